@@ -1,0 +1,55 @@
+# snowmelt: `make help` lists what can be done.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/installed
+# Stages run `python`: the project's own, whatever the caller's shell has activated.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)/src
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro sweep ui test test-slow lint format dependencies requirements clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv with the pinned packages
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'snowmelt needs Python 3.11 or newer: make setup PYTHON=python3.11'; exit 1; }
+	@echo 'setting up $(VENV) (some gigabytes, a few minutes)'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(STAMP)
+
+repro: $(STAMP) ## the whole pipeline: dvc repro
+	@dvc repro
+	@echo 'samples: outputs/samples/samples.png   numbers: reports/metrics.json   report: reports/index.html   runs: make ui'
+
+sweep: $(STAMP) ## compare the schedules: one tracked run each
+	@snowmelt pipeline sweep=schedules
+
+ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000
+	@snowmelt ui
+
+test: $(STAMP) ## the tests
+	@pytest
+
+test-slow: $(STAMP) ## the tests that take long
+	@pytest -m slow
+
+lint: $(STAMP) ## ruff and mypy
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+format: $(STAMP) ## let ruff mend what it can
+	@ruff check --fix .
+	@ruff format .
+
+dependencies: $(STAMP) ## write the source files that each stage runs into dvc.yaml
+	@python -m snowmelt.dependencies
+
+clean: ## remove what the pipeline made (not the runs in mlflow.db, not .venv)
+	rm -rf outputs multirun data/prepared reports/index.html reports/figures reports/sweep .snowmelt/resume

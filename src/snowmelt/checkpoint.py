@@ -1,0 +1,136 @@
+"""Checkpoints: everything that sampling needs, in one file that executes nothing.
+
+A file holds the raw and the averaged weights, the configuration that built the network, the
+manifest of the data and the identity of the training. It is read with torch's restricted
+unpickler, which knows tensors and plain containers only.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from snowmelt.config import build
+from snowmelt.data.manifest import Manifest
+from snowmelt.denoiser import Denoiser
+from snowmelt.errors import UserError
+from snowmelt.files import new_file, require
+from snowmelt.nets.net import Net
+from snowmelt.predictions import Prediction
+from snowmelt.processes import Process
+from snowmelt.schedules import NoiseSchedule
+
+FORMAT = 1
+Weights = Literal["ema", "raw"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network and what it was trained on and with.
+
+    Attributes:
+        identity: names the training: a digest of its configuration, data and code.
+        step: the optimiser steps that were taken.
+        config: the sections of the configuration that the training read.
+        manifest: the manifest of the data, for its shape and scaling.
+        raw: the weights of the last step.
+        ema: their exponential moving average.
+    """
+
+    identity: str
+    step: int
+    config: dict[str, Any]
+    manifest: Manifest
+    raw: dict[str, Tensor]
+    ema: dict[str, Tensor]
+
+    def denoiser(self, weights: Weights = "ema") -> Denoiser:
+        """The denoiser with the averaged or the raw weights, in evaluation mode.
+
+        Raises:
+            UserError: there are no such weights, or they do not fit the network.
+        """
+        if weights not in ("ema", "raw"):
+            raise UserError(f"sample.weights must be ema or raw, got '{weights}'")
+        denoiser = build_denoiser(self.config, self.manifest.shape)
+        try:
+            denoiser.net.load_state_dict(self.ema if weights == "ema" else self.raw)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(
+                f"the checkpoint's weights do not fit its network: {reason}"
+            ) from error
+        return denoiser.eval()
+
+
+def build_denoiser(config: Mapping[str, Any], shape: tuple[int, ...]) -> Denoiser:
+    """The untrained denoiser that a configuration describes, for events of `shape`.
+
+    Raises:
+        UserError: a part of the configuration is refused.
+    """
+    schedule = build(config["schedule"], NoiseSchedule)
+    process = build(config["process"], Process, schedule=schedule)
+    prediction = build(config["prediction"], Prediction)
+    net = build(config["net"], Net, shape=tuple(shape))
+    return Denoiser(net, process, prediction)
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; the same content gives the same bytes."""
+    content = {
+        "format": FORMAT,
+        "identity": checkpoint.identity,
+        "step": checkpoint.step,
+        "config": checkpoint.config,
+        "manifest": checkpoint.manifest.to_dict(),
+        "raw": _detached(checkpoint.raw),
+        "ema": _detached(checkpoint.ema),
+    }
+    # Through memory: torch writes a file's name into the file.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    with new_file(path) as draft:
+        draft.write_bytes(buffer.getvalue())
+
+
+def _detached(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in weights.items()}
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        UserError: the file is missing, is no checkpoint of this program, or contains
+            anything but tensors and plain data.
+    """
+    require(path, made_by="train")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} is not a readable checkpoint: {reason}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(
+            f"{path} is not a checkpoint of snowmelt (format {FORMAT}): give the model.ckpt"
+            " that `snowmelt train` writes"
+        )
+    try:
+        return Checkpoint(
+            identity=str(content["identity"]),
+            step=int(content["step"]),
+            config=content["config"],
+            manifest=Manifest.from_dict(content["manifest"], where=str(path)),
+            raw=content["raw"],
+            ema=content["ema"],
+        )
+    except KeyError as error:
+        raise UserError(f"{path} is an incomplete checkpoint: it lacks {error}") from error

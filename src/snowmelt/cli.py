@@ -1,0 +1,170 @@
+"""The command line: one command a stage, and all of them in a row.
+
+Nothing heavy is imported before it is known what to do, so `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from snowmelt import __version__
+from snowmelt.errors import UserError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+STAGES = {
+    "compose": "resolve params.yaml and conf/ into one configuration file",
+    "prepare": "read raw data into the prepared form, with a held-out split",
+    "reference": "fit the feature extractor and measure the real data with it",
+    "train": "train the denoiser, or go on with a training that was cut short",
+    "sample": "draw samples from a checkpoint",
+    "evaluate": "measure the samples against the real data",
+    "report": "write one page that shows all of it",
+}
+COMMANDS = STAGES | {
+    "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
+}
+# The short names of a command: `snowmelt sample num_samples=64 out=DIR`.
+SECTIONS = {"train": "training", "sample": "sample", "evaluate": "evaluation"}
+OUTPUTS = {
+    "compose": "paths.config",
+    "prepare": "paths.prepared",
+    "reference": "paths.reference",
+    "train": "paths.model",
+    "sample": "paths.samples",
+    "evaluate": "paths.reports",
+    "report": "paths.reports",
+    "pipeline": "paths.root",
+}
+EPILOG = """\
+Overrides are key=value in Hydra's grammar and beat params.yaml:
+  snowmelt train schedule=linear training.steps=500
+  snowmelt sample checkpoint=model.ckpt num_samples=64 seed=1 batch_size=16 out=DIR
+  snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
+  snowmelt pipeline sweep=schedules
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 2 for a user's mistake, 130 if stopped."""
+    given = _parser().parse_args(arguments)
+    try:
+        return _run(given)
+    except UserError as error:
+        print(f"snowmelt {given.command}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\nsnowmelt {given.command}: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="snowmelt",
+        usage="snowmelt COMMAND [--config FILE] [--cfg] [--multirun] [key=value ...]",
+        description=f"commands:\n{commands}",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--config", type=Path, help="a composed configuration to run")
+    parser.add_argument("--cfg", action="store_true", help="print the configuration only")
+    parser.add_argument(
+        "-m", "--multirun", action="store_true", help="one job for each comma-separated value"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+def _run(given: argparse.Namespace) -> int:
+    from snowmelt import config
+
+    root = config.project_root()
+    overrides = [_full(given.command, text, root) for text in given.overrides]
+    if given.config and overrides:
+        raise UserError("--config FILE is already composed: give it or overrides, not both")
+    if not given.config and _is_sweep(given, overrides):
+        from snowmelt import sweep
+
+        return sweep.run(given.command, overrides, root)
+    settled = config.load(given.config) if given.config else config.compose(root, overrides)
+    if given.cfg:
+        from omegaconf import OmegaConf
+
+        print(OmegaConf.to_yaml(settled), end="")
+        return 0
+    _prepare_process()
+    result = _pipeline(settled, root) if given.command == "pipeline" else None
+    result = result or run_stage(given.command, settled, root)
+    if os.environ.get("RANK", "0") == "0":
+        print(f"{given.command}: {_shown(result)}")
+    return 0
+
+
+def _is_sweep(given: argparse.Namespace, overrides: list[str]) -> bool:
+    chosen = any(text.startswith("sweep=") and text != "sweep=null" for text in overrides)
+    return given.multirun or chosen
+
+
+def _full(command: str, text: str, root: Path) -> str:
+    """Write out a command's short key: `out=` or a key of the command's own section."""
+    from omegaconf import OmegaConf
+
+    key, equals, value = text.partition("=")
+    if not equals or "." in key:
+        return text
+    if key == "out":
+        return f"{OUTPUTS[command]}={value}"
+    section = SECTIONS.get(command)
+    known = OmegaConf.load(root / "conf" / "config.yaml")
+    if section and key not in known and key in known[section]:
+        return f"{section}.{key}={value}"
+    return text
+
+
+def run_stage(name: str, settled: DictConfig, root: Path) -> Path:
+    """Import one stage and run it."""
+    stage: Any = importlib.import_module(f"snowmelt.stages.{name}")
+    result: Path = stage.run(settled, root)
+    return result
+
+
+def _pipeline(settled: DictConfig, root: Path) -> Path:
+    """All stages in this process; each says what it made."""
+    from snowmelt import launch
+
+    if launch.is_launched():
+        raise UserError(
+            "pipeline runs in one process and starts others itself (trainer.processes);"
+            " torchrun is for `snowmelt train` and `snowmelt sample`"
+        )
+    for number, name in enumerate(STAGES, start=1):
+        print(f"[{number}/{len(STAGES)}] {name}", flush=True)
+        result = run_stage(name, settled, root)
+    return result
+
+
+def _prepare_process() -> None:
+    """Stop in good order when asked to, and leave warnings to those who develop."""
+
+    def stop(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

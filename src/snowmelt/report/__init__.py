@@ -1,0 +1,1 @@
+"""The report: one HTML page that holds all of an experiment and reads offline."""

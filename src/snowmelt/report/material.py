@@ -1,0 +1,157 @@
+"""What the report is made of, read from the outputs of the stages before it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+
+from snowmelt.config import build, plain
+from snowmelt.data.prepared import PreparedData
+from snowmelt.errors import UserError
+from snowmelt.files import read_json, require, sha256
+from snowmelt.schedules import NoiseSchedule
+
+Array = NDArray[Any]
+Curve = NDArray[np.float64]
+TIMES = 256  # points of the schedule's curves
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that the page shows, as plain values and arrays.
+
+    Attributes:
+        config: the resolved configuration.
+        manifest: of the prepared data.
+        real: the training split, uint8 (N, C, H, W) or points (N, D).
+        generated: the samples, of the same kind.
+        metrics: of metrics.json.
+        samples: of samples.json.
+        reference: of reference.json; empty where there is none.
+        losses: the columns of losses.csv; empty where there is none, or where the samples
+            come from another checkpoint than the one beside it.
+        schedule: name, times and log-SNR of the noise schedule.
+        pictures: PNG and GIF files of stages, by name.
+        run_id: of the tracked run, where one is known.
+    """
+
+    config: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    real: Array
+    generated: Array
+    metrics: Mapping[str, Any]
+    samples: Mapping[str, Any]
+    reference: Mapping[str, Any] = field(default_factory=dict)
+    losses: Mapping[str, Curve] = field(default_factory=dict)
+    schedule: tuple[str, Curve, Curve] | None = None
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    run_id: str | None = None
+
+    @property
+    def is_images(self) -> bool:
+        """Whether the data are images, else points."""
+        return bool(self.manifest["kind"] == "images")
+
+    @property
+    def name(self) -> str:
+        """The experiment's name, else the data's."""
+        return str(self.config.get("name") or self.manifest["name"])
+
+
+def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
+    """Collect the outputs of the stages.
+
+    Raises:
+        UserError: one that the page cannot do without is missing or does not fit.
+    """
+    paths = config.paths
+    prepared = PreparedData.open(root / paths.prepared)
+    folder = root / paths.samples
+    samples = read_json(folder / "samples.json", made_by="sample")
+    generated = _samples(folder / "samples.npy", prepared)
+    model = root / paths.model
+    reference = root / paths.reference / "reference.json"
+    return Material(
+        config=plain(config),
+        manifest=prepared.manifest.to_dict(),
+        real=prepared.train,
+        generated=generated,
+        metrics=read_json(root / paths.reports / "metrics.json", made_by="evaluate"),
+        samples=samples,
+        reference=read_json(reference, made_by="reference") if reference.exists() else {},
+        losses=read_losses(model / "losses.csv") if _trained_here(model, samples) else {},
+        schedule=_schedule(config),
+        pictures=_pictures(root / paths.prepared, folder),
+        run_id=run_id,
+    )
+
+
+def _samples(path: Path, prepared: PreparedData) -> Array:
+    """The samples, which must have the data's shape and type."""
+    require(path, made_by="sample")
+    try:
+        generated: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise UserError(f"{path} is no array ({error}): run `snowmelt sample` again") from error
+    wanted = tuple(prepared.shape)
+    if generated.shape[1:] != wanted or generated.dtype != prepared.train.dtype:
+        raise UserError(
+            f"{path} holds {generated.dtype} of shape {generated.shape[1:]}, the data"
+            f" {prepared.train.dtype} of shape {wanted}: run `snowmelt sample` again"
+        )
+    if not len(generated):
+        raise UserError(f"{path} holds no samples: sample with sample.num_samples >= 1")
+    return generated
+
+
+def _trained_here(model: Path, samples: Mapping[str, Any]) -> bool:
+    """Whether the curves in `model` belong to the checkpoint that was sampled."""
+    wanted = (samples.get("checkpoint") or {}).get("sha256")
+    checkpoint = model / "model.ckpt"
+    if not (model / "losses.csv").exists():
+        return False
+    return wanted is None or (checkpoint.exists() and sha256(checkpoint) == wanted)
+
+
+def read_losses(path: Path) -> dict[str, Curve]:
+    """The columns of losses.csv; NaN where a step has no value.
+
+    Raises:
+        UserError: the file has no steps or a cell is not a number.
+    """
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    if not rows or "step" not in rows[0]:
+        raise UserError(f"{path} has no column 'step': run `snowmelt train` again")
+    try:
+        return {
+            name: np.array([float(row[name] or "nan") for row in rows], dtype=np.float64)
+            for name in rows[0]
+        }
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}): run `snowmelt train` again") from error
+
+
+def _schedule(config: DictConfig) -> tuple[str, Curve, Curve]:
+    """The configured schedule's name and curve."""
+    schedule = build(config.schedule, NoiseSchedule)
+    t = torch.linspace(0, 1, TIMES, dtype=torch.float64)
+    return type(schedule).__name__, t.numpy(), schedule.log_snr(t).double().numpy()
+
+
+def _pictures(prepared: Path, samples: Path) -> dict[str, bytes]:
+    """Pictures that stages made, as far as they are there."""
+    files = {
+        "preview": prepared / "preview.png",
+        "trajectory_film": samples / "trajectory.gif",
+        "trajectory_strip": samples / "trajectory.png",
+    }
+    return {name: path.read_bytes() for name, path in files.items() if path.is_file()}

@@ -1,0 +1,223 @@
+"""The page: what the material becomes, section by section.
+
+The same material gives the same bytes. Every text goes through the template's escaping,
+since names of classes and files come from whoever made the data; and the page forbids
+scripts and addresses to the browser, should anything ever slip through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from snowmelt.figures import curves, images, metrics, points
+from snowmelt.report import numbers, pictures, tables
+from snowmelt.report.material import Array, Material
+from snowmelt.report.readings import Reading, extractor_name, readings, sentences
+
+GRID_PIXELS = 520  # about the width of a grid
+MOST_FILM_BYTES = 1_200_000
+
+
+def render(material: Material) -> str:
+    """The whole page as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = numbers.number
+    environment.filters["text"] = tables.text
+    return environment.get_template("page.html").render(**_sections(material))
+
+
+def _sections(material: Material) -> dict[str, Any]:
+    """The values that the template names."""
+    known = readings(material.metrics)
+    samples = material.samples
+    checkpoint = samples.get("checkpoint") or {}
+    return {
+        "name": material.name,
+        "manifest": material.manifest,
+        "identity": str(samples.get("identity", "")),
+        "headline": known[:4],
+        "sentences": sentences(material.metrics, len(material.generated)),
+        "clouds": _clouds(material),
+        "grids": _grids(material),
+        "film": _film(material),
+        "strip": _embedded(material, "trajectory_strip"),
+        # Plots on white turn dark with the page; pictures of the data never change.
+        "turning": "" if material.is_images else "turning",
+        "curves": _curves(material),
+        "schedule": _schedule(material),
+        "known": known,
+        "floors": _floors(known),
+        "by_log_snr": _by_log_snr(material),
+        "protocol": tables.rows(material.metrics.get("protocol") or {}),
+        "data": _data(material),
+        "preview": _embedded(material, "preview"),
+        "reference": tables.rows(material.reference),
+        "extractor": extractor_name(material.metrics),
+        "settings": tables.settings(material.config),
+        "provenance": _provenance(material),
+        "seconds": numbers.duration(samples["seconds"]) if samples.get("seconds") else "",
+        "drawn_from": _drawn_from(checkpoint),
+        "samples_file": _samples_file(material),
+        "num_samples": len(material.generated),
+    }
+
+
+def _drawn_from(checkpoint: Mapping[str, Any]) -> str:
+    """Which weights of which step, as the end of a sentence."""
+    if checkpoint.get("step") is None:
+        return ""
+    weights = {"ema": "averaged", "raw": "raw"}.get(str(checkpoint.get("weights")), "")
+    return f" from the {weights} weights at step {checkpoint['step']:,}".replace("  ", " ")
+
+
+def _samples_file(material: Material) -> str:
+    """Where the samples lie, for a command to copy."""
+    folder = (material.config.get("paths") or {}).get("samples", "outputs/samples")
+    return str(PurePosixPath(str(folder)) / "samples.npy")
+
+
+def shown(examples: Array) -> tuple[Array, int]:
+    """As many images as fill a square grid on the page, and the columns of it."""
+    side = max(examples.shape[2:])
+    tile = side * max(1, round(images.ENOUGH_PIXELS / side))
+    columns = int(np.clip(GRID_PIXELS // tile, 3, 10))
+    return examples[: columns * columns], columns
+
+
+def pairs(material: Material) -> tuple[Array, Array, int]:
+    """Real and generated images, equally many, and the columns to show them in."""
+    generated, columns = shown(material.generated)
+    count = min(len(generated), len(material.real))
+    return np.asarray(material.real[:count]), np.asarray(generated[:count]), columns
+
+
+def _grids(material: Material) -> list[tuple[str, str, int]]:
+    """Title, address and count of the two grids of images."""
+    if not material.is_images:
+        return []
+    real, generated, columns = pairs(material)
+    value_range = material.manifest["value_range"]
+    found = []
+    for title, part in (("real", real), ("generated", generated)):
+        picture = images.image_grid(part, value_range, columns)
+        found.append((title, pictures.picture_address(picture), len(part)))
+    return found
+
+
+def _clouds(material: Material) -> Markup | None:
+    """The two clouds of points."""
+    if material.is_images:
+        return None
+    clouds = [points.thinned(part) for part in (material.real, material.generated)]
+    figure = points.clouds_beside(clouds, ["real", "generated"])
+    return pictures.inline_svg(figure, "clouds", "real points beside generated points")
+
+
+def _film(material: Material) -> str:
+    """The film of the points, where it is light enough to embed."""
+    film = material.pictures.get("trajectory_film", b"")
+    return pictures.data_address(film, "gif") if 0 < len(film) <= MOST_FILM_BYTES else ""
+
+
+def _embedded(material: Material, name: str) -> str:
+    """A stage's own picture."""
+    content = material.pictures.get(name)
+    return pictures.png_address(content) if content else ""
+
+
+def _curves(material: Material) -> Markup | None:
+    if not material.losses:
+        return None
+    figure = curves.training_curves(material.losses)
+    words = "loss, learning rate, gradient norm and throughput against the training step"
+    return pictures.inline_svg(figure, "curves", words)
+
+
+def _schedule(material: Material) -> Markup | None:
+    if material.schedule is None:
+        return None
+    name, t, log_snr = material.schedule
+    figure = curves.schedule_plot({name: (t, log_snr)})
+    words = f"log SNR, alpha bar and sigma of the schedule {name} against time"
+    return pictures.inline_svg(figure, "schedule", words)
+
+
+def _floors(known: list[Reading]) -> Markup | None:
+    """The metrics that have a floor, drawn beside it."""
+    compared = [reading.measured for reading in known if reading.floor is not None]
+    if not compared:
+        return None
+    words = "; ".join(
+        f"{reading.label} {reading.text}, {reading.floor_label} {reading.floor_text}"
+        for reading in known
+        if reading.floor is not None
+    )
+    return pictures.inline_svg(metrics.metrics_with_floor(compared), "floors", words)
+
+
+def _by_log_snr(material: Material) -> Markup | None:
+    """The loss at each noise level, where it was measured."""
+    found = material.metrics.get("loss_by_log_snr")
+    if not found:
+        return None
+    figure = curves.loss_by_log_snr(found["edges"], found["loss"], found.get("spread"))
+    return pictures.inline_svg(figure, "by-log-snr", "held-out loss at each log SNR")
+
+
+def _data(material: Material) -> dict[str, Any]:
+    """The manifest, sorted into what the page shows of it."""
+    manifest = material.manifest
+    counts = manifest.get("class_counts") or {}
+    skipped = manifest.get("skipped") or []
+    facts = {
+        "name": manifest["name"],
+        "kind": manifest["kind"],
+        "examples": f"{manifest['count']:,}",
+        "training split": f"{manifest['train_count']:,}",
+        "held-out split": f"{manifest['held_out_count']:,}",
+        "shape": " x ".join(str(size) for size in manifest["shape"]),
+        "stored as": manifest["dtype"],
+    }
+    if material.is_images:
+        low, high = manifest["value_range"]
+        facts["values"] = f"{low} to {high}: {manifest['levels']} levels"
+        facts["bits a value"] = tables.text(manifest["bits"])
+    else:
+        facts["mean"] = tables.text(manifest.get("mean"))
+        facts["scale"] = tables.text(manifest.get("std"))
+    return {
+        "facts": [*facts.items(), *tables.rows(manifest.get("split") or {}, "split.")],
+        "classes": [(str(key), f"{value:,}") for key, value in counts.items()],
+        "skipped": skipped,
+        "notes": manifest.get("notes") or [],
+        "digests": list((manifest.get("digests") or {}).items()),
+        "most": tables.MOST_ITEMS,
+    }
+
+
+def _provenance(material: Material) -> tables.Rows:
+    """What these samples are, by digests that anyone can compute again."""
+    samples = material.samples
+    checkpoint = samples.get("checkpoint") or {}
+    facts = {
+        "samples, identity": samples.get("identity"),
+        "samples.npy, sha256": samples.get("digest"),
+        "checkpoint, identity": checkpoint.get("identity"),
+        "checkpoint, sha256": checkpoint.get("sha256"),
+        "checkpoint, step": checkpoint.get("step"),
+        "weights": checkpoint.get("weights"),
+        "MLflow run": material.run_id,
+    }
+    return [(key, str(value)) for key, value in facts.items() if value is not None]

@@ -1,0 +1,171 @@
+"""What the numbers of metrics.json are called, and what they say in plain words.
+
+metrics.json is flat. `x_floor`, `x_spread` and `x_real` belong to `x`: what real data gets
+under the same protocol, the half-width of an error bar, and the same share among real
+data. A metric that this file does not know is shown under its own name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from snowmelt.figures.metrics import Measured
+from snowmelt.report.numbers import number, percent, with_spread
+
+DISTANCES = ("fid", "frechet_distance", "kid", "kernel_distance")
+COMPANIONS = ("_floor", "_spread", "_real", "_low", "_high")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a known metric is named and read; `{features}` stands for the extractor."""
+
+    label: str
+    better: str = ""
+    is_share: bool = False
+
+
+KINDS = {
+    "fid": Kind("FID", "lower is better"),
+    "frechet_distance": Kind("Frechet distance ({features})", "lower is better"),
+    "kid": Kind("KID", "lower is better"),
+    "kernel_distance": Kind("kernel distance ({features})", "lower is better"),
+    "precision": Kind("precision ({features})", "higher is better", True),
+    "recall": Kind("recall ({features})", "higher is better", True),
+    "confident_share": Kind("recognised with over 90 % confidence", "", True),
+    "judge_accuracy": Kind("accuracy of the judge on held-out data", "", True),
+    "extractor_accuracy": Kind("accuracy of the extractor on held-out data", "", True),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One metric with all that belongs to it."""
+
+    key: str
+    label: str
+    value: float
+    spread: float | None
+    floor: float | None
+    floor_label: str
+    better: str
+    is_share: bool
+
+    @property
+    def text(self) -> str:
+        """The value with its spread."""
+        if not self.is_share:
+            return with_spread(self.value, self.spread)
+        if not self.spread:
+            return percent(self.value)
+        return f"{100 * self.value:.1f} ± {100 * self.spread:.1f} %"
+
+    @property
+    def value_text(self) -> str:
+        """The value alone, with the decimals of `text`; the page sets the spread smaller."""
+        return percent(self.value) if self.is_share else self.text.split(" ± ")[0]
+
+    @property
+    def spread_text(self) -> str:
+        """The spread alone, or nothing."""
+        return f"± {self.text.split(' ± ')[1]}" if " ± " in self.text else ""
+
+    @property
+    def floor_text(self) -> str:
+        """What real data gets, or nothing."""
+        if self.floor is None:
+            return ""
+        return percent(self.floor) if self.is_share else number(self.floor)
+
+    @property
+    def measured(self) -> Measured:
+        """As the figure draws it."""
+        return Measured(
+            self.label, self.value, self.spread, self.floor, self.floor_label, self.is_share
+        )
+
+
+def extractor_name(metrics: Mapping[str, Any]) -> str:
+    """The feature extractor that the protocol names, or "features"."""
+    protocol = metrics.get("protocol")
+    protocol = protocol if isinstance(protocol, Mapping) else {}
+    for key in ("extractor", "features", "feature_extractor"):
+        found = protocol.get(key)
+        if isinstance(found, Mapping):
+            found = found.get("name")
+        if isinstance(found, str) and found:
+            return found
+    return "features"
+
+
+def readings(metrics: Mapping[str, Any]) -> list[Reading]:
+    """Every numeric metric, known ones first and in the order of `KINDS`."""
+    plain = {key: float(value) for key, value in metrics.items() if _is_number(value)}
+    main = [key for key in plain if not _companion_of(key, plain)]
+    order = {key: place for place, key in enumerate(KINDS)}
+    main.sort(key=lambda key: (order.get(key, len(order)), key))
+    return [_reading(key, plain, extractor_name(metrics)) for key in main]
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )
+
+
+def _companion_of(key: str, plain: Mapping[str, float]) -> str:
+    """The metric that `key` accompanies, or nothing."""
+    for ending in COMPANIONS:
+        if key.endswith(ending) and key.removesuffix(ending) in plain:
+            return key.removesuffix(ending)
+    return ""
+
+
+def _reading(key: str, plain: Mapping[str, float], features: str) -> Reading:
+    is_share = key.endswith(("_share", "_accuracy"))
+    kind = KINDS.get(key, Kind(key.replace("_", " "), is_share=is_share))
+    floor, floor_label = plain.get(f"{key}_floor"), "two real sets"
+    if floor is None:
+        floor, floor_label = plain.get(f"{key}_real"), "real data"
+    label = kind.label.format(features=features)
+    spread = plain.get(f"{key}_spread")
+    return Reading(key, label, plain[key], spread, floor, floor_label, kind.better, kind.is_share)
+
+
+def sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str]:
+    """The headline in words: how far, from what, and what real data would get."""
+    found = {reading.key: reading for reading in readings(metrics)}
+    said = []
+    main = next((found[key] for key in DISTANCES if key in found), None)
+    if main is not None:
+        said.append(
+            f"{num_samples:,} samples against the training split: {main.label} {main.text}."
+        )
+        if main.floor is not None:
+            said.append(_against_floor(main, main.floor))
+    sure = found.get("confident_share")
+    if sure is not None:
+        real = f" and of {sure.floor_text} of real ones" if sure.floor is not None else ""
+        said.append(
+            "A classifier that took no part in the training is over 90 % sure of"
+            f" {sure.text} of the samples{real}."
+        )
+    return said
+
+
+def _against_floor(main: Reading, floor: float) -> str:
+    """How to read a distance beside the distance of two real sets."""
+    said = (
+        f"Two real sets, the training split and the held-out split, differ by the floor of"
+        f" {main.floor_text} under the same protocol"
+    )
+    if main.value <= floor + (main.spread or 0.0):
+        return f"{said}: by this measure the samples cannot be told from real data."
+    if floor <= 0:
+        return f"{said}."
+    return f"{said}; the samples are {main.value / floor:.1f} times as far."

@@ -1,0 +1,52 @@
+"""Writing the report: the page, and its figures as files of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from snowmelt.figures import curves, images, points
+from snowmelt.figures.style import save_png
+from snowmelt.files import new_directory, new_file
+from snowmelt.report.material import Material
+from snowmelt.report.page import pairs, render
+
+GRID_COLUMNS = 16
+GRID_COUNT = 160
+
+
+def write(material: Material, folder: Path) -> Path:
+    """Write `index.html` and `figures/` into `folder`; return the page."""
+    page = render(material)
+    with new_directory(folder / "figures") as draft:
+        for name, figure in standalone(material).items():
+            save_png(figure, draft / f"{name}.png")
+    target = folder / "index.html"
+    with new_file(target) as file:
+        file.write_text(page, encoding="utf-8")
+    return target
+
+
+def standalone(material: Material) -> dict[str, Figure | Image.Image]:
+    """The figures by name, those that there is something to draw for."""
+    found: dict[str, Figure | Image.Image] = {}
+    if material.is_images:
+        value_range = material.manifest["value_range"]
+        first = material.generated[:GRID_COUNT]
+        real, generated, columns = pairs(material)
+        found["samples"] = images.image_grid(first, value_range, GRID_COLUMNS)
+        found["real_and_generated"] = images.real_and_generated(
+            real, generated, value_range, columns
+        )
+    else:
+        real, generated = material.real, material.generated
+        found["samples"] = points.scatter(generated)
+        found["real_and_generated"] = points.scatter(generated, real)
+    if material.losses:
+        found["curves"] = curves.training_curves(material.losses)
+    if material.schedule is not None:
+        name, t, log_snr = material.schedule
+        found["schedule"] = curves.schedule_plot({name: (t, log_snr)})
+    return found

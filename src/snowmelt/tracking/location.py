@@ -1,0 +1,107 @@
+"""Where the tracking store, its artifacts and the local ledger are.
+
+`dvc exp run --temp` runs a stage in a copy of the project that is deleted afterwards, so
+everything here belongs to the main repository, which DVC names in DVC_ROOT.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from omegaconf import DictConfig, OmegaConf
+
+from snowmelt.errors import UserError
+
+SERVERS = {"http", "https", "databricks"}
+DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
+
+
+def main_root(root: Path) -> Path:
+    """The main repository's root: DVC_ROOT during a DVC stage, else `root` itself."""
+    return Path(os.environ.get("DVC_ROOT") or root).resolve()
+
+
+def redacted(text: str) -> str:
+    """`text` without the user and password of any address in it."""
+    return re.sub(r"://[^@/\s]*@", "://***@", text)
+
+
+@dataclass(frozen=True)
+class Location:
+    """One tracking store, one experiment in it, and the ledger beside the project.
+
+    Args:
+        uri: the store's address, absolute, perhaps with a password.
+        artifacts: where a new experiment keeps its artifacts; None lets a server decide.
+        experiment: the experiment's name.
+        runs: the local ledger's folder.
+        timeout: seconds that one answer of a server may take.
+    """
+
+    uri: str
+    artifacts: str | None
+    experiment: str
+    runs: Path
+    timeout: int = 10
+
+    @property
+    def shown(self) -> str:
+        """The address without its password: for tags, files and messages."""
+        return redacted(self.uri)
+
+    @property
+    def database(self) -> Path | None:
+        """The file of an sqlite store."""
+        prefix = "sqlite:///"
+        return Path(self.uri.removeprefix(prefix)) if self.uri.startswith(prefix) else None
+
+
+def locate(config: DictConfig, root: Path) -> Location:
+    """Find the store: MLFLOW_TRACKING_URI, else tracking.uri, else mlflow.db at the root.
+
+    Raises:
+        UserError: the address names no kind of store that MLflow can keep runs in.
+    """
+    home = main_root(root)
+    setting = "MLFLOW_TRACKING_URI"
+    uri = os.environ.get(setting)
+    if not uri:
+        setting, uri = "tracking.uri", OmegaConf.select(config, "tracking.uri")
+    uri = _absolute(uri or f"sqlite:///{home / 'mlflow.db'}", home, setting)
+    return Location(
+        uri=uri,
+        artifacts=_artifacts(config, uri, home),
+        experiment=OmegaConf.select(config, "tracking.experiment") or "snowmelt",
+        runs=home / ".snowmelt" / "runs",
+        timeout=int(OmegaConf.select(config, "tracking.timeout_seconds") or 10),
+    )
+
+
+def _absolute(uri: str, home: Path, setting: str) -> str:
+    """`uri` with a relative sqlite file placed under the main root."""
+    kind = urlsplit(uri).scheme.split("+")[0]
+    if uri != "databricks" and kind not in SERVERS | DATABASES:
+        raise UserError(
+            f"{setting}: {redacted(uri)} is no tracking store (MLflow keeps runs in a database"
+            " or on a server): give sqlite:///mlflow.db or http://host:port"
+        )
+    path = uri.removeprefix("sqlite:///")
+    if path == uri:
+        return uri
+    return f"sqlite:///{home / path}"
+
+
+def _artifacts(config: DictConfig, uri: str, home: Path) -> str | None:
+    """Where the artifacts of a new experiment go."""
+    chosen = OmegaConf.select(config, "tracking.artifacts")
+    if chosen:
+        return chosen if urlsplit(chosen).scheme else str(home / chosen)
+    if urlsplit(uri).scheme in SERVERS or uri == "databricks":
+        return None
+    database = Path(uri.removeprefix("sqlite:///"))
+    folder = database.parent if uri.startswith("sqlite:///") else home
+    return str(folder / "mlartifacts")

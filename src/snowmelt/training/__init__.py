@@ -1,0 +1,1 @@
+"""Training: a thin LightningModule, the data in a fixed order, and exact resume."""

@@ -1,0 +1,60 @@
+"""The exponential moving average of a network's weights."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+
+class EMA(nn.Module):
+    r"""A second network that follows the first one slowly.
+
+    After optimiser step $k$ its weights move to $w' + (1 - d_k)(w - w')$, with
+
+    $$d_k = \min(d,\ 1 - (1 + k)^{-p}),$$
+
+    so that the average forgets the random initial weights within a short run, and reaches
+    the full memory of a long one. Buffers are copied: averaging what is a table or a count
+    has no meaning.
+
+    Args:
+        net: the network to follow; it is copied.
+        decay: $d$, the largest decay, in [0, 1).
+        warmup_power: $p$, in (0, 1].
+
+    Raises:
+        ValueError: an argument outside its range.
+
+    References:
+        Karras et al. (2024), arXiv:2312.02696, section 3, on the length of the average.
+    """
+
+    def __init__(self, net: nn.Module, decay: float, warmup_power: float) -> None:
+        super().__init__()
+        if not 0.0 <= decay < 1.0:
+            raise ValueError(f"training.ema.decay must lie in [0, 1), got {decay}")
+        if not 0.0 < warmup_power <= 1.0:
+            raise ValueError(
+                f"training.ema.warmup_power must lie in (0, 1], got {warmup_power}"
+            )
+        self.decay = decay
+        self.warmup_power = warmup_power
+        self.net = copy.deepcopy(net).requires_grad_(False).eval()
+
+    def decay_at(self, step: int) -> float:
+        """The decay after optimiser step `step`, counted from 1."""
+        return min(self.decay, 1.0 - (1.0 + step) ** -self.warmup_power)
+
+    @torch.no_grad()
+    def update(self, net: nn.Module, step: int) -> None:
+        """Move towards the weights of `net` after its optimiser step `step`."""
+        averages, weights = list(self.net.parameters()), list(net.parameters())
+        torch._foreach_lerp_(averages, weights, 1.0 - self.decay_at(step))
+        for mine, theirs in zip(self.net.buffers(), net.buffers(), strict=True):
+            mine.copy_(theirs)
+
+    def train(self, mode: bool = True) -> EMA:
+        """The average is never trained: it stays in evaluation mode."""
+        return super().train(False)

@@ -1,0 +1,181 @@
+"""One training from its configuration: a trainer, a module, and what watches them."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from snowmelt.checkpoint import Checkpoint, build_denoiser
+from snowmelt.config import build
+from snowmelt.data.prepared import PreparedData
+from snowmelt.errors import UserError
+from snowmelt.files import new_file
+from snowmelt.losses import Loss
+from snowmelt.samplers.gaussian import Gaussian
+from snowmelt.tracking.run import Run
+from snowmelt.training.module import DiffusionModule
+from snowmelt.training.resume import Resume, sections
+from snowmelt.training.stream import BatchStream
+from snowmelt.training.watch import Log, Pictures, ProgressBar
+
+PICTURE_STEPS = 50
+COLUMNS = ("step", "loss", "held_out_loss", "learning_rate", "gradient_norm")
+
+
+class _Data(pl.LightningDataModule):
+    """Gives the trainer the batches from the step that it has reached."""
+
+    def __init__(self, data: PreparedData, config: DictConfig) -> None:
+        super().__init__()
+        self.data = data
+        self.config = config
+
+    def train_dataloader(self) -> BatchStream:
+        trainer = self.trainer
+        assert trainer is not None
+        return BatchStream(
+            self.data.train,
+            batch_size=self.config.training.batch_size,
+            steps=self.config.training.steps,
+            seed=self.config.seed,
+            start=trainer.global_step,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+
+
+def fit(
+    config: DictConfig, data: PreparedData, run: Run, resume: Resume, identity: str
+) -> tuple[Checkpoint, list[dict[str, float]]]:
+    """Train, from the saved state if there is one.
+
+    Returns:
+        The checkpoint, and the history of logged values.
+
+    Raises:
+        UserError: the configuration asks for what this machine, the data or the parts
+            cannot do, or the gradient is not finite.
+    """
+    _check(config)
+    _quiet()
+    torch.manual_seed(config.seed)
+    denoiser = build_denoiser(sections(config), data.shape)
+    loss = build(config.loss, Loss)
+    module = DiffusionModule(denoiser, loss, data.manifest, config.training, config.seed)
+    training = config.training
+    watch: list[pl.Callback] = [
+        Log(run, training.log_every, data.held_out, training.picture_every),
+        Pictures(run, training.picture_every, _pictured_sampler(data), config.seed),
+        ProgressBar(),
+        resume,
+    ]
+    trainer = _trainer(config, watch)
+    saved = str(resume.path) if resume.path.is_file() else None
+    trainer.fit(module, datamodule=_Data(data, config), ckpt_path=saved, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    checkpoint = Checkpoint(
+        identity=identity,
+        step=trainer.global_step,
+        config=sections(config),
+        manifest=data.manifest,
+        raw=denoiser.net.state_dict(),
+        ema=module.ema.net.state_dict(),
+    )
+    return checkpoint, module.history
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """The logged values as a table; empty where a value was not measured."""
+    with new_file(path) as draft, draft.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def _pictured_sampler(data: PreparedData) -> Gaussian:
+    """A quick deterministic sampler: pictures show the weights, not the sampler."""
+    return Gaussian(PICTURE_STEPS, eta=0.0, clip=data.manifest.kind == "images")
+
+
+def _trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    accelerator = config.trainer.accelerator
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise UserError(
+            "trainer.accelerator=gpu, but torch finds no GPU here: use trainer=cpu"
+        )
+    if accelerator == "auto" and not torch.cuda.is_available():
+        accelerator = "cpu"
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=local,
+        num_nodes=max(world // local, 1),
+        strategy="ddp" if world > 1 else "auto",
+        precision=config.trainer.precision,
+        max_steps=config.training.steps,
+        max_epochs=-1,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        deterministic=accelerator == "cpu",
+    )
+
+
+def _check(config: DictConfig) -> None:
+    training = config.training
+    positive = (
+        "steps",
+        "batch_size",
+        "learning_rate",
+        "log_every",
+        "picture_every",
+        "checkpoint_every",
+    )
+    for key in positive:
+        if not training[key] > 0:
+            raise UserError(f"training.{key} must be positive, got {training[key]}")
+    for key in ("warmup_steps", "weight_decay"):
+        if training[key] < 0:
+            raise UserError(f"training.{key} must not be negative, got {training[key]}")
+    if training.gradient_clip is not None and not training.gradient_clip > 0:
+        raise UserError(
+            f"training.gradient_clip must be positive or null, got {training.gradient_clip}"
+        )
+    if not 0 <= config.seed < 2**63:
+        raise UserError(f"seed must be between 0 and 2^63 - 1, got {config.seed}")
+
+
+def _quiet() -> None:
+    """Silence what Lightning says about choices that are made on purpose here."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for message in (
+        ".*does not have many workers.*",
+        ".*no `val_dataloader`.*",
+        ".*not been set for this class.*",
+        ".*IterableDataset.*",
+        ".*checkpoint directory.*",
+        ".*LeafSpec.*",
+    ):
+        warnings.filterwarnings("ignore", message)
+
+
+def describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What a person wants to know of a trained network, in a few numbers."""
+    return {
+        "parameters": sum(value.numel() for value in checkpoint.raw.values()),
+        "steps": checkpoint.step,
+    }

@@ -1,0 +1,165 @@
+"""The LightningModule: one step of denoising score matching."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from snowmelt.data.manifest import Manifest
+from snowmelt.data.scaling import to_model
+from snowmelt.denoiser import Denoiser
+from snowmelt.errors import UserError
+from snowmelt.losses import Loss
+from snowmelt.randomness import Stream, normal, uniform
+from snowmelt.training.ema import EMA
+from snowmelt.training.stream import Batch
+
+_DROPOUT_SEED_STRIDE = 1_000_003
+
+
+class DiffusionModule(LightningModule):
+    """A denoiser, its average and its loss.
+
+    Every random number of a step is keyed by (seed, step, place in the batch), so nothing
+    but weights, optimiser and counters has to be saved to resume exactly.
+
+    Args:
+        denoiser: what is trained.
+        loss: the loss of each example.
+        manifest: of the data, for the scaling.
+        training: the section `training` of the configuration.
+        seed: of time steps, noise and dropout.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        loss: Loss,
+        manifest: Manifest,
+        training: DictConfig,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.ema = EMA(denoiser.net, **training.ema)
+        self.loss = loss
+        self.manifest = manifest
+        self.training_config = training
+        self.seed = seed
+        # Their sums are part of a checkpoint: the first logged mean after a resume covers
+        # the steps before it too.
+        self.mean_loss = MeanMetric()
+        self.mean_norm = MeanMetric()
+        for metric in (self.mean_loss, self.mean_norm):
+            metric.persistent(True)
+        self.history: list[dict[str, float]] = []
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        # Dropout draws from the global generator; give it a state of this step's own.
+        torch.manual_seed(
+            self.seed + _DROPOUT_SEED_STRIDE * (self.global_step + 1) + self.global_rank
+        )
+        x_0 = to_model(batch.stored, self.manifest)
+        t = self.times(batch.slot, self.global_step)
+        eps = normal(
+            x_0.shape[1:],
+            seed=self.seed,
+            stream=Stream.TRAINING_NOISE,
+            index=batch.slot,
+            step=self.global_step,
+        )
+        loss = self.loss(self.denoiser, x_0, t, eps).mean()
+        self.mean_loss.update(loss.detach())
+        return loss
+
+    def times(self, slot: Tensor, step: int) -> Tensor:
+        """Times spread evenly over the batch, with one common random shift a step.
+
+        Each time is uniform on (0, 1), but the batch covers the interval without gaps, which
+        lowers the variance of the loss.
+
+        Shapes:
+            slot: (B,) -> (B,) float64
+
+        References:
+            Kingma et al. (2021), arXiv:2107.00630, appendix I.1.
+        """
+        shift = uniform(
+            (1,), seed=self.seed, stream=Stream.TRAINING_TIME, index=slot[:1] * 0, step=step
+        )
+        return (slot + shift[0, 0]) / self.training_config.batch_size
+
+    def configure_optimizers(self) -> Any:
+        training = self.training_config
+        optimizer = torch.optim.AdamW(
+            self.denoiser.parameters(),
+            lr=training.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=training.weight_decay,
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def learning_rate_factor(self, step: int) -> float:
+        """Linear warm-up to 1, then half a cosine down to 0 at the last step."""
+        training = self.training_config
+        if step < training.warmup_steps:
+            return (step + 1) / training.warmup_steps
+        left = max(training.steps - training.warmup_steps, 1)
+        return 0.5 * (1.0 + math.cos(math.pi * (step - training.warmup_steps) / left))
+
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        limit = self.training_config.gradient_clip
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.denoiser.parameters(), math.inf if limit is None else limit
+        )
+        if not torch.isfinite(norm):
+            raise UserError(
+                f"the gradient is {norm.item()} at step {self.global_step}, before the"
+                " weights were changed by it: lower training.learning_rate, set"
+                " training.gradient_clip or use trainer.precision=32-true"
+            )
+        self.mean_norm.update(norm.detach())
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.ema.update(self.denoiser.net, self.global_step)
+
+    def averaged(self) -> Denoiser:
+        """The denoiser with the averaged weights."""
+        return Denoiser(self.ema.net, self.denoiser.process, self.denoiser.prediction)
+
+    @torch.no_grad()
+    def held_out_loss(self, stored: Tensor, batch_size: int = 256) -> float:
+        """The loss of the averaged weights on examples that were not trained on.
+
+        Times and noise are the same at every call, so that two values differ by the
+        weights alone.
+
+        Shapes:
+            stored: (n, *D)
+        """
+        denoiser, count = self.averaged(), len(stored)
+        slots = torch.arange(count, device=self.device)
+        total = 0.0
+        for part in slots.split(batch_size):
+            x_0 = to_model(stored[part.cpu()].to(self.device), self.manifest)
+            eps = normal(
+                x_0.shape[1:], seed=0, stream=Stream.HELD_OUT_NOISE, index=part
+            )
+            # Consecutive examples go to distant times, so that every class meets each.
+            t = ((part * 0.618033988749895) % 1.0).to(torch.float64)
+            total += float(self.loss(denoiser, x_0, t, eps).sum())
+        return total / count
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["history"] = self.history
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = list(checkpoint["history"])

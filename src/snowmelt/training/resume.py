@@ -1,0 +1,88 @@
+"""Going on after a kill: the training's own state, kept outside the stage's outputs.
+
+DVC deletes a stage's outputs before it runs the stage, so the state to resume from lies
+elsewhere, in a folder named by the identity of the training. A changed configuration,
+data set or source file is another identity and starts anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from snowmelt.config import plain
+from snowmelt.data.manifest import Manifest
+from snowmelt.dependencies import code_digest
+
+SECTIONS = (
+    "seed",
+    "schedule",
+    "process",
+    "prediction",
+    "loss",
+    "net",
+    "training",
+    "trainer",
+)
+
+
+def sections(config: Any) -> dict[str, Any]:
+    """The part of the configuration that a training reads, as plain values."""
+    return {name: plain(config[name]) for name in SECTIONS}
+
+
+def training_identity(config: Any, manifest: Manifest) -> str:
+    """A digest of everything that the trained weights follow from.
+
+    The configuration's sections, the data's bytes and scaling, and the bytes of the source
+    files that the stage runs.
+    """
+    described = {
+        "config": sections(config),
+        "data": {
+            "digests": manifest.digests,
+            "train_count": manifest.train_count,
+            "value_range": manifest.value_range,
+        },
+        "code": code_digest("train"),
+    }
+    text = json.dumps(described, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Resume(pl.Callback):
+    """Saves the whole state every so often; a kill at any moment leaves a whole file.
+
+    Args:
+        folder: where the state lies.
+        every: optimiser steps between two saves.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self.folder = folder
+        self.every = every
+
+    @property
+    def path(self) -> Path:
+        """The newest saved state."""
+        return self.folder / "last.ckpt"
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step % self.every == 0:
+            self.save(trainer)
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Save now; every process must call it."""
+        draft = self.folder / "draft.ckpt"
+        trainer.save_checkpoint(draft)
+        if trainer.is_global_zero:
+            draft.replace(self.path)
+
+    def forget(self) -> None:
+        """Remove the state: the training is done and its results are in place."""
+        shutil.rmtree(self.folder, ignore_errors=True)
