@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
+PORT ?= 5000
 STAMP := $(VENV)/installed
 # Stages run `python`: the project's own, whatever the caller's shell has activated.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -30,8 +31,8 @@ repro: $(STAMP) ## the whole pipeline: dvc repro
 sweep: $(STAMP) ## compare the schedules: one tracked run each
 	@snowmelt pipeline sweep=schedules
 
-ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000
-	@snowmelt ui
+ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000 (PORT=5000)
+	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
 test: $(STAMP) ## the tests
 	@pytest

@@ -8,7 +8,6 @@ unpickler, which knows tensors and plain containers only.
 from __future__ import annotations
 
 import io
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,8 +114,8 @@ def load(path: Path) -> Checkpoint:
     require(path, made_by="train")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # damaged bytes make the unpickler fail in every way
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(f"{path} is not a readable checkpoint: {reason}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(

@@ -80,7 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, help="a composed configuration to run")
     parser.add_argument("--cfg", action="store_true", help="print the configuration only")
     parser.add_argument(
-        "-m", "--multirun", action="store_true", help="one job for each comma-separated value"
+        "-m",
+        "--multirun",
+        action="store_true",
+        help="one job for each comma-separated value",
     )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
@@ -126,7 +129,7 @@ def _full(command: str, text: str, root: Path) -> str:
     if key == "out":
         return f"{OUTPUTS[command]}={value}"
     section = SECTIONS.get(command)
-    known = OmegaConf.load(root / "conf" / "config.yaml")
+    known: Any = OmegaConf.load(root / "conf" / "config.yaml")
     if section and key not in known and key in known[section]:
         return f"{section}.{key}={value}"
     return text

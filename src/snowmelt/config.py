@@ -108,10 +108,14 @@ def params_choices(root: Path) -> list[Choice]:
         raise UserError(f"{PARAMS} must map keys to values, got {type(params).__name__}")
     extra = params.pop("overrides", None) or []
     if not isinstance(extra, list) or not all(isinstance(text, str) for text in extra):
-        raise UserError(
-            f"{PARAMS}: 'overrides' must be a list of key=value, got {extra!r}"
-        )
-    found = [Choice(f"{k}={_plain(v)}", PARAMS) for k, v in _leaves(params)]
+        raise UserError(f"{PARAMS}: 'overrides' must be a list of key=value, got {extra!r}")
+    # `experiment: null` is how a group is left unset; Hydra takes a missing override for that.
+    unset = {key for key, value in params.items() if value is None and key in groups(root)}
+    found = [
+        Choice(f"{key}={_plain(value)}", PARAMS)
+        for key, value in _leaves(params)
+        if key not in unset
+    ]
     return found + [Choice(text, PARAMS) for text in extra]
 
 
@@ -142,7 +146,7 @@ def merged_choices(root: Path, overrides: Sequence[str]) -> list[Choice]:
     known = groups(root)
     for choice in params + typed:
         _check_group(choice, known)
-    settled = _settled_by_experiment(root, params + typed)
+    settled = _settled_by_files(root, params + typed)
     params = [c for c in params if not _covers(settled, _key(c))]
     return params + typed
 
@@ -175,18 +179,48 @@ def _check_group(choice: Choice, known: Mapping[str, list[str]]) -> None:
         )
 
 
-def _settled_by_experiment(root: Path, choices: Sequence[Choice]) -> set[str]:
-    """The groups and keys that the chosen experiment sets itself."""
-    names = [c.parse().value() for c in choices if _key(c) == "experiment"]
-    if not names or not isinstance(names[-1], str):
-        return set()
-    text = (root / "conf" / "experiment" / f"{names[-1]}.yaml").read_text(encoding="utf-8")
-    body = yaml.safe_load(text) or {}
-    settled = set()
+def _settled_by_files(root: Path, choices: Sequence[Choice]) -> set[str]:
+    """The groups and keys that the chosen experiment and sweep set themselves."""
+    settled: set[str] = set()
+    for group in ("experiment", "sweep"):
+        names = [c.parse().value() for c in choices if _key(c) == group]
+        if names and isinstance(names[-1], str):
+            settled |= _set_by(root / "conf" / group / f"{names[-1]}.yaml")
+    return settled
+
+
+def _set_by(file: Path) -> set[str]:
+    """The groups and keys that a file of conf/ sets, and those that it sweeps over."""
+    body = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    swept = body.pop("hydra", {}).get("sweeper", {}).get("params", {})
+    settled = set(swept)
     for item in body.pop("defaults", []):
         if isinstance(item, dict):
             settled |= {str(key).removeprefix("override ").strip(" /") for key in item}
     return settled | {key for key, _ in _leaves(body)}
+
+
+def without_sweeps(root: Path, overrides: Sequence[str]) -> list[str]:
+    """The overrides that are the same for every job of a sweep, after a look at the rest.
+
+    Raises:
+        UserError: one of the values to sweep over is not a choice of its group, or its key
+            is unknown.
+    """
+    known = groups(root)
+    fixed = []
+    for text in overrides:
+        choice = Choice(text, "command line")
+        override = choice.parse()
+        if not override.is_sweep_override():
+            fixed.append(text)
+            continue
+        for value in override.sweep_string_iterator():
+            single = Choice(f"{override.key_or_group}={value}", choice.origin)
+            _check_group(single, known)
+            if override.key_or_group not in known:
+                compose(root, [single.text])
+    return fixed
 
 
 def compose(root: Path, overrides: Sequence[str] = ()) -> DictConfig:
@@ -282,7 +316,9 @@ def load(path: Path) -> DictConfig:
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise UserError(
+            f"{path} is not valid YAML: {' '.join(str(error).split())}"
+        ) from error
     if not isinstance(plain, dict) or "paths" not in plain:
         raise UserError(f"{path} is not a composed configuration: run `snowmelt compose`")
     return frozen(plain)

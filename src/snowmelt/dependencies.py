@@ -101,7 +101,9 @@ def write_into(pipeline: Path) -> None:
     content = yaml.load(pipeline.read_text(encoding="utf-8"))
     for name, stage in content["stages"].items():
         others = [d for d in stage.get("deps", []) if not str(d).startswith("src/")]
-        stage["deps"] = others + [f"src/snowmelt/{p.relative_to(PACKAGE)}" for p in code_of(name)]
+        stage["deps"] = others + [
+            f"src/snowmelt/{p.relative_to(PACKAGE)}" for p in code_of(name)
+        ]
     with pipeline.open("w", encoding="utf-8") as stream:
         yaml.dump(content, stream)
 

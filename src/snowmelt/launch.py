@@ -84,7 +84,9 @@ def run_group(stage: str, config: DictConfig, root: Path) -> None:
         command += ["-m", "snowmelt", stage, "--config", str(file)]
         code = subprocess.run(command, env=environment, check=False).returncode
     if code:
-        raise UserError(f"{stage} failed in a group of {config.trainer.processes} processes")
+        raise UserError(
+            f"{stage} failed in a group of {config.trainer.processes} processes"
+        )
 
 
 def _threads(processes: int) -> int:

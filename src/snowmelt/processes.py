@@ -36,7 +36,9 @@ def expand(coefficient: Tensor, x: Tensor) -> Tensor:
         coefficient: (B,) or (), x: (B, *D) -> (B, 1, ...) or ()
     """
     if coefficient.ndim > 1:
-        raise ValueError(f"one time an example is needed, got shape {tuple(coefficient.shape)}")
+        raise ValueError(
+            f"one time an example is needed, got shape {tuple(coefficient.shape)}"
+        )
     if coefficient.ndim == 1 and coefficient.shape[0] != x.shape[0]:
         raise ValueError(
             f"times of shape {tuple(coefficient.shape)} do not fit a batch of shape"
@@ -79,7 +81,7 @@ class Process(ABC):
 
     def diffusion_sq(self, t: Tensor) -> Tensor:
         r"""The squared diffusion $g(t)^2$. Shapes: t: (*) -> (*)"""
-        return -self.sigma(t) ** 2 * self.log_snr_slope(t)
+        return -(self.sigma(t) ** 2) * self.log_snr_slope(t)
 
     def log_snr_slope(self, t: Tensor) -> Tensor:
         r"""$d\lambda/dt$, by differentiating the schedule. Shapes: t: (*) -> (*)"""
@@ -111,7 +113,7 @@ class Process(ABC):
         Shapes:
             s, t: (*) -> (*)
         """
-        return -self.sigma(t) ** 2 * torch.expm1(self.log_snr(t) - self.log_snr(s))
+        return -(self.sigma(t) ** 2) * torch.expm1(self.log_snr(t) - self.log_snr(s))
 
     def posterior(
         self, x_t: Tensor, x_0: Tensor, t: Tensor, s: Tensor

@@ -71,7 +71,9 @@ def _words(
         raise ValueError(f"seed must be between 0 and 2^64 - 1, got {seed}")
     blocks = torch.arange((count + 3) // 4, device=index.device)
     index = index.to(torch.int64)
-    counter = torch.empty(len(index), len(blocks), 4, dtype=torch.int64, device=index.device)
+    counter = torch.empty(
+        len(index), len(blocks), 4, dtype=torch.int64, device=index.device
+    )
     counter[..., 0] = blocks
     counter[..., 1] = step
     counter[..., 2] = (index & _WORD)[:, None]

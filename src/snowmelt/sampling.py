@@ -41,19 +41,16 @@ FILM_FRAMES = 60
 def draw(
     config: DictConfig,
     checkpoint: Checkpoint,
-    source: Path,
     sampler: Sampler,
     target: Path,
-) -> dict[str, Any]:
+    described: dict[str, Any],
+) -> None:
     """Write samples.npy, its description and its pictures, whole or not at all.
 
     Args:
-        config: reads `sample` and, for the description, `sampler`.
-        source: the checkpoint's file.
+        config: reads `sample`.
         target: the folder to write.
-
-    Returns:
-        What samples.json holds.
+        described: what `describe` says; samples.json holds it and the samples' digest.
 
     Raises:
         UserError: an argument out of range, or a device that is not there.
@@ -66,15 +63,16 @@ def draw(
     with Group() as group, group.directory(target, MARKER) as draft:
         _draw_rows(config, denoiser, sampler, manifest, draft, group)
         group.wait()
-        description = _description(config, checkpoint, source, draft)
         if group.rank == 0:
-            write_json(draft / MARKER, description)
+            digest = sha256(draft / "samples.npy")
+            write_json(draft / MARKER, described | {"digest": digest})
             _draw_pictures(config, denoiser, sampler, manifest, draft)
     if launch.rank() == 0:
         seconds = time.perf_counter() - started
         rate = config.sample.num_samples / seconds
-        print(f"{config.sample.num_samples} samples in {seconds:.1f} s ({rate:.1f} a second)")
-    return description
+        print(
+            f"{config.sample.num_samples} samples in {seconds:.1f} s ({rate:.1f} a second)"
+        )
 
 
 def _check(config: DictConfig) -> None:
@@ -131,9 +129,13 @@ def _draw_rows(
     rows.flush()
 
 
-def _description(
-    config: DictConfig, checkpoint: Checkpoint, source: Path, draft: Path
-) -> dict[str, Any]:
+def describe(config: DictConfig, checkpoint: Checkpoint, source: Path) -> dict[str, Any]:
+    """How the samples are drawn, and the identity that follows from that alone.
+
+    Args:
+        config: reads `sample` and `sampler`.
+        source: the checkpoint's file.
+    """
     settings = {
         "checkpoint": {
             "identity": checkpoint.identity,
@@ -146,11 +148,11 @@ def _description(
         "seed": config.sample.seed,
     }
     text = json.dumps(settings, sort_keys=True)
+    is_image = checkpoint.manifest.levels is not None
     return {
         "identity": hashlib.sha256(text.encode()).hexdigest(),
         **settings,
-        "quantiser": "rounded to the nearest level" if checkpoint.manifest.levels else None,
-        "digest": sha256(draft / "samples.npy"),
+        "quantiser": "rounded to the nearest level" if is_image else None,
     }
 
 

@@ -1,8 +1,7 @@
 """Comparing the jobs of a sweep: fairly, with error bars, or not at all.
 
-    comparison = compare(jobs)
-    print(comparison_table(comparison))
-    write(comparison, root / "reports" / "sweep", value_range=(0, 16))
+`compare(jobs)` groups and ranks, `comparison_table` says it in text, `write` leaves text,
+CSV, JSON and a picture in a folder.
 """
 
 from snowmelt.comparison.jobs import Job

@@ -47,7 +47,8 @@ class Job:
         lines = self.error.strip().splitlines()
         if lines:
             return lines[0]
-        return "no metrics were written" if self.status == "finished" else "no error was given"
+        has_finished = self.status == "finished"
+        return "no metrics were written" if has_finished else "no error was given"
 
     @property
     def told(self) -> str:

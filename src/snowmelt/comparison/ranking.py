@@ -71,9 +71,8 @@ def compare(jobs: Sequence[Job]) -> Comparison:
     key = _differing_key(jobs)
     metric = next((name for name in DISTANCES if _all_have(name, finished)), "")
     if not metric:
-        problem = "no distance was measured by every finished job" if finished else (
-            "no job finished"
-        )
+        problem = "no distance was measured by every finished job"
+        problem = problem if finished else "no job finished"
         return Comparison("", "", [], failed, None, problem, f"Not ranked: {problem}.", key)
     known = [_read(job, metric) for job in finished]
     floors = [reading.floor for reading in known if reading.floor is not None]
@@ -144,7 +143,8 @@ def _ranked(groups: Sequence[Group]) -> list[Group]:
     ranked = []
     for place, group in enumerate(groups):
         better = sum(are_apart(other, group) for other in groups[:place])
-        ranked.append(replace(group, rank=1 + better, verdict=_verdict(group, best, groups)))
+        verdict = _verdict(group, best, groups)
+        ranked.append(replace(group, rank=1 + better, verdict=verdict))
     return ranked
 
 
@@ -200,9 +200,8 @@ def _problem(finished: Sequence[Job]) -> str:
 
 
 def _all_have(metric: str, jobs: Sequence[Job]) -> bool:
-    return bool(jobs) and all(
-        any(reading.key == metric for reading in readings(job.metrics or {})) for job in jobs
-    )
+    known = [{reading.key for reading in readings(job.metrics or {})} for job in jobs]
+    return bool(jobs) and all(metric in keys for keys in known)
 
 
 def _read(job: Job, metric: str) -> Reading:

@@ -17,7 +17,8 @@ def comparison_table(comparison: Comparison) -> str:
     """The whole outcome as plain text with aligned columns."""
     lines = []
     if comparison.groups:
-        lines += _aligned(_head(comparison), [_row(g, comparison) for g in comparison.groups])
+        rows = [_row(group, comparison) for group in comparison.groups]
+        lines += _aligned(_head(comparison), rows)
         lines += ["", _spread_note(comparison.groups)]
     if comparison.failed:
         lines += ["", "failed:"]
@@ -26,8 +27,8 @@ def comparison_table(comparison: Comparison) -> str:
 
 
 def _head(comparison: Comparison) -> list[str]:
-    metric = comparison.metric_label
-    return ["rank", comparison.key, "seeds", metric, "floor", "> 90 % sure", "time", "verdict"]
+    head = ["rank", comparison.key, "seeds", comparison.metric_label]
+    return [*head, "floor", "> 90 % sure", "time", "verdict"]
 
 
 def _row(group: Group, comparison: Comparison) -> list[str]:
@@ -58,10 +59,8 @@ def _aligned(head: list[str], rows: list[list[str]]) -> list[str]:
     keep = [column for column in range(len(head)) if any(row[column] for row in rows)]
     table = [[line[column] for column in keep] for line in (head, *rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(keep))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in table
-    ]
+    padded = [map(str.ljust, line, widths) for line in table]
+    lines = ["  ".join(line).rstrip() for line in padded]
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 
 
@@ -70,7 +69,7 @@ def _spread_note(groups: Sequence[Group]) -> str:
     several = any(group.count >= 2 for group in groups)
     single = any(group.count == 1 and group.resampling is not None for group in groups)
     if several and single:
-        return "±: standard deviation over seeds; with one seed, over subsets of its samples."
+        return "±: standard deviation over seeds; with one seed, over subsets of samples."
     if several:
         return "±: standard deviation over seeds."
     if single:
@@ -98,7 +97,8 @@ def _flat(job: Job) -> dict[str, Any]:
         for key, value in (job.metrics or {}).items()
         if isinstance(value, int | float | str)
     }
-    known = {"name": job.name, **job.overrides, "status": _status(job), "seconds": job.seconds}
+    known = {"name": job.name, **job.overrides, "status": _status(job)}
+    known["seconds"] = job.seconds
     told = {"error": job.reason} if job.has_failed else {"protocol_digest": job.protocol}
     return {**known, **metrics, **told}
 

@@ -13,8 +13,7 @@ from snowmelt.data.source import RawData, Source
 from snowmelt.errors import UserError
 
 _SHAPES = (
-    "points are floats (N,D);"
-    " images are uint8 (N,H,W), (N,C,H,W) or (N,H,W,C), C = 1 or 3"
+    "points are floats (N,D); images are uint8 (N,H,W), (N,C,H,W) or (N,H,W,C), C = 1 or 3"
 )
 
 
@@ -109,8 +108,7 @@ def load(key: str, path: Path) -> np.ndarray:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(
-            f"{key}: {path} is not an array of plain numbers written by numpy.save:"
-            f" {error}"
+            f"{key}: {path} is not an array of plain numbers written by numpy.save: {error}"
         ) from error
     if not isinstance(array, np.ndarray):
         raise UserError(

@@ -115,9 +115,7 @@ def image_files(folder: Path) -> tuple[list[str], int]:
     if not folder.exists():
         raise UserError(f"data.path: {folder} does not exist: give a folder of images")
     if not folder.is_dir():
-        raise UserError(
-            f"data.path: {folder} is a file: give a folder, or use data=array"
-        )
+        raise UserError(f"data.path: {folder} is a file: give a folder, or use data=array")
     found = [path.relative_to(folder).as_posix() for path in _walk(folder)]
     images = sorted(file for file in found if _is_image(file))
     others = sorted(set(found) - set(images))

@@ -46,10 +46,11 @@ def understood(files: Sequence[str]) -> Layout:
     if "" not in tops:
         labels, classes = _numbered(tops)
         return Layout(labels, classes, held_out, ())
+    notes: tuple[str, ...] = ()
     if any(tops):
         notes = ("images lie beside folders, so the folders are no classes",)
-    else:
-        notes = (f"all images lie in {shared}: no classes",) if shared else ()
+    elif shared:
+        notes = (f"all images lie in {shared}: no classes",)
     return Layout(None, None, held_out, notes)
 
 

@@ -81,9 +81,7 @@ class Manifest:
         return {key: list(v) if isinstance(v, tuple) else v for key, v in plain.items()}
 
     @classmethod
-    def from_dict(
-        cls, plain: Mapping[str, Any], *, where: str = "manifest"
-    ) -> Manifest:
+    def from_dict(cls, plain: Mapping[str, Any], *, where: str = "manifest") -> Manifest:
         """The inverse of `to_dict`.
 
         Args:

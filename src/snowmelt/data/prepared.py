@@ -104,9 +104,7 @@ def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     is_array = isinstance(array, np.ndarray)
     if not is_array or array.dtype != np.dtype(dtype) or array.shape != shape:
         found = f"{getattr(array, 'dtype', '?')} {getattr(array, 'shape', '?')}"
-        raise UserError(
-            f"{path} is {found}, the manifest says {dtype} {shape}: {again}"
-        )
+        raise UserError(f"{path} is {found}, the manifest says {dtype} {shape}: {again}")
     return array
 
 
@@ -205,8 +203,7 @@ def _check(
         return
     if labels.dtype != np.int64 or labels.shape != (len(examples),):
         raise ValueError(
-            f"labels must be int64 ({len(examples)},),"
-            f" got {labels.dtype} {labels.shape}"
+            f"labels must be int64 ({len(examples)},), got {labels.dtype} {labels.shape}"
         )
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         raise ValueError(f"labels must index the {len(classes)} classes")

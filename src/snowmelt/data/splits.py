@@ -100,9 +100,7 @@ def quotas(sizes: np.ndarray, fraction: float) -> np.ndarray:
     return np.clip(quota, 0, np.maximum(sizes - 1, 0))
 
 
-def _first_of_each(
-    order: np.ndarray, labels: np.ndarray, fraction: float
-) -> np.ndarray:
+def _first_of_each(order: np.ndarray, labels: np.ndarray, fraction: float) -> np.ndarray:
     """A mask that holds out the first rows, in `order`, of each class: (N,) bool."""
     mask = np.zeros(len(order), dtype=bool)
     sizes = np.bincount(labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -147,7 +148,7 @@ def loss_by_log_snr(
     figure, (axes,) = new_axes(6.4, 3.2)
     bounds = np.asarray(edges, dtype=float)
     widths = np.diff(bounds)
-    look = {"color": SKY, "edgecolor": PAPER, "linewidth": 0.8}
+    look: dict[str, Any] = {"color": SKY, "edgecolor": PAPER, "linewidth": 0.8}
     axes.bar(bounds[:-1], losses, widths, align="edge", **look)
     if spread is not None:
         centres = bounds[:-1] + widths / 2

@@ -69,7 +69,8 @@ def _tiles(images: NDArray[np.uint8], value_range: Sequence[int]) -> NDArray[np.
     if images.ndim != 4 or 0 in images.shape:
         raise ValueError(f"a grid needs images (N, C, H, W), not {images.shape}")
     if images.dtype != np.uint8 or not low < high:
-        raise ValueError(f"a grid needs uint8 and low < high: {images.dtype}, {value_range}")
+        found = f"{images.dtype}, {value_range}"
+        raise ValueError(f"a grid needs uint8 and a range that rises, not {found}")
     levels = (np.arange(256) - low) * (255.0 / (high - low))
     table = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
     depth = 3 if images.shape[1] >= 3 else 1

@@ -60,4 +60,3 @@ def _draw(axes: Axes, metric: Measured) -> None:
     if metric.floor is not None:
         text = f"┆ {metric.floor_label}"
         axes.set_title(text, loc="right", fontsize=8.5, color=VERMILLION, weight="normal")
-

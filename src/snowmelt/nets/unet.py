@@ -61,7 +61,8 @@ class UNet(Net):
                 self.down.append(_Downsample(width))
                 skips.append(width)
         self.middle = nn.ModuleList(
-            _Block(width, width, embedding, dropout, last) for last in (attention[-1], False)
+            _Block(width, width, embedding, dropout, last)
+            for last in (attention[-1], False)
         )
         for level, new in reversed(list(enumerate(widths))):
             for _ in range(blocks + 1):
@@ -99,7 +100,9 @@ def _check(
             f"net=unet is for images, the data has the shape {tuple(shape)}: use net=mlp"
         )
     if not widths or min(widths) < 1 or blocks < 1:
-        raise ValueError(f"widths and blocks must be positive, got {list(widths)}, {blocks}")
+        raise ValueError(
+            f"widths and blocks must be positive, got {list(widths)}, {blocks}"
+        )
     if len(attention) != len(widths):
         raise ValueError(
             f"attention needs one entry a width, got {list(attention)} for {list(widths)}"

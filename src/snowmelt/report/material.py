@@ -100,7 +100,8 @@ def _samples(path: Path, prepared: PreparedData) -> Array:
     try:
         generated: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
-        raise UserError(f"{path} is no array ({error}): run `snowmelt sample` again") from error
+        again = "run `snowmelt sample` again"
+        raise UserError(f"{path} is no array ({error}): {again}") from error
     wanted = tuple(prepared.shape)
     if generated.shape[1:] != wanted or generated.dtype != prepared.train.dtype:
         raise UserError(
@@ -137,7 +138,8 @@ def read_losses(path: Path) -> dict[str, Curve]:
             for name in rows[0]
         }
     except (TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}): run `snowmelt train` again") from error
+        again = "run `snowmelt train` again"
+        raise UserError(f"{path} is damaged ({error}): {again}") from error
 
 
 def _schedule(config: DictConfig) -> tuple[str, Curve, Curve]:

@@ -65,7 +65,7 @@ class Reading:
 
     @property
     def value_text(self) -> str:
-        """The value alone, with the decimals of `text`; the page sets the spread smaller."""
+        """The value alone, with as many decimals as in `text`."""
         return percent(self.value) if self.is_share else self.text.split(" ± ")[0]
 
     @property
@@ -132,9 +132,16 @@ def _reading(key: str, plain: Mapping[str, float], features: str) -> Reading:
     floor, floor_label = plain.get(f"{key}_floor"), "two real sets"
     if floor is None:
         floor, floor_label = plain.get(f"{key}_real"), "real data"
-    label = kind.label.format(features=features)
-    spread = plain.get(f"{key}_spread")
-    return Reading(key, label, plain[key], spread, floor, floor_label, kind.better, kind.is_share)
+    return Reading(
+        key=key,
+        label=kind.label.format(features=features),
+        value=plain[key],
+        spread=plain.get(f"{key}_spread"),
+        floor=floor,
+        floor_label=floor_label,
+        better=kind.better,
+        is_share=kind.is_share,
+    )
 
 
 def sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str]:

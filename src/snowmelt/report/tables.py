@@ -35,7 +35,7 @@ def text(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         shown = ", ".join(text(item) for item in value[:MOST_ITEMS])
         more = len(value) - MOST_ITEMS
-        return f"{shown} and {more:,} more" if more > 0 else shown or "none"
+        return f"{shown} and {more:,} more" if more > 0 else shown or "[]"
     return str(value)
 
 

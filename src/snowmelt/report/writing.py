@@ -13,6 +13,7 @@ from snowmelt.files import new_directory, new_file
 from snowmelt.report.material import Material
 from snowmelt.report.page import pairs, render
 
+MARKER = "samples.png"  # the figure that every report has
 GRID_COLUMNS = 16
 GRID_COUNT = 160
 
@@ -20,7 +21,7 @@ GRID_COUNT = 160
 def write(material: Material, folder: Path) -> Path:
     """Write `index.html` and `figures/` into `folder`; return the page."""
     page = render(material)
-    with new_directory(folder / "figures") as draft:
+    with new_directory(folder / "figures", MARKER) as draft:
         for name, figure in standalone(material).items():
             save_png(figure, draft / f"{name}.png")
     target = folder / "index.html"

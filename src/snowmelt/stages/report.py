@@ -8,12 +8,21 @@ from omegaconf import DictConfig
 
 from snowmelt.report.material import read
 from snowmelt.report.writing import write
+from snowmelt.tracking import open_report
 
 
 def run(config: DictConfig, root: Path) -> Path:
     """Write `index.html` and `figures/` into the folder of reports; return the page.
 
+    The page does not name the tracked run: the same experiment, run again, has another one
+    and must give the same bytes. The run holds the page instead.
+
     Raises:
         UserError: an output of an earlier stage is missing or does not fit the others.
     """
-    return write(read(config, root), root / config.paths.reports)
+    material = read(config, root)
+    folder = root / config.paths.reports
+    with open_report(config, root, metrics=folder / "metrics.json") as tracked:
+        page = write(material, folder)
+        tracked.log_file(page, "report")
+    return page

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from snowmelt import launch
+from snowmelt import launch, tracking
 from snowmelt.checkpoint import load
 from snowmelt.config import build
 from snowmelt.samplers.sampler import Sampler
-from snowmelt.sampling import draw
-from snowmelt.tracking import runs
+from snowmelt.sampling import describe, draw
 
 
 def run(config: DictConfig, root: Path) -> Path:
@@ -27,8 +26,12 @@ def run(config: DictConfig, root: Path) -> Path:
     source = root / config.sample.checkpoint
     checkpoint = load(source)
     sampler = build(config.sampler, Sampler)
-    with runs.sampling_run(config, root, checkpoint=checkpoint.identity) as tracked:
-        description = draw(config, checkpoint, source, sampler, target)
+    described = describe(config, checkpoint, source)
+    with tracking.open_sampling(
+        config, root, checkpoint=checkpoint.identity, samples=described["identity"]
+    ) as tracked:
+        draw(config, checkpoint, sampler, target, described)
         if launch.rank() == 0:
-            tracked.samples(target, description)
+            for file in sorted(target.iterdir()):
+                tracked.log_file(file, "samples")
     return target

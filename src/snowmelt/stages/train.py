@@ -6,11 +6,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from snowmelt import checkpoint, launch
+from snowmelt import checkpoint, launch, tracking
 from snowmelt.data.prepared import PreparedData
 from snowmelt.files import new_directory, require_ours
-from snowmelt.tracking import runs
-from snowmelt.training.fit import describe, fit, write_history
+from snowmelt.tracking.location import main_root
+from snowmelt.training.fit import fit, write_history
 from snowmelt.training.resume import Resume, training_identity
 
 MARKER = "model.ckpt"
@@ -30,18 +30,27 @@ def run(config: DictConfig, root: Path) -> Path:
         launch.run_group("train", config, root)
         return target / MARKER
     identity = training_identity(config, data.manifest)
-    state = runs.main_root(root) / ".snowmelt" / "resume" / identity[:16]
+    state = main_root(root) / ".snowmelt" / "resume" / identity[:16]
     resume = Resume(state, config.training.checkpoint_every)
     if resume.path.is_file() and launch.rank() == 0:
         print(f"train: going on from the saved state in {state}")
-    with runs.training_run(config, root, identity=identity, state=state) as tracked:
+    with tracking.open_training(config, root, state=state, identity=identity) as tracked:
+        _log_earlier(tracked, config, root)
         trained, history = fit(config, data, tracked, resume, identity)
         if launch.rank() == 0:
             with new_directory(target, MARKER) as draft:
                 checkpoint.save(draft / MARKER, trained)
                 write_history(draft / "losses.csv", history)
-            tracked.checkpoint(target / MARKER, describe(trained))
-            tracked.artifact(target / "losses.csv", "training")
+            tracked.log_checkpoint(target / MARKER, trained.step)
+            tracked.log_file(target / "losses.csv", "training")
     if launch.rank() == 0:
         resume.forget()
     return target / MARKER
+
+
+def _log_earlier(tracked: tracking.Run, config: DictConfig, root: Path) -> None:
+    """What the stages before this one made belongs to the same run."""
+    tracked.log_prepared(root / config.paths.prepared)
+    reference = root / config.paths.reference / "reference.json"
+    if reference.is_file():
+        tracked.log_file(reference, "reference")

@@ -43,7 +43,7 @@ class Courier:
         self.doubt = doubt
 
     def deliver(self) -> None:
-        """Send all that waits, artifacts last: a broken artifact store holds up nothing else.
+        """Send all that waits, artifacts last: a broken artifact store delays nothing else.
 
         Raises:
             Unreachable: the store does not answer; the rest still waits.
@@ -102,7 +102,9 @@ class Courier:
     def _model_id(self, key: str | None) -> str | None:
         """The logged model that the run `key`, or one that it follows, trained."""
         record = self.ledger.read(key) if key else None
-        return record and (record.model_id or self._model_id(record.follows))
+        if record is None:
+            return None
+        return record.model_id or self._model_id(record.follows)
 
     # --- the lines ------------------------------------------------------------------------
 
@@ -130,6 +132,9 @@ class Courier:
             self.store.use_model(run_id, model)
         self.ledger.update(self.key, run_id=run_id)
         write_state(record, run_id)
+
+    def _do_nothing(self, operation: Operation) -> None:
+        """A line that could not be read."""
 
     def _do_params(self, operation: Operation) -> None:
         self.store.log_params(self._id, operation["params"])

@@ -1,8 +1,8 @@
 """Delivering beside the work, and never in its way.
 
-A thread empties the outboxes every few seconds. When the store does not answer it pauses; the
-stage goes on and its lines wait. At the end one last attempt is made; what is left then is
-delivered by the next command that tracks.
+A thread empties the outboxes every few seconds. When the store does not answer it pauses;
+the stage goes on and its lines wait. At the end one last attempt is made; what is left then
+is delivered by the next command that tracks.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ from snowmelt.tracking.store import Gone, Store, Unreachable, Waiting, why
 def tell(message: str) -> None:
     """One line to the user, beside the progress bars."""
     print(f"snowmelt: {message}", file=sys.stderr, flush=True)
+
+
+def now() -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,11 @@ class Delivery:
                 tell("this run was deleted from the tracking store; it goes on untracked")
             except Timeout:
                 return  # another process delivers it just now
+            if patient:
+                self._deliver_left_behind()  # what waited for this run
 
     def _deliver_left_behind(self) -> bool:
-        """Deliver, oldest first, what other commands could not; True if the store answered."""
+        """Deliver, oldest first, what others could not; True if the store answered."""
         for record in reversed(list(self.ledger.records(self.store.location.shown))):
             is_owned = record.owner is not None and not record.is_ghost
             if record.key == self.key or is_owned or self.ledger.is_delivered(record.key):
@@ -129,6 +136,6 @@ class Delivery:
         else:
             tell(
                 f"the tracking store {self.store.location.shown} does not answer"
-                f" ({self.reason}); what it misses is kept in {self.ledger.folder(self.key)}"
-                " and sent by the next snowmelt command"
+                f" ({self.reason}); what it misses is kept in"
+                f" {self.ledger.folder(self.key)} and sent by the next snowmelt command"
             )

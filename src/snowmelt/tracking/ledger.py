@@ -36,10 +36,14 @@ class Owner:
     started: float
 
     @classmethod
+    def of(cls, pid: int) -> Owner:
+        """A living process of this host."""
+        return cls(socket.gethostname(), pid, psutil.Process(pid).create_time())
+
+    @classmethod
     def me(cls) -> Owner:
         """This process."""
-        started = psutil.Process().create_time()
-        return cls(socket.gethostname(), os.getpid(), started)
+        return cls.of(os.getpid())
 
     @property
     def is_here(self) -> bool:
@@ -137,7 +141,7 @@ class Ledger:
         return Outbox(self.folder(key) / "outbox.jsonl")
 
     def files(self, key: str) -> Outbox:
-        """Artifacts: apart, so that a broken artifact store does not hold up the metrics."""
+        """Artifacts: apart, so that a broken artifact store does not delay the metrics."""
         return Outbox(self.folder(key) / "files.jsonl")
 
     def read(self, key: str) -> Record | None:

@@ -86,8 +86,8 @@ def _absolute(uri: str, home: Path, setting: str) -> str:
     kind = urlsplit(uri).scheme.split("+")[0]
     if uri != "databricks" and kind not in SERVERS | DATABASES:
         raise UserError(
-            f"{setting}: {redacted(uri)} is no tracking store (MLflow keeps runs in a database"
-            " or on a server): give sqlite:///mlflow.db or http://host:port"
+            f"{setting}: {redacted(uri)} is no tracking store (MLflow keeps runs in a"
+            " database or on a server): give sqlite:///mlflow.db or http://host:port"
         )
     path = uri.removeprefix("sqlite:///")
     if path == uri:

@@ -1,8 +1,8 @@
 """A file of what still has to reach the store, in order.
 
-Every operation is one JSON line, written before anything is sent, so a kill loses nothing. The
-number of bytes that the store has taken is kept beside it; a crash between the two sends a line
-twice, and the store side makes that harmless.
+Every operation is one JSON line, written before anything is sent, so a kill loses nothing.
+The number of bytes that the store has taken is kept beside it; a crash between the two
+sends a line twice, and the store side makes that harmless.
 """
 
 from __future__ import annotations
@@ -110,7 +110,10 @@ class Outbox:
                 offset += len(line)
                 if not line.endswith(b"\n"):
                     return
-                yield json.loads(line), offset
+                try:
+                    yield json.loads(line), offset
+                except ValueError:  # torn by a machine that lost its power
+                    yield {"do": "nothing"}, offset
 
     def operations(self) -> Iterator[Operation]:
         """Every line, delivered or not."""
@@ -123,10 +126,10 @@ class Outbox:
 
     def last(self) -> Operation | None:
         """The newest line."""
-        operation = None
+        newest = None
         for operation in self.operations():
-            pass
-        return operation
+            newest = operation
+        return newest
 
     def reject(self, operation: Operation, reason: str) -> None:
         """Put aside what the store refuses for good, so that it does not block the rest."""

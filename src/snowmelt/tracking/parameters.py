@@ -30,7 +30,7 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and (value or not key):
         for inner, item in value.items():
             yield from _leaves(item, f"{key}.{inner}" if key else str(inner))
     elif isinstance(value, str):

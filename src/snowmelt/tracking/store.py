@@ -1,8 +1,8 @@
 """The MLflow store, asked in our words; every call may be repeated without harm.
 
 A call that fails says which of three things happened: the store cannot be reached now
-(`Unreachable`: keep it and try later), it no longer has the run (`Gone`), or it will never take
-this (`Rejected`).
+(`Unreachable`: keep it and try later), it no longer has the run (`Gone`), or it will never
+take this (`Rejected`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Store:
         self.location = location
         self._lock = threading.Lock()
         self._connected: tuple[MlflowClient, str] | None = None
-        # What a run already has, where a metric may have arrived before: (run, key) -> steps.
+        # Steps that a run already has, where they may have arrived: (run, key) -> steps.
         self._known: dict[tuple[str, str], set[int]] = {}
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(location.timeout))
 
@@ -153,12 +153,15 @@ class Store:
     # --- telling --------------------------------------------------------------------------
 
     def create(self, key: str, name: str, tags: Mapping[str, str], start: int) -> str:
-        """Make the run of ledger key `key`, or find it if it was made just before a crash."""
+        """Make the run of ledger key `key`, or find it if a crash came just after."""
         if found := self.find("snowmelt_key", key):
             return str(found.info.run_id)
         with self._client() as (client, experiment):
             run = client.create_run(
-                experiment, start_time=start, run_name=name, tags={**tags, "snowmelt_key": key}
+                experiment,
+                start_time=start,
+                run_name=name,
+                tags={**tags, "snowmelt_key": key},
             )
         return str(run.info.run_id)
 
@@ -172,18 +175,33 @@ class Store:
 
     def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
         """Parameters, in batches of 100; one that has another value already is refused."""
-        self._log_batches(run_id, "params", [entities.Param(*item) for item in params.items()])
+        self._log_batches(
+            run_id, "params", [entities.Param(*item) for item in params.items()]
+        )
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Tags, in batches of 100."""
         self._log_batches(run_id, "tags", [entities.RunTag(*item) for item in tags.items()])
 
     def _log_batches(self, run_id: str, kind: str, items: Sequence[Any]) -> None:
+        """Log 100 at a time; of a batch that is refused, log all but the culprits."""
+        refusal = None
         for start in range(0, len(items), 100):
-            with self._client(run_id) as (client, _):
-                client.log_batch(run_id, **{kind: items[start : start + 100]})
+            batch = items[start : start + 100]
+            try:
+                with self._client(run_id) as (client, _):
+                    client.log_batch(run_id, **{kind: batch})  # type: ignore[arg-type]
+            except Rejected as error:
+                refusal = error
+                for item in batch if len(batch) > 1 else ():
+                    with contextlib.suppress(Rejected):
+                        self._log_batches(run_id, kind, [item])
+        if refusal:
+            raise refusal
 
-    def log_metrics(self, run_id: str, points: Sequence[Mapping[str, Any]], doubt: bool) -> None:
+    def log_metrics(
+        self, run_id: str, points: Sequence[Mapping[str, Any]], doubt: bool
+    ) -> None:
         """Points {"step", "time", "values", "model_id"}; with `doubt`, only missing ones.
 
         The time stamps are those of the first attempt, which lets an SQL store drop exact
@@ -233,8 +251,9 @@ class Store:
         self.log_params(run_id, {k: v for k, v in params if k.split(".")[0] not in without})
         kept = ("identity", "data_digest", "model_id")
         self.set_tags(run_id, {k: v for k, v in found.data.tags.items() if k in kept})
-        with self._client(run_id) as (client, _):
-            client.log_inputs(run_id, found.inputs.dataset_inputs)
+        if found.inputs:
+            with self._client(run_id) as (client, _):
+                client.log_inputs(run_id, found.inputs.dataset_inputs)
 
     def use_model(self, run_id: str, model_id: str) -> None:
         """The logged model as an input of the run."""
@@ -266,5 +285,3 @@ class Store:
                 )
             client.set_tag(run_id, "model_id", model.model_id)
         return str(model.model_id)
-
-

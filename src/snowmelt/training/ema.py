@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA(nn.Module):
@@ -50,7 +50,8 @@ class EMA(nn.Module):
     @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
         """Move towards the weights of `net` after its optimiser step `step`."""
-        averages, weights = list(self.net.parameters()), list(net.parameters())
+        averages: list[Tensor] = list(self.net.parameters())
+        weights: list[Tensor] = list(net.parameters())
         torch._foreach_lerp_(averages, weights, 1.0 - self.decay_at(step))
         for mine, theirs in zip(self.net.buffers(), net.buffers(), strict=True):
             mine.copy_(theirs)

@@ -7,7 +7,6 @@ import logging
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -169,13 +168,6 @@ def _quiet() -> None:
         ".*IterableDataset.*",
         ".*checkpoint directory.*",
         ".*LeafSpec.*",
+        ".*in eval mode at the start.*",
     ):
         warnings.filterwarnings("ignore", message)
-
-
-def describe(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What a person wants to know of a trained network, in a few numbers."""
-    return {
-        "parameters": sum(value.numel() for value in checkpoint.raw.values()),
-        "steps": checkpoint.step,
-    }

@@ -81,8 +81,8 @@ class DiffusionModule(LightningModule):
     def times(self, slot: Tensor, step: int) -> Tensor:
         """Times spread evenly over the batch, with one common random shift a step.
 
-        Each time is uniform on (0, 1), but the batch covers the interval without gaps, which
-        lowers the variance of the loss.
+        Each time is uniform on (0, 1), but the batch covers the interval without gaps,
+        which lowers the variance of the loss.
 
         Shapes:
             slot: (B,) -> (B,) float64
@@ -150,9 +150,7 @@ class DiffusionModule(LightningModule):
         total = 0.0
         for part in slots.split(batch_size):
             x_0 = to_model(stored[part.cpu()].to(self.device), self.manifest)
-            eps = normal(
-                x_0.shape[1:], seed=0, stream=Stream.HELD_OUT_NOISE, index=part
-            )
+            eps = normal(x_0.shape[1:], seed=0, stream=Stream.HELD_OUT_NOISE, index=part)
             # Consecutive examples go to distant times, so that every class meets each.
             t = ((part * 0.618033988749895) % 1.0).to(torch.float64)
             total += float(self.loss(denoiser, x_0, t, eps).sum())

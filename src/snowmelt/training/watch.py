@@ -92,7 +92,7 @@ class Log(pl.Callback):
             row["held_out_loss"] = module.held_out_loss(stored)
         module.history.append(row)
         values = {f"train/{key}": value for key, value in row.items() if key != "step"}
-        self.run.metrics(values | {"train/examples_per_second": speed}, step=step)
+        self.run.log_metrics(values | {"train/examples_per_second": speed}, step=step)
         self.since, self.steps = time.perf_counter(), 0
 
 
@@ -121,6 +121,6 @@ class Pictures(pl.Callback):
         )
         stored = to_stored(x, module.manifest).cpu().numpy()
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"samples_{step:08d}.png"
+            path = Path(folder) / "samples.png"
             save_examples(path, stored, module.manifest)
-            self.run.artifact(path, "pictures")
+            self.run.log_picture("samples", path, step=step)

@@ -1,0 +1,85 @@
+"""Stage evaluate: measure the samples against the real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from snowmelt.config import plain
+from snowmelt.data.manifest import Manifest
+from snowmelt.data.prepared import PreparedData
+from snowmelt.features import samples as drawn
+from snowmelt.features.measures import Settings, count_used, kernel_size, measure
+from snowmelt.features.protocol import protocol_digest, quantiser
+from snowmelt.features.reference import Reference, data_digest
+from snowmelt.files import write_json
+from snowmelt.tracking import open_evaluation
+
+
+def run(config: DictConfig, root: Path) -> Path:
+    """Write metrics.json; returns it.
+
+    Args:
+        config: reads `evaluation` and the paths; `data` only to refuse stale data.
+        root: what the paths are relative to.
+
+    Raises:
+        UserError: an output of an earlier stage is missing or does not fit the others.
+    """
+    settings = Settings(**plain(config.evaluation))
+    folder, origin = root / config.paths.samples, root / config.paths.prepared
+    data = PreparedData.open(origin)
+    data.check_made_from(config.data)
+    samples, description = drawn.read(folder, data.manifest, origin)
+    reference = Reference.open(root / config.paths.reference, data.manifest)
+    target = root / config.paths.reports / "metrics.json"
+    checkpoint = description["checkpoint"]["identity"]
+    tracked = open_evaluation(
+        config, root, samples=description["identity"], checkpoint=checkpoint
+    )
+    with tracked as run_of_samples:
+        metrics = measure(samples, reference, settings)
+        how = protocol(data.manifest, reference, description, len(samples), settings)
+        write_json(target, {**metrics, "protocol": how})
+        run_of_samples.log_evaluation(target)
+    return target
+
+
+def protocol(
+    manifest: Manifest,
+    reference: Reference,
+    samples: dict[str, Any],
+    num_samples: int,
+    settings: Settings,
+) -> dict[str, Any]:
+    """How the metrics were measured, ready for JSON; see `snowmelt.features.protocol`."""
+    extractor, judge = reference.extractor, reference.judge
+    checkpoint, sampler = samples["checkpoint"], samples["sampler"]
+    found: dict[str, Any] = {
+        "data": manifest.name,
+        "data_digest": data_digest(manifest),
+        "reference_split": "training",
+        "reference_count": len(reference.train),
+        "floor_split": "held-out",
+        "n": count_used(reference, num_samples),
+        "subsets": settings.subsets,
+        "kernel_subsets": settings.kernel_subsets,
+        "kernel_subset_size": kernel_size(reference, num_samples, settings),
+        "evaluation_seed": settings.seed,
+        "extractor": extractor.name,
+        "extractor_digest": extractor.digest,
+        "judge_digest": judge.digest if judge else None,
+        "resize": extractor.resize,
+        "quantiser": quantiser(manifest),
+        "sampler": sampler,
+        "steps": sampler.get("steps"),
+        "weights": checkpoint["weights"],
+        "num_samples": num_samples,
+        "sample_seed": samples["seed"],
+        "samples_digest": samples["digest"],
+        "checkpoint": checkpoint["identity"],
+        "checkpoint_step": checkpoint["step"],
+    }
+    return found | {"digest": protocol_digest(found)}

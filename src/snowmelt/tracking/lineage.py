@@ -1,0 +1,245 @@
+"""Which run a stage belongs to.
+
+One run holds an experiment from compose to report. Training opens it; sampling, evaluation
+and report attach to it while it has no finished result of theirs. A second sampling or
+evaluation of the same thing opens a run of its own, which names what it came from: numbers
+that are in the store are never overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from snowmelt.errors import UserError
+from snowmelt.tracking.courier import write_state
+from snowmelt.tracking.delivery import now
+from snowmelt.tracking.ledger import Ledger, Record
+from snowmelt.tracking.store import Rejected, Store, Unreachable
+
+Answer = TypeVar("Answer")
+
+# The tag by which the result of a stage is found in the store.
+IDENTITY = {
+    "train": "identity",
+    "sample": "samples_identity",
+    "evaluate": "evaluation_identity",
+}
+
+
+class Archive:
+    """The ledger and the store together: what is known about runs."""
+
+    def __init__(self, ledger: Ledger, store: Store) -> None:
+        self.ledger = ledger
+        self.store = store
+        self._address = store.location.shown
+        self._is_silent = False
+
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        """Ask the store; one that failed to answer once is not waited for again."""
+        if self._is_silent:
+            raise Unreachable("it did not answer before")
+        try:
+            return question()
+        except Unreachable:
+            self._is_silent = True
+            raise
+
+    # --- finding --------------------------------------------------------------------------
+
+    def find(self, stage: str, identity: str | None) -> Record | None:
+        """The newest run whose `stage` made `identity`, of the ledger or the store."""
+        if identity is None:
+            return None
+        for record in self.ledger.records(self._address):
+            is_made = stage == "train" or record.has_finished(stage)
+            is_it = is_made and record.made(stage) == identity
+            if is_it and (checked := self._checked(record)):
+                return checked
+        try:
+            found = self._ask(lambda: self.store.find(IDENTITY[stage], identity))
+        except (Unreachable, Rejected):
+            return None
+        return self._adopted(found) if found else None
+
+    def _checked(self, record: Record) -> Record | None:
+        """The record, with what other machines did since; None if its run was deleted."""
+        run_id = record.run_id
+        if run_id is None or not self.ledger.is_delivered(record.key):
+            return record
+        try:
+            run = self._ask(lambda: self.store.run(run_id))
+        except Unreachable:
+            return record
+        if run is None:
+            self.ledger.forget(record.key)
+            return None
+        theirs = _stages(run.data.tags)
+        stages = {
+            stage: mine if record.has_finished(stage) else theirs.get(stage, mine)
+            for stage, mine in (theirs | record.stages).items()
+        }
+        return self.ledger.update(record.key, stages=stages) or record
+
+    def _adopted(self, run: object) -> Record:
+        """A record of a run that another machine, or an earlier checkout, made."""
+        info, tags = run.info, run.data.tags  # type: ignore[attr-defined]
+        key = tags.get("snowmelt_key") or self.ledger.new_key()
+        record = Record(
+            key=key,
+            store=self._address,
+            name=info.run_name or key,
+            run_id=info.run_id,
+            model_id=tags.get("model_id"),
+            stages=_stages(tags),
+        )
+        with self.ledger.lock():
+            return self.ledger.read(key) or self.ledger.write(record)
+
+    def continued(self, state: Path) -> Record | None:
+        """The run that a resumed training goes on with, as `state`/run.json says.
+
+        Raises:
+            UserError: another process is training from this state.
+        """
+        try:
+            names = json.loads((state / "run.json").read_text(encoding="utf-8"))
+            key, run_id, store = names["key"], names["run_id"], names["store"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if store != self._address:
+            return None
+        record = self.ledger.read(key)
+        if record is None and run_id is None:
+            return None
+        record = record or Record(key=key, store=store, name=key, run_id=run_id)
+        if record.is_busy:
+            raise UserError(
+                f"{state}: another process ({record.owner}) trains from this state;"
+                " wait for it, or end it"
+            )
+        return self._restored(record)
+
+    def _restored(self, record: Record) -> Record | None:
+        """The record, ready to be made anew if the store has lost its run."""
+        run_id = record.run_id
+        try:
+            is_there = (
+                run_id is None or self._ask(lambda: self.store.run(run_id)) is not None
+            )
+        except Unreachable:
+            is_there = True
+        if is_there:
+            return record
+        outbox = self.ledger.outbox(record.key)
+        first = next(outbox.operations(), None)
+        if first is None:
+            return None
+        pass
+        return replace(record, run_id=None, model_id=None)
+
+    # --- taking ---------------------------------------------------------------------------
+
+    def take(self, record: Record, stage: str, identity: str | None) -> Record:
+        """Own the run for `stage`, as this process."""
+        with self.ledger.lock():
+            for outbox in (self.ledger.outbox(record.key), self.ledger.files(record.key)):
+                outbox.repair()
+            self.ledger.write(record)
+            self.ledger.set_stage(record.key, stage, "running", identity)
+            taken = self.ledger.read(record.key)
+        assert taken
+        write_state(taken, taken.run_id)
+        return taken
+
+    def attach(
+        self, base: Record | None, stage: str, needs: str, identity: str
+    ) -> Record | None:
+        """Take `base`, or a run that follows it, if it still lacks a finished `stage`.
+
+        Args:
+            needs: the stage that must have finished in `base` for `base` to be taken.
+        """
+        if base is None:
+            return None
+        with self.ledger.lock():
+            followers = [
+                record
+                for record in self.ledger.records(self._address)
+                if record.follows == base.key and stage in record.stages
+            ]
+            here = [base] if base.has_finished(needs) else []
+            for record in [*here, *reversed(followers)]:
+                fresh = self.ledger.read(record.key) or record
+                if not fresh.has_finished(stage) and not fresh.is_busy:
+                    return self.take(fresh, stage, identity)
+        return None
+
+    def new(
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        *,
+        follows: Record | None = None,
+        links: Mapping[str, str] | None = None,
+        own: Iterable[str] = (),
+        state: Path | None = None,
+    ) -> Record:
+        """A record of a run that is yet to be made; not kept before it is taken."""
+        links = dict(links or {})
+        if parent := os.environ.get("SNOWMELT_PARENT_RUN"):
+            links["mlflow.parentRunId"] = parent
+        return Record(
+            key=self.ledger.new_key(),
+            store=self._address,
+            name=name,
+            follows=follows.key if follows else None,
+            links=links,
+            own=list(own),
+            tags=dict(tags),
+            state=str(state.resolve()) if state else None,
+        )
+
+    def lay_ghosts(self) -> None:
+        """Set runs to KILLED whose process died on this host without a word."""
+        with self.ledger.lock():
+            for record in list(self.ledger.records(self._address)):
+                if record.is_ghost:
+                    self._lay(record)
+
+    def _lay(self, record: Record) -> None:
+        outbox = self.ledger.outbox(record.key)
+        outbox.repair()
+        last = outbox.last()
+        if last is None and record.run_id is None:
+            self.ledger.forget(record.key)  # it died before it said anything
+            return
+        running = [s for s, entry in record.stages.items() if entry["status"] == "running"]
+        said = last["tags"] if last and last["do"] == "close" else {}
+        if not all(f"stage.{stage}" in said for stage in running):
+            said = {f"stage.{stage}": "killed" for stage in running}
+            outbox.append(
+                {"do": "close", "held": [], "tags": said, "status": "KILLED", "time": now()}
+            )
+        for stage in running:
+            outcome = said[f"stage.{stage}"].split(":")[0]
+            self.ledger.set_stage(record.key, stage, outcome, record.made(stage))
+        self.ledger.update(record.key, owner=None)
+
+
+def _stages(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The stages of a run, read from its tags."""
+    stages: dict[str, dict[str, str]] = {}
+    for tag, value in tags.items():
+        if tag.startswith("stage."):
+            stage = tag.removeprefix("stage.")
+            entry = {"status": value.split(":")[0]}
+            if identity := tags.get(IDENTITY.get(stage, "")):
+                entry["identity"] = identity
+            stages[stage] = entry
+    return stages

@@ -1,0 +1,214 @@
+"""Opening the run of a stage.
+
+MLflow is imported here, when a run is opened, since that takes a second.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from snowmelt.files import sha256
+from snowmelt.tracking import parameters
+from snowmelt.tracking.ledger import Ledger, Record
+from snowmelt.tracking.location import locate
+from snowmelt.tracking.provenance import origin
+from snowmelt.tracking.run import Run
+
+if TYPE_CHECKING:
+    from snowmelt.tracking.lineage import Archive
+    from snowmelt.tracking.outbox import Operation
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # The outbox tries again, and better than the client would.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+}
+
+
+def open_training(config: DictConfig, root: Path, *, state: Path, identity: str) -> Run:
+    """The run of a training, new or continued.
+
+    Args:
+        state: the folder that the training resumes from; its run.json names the run.
+        identity: what the checkpoint will be called.
+
+    Raises:
+        UserError: another process trains from this state, or the store's address is wrong.
+    """
+    if _is_off(config):
+        return Run()
+    archive = _archive(config, root)
+    record = archive.continued(state)
+    if record is not None:
+        record = archive.take(record, "train", identity)
+        return _run(
+            archive, config, record, "train", identity, streams=True, is_continued=True
+        )
+    tags = origin(root, "train") | {"identity": identity}
+    state.mkdir(parents=True, exist_ok=True)
+    record = archive.take(
+        archive.new(name_of(config), tags, state=state), "train", identity
+    )
+    params = parameters.of_stage(_plain(config), "train")
+    opening: list[Operation] = [{"do": "params", "params": params}]
+    return _run(archive, config, record, "train", identity, streams=True, opening=opening)
+
+
+def open_sampling(config: DictConfig, root: Path, *, checkpoint: str, samples: str) -> Run:
+    """The run that trained `checkpoint` if it was not sampled yet, else a new one.
+
+    Args:
+        checkpoint: the checkpoint's identity.
+        samples: the identity of the samples that will be drawn.
+    """
+    if _is_off(config):
+        return Run()
+    archive = _archive(config, root)
+    training = archive.find("train", checkpoint)
+    record = archive.attach(training, "sample", "train", samples)
+    is_continued = record is not None
+    if record is None:
+        new = archive.new(
+            f"{training.name if training else checkpoint[:8]}, sampled",
+            origin(root, "sample") | {"identity": checkpoint},
+            follows=training,
+            links={"training_run": training.key} if training else {},
+            own=parameters.SECTIONS["sample"],
+        )
+        record = archive.take(new, "sample", samples)
+    run = _run(archive, config, record, "sample", samples, is_continued=is_continued)
+    run.set_tags({"samples_identity": samples})
+    return run
+
+
+def open_evaluation(
+    config: DictConfig, root: Path, *, samples: str, checkpoint: str | None = None
+) -> Run:
+    """The run that drew `samples`, if they were not evaluated yet; else a new one.
+
+    Args:
+        samples: the samples' identity.
+        checkpoint: the identity of the checkpoint that they were drawn from.
+    """
+    if _is_off(config):
+        return Run()
+    archive = _archive(config, root)
+    sampling = archive.find("sample", samples)
+    record = archive.attach(sampling, "evaluate", "sample", samples)
+    is_continued = record is not None
+    if record is None:
+        training = archive.find("train", checkpoint)
+        base = sampling or training
+        named = {"training_run": training, "sampling_run": sampling}
+        identity = {"identity": checkpoint} if checkpoint else {}
+        new = archive.new(
+            f"{base.name if base else samples[:8]}, evaluated",
+            origin(root, "evaluate") | identity | {"samples_identity": samples},
+            follows=base,
+            links={tag: record.key for tag, record in named.items() if record},
+            own=parameters.SECTIONS["evaluate"],
+        )
+        record = archive.take(new, "evaluate", samples)
+    return _run(archive, config, record, "evaluate", samples, is_continued=is_continued)
+
+
+def open_report(config: DictConfig, root: Path, *, metrics: Path) -> Run:
+    """The run that holds the evaluation `metrics`; a run that forgets, if there is none."""
+    if _is_off(config):
+        return Run()
+    archive = _archive(config, root)
+    record = archive.find("evaluate", sha256(metrics))
+    if record is None or record.is_busy:
+        return Run()
+    record = archive.take(record, "report", None)
+    return _run(archive, config, record, "report", None, is_continued=True)
+
+
+def open_sweep(config: DictConfig, root: Path, *, name: str) -> Run:
+    """A parent for the runs of a sweep's jobs; start these with its `child_environment`."""
+    if _is_off(config):
+        return Run()
+    archive = _archive(config, root)
+    record = archive.take(archive.new(name, origin(root, "sweep")), "sweep", None)
+    run = _run(archive, config, record, "sweep", None, streams=True)
+    run.flush()  # the parent should be there before its children name it
+    return run
+
+
+def name_of(config: DictConfig) -> str:
+    """The configured name, else what was chosen: data, schedule and prediction."""
+    if config.get("name"):
+        return str(config.name)
+    parts = [_label(config.get(group)) for group in ("data", "schedule", "prediction")]
+    return " ".join(part for part in parts if part) or "snowmelt"
+
+
+def _label(node: Any) -> str:
+    """A configured part in one word: its name, else its class."""
+    if not isinstance(node, Mapping | DictConfig):
+        return str(node or "")
+    word = node.get("name") or str(node.get("_target_", "")).rpartition(".")[2]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(word)).lower()
+
+
+def _is_off(config: DictConfig) -> bool:
+    """Tracking is switched off, or another process of this run tracks."""
+    ranks = (os.environ.get(variable, "0") for variable in ("RANK", "LOCAL_RANK"))
+    return not OmegaConf.select(config, "tracking.enabled") or any(r != "0" for r in ranks)
+
+
+def _archive(config: DictConfig, root: Path) -> Archive:
+    """The ledger and the store; runs whose process died are set to KILLED."""
+    location = locate(config, root)
+    for variable, value in QUIET.items():
+        os.environ.setdefault(variable, value)
+    from snowmelt.tracking.lineage import Archive
+    from snowmelt.tracking.store import Store
+
+    return Archive(Ledger(location.runs), Store(location))
+
+
+def _run(
+    archive: Archive,
+    config: DictConfig,
+    record: Record,
+    stage: str,
+    identity: str | None,
+    *,
+    streams: bool = False,
+    is_continued: bool = False,
+    opening: list[Operation] | None = None,
+) -> Run:
+    """The tracked run; it logs the parameters of a later stage when that has finished."""
+    from snowmelt.tracking.delivery import Pace
+    from snowmelt.tracking.tracked import TrackedRun
+
+    archive.lay_ghosts()
+    pace = Pace(
+        float(OmegaConf.select(config, "tracking.flush_seconds") or 2.0),
+        float(OmegaConf.select(config, "tracking.cooldown_seconds") or 30.0),
+    )
+    run = TrackedRun(
+        record, archive.ledger, archive.store, pace,
+        stage=stage, identity=identity, streams=streams,
+        is_continued=is_continued, opening=opening or [],
+    )  # fmt: skip
+    if not streams and (params := parameters.of_stage(_plain(config), stage)):
+        run.send({"do": "params", "params": params})
+    return run
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}

@@ -1,0 +1,116 @@
+"""Laws of every network under conf/net/, whatever it is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from snowmelt.config import build
+from snowmelt.errors import UserError
+from snowmelt.nets.net import Net
+
+FILES = sorted((Path(__file__).parents[2] / "conf" / "net").glob("*.yaml"))
+SHAPES = [(2,), (1, 8, 8), (3, 32, 32), (1, 28, 28)]
+LEVELS = torch.tensor([-9.0, 9.0])
+
+
+def built(file: Path, shape: tuple[int, ...], **changes: float) -> Net:
+    torch.manual_seed(0)
+    return build({**OmegaConf.load(file), **changes}, Net, shape=shape).eval()
+
+
+def is_served(file: Path, shape: tuple[int, ...]) -> bool:
+    """Whether the network is for data of this kind; if not it must say which one is."""
+    try:
+        built(file, shape)
+    except UserError as error:
+        assert "use net=" in str(error)
+        return False
+    return True
+
+
+SERVED = [(file, shape) for file in FILES for shape in SHAPES if is_served(file, shape)]
+every_net = pytest.mark.parametrize(
+    ("file", "shape"), SERVED, ids=[f"{file.stem}-{shape}" for file, shape in SERVED]
+)
+
+
+def shaken(net: Net) -> Net:
+    """The network with no weight left at zero."""
+    for weight in net.parameters():
+        nn.init.normal_(weight, std=0.1)
+    return net
+
+
+def test_there_is_a_network_for_every_kind_of_data() -> None:
+    assert {shape for _, shape in SERVED} == set(SHAPES)
+    assert {file for file, _ in SERVED} == set(FILES)
+
+
+@every_net
+def test_answers_in_the_shape_of_its_input(file: Path, shape: tuple[int, ...]) -> None:
+    net = shaken(built(file, shape))
+    found = net(torch.randn(2, *shape), LEVELS)
+    assert found.shape == (2, *shape)
+    assert found.dtype == torch.float32
+    assert found.isfinite().all()
+    assert net(torch.randn(1, *shape), LEVELS[:1]).shape == (1, *shape)
+
+
+@every_net
+def test_the_first_answer_is_zero(file: Path, shape: tuple[int, ...]) -> None:
+    net = built(file, shape)
+    assert torch.equal(net(torch.randn(2, *shape), LEVELS), torch.zeros(2, *shape))
+
+
+@every_net
+def test_the_noise_level_matters(file: Path, shape: tuple[int, ...]) -> None:
+    net = shaken(built(file, shape))
+    x = torch.randn(1, *shape).expand(2, *shape)
+    low, high = net(x, LEVELS)
+    assert float((low - high).abs().mean()) > 1e-3
+    near, same = net(x, torch.tensor([3.0, 3.0]))
+    torch.testing.assert_close(near, same)
+
+
+@every_net
+def test_examples_do_not_see_each_other(file: Path, shape: tuple[int, ...]) -> None:
+    net = shaken(built(file, shape))
+    x, level = torch.randn(3, *shape), torch.tensor([-2.0, 0.0, 5.0])
+    whole = net(x, level)
+    alone = torch.cat([net(x[row : row + 1], level[row : row + 1]) for row in range(3)])
+    torch.testing.assert_close(whole, alone, rtol=1e-4, atol=1e-4)
+
+
+@every_net
+def test_dropout_acts_in_training_only(file: Path, shape: tuple[int, ...]) -> None:
+    net = shaken(built(file, shape, dropout=0.5))
+    x = torch.randn(2, *shape)
+    assert torch.equal(net(x, LEVELS), net(x, LEVELS))
+    net.train()
+    assert not torch.equal(net(x, LEVELS), net(x, LEVELS))
+    plain = shaken(built(file, shape, dropout=0.0)).train()
+    assert torch.equal(plain(x, LEVELS), plain(x, LEVELS))
+
+
+@every_net
+def test_every_weight_learns(file: Path, shape: tuple[int, ...]) -> None:
+    net = shaken(built(file, shape)).train()
+    net(torch.randn(4, *shape), torch.linspace(-5, 5, 4)).square().mean().backward()
+    for name, weight in net.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.isfinite().all(), name
+        assert weight.grad.abs().max() > 0, name
+
+
+@every_net
+@pytest.mark.parametrize("dropout", [-0.1, 1.5])
+def test_a_share_out_of_range_is_refused(
+    file: Path, shape: tuple[int, ...], dropout: float
+) -> None:
+    with pytest.raises(UserError, match="dropout"):
+        built(file, shape, dropout=dropout)

@@ -1,0 +1,95 @@
+"""The U-Net for images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from snowmelt.nets.unet import UNet
+
+
+def unet(shape: tuple[int, ...] = (1, 8, 8), **changes: Any) -> UNet:
+    settings = {"widths": [8, 16], "blocks": 1, "attention": [False, True], "embedding": 8}
+    torch.manual_seed(0)
+    net = UNet(shape, **(settings | changes))
+    for weight in net.parameters():
+        nn.init.normal_(weight, std=0.1)
+    return net.eval()
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+@pytest.mark.parametrize("widths", [[8], [8, 16], [8, 12, 20]])
+def test_any_depth(blocks: int, widths: list[int]) -> None:
+    net = unet((3, 8, 16), widths=widths, blocks=blocks, attention=[True] * len(widths))
+    assert net(torch.randn(2, 3, 8, 16), torch.zeros(2)).shape == (2, 3, 8, 16)
+
+
+@pytest.mark.parametrize("width", [1, 5, 7, 33, 96])
+def test_any_width(width: int) -> None:
+    net = unet(widths=[width], attention=[True])
+    assert net(torch.randn(1, 1, 8, 8), torch.zeros(1)).isfinite().all()
+
+
+def reach(attend: bool) -> torch.Tensor:
+    """Which pixels the answer's first pixel depends on."""
+    net = unet((1, 32, 32), widths=[8], attention=[attend])
+    # Group norm sees the whole image too; it is taken out to see attention alone.
+    for module in list(net.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.GroupNorm):
+                setattr(module, name, nn.Identity())
+    x = torch.randn(1, 1, 32, 32, requires_grad=True)
+    net(x, torch.zeros(1))[0, 0, 0, 0].backward()
+    assert x.grad is not None
+    return x.grad[0, 0] != 0
+
+
+def test_attention_lets_every_pixel_see_every_other() -> None:
+    assert reach(attend=True).all()
+    near = reach(attend=False)
+    assert near[0, 0]
+    assert not near[16:].any()
+
+
+def test_attention_is_softmax_of_the_scaled_products() -> None:
+    net = unet(widths=[64], attention=[True])
+    attention = net.up[0].attention
+    x = torch.randn(2, 64, 3, 2)
+    parts = attention.query_key_value(attention.norm(x)).flatten(2)
+    query, key, value = parts.reshape(2, 3, 2, 32, 6).unbind(1)
+    weight = (torch.einsum("bhdi,bhdj->bhij", query, key) / 32**0.5).softmax(-1)
+    mixed = torch.einsum("bhij,bhdj->bhdi", weight, value).reshape(2, 64, 3, 2)
+    torch.testing.assert_close(attention(x), x + attention.out(mixed), rtol=1e-4, atol=1e-5)
+
+
+def test_the_finest_features_reach_the_answer_by_a_skip() -> None:
+    # With the lower half silenced, the input still comes through.
+    net = unet()
+    for layer in net.middle:
+        for weight in layer.parameters():
+            nn.init.zeros_(weight)
+    first, second = torch.randn(2, 1, 1, 8, 8)
+    assert not torch.allclose(net(first, torch.zeros(1)), net(second, torch.zeros(1)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "named"),
+    [
+        ((2,), {}, r"net=unet is for images.*\(2,\): use net=mlp"),
+        ((1, 8, 8), {"widths": []}, "widths and blocks must be positive"),
+        ((1, 8, 8), {"widths": [8, 0]}, r"widths and blocks must be positive, got \[8, 0\]"),
+        ((1, 8, 8), {"blocks": 0}, "widths and blocks must be positive"),
+        ((1, 8, 8), {"attention": [True]}, r"attention needs one entry a width, got \[True\]"),
+        ((1, 7, 8), {}, "7x8 is not divisible by 2: use fewer widths or another data.size"),
+        ((1, 8, 6), {"widths": [8] * 3, "attention": [False] * 3}, "8x6 is not divisible by 4"),
+        ((1, 8, 8), {"embedding": 0}, "embedding must be a positive even number, got 0"),
+    ],
+)
+def test_refused_arguments(
+    shape: tuple[int, ...], changes: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ValueError, match=named):
+        unet(shape, **changes)

@@ -1,0 +1,67 @@
+"""A clone of the project, with a tiny budget, and `dvc repro` in it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from tests.project import ROOT, TINY, clean_environment, run_command, succeed
+
+
+AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
+
+
+def make_clone(folder: Path, *overrides: str) -> Path:
+    """A git repository with the working tree's files, as `git clone` would give them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if name == "dvc.lock" or not (ROOT / name).is_file():
+            continue
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+    set_params(folder, overrides=[*TINY, *overrides])
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "add", "-A"],
+        [
+            "git",
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.org",
+            "commit",
+            "-qm",
+            "x",
+        ],
+    ):
+        subprocess.run(command, cwd=folder, check=True, env=clean_environment())
+    return folder
+
+
+def set_params(folder: Path, **values: object) -> None:
+    """Edit params.yaml as a person would."""
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(params | values))
+
+
+def repro(folder: Path, *targets: str) -> set[str]:
+    """Run `dvc repro`; which stages ran."""
+    result = succeed(run_command("dvc", "repro", *targets, cwd=folder))
+    return ran(result.stdout)
+
+
+def ran(output: str) -> set[str]:
+    """The stages that DVC says it ran."""
+    started = [line for line in output.splitlines() if line.startswith("Running stage '")]
+    return {line.split("'")[1] for line in started}

@@ -1,0 +1,82 @@
+"""How tests run the program as a user does, and small workspaces to run it in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TIED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MLFLOW_", "PROJECT_ROOT", "DVC_", "SNOWMELT_")
+TINY = (
+    "net.widths=[8,16]",
+    "net.blocks=1",
+    "net.embedding=16",
+    "training.steps=40",
+    "training.batch_size=32",
+    "training.warmup_steps=5",
+    "training.log_every=5",
+    "training.picture_every=20",
+    "training.checkpoint_every=10",
+    "sampler.steps=4",
+    "sample.num_samples=96",
+    "sample.batch_size=48",
+    "features=random_conv",
+)
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a user who has activated .venv and set nothing else."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(TIED)}
+    kept.pop("PYTHONPATH", None)
+    kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    kept |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    return kept | dict(extra or {})
+
+
+def run_command(
+    *command: str, cwd: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user would; the caller looks at its status."""
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=clean_environment(environment),
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+
+
+def snowmelt(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run `snowmelt` with the sources of this tree."""
+    return run_command(sys.executable, "-m", "snowmelt", *arguments, cwd=cwd)
+
+
+def succeed(result: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    """The result, if the command succeeded; else all that it said."""
+    assert result.returncode == 0, f"{result.args}\n{result.stdout}\n{result.stderr}"
+    return result
+
+
+def user_error(result: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a user's mistake gets, and no traceback."""
+    said = result.stdout + result.stderr
+    assert result.returncode == 2, said
+    assert "Traceback" not in said, said
+    lines = [line for line in result.stderr.splitlines() if ": error: " in line]
+    assert len(lines) == 1, said
+    return lines[0]
+
+
+def make_workspace(folder: Path) -> Path:
+    """A project with this tree's conf/ and a params.yaml that is this tree's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    shutil.copy(ROOT / "params.yaml", folder)
+    (folder / "data" / "raw").mkdir(parents=True)
+    return folder

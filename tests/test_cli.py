@@ -1,0 +1,137 @@
+"""The command line: help, short names, and one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from snowmelt.cli import COMMANDS
+from tests.project import TINY, run_command, snowmelt, succeed, user_error
+
+QUIET = "tracking=none"
+
+
+def test_help_names_every_command_and_imports_nothing_heavy(workspace: Path) -> None:
+    code = (
+        "import sys; from snowmelt.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print({'torch', 'mlflow', 'hydra'} & set(sys.modules))"
+    )
+    result = succeed(run_command(sys.executable, "-c", code, cwd=workspace))
+    assert result.stdout.strip().endswith("set()")
+    for command in COMMANDS:
+        assert command in result.stdout
+
+
+def test_the_configuration_can_be_looked_at(workspace: Path) -> None:
+    result = succeed(snowmelt("train", "--cfg", "schedule=linear", cwd=workspace))
+    assert "snowmelt.schedules.Linear" in result.stdout
+    assert "${" not in result.stdout
+
+
+def test_all_stages_in_a_row_without_dvc(workspace: Path) -> None:
+    result = succeed(snowmelt("pipeline", *TINY, QUIET, "out=runs/mine", cwd=workspace))
+    assert "[7/7] report" in result.stdout
+    assert result.stdout.strip().endswith("runs/mine/reports/index.html")
+    metrics = json.loads((workspace / "runs/mine/reports/metrics.json").read_text())
+    assert metrics["frechet_distance"] > metrics["frechet_distance_floor"] > 0
+
+
+def test_points_go_the_same_way(workspace: Path) -> None:
+    generator = np.random.default_rng(0)
+    np.save(workspace / "cloud.npy", generator.normal(size=(200, 2)).astype(np.float32))
+    overrides = [text for text in TINY if not text.startswith(("net.", "features"))]
+    chosen = ("data=array", "data.path=cloud.npy", "net=mlp", "features=coordinates")
+    succeed(
+        snowmelt(
+            "pipeline", *overrides, *chosen, "sampler.clip=false", QUIET, cwd=workspace
+        )
+    )
+    samples = np.load(workspace / "outputs/samples/samples.npy")
+    assert samples.dtype == np.float32
+    assert samples.shape == (96, 2)
+    assert (workspace / "outputs/samples/trajectory.gif").is_file()
+    assert (workspace / "reports/index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("train", "schedule=cosin"), "unknown schedule 'cosin' (did you mean 'cosine'?)"),
+        (("train", "trainng.steps=5"), "unknown key 'trainng.steps'"),
+        (("train", "training.steps=many"), "training.steps must be of the type int"),
+        (("train", "schedule"), "key=value"),
+        (("train", "+more=1"), "keys can be set, not added"),
+        (("train",), "manifest.json is missing: run `snowmelt prepare`"),
+        (("reference",), "manifest.json is missing: run `snowmelt prepare`"),
+        (("sample",), "model.ckpt is missing: run `snowmelt train`"),
+        (("evaluate",), "is missing: run `snowmelt"),
+        (("report",), "is missing: run `snowmelt"),
+        (("train", "--config", "none.yaml"), "none.yaml is missing"),
+        (("prepare", "data=folder"), "data/raw"),
+        (("prepare", "data=folder", "data.path=nowhere"), "nowhere"),
+        (("prepare", "data=array", "data.path=params.yaml"), "params.yaml"),
+    ],
+)
+def test_a_mistake_gets_one_line(
+    workspace: Path, arguments: tuple[str, ...], named: str
+) -> None:
+    command, *rest = arguments
+    if "--config" not in rest:
+        rest.append(QUIET)
+    assert named in user_error(snowmelt(command, *rest, cwd=workspace))
+    assert not (workspace / "outputs").exists()
+    assert not (workspace / "data" / "prepared").exists()
+
+
+def test_outside_a_project(tmp_path: Path) -> None:
+    result = run_command(
+        sys.executable,
+        "-m",
+        "snowmelt",
+        "train",
+        cwd=tmp_path,
+        environment={"PROJECT_ROOT": str(tmp_path)},
+    )
+    assert "no conf/config.yaml" in user_error(result)
+
+
+def test_data_that_was_prepared_from_something_else(workspace: Path) -> None:
+    succeed(snowmelt("prepare", cwd=workspace))
+    command = ("train", "data.held_out_fraction=0.5", QUIET)
+    said = user_error(snowmelt(*command, cwd=workspace))
+    assert "held_out_fraction" in said
+    assert "snowmelt prepare" in said
+
+
+def test_networks_say_what_they_are_for(workspace: Path) -> None:
+    succeed(snowmelt("prepare", cwd=workspace))
+    assert "use net=unet" in user_error(snowmelt("train", "net=mlp", QUIET, cwd=workspace))
+    deep = ("train", "net.widths=[8,8,8,8,8]", "net.attention=[0,0,0,0,0]", QUIET)
+    assert "not divisible" in user_error(snowmelt(*deep, cwd=workspace))
+
+
+def test_a_checkpoint_of_another_shape(workspace: Path) -> None:
+    """Samples of one data set are not measured against another."""
+    succeed(snowmelt("pipeline", *TINY, QUIET, "out=small", cwd=workspace))
+    raw = workspace / "photos"
+    raw.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(40):
+        pixels = generator.integers(0, 256, (16, 16), dtype=np.uint8)
+        Image.fromarray(pixels).save(raw / f"{number}.png")
+    chosen = ("data=folder", "data.path=photos", "data.size=16", "data.channels=1")
+    rest = ("features=random_conv", QUIET)
+    for stage in ("prepare", "reference"):
+        succeed(snowmelt(stage, *chosen, *rest, cwd=workspace))
+    samples = "paths.samples=small/outputs/samples"
+    said = user_error(snowmelt("evaluate", *chosen, *rest, samples, cwd=workspace))
+    assert "8" in said
+    assert "16" in said
+    assert not (workspace / "reports" / "metrics.json").exists()

@@ -1,0 +1,107 @@
+"""A project with a real sqlite store in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from snowmelt.tracking.opening import QUIET
+
+os.environ.update(QUIET)
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+STRANGERS = (
+    "MLFLOW_TRACKING_URI",
+    "DVC_ROOT",
+    "DVC_EXP_NAME",
+    "RANK",
+    "LOCAL_RANK",
+    "SNOWMELT_PARENT_RUN",
+)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow needs seconds to make a database, so it is made once and copied."""
+    file = tmp_path_factory.mktemp("database") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{file}")
+    return file
+
+
+class Project:
+    """A root folder with a configuration, and eyes for its store."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state = root / "state"
+        self._clients: dict[str, MlflowClient] = {}
+        self.uri = f"sqlite:///{root / 'mlflow.db'}"
+        self.config: DictConfig = OmegaConf.create(
+            {
+                "name": None,
+                "seed": 0,
+                "data": {"name": "digits"},
+                "schedule": {"_target_": "snowmelt.schedules.Cosine", "log_snr_max": 10.0},
+                "prediction": {"_target_": "snowmelt.predictions.V"},
+                "training": {"steps": 6, "ema": {"decay": 0.999}},
+                "sampler": {"steps": 50},
+                "sample": {"num_samples": 8},
+                "evaluation": {"subsets": 10},
+                "tracking": {
+                    "enabled": True,
+                    "experiment": "snowmelt",
+                    "uri": None,
+                    "artifacts": None,
+                    "flush_seconds": 0.02,
+                    "cooldown_seconds": 0.05,
+                    "timeout_seconds": 2,
+                },
+            }
+        )
+
+    def changed(self, **values: object) -> DictConfig:
+        """The configuration with some dotted keys (written with __) changed."""
+        config = self.config.copy()
+        for key, value in values.items():
+            OmegaConf.update(config, key.replace("__", "."), value)
+        return config
+
+    @property
+    def client(self) -> MlflowClient:
+        if self.uri not in self._clients:
+            self._clients[self.uri] = MlflowClient(tracking_uri=self.uri)
+        return self._clients[self.uri]
+
+    def runs(self) -> list[Run]:
+        """All runs, oldest first."""
+        experiment = self.client.get_experiment_by_name("snowmelt")
+        client = self.client
+        found = client.search_runs([experiment.experiment_id])
+        # A search leaves out the models that a run used.
+        whole = [client.get_run(run.info.run_id) for run in found]
+        return sorted(whole, key=lambda run: run.data.tags["snowmelt_key"])
+
+    def steps(self, run: Run, key: str) -> list[int]:
+        return [
+            metric.step for metric in self.client.get_metric_history(run.info.run_id, key)
+        ]
+
+    def artifacts(self, run: Run, folder: str | None = None) -> list[str]:
+        return [file.path for file in self.client.list_artifacts(run.info.run_id, folder)]
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    for variable in STRANGERS:
+        monkeypatch.delenv(variable, raising=False)
+    shutil.copyfile(empty_database, tmp_path / "mlflow.db")
+    return Project(tmp_path)
