@@ -46,17 +46,15 @@ def test_all_stages_in_a_row_without_dvc(workspace: Path) -> None:
 def test_points_go_the_same_way(workspace: Path) -> None:
     generator = np.random.default_rng(0)
     np.save(workspace / "cloud.npy", generator.normal(size=(200, 2)).astype(np.float32))
-    overrides = [text for text in TINY if not text.startswith(("net.", "features"))]
-    chosen = ("data=array", "data.path=cloud.npy", "net=mlp", "features=coordinates")
-    succeed(
-        snowmelt(
-            "pipeline", *overrides, *chosen, "sampler.clip=false", QUIET, cwd=workspace
-        )
-    )
+    tiny = [text for text in TINY if not text.startswith(("net.", "features"))]
+    chosen = ("experiment=points", "data.path=cloud.npy", "net.width=16", QUIET)
+    succeed(snowmelt("pipeline", *tiny, *chosen, cwd=workspace))
     samples = np.load(workspace / "outputs/samples/samples.npy")
     assert samples.dtype == np.float32
     assert samples.shape == (96, 2)
     assert (workspace / "outputs/samples/trajectory.gif").is_file()
+    clipped = snowmelt("sample", "sampler.clip=true", QUIET, cwd=workspace)
+    assert "sampler.clip=false" in user_error(clipped)
     assert (workspace / "reports/index.html").is_file()
 
 

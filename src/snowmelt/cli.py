@@ -55,7 +55,7 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for a user's mistake, 130 if stopped."""
-    given = _parser().parse_args(arguments)
+    given = _parser().parse_intermixed_args(arguments)
     try:
         return _run(given)
     except UserError as error:

@@ -3,7 +3,8 @@
 `params.yaml` holds the usual choices, `conf/` the rest. `compose` puts both and the command
 line together; what comes out has no interpolation left and is what every stage reads.
 
-Order of precedence, weakest first: conf/, params.yaml, the experiment, the command line.
+Order of precedence, weakest first: conf/, the keys of params.yaml, the experiment or sweep,
+the list `overrides` of params.yaml, the command line.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from snowmelt.errors import UserError, did_you_mean
 
 Built = TypeVar("Built")
 PARAMS = "params.yaml"
+OVERRIDES = "params.yaml: overrides"
 
 
 def project_root() -> Path:
@@ -116,7 +118,7 @@ def params_choices(root: Path) -> list[Choice]:
         for key, value in _leaves(params)
         if key not in unset
     ]
-    return found + [Choice(text, PARAMS) for text in extra]
+    return found + [Choice(text, OVERRIDES) for text in extra]
 
 
 def _plain(value: Any) -> str:
@@ -147,7 +149,7 @@ def merged_choices(root: Path, overrides: Sequence[str]) -> list[Choice]:
     for choice in params + typed:
         _check_group(choice, known)
     settled = _settled_by_files(root, params + typed)
-    params = [c for c in params if not _covers(settled, _key(c))]
+    params = [c for c in params if c.origin != PARAMS or not _covers(settled, _key(c))]
     return params + typed
 
 

@@ -92,6 +92,17 @@ def test_film_shows_every_frame_at_fixed_axes_with_white_paper(tmp_path, cloud):
     assert path.read_bytes() == first
 
 
+def test_axes_of_a_film_never_move(tmp_path, cloud):
+    path = tmp_path / "film.gif"
+    points.trajectory_film(path, np.stack([cloud] * 3), [1.0, 0.51, 0.0])
+    with Image.open(path) as film:
+        stills = []
+        for index in range(film.n_frames):
+            film.seek(index)
+            stills.append(np.asarray(film.convert("RGB"))[80:])
+    assert all((still == stills[0]).all() for still in stills)
+
+
 def test_strip_takes_first_and_last_moment(cloud):
     frames = np.stack([cloud + k for k in range(11)])
     figure = points.trajectory_strip(frames, np.linspace(1, 0, 11), columns=3)

@@ -10,7 +10,6 @@ import yaml
 
 from tests.project import ROOT, TINY, clean_environment, run_command, succeed
 
-
 AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from snowmelt.report.readings import extractor_name, readings, sentences
 
 METRICS = {
@@ -44,6 +46,17 @@ def test_what_belongs_to_a_metric_stands_with_it():
     assert found["something_new"].label == "something new"
 
 
+def test_what_belongs_to_a_floor_is_no_metric_of_its_own():
+    names = ("fid", "fid_spread", "fid_floor", "fid_floor_spread")
+    found = readings(dict.fromkeys(names, 2.0) | {"class_deviation_real": 0.1})
+    assert [reading.key for reading in found] == ["fid", "class_deviation_real"]
+
+
+def test_what_real_data_gets_by_construction_needs_no_measurement():
+    (reading,) = readings({"near_share": 0.7})
+    assert (reading.text, reading.floor_text) == ("70.0 %", "50.0 %")
+
+
 def test_only_the_key_fid_is_called_fid():
     (fid,) = readings({"fid": 12.0, "protocol": {"extractor": "inception"}})
     assert fid.label == "FID"
@@ -72,11 +85,24 @@ def test_sentences_say_how_far_and_what_real_data_gets():
     assert "91.2 % of the samples and of 97.1 % of real ones" in said[2]
 
 
-def test_a_distance_at_the_floor_is_said_to_be_there():
-    said = sentences({"fid": 1.3, "fid_spread": 0.25, "fid_floor": 1.1}, 10)
-    assert "cannot be told from real data" in said[1]
-    said = sentences({"fid": 1.4, "fid_spread": 0.25, "fid_floor": 1.1}, 10)
-    assert "1.3 times as far" in said[1]
+def test_the_count_that_the_distance_was_taken_at_is_said():
+    metrics = {"fid": 9.0, "protocol": {"n": 359}}
+    assert "over sets of 359 of them" in sentences(metrics, 1000)[0]
+    assert "sets of" not in sentences(metrics, 359)[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_at_floor"), [(1.0, True), (1.58, True), (1.6, False)]
+)
+def test_a_distance_that_chance_explains_is_at_the_floor(value: float, is_at_floor: bool):
+    # The error of the difference is hypot(0.15, 0.2) = 0.25, and 1.1 + 1.96 * 0.25 = 1.59.
+    metrics = {"fid": value, "fid_spread": 0.15, "fid_floor": 1.1, "fid_floor_spread": 0.2}
+    (reading,) = readings(metrics)
+    assert reading.floor_text == "1.10 ± 0.20"
+    assert reading.is_at_floor is is_at_floor
+    said = sentences(metrics, 10)[1]
+    assert ("cannot be told from real data" in said) is is_at_floor
+    assert ("times as far" in said) is not is_at_floor
 
 
 def test_without_metrics_nothing_is_said():

@@ -110,7 +110,7 @@ def test_raw_data_is_never_replaced(tmp_path: Path, config: MakeConfig) -> None:
     images(tmp_path / "raw")
     chosen = config("folder")
     chosen.paths.prepared = "raw"
-    with pytest.raises(UserError, match=r"paths\.prepared: .* was not made by this"):
+    with pytest.raises(UserError, match="was not made by this"):
         prepare.run(chosen, tmp_path)
     assert len(list((tmp_path / "raw").iterdir())) == 10
 

@@ -140,6 +140,17 @@ def test_samples_of_other_data_are_refused(tmp_path: Path, images: DictConfig, w
         report.run(images, tmp_path)
 
 
+def test_metrics_of_other_samples_are_refused(tmp_path: Path, images: DictConfig):
+    described = tmp_path / PATHS["samples"] / "samples.json"
+    write_json(described, {"identity": "abc", "digest": "d" * 64})
+    measured = tmp_path / PATHS["reports"] / "metrics.json"
+    write_json(measured, {"fid": 1.0, "protocol": {"samples_digest": "e" * 64}})
+    with pytest.raises(UserError, match=r"metrics\.json .*snowmelt evaluate"):
+        report.run(images, tmp_path)
+    write_json(measured, {"fid": 1.0, "protocol": {"samples_digest": "d" * 64}})
+    assert read(images, tmp_path).metrics["fid"] == 1.0
+
+
 def test_samples_that_are_no_array_are_refused(tmp_path: Path, images: DictConfig):
     (tmp_path / PATHS["samples"] / "samples.npy").write_bytes(b"no array at all")
     with pytest.raises(UserError, match=r"samples\.npy is no array"):

@@ -7,7 +7,7 @@ $$|m_1 - m_2| > t_{0.975,\nu}\sqrt{u_1 + u_2}, \qquad u_i = s_i^2 / n_i, \qquad
   \nu = \frac{(u_1 + u_2)^2}{u_1^2/(n_1-1) + u_2^2/(n_2-1)}.$$
 
 With one seed on a side nothing is known about another seed of it. Then the difference
-must exceed 1.96 standard errors made of the spread that is known (over subsets of the
+must exceed 1.96 standard errors made of the spread that is known (over fresh draws of
 samples, or over the other side's seeds, whichever is larger), and the verdict says "one
 seed". With no spread at all the two are indistinguishable.
 

@@ -69,11 +69,15 @@ def _spread_note(groups: Sequence[Group]) -> str:
     several = any(group.count >= 2 for group in groups)
     single = any(group.count == 1 and group.resampling is not None for group in groups)
     if several and single:
-        return "±: standard deviation over seeds; with one seed, over subsets of samples."
+        return (
+            "±: standard deviation over seeds; with one seed, over fresh draws of samples."
+        )
     if several:
         return "±: standard deviation over seeds."
     if single:
-        return "±: over subsets of the samples of one seed; another seed is not in it."
+        return (
+            "±: standard deviation over fresh draws of samples; another seed is not in it."
+        )
     return "One seed each and no spread: no error bars."
 
 
@@ -123,7 +127,7 @@ def comparison_dict(comparison: Comparison) -> dict[str, Any]:
                 "seeds": group.count,
                 "mean": group.mean,
                 "spread_over_seeds": group.over_seeds,
-                "spread_over_subsets": group.resampling,
+                "spread_over_draws": group.resampling,
                 "rank": group.rank,
                 "verdict": group.verdict,
                 "jobs": [job.name for job in group.jobs if not job.has_failed],

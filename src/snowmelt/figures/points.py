@@ -103,6 +103,8 @@ def trajectory_film(
         _draw(axes, reference, VERMILLION, marker="x")
     cloud = _draw(axes, frames[0], BLUE)
     clock = axes.text(0.03, 0.95, "", transform=axes.transAxes, color=INK, fontsize=11)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the axes stay where the first frame puts them
     pictures = []
     for points, time in zip(frames, np.asarray(times), strict=True):
         cloud.set_offsets(_plane(thinned(points)))

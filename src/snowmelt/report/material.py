@@ -77,6 +77,8 @@ def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
     folder = root / paths.samples
     samples = read_json(folder / "samples.json", made_by="sample")
     generated = _samples(folder / "samples.npy", prepared)
+    metrics = read_json(root / paths.reports / "metrics.json", made_by="evaluate")
+    _check_measured(metrics, samples)
     model = root / paths.model
     reference = root / paths.reference / "reference.json"
     return Material(
@@ -84,7 +86,7 @@ def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
         manifest=prepared.manifest.to_dict(),
         real=prepared.train,
         generated=generated,
-        metrics=read_json(root / paths.reports / "metrics.json", made_by="evaluate"),
+        metrics=metrics,
         samples=samples,
         reference=read_json(reference, made_by="reference") if reference.exists() else {},
         losses=read_losses(model / "losses.csv") if _trained_here(model, samples) else {},
@@ -111,6 +113,17 @@ def _samples(path: Path, prepared: PreparedData) -> Array:
     if not len(generated):
         raise UserError(f"{path} holds no samples: sample with sample.num_samples >= 1")
     return generated
+
+
+def _check_measured(metrics: Mapping[str, Any], samples: Mapping[str, Any]) -> None:
+    """Refuse numbers of other samples than the ones that would stand beside them."""
+    measured = (metrics.get("protocol") or {}).get("samples_digest")
+    digest = samples.get("digest")
+    if measured and digest and measured != digest:
+        raise UserError(
+            f"metrics.json was measured on samples {str(measured)[:12]}, samples.npy is"
+            f" {str(digest)[:12]}: run `snowmelt evaluate` again"
+        )
 
 
 def _trained_here(model: Path, samples: Mapping[str, Any]) -> bool:

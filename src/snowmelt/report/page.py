@@ -59,6 +59,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "schedule": _schedule(material),
         "known": known,
         "floors": _floors(known),
+        "has_spread": any(reading.spread for reading in known),
         "by_log_snr": _by_log_snr(material),
         "protocol": tables.rows(material.metrics.get("protocol") or {}),
         "data": _data(material),

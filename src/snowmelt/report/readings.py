@@ -26,6 +26,8 @@ class Kind:
     label: str
     better: str = ""
     is_share: bool = False
+    expected: float | None = None
+    """What real data gets by construction, where it need not be measured."""
 
 
 KINDS = {
@@ -36,6 +38,13 @@ KINDS = {
     "precision": Kind("precision ({features})", "higher is better", True),
     "recall": Kind("recall ({features})", "higher is better", True),
     "confident_share": Kind("recognised with over 90 % confidence", "", True),
+    "near_share": Kind(
+        "nearer to training data than the median real example",
+        "far above one half: copies, or only what is common",
+        True,
+        0.5,
+    ),
+    "class_deviation": Kind("deviation of the classes' shares", "lower is better", True),
     "judge_accuracy": Kind("accuracy of the judge on held-out data", "", True),
     "extractor_accuracy": Kind("accuracy of the extractor on held-out data", "", True),
 }
@@ -50,6 +59,7 @@ class Reading:
     value: float
     spread: float | None
     floor: float | None
+    floor_spread: float | None
     floor_label: str
     better: str
     is_share: bool
@@ -57,11 +67,7 @@ class Reading:
     @property
     def text(self) -> str:
         """The value with its spread."""
-        if not self.is_share:
-            return with_spread(self.value, self.spread)
-        if not self.spread:
-            return percent(self.value)
-        return f"{100 * self.value:.1f} ± {100 * self.spread:.1f} %"
+        return self._told(self.value, self.spread)
 
     @property
     def value_text(self) -> str:
@@ -76,9 +82,20 @@ class Reading:
     @property
     def floor_text(self) -> str:
         """What real data gets, or nothing."""
+        return "" if self.floor is None else self._told(self.floor, self.floor_spread)
+
+    def _told(self, value: float, spread: float | None) -> str:
+        if not self.is_share:
+            return with_spread(value, spread)
+        return f"{100 * value:.1f} ± {100 * spread:.1f} %" if spread else percent(value)
+
+    @property
+    def is_at_floor(self) -> bool:
+        """Whether chance alone could make the difference from what real data gets."""
         if self.floor is None:
-            return ""
-        return percent(self.floor) if self.is_share else number(self.floor)
+            return False
+        error = math.hypot(self.spread or 0.0, self.floor_spread or 0.0)
+        return self.value <= self.floor + 1.96 * error
 
     @property
     def measured(self) -> Measured:
@@ -129,15 +146,16 @@ def _companion_of(key: str, plain: Mapping[str, float]) -> str:
 def _reading(key: str, plain: Mapping[str, float], features: str) -> Reading:
     is_share = key.endswith(("_share", "_accuracy"))
     kind = KINDS.get(key, Kind(key.replace("_", " "), is_share=is_share))
-    floor, floor_label = plain.get(f"{key}_floor"), "two real sets"
-    if floor is None:
-        floor, floor_label = plain.get(f"{key}_real"), "real data"
+    ending, floor_label = "_floor", "two real sets"
+    if f"{key}_floor" not in plain:
+        ending, floor_label = "_real", "real data"
     return Reading(
         key=key,
         label=kind.label.format(features=features),
         value=plain[key],
         spread=plain.get(f"{key}_spread"),
-        floor=floor,
+        floor=plain.get(f"{key}{ending}", kind.expected),
+        floor_spread=plain.get(f"{key}{ending}_spread"),
         floor_label=floor_label,
         better=kind.better,
         is_share=kind.is_share,
@@ -151,7 +169,8 @@ def sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str]:
     main = next((found[key] for key in DISTANCES if key in found), None)
     if main is not None:
         said.append(
-            f"{num_samples:,} samples against the training split: {main.label} {main.text}."
+            f"{num_samples:,} samples against the training split: {main.label} {main.text}"
+            f"{_taken_at(metrics, num_samples)}."
         )
         if main.floor is not None:
             said.append(_against_floor(main, main.floor))
@@ -165,13 +184,22 @@ def sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str]:
     return said
 
 
+def _taken_at(metrics: Mapping[str, Any], num_samples: int) -> str:
+    """The count that value and floor were both taken at, where it is not all samples."""
+    protocol = metrics.get("protocol")
+    count = protocol.get("n") if isinstance(protocol, Mapping) else None
+    if not isinstance(count, int) or count >= num_samples:
+        return ""
+    return f", over sets of {count:,} of them, as many as real ones are held out"
+
+
 def _against_floor(main: Reading, floor: float) -> str:
     """How to read a distance beside the distance of two real sets."""
     said = (
         f"Two real sets, the training split and the held-out split, differ by the floor of"
         f" {main.floor_text} under the same protocol"
     )
-    if main.value <= floor + (main.spread or 0.0):
+    if main.is_at_floor:
         return f"{said}: by this measure the samples cannot be told from real data."
     if floor <= 0:
         return f"{said}."

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from omegaconf import DictConfig
 
 from snowmelt.config import build, plain
-from snowmelt.data import prepared, preview
+from snowmelt.data import prepared
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.source import Source
-from snowmelt.errors import UserError
-from snowmelt.files import new_directory
+from snowmelt.figures.examples import save_examples
+from snowmelt.files import new_directory, require_ours
+
+MARKER = "manifest.json"
+PICTURED = 64
+PICTURED_POINTS = 2000
 
 
 def run(config: DictConfig, root: Path) -> Path:
@@ -26,10 +31,10 @@ def run(config: DictConfig, root: Path) -> Path:
             holds something else.
     """
     target = root / str(config.paths.prepared)
-    _check_ours(target)
+    require_ours(target, MARKER)
     source = build(config.data, Source, root=root)
     raw = source.read()
-    with new_directory(target) as draft:
+    with new_directory(target, MARKER) as draft:
         manifest = prepared.write(
             draft,
             examples=raw.examples,
@@ -45,19 +50,10 @@ def run(config: DictConfig, root: Path) -> Path:
             notes=raw.notes,
         )
         data = prepared.PreparedData.open(draft)
-        preview.draw(draft / "preview.png", data.train, manifest)
+        shown = PICTURED if manifest.kind == "images" else PICTURED_POINTS
+        save_examples(draft / "preview.png", np.array(data.train[:shown]), manifest)
     print(summary(manifest))
     return target
-
-
-def _check_ours(target: Path) -> None:
-    """Refuse to replace a folder that another made: it may be the raw data."""
-    is_free = not target.exists() or (target.is_dir() and not any(target.iterdir()))
-    if not is_free and not (target / "manifest.json").is_file():
-        raise UserError(
-            f"paths.prepared: {target} exists and was not made by this stage: it would"
-            " be replaced; name another folder or move it away"
-        )
 
 
 def summary(manifest: Manifest) -> str:

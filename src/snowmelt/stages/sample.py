@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from snowmelt import launch, tracking
 from snowmelt.checkpoint import load
 from snowmelt.config import build
+from snowmelt.errors import UserError
 from snowmelt.samplers.sampler import Sampler
 from snowmelt.sampling import describe, draw
 
@@ -25,6 +26,11 @@ def run(config: DictConfig, root: Path) -> Path:
         return target
     source = root / config.sample.checkpoint
     checkpoint = load(source)
+    if checkpoint.manifest.kind == "points" and config.sampler.get("clip"):
+        raise UserError(
+            "sampler.clip=true clips to the range of images, but the data is points, which"
+            " have none: set sampler.clip=false"
+        )
     sampler = build(config.sampler, Sampler)
     described = describe(config, checkpoint, source)
     with tracking.open_sampling(

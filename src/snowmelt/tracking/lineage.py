@@ -140,7 +140,7 @@ class Archive:
         first = next(outbox.operations(), None)
         if first is None:
             return None
-        pass
+        outbox.rewind()
         return replace(record, run_id=None, model_id=None)
 
     # --- taking ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from snowmelt.files import sha256
 from snowmelt.tracking import parameters
 from snowmelt.tracking.ledger import Ledger, Record
-from snowmelt.tracking.location import locate
+from snowmelt.tracking.location import locate, redacted
 from snowmelt.tracking.provenance import origin
 from snowmelt.tracking.run import Run
 
@@ -189,7 +189,10 @@ def _run(
     is_continued: bool = False,
     opening: list[Operation] | None = None,
 ) -> Run:
-    """The tracked run; it logs the parameters of a later stage when that has finished."""
+    """The tracked run; a new one keeps the configuration that it was opened with.
+
+    The parameters of a later stage are logged when that has finished.
+    """
     from snowmelt.tracking.delivery import Pace
     from snowmelt.tracking.tracked import TrackedRun
 
@@ -205,6 +208,9 @@ def _run(
     )  # fmt: skip
     if not streams and (params := parameters.of_stage(_plain(config), stage)):
         run.send({"do": "params", "params": params})
+    if not is_continued:
+        whole = OmegaConf.to_yaml(config, resolve=True)
+        run.log_text("config.yaml", redacted(whole))
     return run
 
 

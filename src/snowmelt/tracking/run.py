@@ -60,6 +60,9 @@ class Run:
     def log_file(self, path: Path, folder: str = "") -> None:
         """A file as it is now; it may change or vanish afterwards."""
 
+    def log_text(self, name: str, text: str) -> None:
+        """`text` as the artifact `name`, like `notes/failed.txt`."""
+
     def log_json(self, name: str, value: Any) -> None:
         """`value` as the artifact `name`, like `data/manifest.json`."""
 

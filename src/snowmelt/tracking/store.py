@@ -49,7 +49,7 @@ class Rejected(Exception):
 def why(error: Exception) -> str:
     """One line about an error, without passwords."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return redacted(lines[0])[:300]
+    return redacted(lines[0])[:160]
 
 
 class Store:

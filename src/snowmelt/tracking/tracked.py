@@ -166,10 +166,12 @@ class TrackedRun(Run):
         file = f"files/{place.name}/{name}"
         self._files.append({"do": "file", "file": file, "folder": folder})
 
-    def log_json(self, name: str, value: Any) -> None:
+    def log_text(self, name: str, text: str) -> None:
         folder, _, file = name.rpartition("/")
-        text = json.dumps(value, indent=2, default=str) + "\n"
         self._queue(file, folder, lambda copy: copy.write_text(text, encoding="utf-8"))
+
+    def log_json(self, name: str, value: Any) -> None:
+        self.log_text(name, json.dumps(value, indent=2, default=str) + "\n")
 
     def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
         if isinstance(picture, Image.Image):

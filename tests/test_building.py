@@ -1,0 +1,141 @@
+"""Building what a configuration names: every file of conf/, and no stranger's class."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from snowmelt import config
+from snowmelt.config import build
+from snowmelt.data.source import Source
+from snowmelt.errors import UserError
+from snowmelt.losses import Loss
+from snowmelt.nets.net import Net
+from snowmelt.predictions import Eps, Prediction
+from snowmelt.processes import Process, VariancePreserving
+from snowmelt.samplers.sampler import Sampler
+from snowmelt.schedules import Cosine, NoiseSchedule
+
+ROOT = Path(__file__).parents[1]
+GROUPS = config.groups(ROOT)
+FILES = [(group, choice) for group, choices in GROUPS.items() for choice in choices]
+BASES: dict[str, type] = {
+    "schedule": NoiseSchedule,
+    "process": Process,
+    "prediction": Prediction,
+    "loss": Loss,
+    "net": Net,
+    "sampler": Sampler,
+    "data": Source,
+}
+
+
+@cache
+def composed(turn: int) -> DictConfig:
+    """Every group at once at one of its choices, so that few are composed to see all."""
+    return config.compose(ROOT, [f"{g}={names[turn % len(names)]}" for g, names in chosen()])
+
+
+def chosen() -> list[tuple[str, list[str]]]:
+    """The groups whose files are independent of each other."""
+    return [(g, names) for g, names in GROUPS.items() if names and g not in ("experiment", "sweep")]
+
+
+@pytest.mark.parametrize(("group", "choice"), FILES, ids=[f"{g}={c}" for g, c in FILES])
+def test_every_file_of_conf_composes_and_builds(group: str, choice: str) -> None:
+    if group in ("experiment", "sweep"):
+        assert config.compose(ROOT, [f"{group}={choice}"]).training.steps > 0
+        return
+    section = composed(GROUPS[group].index(choice))[group]
+    if group in BASES:
+        extra = {"schedule": Cosine()} if group == "process" else {}
+        assert isinstance(built(group, section, extra), BASES[group])
+    elif "_target_" in section:
+        module, _, name = section["_target_"].rpartition(".")
+        assert module.startswith("snowmelt.")
+        taken = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+        assert set(section) - {"_target_"} <= set(taken)
+
+
+def built(group: str, section: DictConfig, extra: dict[str, Any]) -> Any:
+    if group == "data":
+        return build(section, Source, root=ROOT)
+    if group != "net":
+        return build(section, BASES[group], **extra)
+    shape = (2,) if "mlp" in section["_target_"] else (1, 8, 8)
+    return build(section, Net, shape=shape)
+
+
+def test_every_choice_of_every_group_is_seen() -> None:
+    assert FILES
+    assert set(BASES) <= set(GROUPS)
+
+
+def test_arguments_come_from_the_node_and_from_the_caller() -> None:
+    node = OmegaConf.create({"_target_": "snowmelt.schedules.Cosine", "log_snr_max": 6.0})
+    schedule = build(node, NoiseSchedule)
+    assert isinstance(schedule, Cosine)
+    process = build(
+        {"_target_": "snowmelt.processes.VariancePreserving"},
+        Process,
+        schedule=schedule,
+        shape=(2,),
+    )
+    # What the class does not take is not forced on it.
+    assert isinstance(process, VariancePreserving)
+    assert process.schedule is schedule
+
+
+def test_the_node_is_left_as_it_was() -> None:
+    node = {"_target_": "snowmelt.predictions.Eps"}
+    assert isinstance(build(node, Prediction), Eps)
+    assert node == {"_target_": "snowmelt.predictions.Eps"}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "builtins.exec",
+        "torch.nn.Linear",
+        "snowmeltish.schedules.Cosine",
+        "snowmelt.config.build",
+        "snowmelt.config.importlib.import_module",
+        "snowmelt.files.os.system",
+        "snowmelt.schedules.math",
+        "snowmelt..schedules.Cosine",
+        "snowmelt.schedules.Missing",
+        "snowmelt.missing.Cosine",
+        "snowmelt.predictions.Eps",
+        "snowmelt.schedules.NoiseSchedule",
+        "",
+    ],
+)
+def test_only_a_class_of_ours_of_the_right_kind_is_built(target: str) -> None:
+    with pytest.raises(UserError, match=f"_target_ '{target}'"):
+        build({"_target_": target}, NoiseSchedule)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"log_snr_top": 3.0}, "unexpected keyword argument 'log_snr_top'; it takes log_snr_max"),
+        ({"log_snr_max": -20.0}, "log_snr_max must lie above log_snr_min"),
+        ({"log_snr_max": None}, "snowmelt.schedules.Cosine"),
+        ({"log_snr_max": "high"}, "snowmelt.schedules.Cosine"),
+    ],
+)
+def test_refused_arguments_name_the_class(arguments: dict[str, Any], named: str) -> None:
+    with pytest.raises(UserError, match=f"snowmelt.schedules.Cosine: .*{named}|{named}: "):
+        build({"_target_": "snowmelt.schedules.Cosine", **arguments}, NoiseSchedule)
+
+
+def test_a_missing_argument_is_named() -> None:
+    with pytest.raises(UserError, match="missing a required argument: 'steps'"):
+        build({"_target_": "snowmelt.samplers.gaussian.Gaussian"}, Sampler)

@@ -1,0 +1,270 @@
+"""One configuration from conf/, params.yaml, an experiment and the command line."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from snowmelt import config
+from snowmelt.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+EXPERIMENT = """\
+# @package _global_
+defaults:
+  - override /schedule: linear
+training:
+  steps: 7
+"""
+Project = Callable[..., Path]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A function that makes a project with this one's conf/ and files of its own."""
+
+    def make(params: str | None = None, **files: str) -> Path:
+        root = tmp_path / "project"
+        shutil.rmtree(root, ignore_errors=True)
+        # As git has it, which knows no empty folders.
+        for file in sorted((ROOT / "conf").rglob("*.yaml")):
+            copy = root / file.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
+        for name, text in files.items():
+            path = root / "conf" / f"{name.replace('__', '/')}.yaml"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        if params is not None:
+            (root / "params.yaml").write_text(params, encoding="utf-8")
+        return root
+
+    return make
+
+
+def steps_and_schedule(composed: DictConfig) -> tuple[int, str]:
+    return composed.training.steps, composed.schedule["_target_"].rpartition(".")[2]
+
+
+def test_the_projects_own_params_compose_from_what_git_has(project: Project) -> None:
+    root = project((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    composed = config.compose(root)
+    chosen = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    assert composed.seed == chosen["seed"]
+    assert composed.data.name == chosen["data"]
+
+
+def test_each_source_beats_the_one_before(project: Project) -> None:
+    params = "schedule: sigmoid\ntraining: {steps: 5}\noverrides: [sampler=ddpm]\n"
+    default = steps_and_schedule(config.compose(project()))
+    root = project(params, experiment__mine=EXPERIMENT)
+    from_params = config.compose(root)
+    assert default == (6000, "Cosine")
+    assert steps_and_schedule(from_params) == (5, "Sigmoid")
+    assert from_params.sampler.eta == 1.0
+
+    with_experiment = config.compose(root, ["experiment=mine"])
+    assert steps_and_schedule(with_experiment) == (7, "Linear")
+    assert with_experiment.sampler.eta == 1.0
+
+    typed = ["experiment=mine", "training.steps=9", "schedule=cosine", "sampler=ddim"]
+    from_command_line = config.compose(root, typed)
+    assert steps_and_schedule(from_command_line) == (9, "Cosine")
+    assert from_command_line.sampler.eta == 0.0
+
+
+def test_an_experiment_named_in_params_can_be_left_out_on_the_command_line(
+    project: Project,
+) -> None:
+    root = project("experiment: mine\nschedule: sigmoid\n", experiment__mine=EXPERIMENT)
+    assert steps_and_schedule(config.compose(root)) == (7, "Linear")
+    assert steps_and_schedule(config.compose(root, ["experiment=null"])) == (6000, "Sigmoid")
+
+
+def test_params_below_a_group_of_the_experiment_give_way(project: Project) -> None:
+    params = "schedule: cosine\noverrides: [schedule.log_snr_max=8.0]\n"
+    root = project(params, experiment__mine=EXPERIMENT)
+    assert config.compose(root).schedule.log_snr_max == 8.0
+    assert "log_snr_max" not in config.compose(root, ["experiment=mine"]).schedule
+
+
+def test_a_comment_changes_nothing(project: Project) -> None:
+    plain = "schedule: linear\nseed: 3\ntraining: {steps: 5}\n"
+    commented = "# mine\nseed:   3 # lucky\n\ntraining:\n  steps: 5\nschedule: 'linear'\n"
+    assert config.compose(project(plain)) == config.compose(project(commented))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a b",
+        "it's",
+        'she said "hello"',
+        " padded ",
+        "",
+        "a,b=[c]{d}:e$(f)",
+        "50%",
+        "~/x",
+        r"C:\photos\new",
+        "ends with \\",
+        r"\'",
+        "données/日本",
+        "été",
+        "123",
+        "1e5",
+        "null",
+        "true",
+        "1_000",
+    ],
+)
+def test_a_text_in_params_stays_that_text(project: Project, value: str) -> None:
+    root = project(yaml.safe_dump({"data_path": value}, allow_unicode=True))
+    (choice,) = config.merged_choices(root, [])
+    assert choice.parse().value() == value
+
+
+def test_a_path_with_spaces_and_quotes_reaches_the_stage(project: Project) -> None:
+    value = "my 'best' photos, \"2024\""
+    root = project(yaml.safe_dump({"data": "folder", "data_path": value}))
+    assert config.compose(root).data.path == value
+    typed = r"""data_path='my \'best\' photos, "2024"'"""
+    assert config.compose(root, [typed]).data.path == value
+
+
+@pytest.mark.parametrize("value", [3, 2.5e-7, True, None, [1, 2], ["a b", None], -1])
+def test_values_keep_their_type(project: Project, value: Any) -> None:
+    (choice,) = config.merged_choices(project(yaml.safe_dump({"some": {"key": value}})), [])
+    found = choice.parse().value()
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("shedule: linear", r"unknown key 'shedule' \(did you mean 'schedule'\?\)"),
+        ("training: {step: 5}", r"unknown key 'training.step' \(did you mean 'steps'\?\)"),
+        ("training: {steps: {x: 5}}", "unknown key 'training.steps.x'"),
+        ("schedule: cosin", r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"),
+        ("schedule: zzz", r"unknown schedule 'zzz'\. Known: cosine, linear, sigmoid"),
+        ("net: 3", "net names a file of conf/net/, got 3"),
+        ("net: [mlp]", r"net names a file of conf/net/, got \['mlp'\]"),
+        ("seed: many", r"seed must be of the type int \(now 0\), got 'many'"),
+        ("training: {steps: 2.5}", "training.steps must be of the type int"),
+        ("training: {learning_rate: true}", "training.learning_rate must be of the type float"),
+        ("training: 5", "training must be of the type dict"),
+        ("overrides: ['+new=1']", "keys can be set, not added or removed"),
+        ("overrides: ['seed']", "'seed' is not of the form key=value"),
+        ("overrides: seed=1", "'overrides' must be a list of key=value"),
+        ("overrides: [1]", "'overrides' must be a list of key=value"),
+        ("- seed", "must map keys to values, got list"),
+        ("seed: [", "is not valid YAML"),
+    ],
+)
+def test_a_mistake_in_params_names_the_file(project: Project, text: str, named: str) -> None:
+    with pytest.raises(UserError, match=rf"^params\.yaml:? .*{named}"):
+        config.compose(project(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("shedule=linear", r"unknown key 'shedule' \(did you mean 'schedule'\?\)"),
+        ("schedule=cosin", r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"),
+        ("schedule=null", "schedule"),
+        ("~schedule", "schedule"),
+        ("training.steps=many", "training.steps must be of the type int"),
+        ("~training.steps", "keys can be set, not added or removed"),
+        ("++seed=1", "keys can be set, not added or removed"),
+        ("training", "'training' is not of the form key=value"),
+        ("experiment=nowhere", "unknown experiment 'nowhere'"),
+    ],
+)
+def test_a_mistake_on_the_command_line_says_so(
+    project: Project, text: str, named: str
+) -> None:
+    with pytest.raises(UserError, match=f"^command line: .*{named}"):
+        config.compose(project(experiment__mine=EXPERIMENT), [text])
+
+
+def test_a_whole_number_will_do_where_a_fraction_stands(project: Project) -> None:
+    composed = config.compose(project("training: {learning_rate: 1, gradient_clip: null}"))
+    assert composed.training.learning_rate == 1
+    assert composed.training.gradient_clip is None
+
+
+@pytest.mark.parametrize("broken", ["training: [\n", "- a list\n"])
+def test_an_experiment_that_is_no_mapping_is_named(project: Project, broken: str) -> None:
+    root = project(experiment__mine=broken)
+    with pytest.raises(UserError, match="mine"):
+        config.compose(root, ["experiment=mine"])
+
+
+def test_a_broken_file_of_conf_is_one_error(project: Project) -> None:
+    with pytest.raises(UserError, match="conf/ does not compose"):
+        config.compose(project(schedule__cosine="_target_: ["))
+    with pytest.raises(UserError, match="does not resolve.*nowhere"):
+        config.compose(project(), ["name=${nowhere}"])
+
+
+def test_nothing_is_left_to_resolve_and_nothing_can_be_changed(project: Project) -> None:
+    composed = config.compose(project("seed: 4\n"))
+    assert composed.sample.seed == 4
+    assert "${" not in yaml.safe_dump(config.plain(composed))
+    with pytest.raises(OmegaConfBaseException):
+        composed.training.steps = 5
+    with pytest.raises(OmegaConfBaseException):
+        _ = composed.training.step
+
+
+def test_what_compose_wrote_is_read_back(project: Project, tmp_path: Path) -> None:
+    composed = config.compose(project())
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config.plain(composed)), encoding="utf-8")
+    assert config.load(path) == composed
+    with pytest.raises(OmegaConfBaseException):
+        config.load(path).seed = 1
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (None, "is missing: run `snowmelt compose`"),
+        ("a: [", "is not valid YAML"),
+        ("seed: 1", "is not a composed configuration"),
+        ("[]", "is not a composed configuration"),
+    ],
+)
+def test_other_files_are_not_read_as_one(
+    tmp_path: Path, text: str | None, named: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=rf"config\.yaml {named}"):
+        config.load(path)
+
+
+def test_the_root_is_found_from_below(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = project()
+    (root / "notebooks" / "deep").mkdir(parents=True)
+    monkeypatch.delenv("PROJECT_ROOT", raising=False)
+    for place in (root, root / "notebooks" / "deep"):
+        monkeypatch.chdir(place)
+        assert config.project_root() == root
+    monkeypatch.chdir(tmp_path)
+    assert config.project_root() == Path(config.__file__).parents[2]
+    monkeypatch.setenv("PROJECT_ROOT", str(root))
+    assert config.project_root() == root
+    monkeypatch.setenv("PROJECT_ROOT", str(tmp_path))
+    with pytest.raises(UserError, match=rf"PROJECT_ROOT={tmp_path}"):
+        config.project_root()
