@@ -85,14 +85,20 @@ def test_everything_comes_back(written: Path, checkpoint: Checkpoint) -> None:
         assert not any(value.requires_grad for value in mine.values())
 
 
-def test_the_same_content_gives_the_same_bytes(tmp_path: Path, checkpoint: Checkpoint) -> None:
+def test_the_same_content_gives_the_same_bytes(
+    tmp_path: Path, checkpoint: Checkpoint
+) -> None:
     paths = [tmp_path / "a.ckpt", tmp_path / "deep" / "another name.pt"]
     for path in paths:
         save(path, checkpoint)
     save(tmp_path / "again.ckpt", load(paths[0]))
     contents = {path.read_bytes() for path in (*paths, tmp_path / "again.ckpt")}
     assert len(contents) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ckpt", "again.ckpt", "deep"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a.ckpt",
+        "again.ckpt",
+        "deep",
+    ]
 
 
 def test_the_denoiser_has_the_weights_that_were_asked_for(written: Path) -> None:
@@ -128,7 +134,9 @@ def test_a_malicious_file_is_refused_and_runs_nothing(
 ) -> None:
     evidence = tmp_path / "evidence"
     content = torch.load(written, weights_only=True)
-    payload = content | {"raw": Payload(evidence)} if form == "inside" else Payload(evidence)
+    payload = (
+        content | {"raw": Payload(evidence)} if form == "inside" else Payload(evidence)
+    )
     if form == "plain pickle":
         written.write_bytes(pickle.dumps(payload))
         # The trap is real: an ordinary unpickler walks into it.
@@ -172,7 +180,9 @@ def test_a_foreign_class_is_refused(written: Path, section: str, target: str) ->
 
 
 def test_a_missing_file_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.ckpt is missing: run `snowmelt train` first"):
+    with pytest.raises(
+        UserError, match=r"none\.ckpt is missing: run `snowmelt train` first"
+    ):
         load(tmp_path / "none.ckpt")
 
 

@@ -62,7 +62,7 @@ def test_the_projects_own_params_compose_from_what_git_has(project: Project) -> 
 
 
 def test_each_source_beats_the_one_before(project: Project) -> None:
-    params = "schedule: sigmoid\ntraining: {steps: 5}\noverrides: [sampler=ddpm]\n"
+    params = "schedule: sigmoid\nsampler: ddpm\ntraining: {steps: 5}\n"
     default = steps_and_schedule(config.compose(project()))
     root = project(params, experiment__mine=EXPERIMENT)
     from_params = config.compose(root)
@@ -85,11 +85,22 @@ def test_an_experiment_named_in_params_can_be_left_out_on_the_command_line(
 ) -> None:
     root = project("experiment: mine\nschedule: sigmoid\n", experiment__mine=EXPERIMENT)
     assert steps_and_schedule(config.compose(root)) == (7, "Linear")
-    assert steps_and_schedule(config.compose(root, ["experiment=null"])) == (6000, "Sigmoid")
+    assert steps_and_schedule(config.compose(root, ["experiment=null"])) == (
+        6000,
+        "Sigmoid",
+    )
+
+
+def test_overrides_in_params_beat_the_experiment_too(project: Project) -> None:
+    params = "training: {steps: 5}\noverrides: [schedule=sigmoid, training.steps=8]\n"
+    root = project(params, experiment__mine=EXPERIMENT)
+    assert steps_and_schedule(config.compose(root, ["experiment=mine"])) == (8, "Sigmoid")
+    typed = ["experiment=mine", "training.steps=9"]
+    assert steps_and_schedule(config.compose(root, typed)) == (9, "Sigmoid")
 
 
 def test_params_below_a_group_of_the_experiment_give_way(project: Project) -> None:
-    params = "schedule: cosine\noverrides: [schedule.log_snr_max=8.0]\n"
+    params = "schedule: cosine\nschedule.log_snr_max: 8.0\n"
     root = project(params, experiment__mine=EXPERIMENT)
     assert config.compose(root).schedule.log_snr_max == 8.0
     assert "log_snr_max" not in config.compose(root, ["experiment=mine"]).schedule
@@ -158,7 +169,10 @@ def test_values_keep_their_type(project: Project, value: Any) -> None:
         ("net: [mlp]", r"net names a file of conf/net/, got \['mlp'\]"),
         ("seed: many", r"seed must be of the type int \(now 0\), got 'many'"),
         ("training: {steps: 2.5}", "training.steps must be of the type int"),
-        ("training: {learning_rate: true}", "training.learning_rate must be of the type float"),
+        (
+            "training: {learning_rate: true}",
+            "training.learning_rate must be of the type float",
+        ),
         ("training: 5", "training must be of the type dict"),
         ("overrides: ['+new=1']", "keys can be set, not added or removed"),
         ("overrides: ['seed']", "'seed' is not of the form key=value"),
@@ -168,7 +182,9 @@ def test_values_keep_their_type(project: Project, value: Any) -> None:
         ("seed: [", "is not valid YAML"),
     ],
 )
-def test_a_mistake_in_params_names_the_file(project: Project, text: str, named: str) -> None:
+def test_a_mistake_in_params_names_the_file(
+    project: Project, text: str, named: str
+) -> None:
     with pytest.raises(UserError, match=rf"^params\.yaml:? .*{named}"):
         config.compose(project(text))
 

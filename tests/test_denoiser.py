@@ -68,7 +68,9 @@ def exact(process: Process, x_t: Tensor, t: Tensor) -> dict[str, Tensor]:
     """Posterior means and the score, by automatic differentiation of the log-density."""
     alpha, sigma = process.alpha(t)[:, None], process.sigma(t)[:, None]
     x_t = x_t.clone().requires_grad_()
-    marginal = torch.distributions.Normal(alpha * MEAN, (alpha**2 * STD**2 + sigma**2).sqrt())
+    marginal = torch.distributions.Normal(
+        alpha * MEAN, (alpha**2 * STD**2 + sigma**2).sqrt()
+    )
     (score,) = torch.autograd.grad(marginal.log_prob(x_t).sum(), x_t)
     eps = -sigma * score
     x_0 = (x_t.detach() - sigma * eps) / alpha
@@ -123,7 +125,9 @@ def test_the_network_sees_unit_variance_and_the_log_snr() -> None:
 
 @pytest.mark.parametrize("asked", ["__call__", "x_0", "eps", "v", "score"])
 @pytest.mark.parametrize("shape", [(2,), (1, 4, 4), (3, 4, 4)])
-def test_one_time_for_all_is_the_same_as_one_each(asked: str, shape: tuple[int, ...]) -> None:
+def test_one_time_for_all_is_the_same_as_one_each(
+    asked: str, shape: tuple[int, ...]
+) -> None:
     denoiser = Denoiser(
         Answer(lambda x, log_snr: x.tanh()), VariancePreserving(Cosine()), V()
     )

@@ -69,7 +69,9 @@ def test_a_failure_leaves_the_directory_as_it_was(
 
 def test_a_directory_is_replaced_not_merged(tmp_path: Path) -> None:
     for name in ("old", "new"):
-        with new_directory(tmp_path / "out", marker=name if name == "old" else None) as draft:
+        with new_directory(
+            tmp_path / "out", marker=name if name == "old" else None
+        ) as draft:
             (draft / name).write_text(name)
     assert content(tmp_path) == {"out/new": "new"}
 
@@ -155,7 +157,9 @@ def test_json_that_no_reader_knows_is_not_written(tmp_path: Path, value: object)
 def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
     missing = tmp_path / "a.json"
     for ask in (require, read_json):
-        with pytest.raises(UserError, match=rf"{missing} is missing: run `snowmelt prepare`"):
+        with pytest.raises(
+            UserError, match=rf"{missing} is missing: run `snowmelt prepare`"
+        ):
             ask(missing, made_by="prepare")
     missing.touch()
     assert require(missing, made_by="prepare") == missing
@@ -164,7 +168,9 @@ def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("broken", [b"", b'{"a": ', b"\xff\xfe\x00"])
 def test_broken_json_names_the_file(tmp_path: Path, broken: bytes) -> None:
     (tmp_path / "a.json").write_bytes(broken)
-    with pytest.raises(UserError, match=r"a\.json is not valid JSON.*`snowmelt sample` again"):
+    with pytest.raises(
+        UserError, match=r"a\.json is not valid JSON.*`snowmelt sample` again"
+    ):
         read_json(tmp_path / "a.json", made_by="sample")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import sys
 from pathlib import Path
@@ -37,9 +38,14 @@ def part(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
+@functools.cache
+def parsed(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
 def imports(module: str, *, at_top_only: bool = False) -> set[str]:
     """The modules that one imports; those of this package by their full name."""
-    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    tree = parsed(module)
     found = set()
     for node in tree.body if at_top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -82,7 +88,11 @@ def test_networks_know_nothing_but_networks(module: str) -> None:
 def test_dependencies_point_one_way(module: str) -> None:
     level = {name: number for number, names in enumerate(ORDER) for name in names}
     for name in imports(module):
-        if name.startswith("snowmelt.") and part(name) in level and part(name) != part(module):
+        if (
+            name.startswith("snowmelt.")
+            and part(name) in level
+            and part(name) != part(module)
+        ):
             assert level[part(name)] < level[part(module)], f"{module} imports {name}"
 
 

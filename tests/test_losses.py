@@ -61,7 +61,9 @@ def test_one_number_an_example(file: Path, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("prediction", [Eps(), X0(), V()], ids=["eps", "x_0", "v"])
 def test_the_right_answer_costs_nothing(file: Path, prediction: Prediction) -> None:
     x_0, t, eps = batch((1, 8, 8))
-    alpha, sigma = (scale(t).float()[:, None, None, None] for scale in (PROCESS.alpha, PROCESS.sigma))
+    alpha, sigma = (
+        scale(t).float()[:, None, None, None] for scale in (PROCESS.alpha, PROCESS.sigma)
+    )
     target = prediction.target(x_0, eps, alpha, sigma)
     denoiser = Denoiser(Answer(lambda x, log_snr: target), PROCESS, prediction)
     assert float(built(file)(denoiser, x_0, t, eps).abs().max()) < 1e-10

@@ -72,15 +72,21 @@ def test_one_scale_an_example(file: Path, shape: tuple[int, ...]) -> None:
     x_t = alpha * x_0 + sigma * eps
     target = prediction.target(x_0, eps, alpha, sigma)
     assert target.shape == shape
-    torch.testing.assert_close(prediction.x_0(target, x_t, alpha, sigma), x_0, rtol=0, atol=1e-5)
-    torch.testing.assert_close(prediction.eps(target, x_t, alpha, sigma), eps, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        prediction.x_0(target, x_t, alpha, sigma), x_0, rtol=0, atol=1e-5
+    )
+    torch.testing.assert_close(
+        prediction.eps(target, x_t, alpha, sigma), eps, rtol=0, atol=1e-5
+    )
 
 
 def test_targets_are_what_they_are_called() -> None:
     x_0, eps, alpha, sigma = double(0.3), double(-1.1), double(0.8), double(0.6)
     assert torch.equal(Eps().target(x_0, eps, alpha, sigma), eps)
     assert torch.equal(X0().target(x_0, eps, alpha, sigma), x_0)
-    assert float(V().target(x_0, eps, alpha, sigma)) == pytest.approx(0.8 * -1.1 - 0.6 * 0.3)
+    assert float(V().target(x_0, eps, alpha, sigma)) == pytest.approx(
+        0.8 * -1.1 - 0.6 * 0.3
+    )
 
 
 @pytest.mark.parametrize("angle", [0.1, 0.7, 1.4])

@@ -19,7 +19,8 @@ from snowmelt.schedules import Cosine, Linear, NoiseSchedule
 CONF = Path(__file__).parents[1] / "conf"
 PAIRS = list(
     itertools.product(
-        sorted((CONF / "process").glob("*.yaml")), sorted((CONF / "schedule").glob("*.yaml"))
+        sorted((CONF / "process").glob("*.yaml")),
+        sorted((CONF / "schedule").glob("*.yaml")),
     )
 )
 every_process = pytest.mark.parametrize(
@@ -147,7 +148,10 @@ def test_the_posterior_is_hos(files: tuple[Path, Path], steps: int) -> None:
     process = built(files)
     if not isinstance(process, VariancePreserving):
         pytest.skip("Ho's chain preserves the variance")
-    t, s = GRID.new_tensor(range(1, steps + 1)) / steps, GRID.new_tensor(range(steps)) / steps
+    t, s = (
+        GRID.new_tensor(range(1, steps + 1)) / steps,
+        GRID.new_tensor(range(steps)) / steps,
+    )
     alpha_bar, before = process.alpha(t) ** 2, process.alpha(s) ** 2
     beta = 1 - alpha_bar / before
     beta_tilde = (1 - before) / (1 - alpha_bar) * beta
@@ -162,7 +166,9 @@ def test_the_posterior_is_hos(files: tuple[Path, Path], steps: int) -> None:
 
 
 @every_process
-def test_drift_and_diffusion_are_the_slopes_of_the_marginal(files: tuple[Path, Path]) -> None:
+def test_drift_and_diffusion_are_the_slopes_of_the_marginal(
+    files: tuple[Path, Path],
+) -> None:
     process = built(files)
     t, h = torch.linspace(0.01, 0.99, 50, dtype=torch.float64), 1e-5
     drift = (process.alpha(t + h).log() - process.alpha(t - h).log()) / (2 * h)

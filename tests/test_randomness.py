@@ -43,7 +43,9 @@ def scalar_philox(counter: tuple[int, ...], key: tuple[int, int]) -> tuple[int, 
     return left[0], right[0], left[1], right[1]
 
 
-def scalar_words(seed: int, stream: int, index: int, step: int, block: int) -> tuple[int, ...]:
+def scalar_words(
+    seed: int, stream: int, index: int, step: int, block: int
+) -> tuple[int, ...]:
     counter = (block, step, index % 2**32, (index >> 32) << 8 | stream)
     return scalar_philox(counter, (seed % 2**32, seed >> 32))
 
@@ -57,8 +59,12 @@ def test_published_answers(
 
 
 @quick
-@given(st.lists(st.tuples(words, words, words, words), min_size=1, max_size=4), words, words)
-def test_philox_is_the_scalar_one(counters: list[tuple[int, ...]], k0: int, k1: int) -> None:
+@given(
+    st.lists(st.tuples(words, words, words, words), min_size=1, max_size=4), words, words
+)
+def test_philox_is_the_scalar_one(
+    counters: list[tuple[int, ...]], k0: int, k1: int
+) -> None:
     found = philox(torch.tensor(counters), (k0, k1)).tolist()
     assert [tuple(row) for row in found] == [scalar_philox(c, (k0, k1)) for c in counters]
 
@@ -80,7 +86,9 @@ def test_numbers_are_where_their_key_says(
 
     pairs = []
     for first in (expected[:4], expected[4:]):
-        polar = [(math.sqrt(-2 * math.log(first[i])), math.tau * first[i + 2]) for i in (0, 1)]
+        polar = [
+            (math.sqrt(-2 * math.log(first[i])), math.tau * first[i + 2]) for i in (0, 1)
+        ]
         pairs += [r * math.cos(a) for r, a in polar] + [r * math.sin(a) for r, a in polar]
     found = normal((2, 4), **place)
     assert found.dtype == torch.float32
@@ -88,7 +96,9 @@ def test_numbers_are_where_their_key_says(
 
 
 @pytest.mark.parametrize("word", [0, WORD])
-def test_extreme_words_give_finite_numbers(word: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extreme_words_give_finite_numbers(
+    word: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         randomness, "philox", lambda counter, key: torch.full_like(counter, word)
     )
@@ -122,7 +132,9 @@ def test_uniforms_are_uniform() -> None:
 
 
 def test_elements_of_one_draw_are_uncorrelated() -> None:
-    z = normal((8,), seed=1, stream=Stream.SAMPLING_START, index=torch.arange(20_000)).double()
+    z = normal(
+        (8,), seed=1, stream=Stream.SAMPLING_START, index=torch.arange(20_000)
+    ).double()
     for values in (z, z.square(), z.abs().log()):
         correlation = torch.corrcoef(values.T) - torch.eye(8)
         assert float(correlation.abs().max()) < 5 / math.sqrt(len(z))
@@ -200,7 +212,9 @@ def test_the_global_generator_is_neither_read_nor_moved() -> None:
 @pytest.mark.parametrize("seed", [-1, 2**64])
 @pytest.mark.parametrize("draw", [normal, uniform])
 def test_a_seed_out_of_range_is_refused(draw, seed: int) -> None:
-    with pytest.raises(ValueError, match=f"seed must be between 0 and 2.64 - 1, got {seed}"):
+    with pytest.raises(
+        ValueError, match=f"seed must be between 0 and 2.64 - 1, got {seed}"
+    ):
         draw((2,), seed=seed, stream=Stream.DATA_ORDER, index=torch.arange(2))
 
 
@@ -212,7 +226,11 @@ def test_a_permutation_is_one(count: int) -> None:
 
 
 def test_permutations_differ_by_key() -> None:
-    places = [(4, Stream.DATA_ORDER, 0), (4, Stream.DATA_ORDER, 1), (5, Stream.DATA_ORDER, 0)]
+    places = [
+        (4, Stream.DATA_ORDER, 0),
+        (4, Stream.DATA_ORDER, 1),
+        (5, Stream.DATA_ORDER, 0),
+    ]
     places.append((4, Stream.HELD_OUT_NOISE, 0))
     orders = [
         tuple(permutation(50, seed=seed, stream=stream, index=index).tolist())
@@ -225,7 +243,9 @@ def test_every_order_of_three_is_as_likely() -> None:
     trials = 900
     counts: dict[tuple[int, ...], int] = {}
     for index in range(trials):
-        order = tuple(permutation(3, seed=0, stream=Stream.DATA_ORDER, index=index).tolist())
+        order = tuple(
+            permutation(3, seed=0, stream=Stream.DATA_ORDER, index=index).tolist()
+        )
         counts[order] = counts.get(order, 0) + 1
     expected = trials / 6
     statistic = sum((count - expected) ** 2 / expected for count in counts.values())

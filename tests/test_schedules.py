@@ -71,7 +71,9 @@ def test_covers_the_noise_levels_from_data_to_noise(file: Path) -> None:
 
 @every_schedule
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (2, 3)])
-def test_shape_and_precision_are_those_of_the_time(file: Path, shape: tuple[int, ...]) -> None:
+def test_shape_and_precision_are_those_of_the_time(
+    file: Path, shape: tuple[int, ...]
+) -> None:
     for dtype in (torch.float32, torch.float64):
         log_snr = built(file).log_snr(torch.full(shape, 0.3, dtype=dtype))
         assert log_snr.shape == shape

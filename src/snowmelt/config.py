@@ -21,7 +21,7 @@ import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -88,8 +88,7 @@ def _quoted(value: Any) -> str:
         return "{" + ",".join(f"{k}:{_quoted(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_quoted, value)) + "]"
-    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return QuotedString(str(value), Quote.single).with_quotes()
 
 
 def params_choices(root: Path) -> list[Choice]:
@@ -357,7 +356,8 @@ def build(node: Any, base: type[Built], **extra: Any) -> Built:
         found = getattr(importlib.import_module(module_name), name, None)
     except ImportError as error:
         raise UserError(f"_target_ '{target}': there is no module {module_name}") from error
-    if not (inspect.isclass(found) and issubclass(found, base)):
+    is_kind = inspect.isclass(found) and issubclass(found, base)
+    if not is_kind or inspect.isabstract(found):
         raise UserError(f"_target_ '{target}' is not a {base.__name__}")
     taken = inspect.signature(found).parameters
     extra = {key: value for key, value in extra.items() if key in taken or _has_rest(taken)}
@@ -367,7 +367,7 @@ def build(node: Any, base: type[Built], **extra: Any) -> Built:
         raise UserError(f"{target}: {error}; it takes {', '.join(taken)}") from error
     try:
         return found(**arguments, **extra)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UserError(f"{target}: {error}") from error
 
 

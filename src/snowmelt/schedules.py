@@ -181,8 +181,8 @@ def _logistic(x: float) -> float:
 
 
 def _check_ends(log_snr_max: float, log_snr_min: float) -> None:
-    if not log_snr_max > log_snr_min:
+    if not math.inf > log_snr_max > log_snr_min > -math.inf:
         raise ValueError(
-            "log_snr_max must lie above log_snr_min, got"
+            "log_snr_max must lie above log_snr_min, both finite, got"
             f" log_snr_max={log_snr_max}, log_snr_min={log_snr_min}"
         )

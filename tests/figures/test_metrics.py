@@ -33,3 +33,11 @@ def test_a_metric_without_floor_has_no_line():
     (axes,) = metrics_with_floor([Measured("alone", 0.0)]).axes
     assert len(axes.lines) == 1
     assert axes.get_title("right") == ""
+
+
+def test_the_spread_of_the_floor_is_a_band_inside_the_axis():
+    (axes,) = metrics_with_floor([Measured("at", 1.0, floor=0.1, floor_spread=0.3)]).axes
+    (band,) = axes.patches
+    assert np.isclose(band.get_x(), -0.2)
+    assert np.isclose(band.get_width(), 0.6)
+    assert axes.get_xlim()[0] < -0.2

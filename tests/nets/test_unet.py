@@ -80,11 +80,23 @@ def test_the_finest_features_reach_the_answer_by_a_skip() -> None:
     [
         ((2,), {}, r"net=unet is for images.*\(2,\): use net=mlp"),
         ((1, 8, 8), {"widths": []}, "widths and blocks must be positive"),
-        ((1, 8, 8), {"widths": [8, 0]}, r"widths and blocks must be positive, got \[8, 0\]"),
+        (
+            (1, 8, 8),
+            {"widths": [8, 0]},
+            r"widths and blocks must be positive, got \[8, 0\]",
+        ),
         ((1, 8, 8), {"blocks": 0}, "widths and blocks must be positive"),
-        ((1, 8, 8), {"attention": [True]}, r"attention needs one entry a width, got \[True\]"),
+        (
+            (1, 8, 8),
+            {"attention": [True]},
+            r"attention needs one entry a width, got \[True\]",
+        ),
         ((1, 7, 8), {}, "7x8 is not divisible by 2: use fewer widths or another data.size"),
-        ((1, 8, 6), {"widths": [8] * 3, "attention": [False] * 3}, "8x6 is not divisible by 4"),
+        (
+            (1, 8, 6),
+            {"widths": [8] * 3, "attention": [False] * 3},
+            "8x6 is not divisible by 4",
+        ),
         ((1, 8, 8), {"embedding": 0}, "embedding must be a positive even number, got 0"),
     ],
 )

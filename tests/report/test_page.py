@@ -169,6 +169,17 @@ def test_page_shows_numbers_with_floor_protocol_data_and_provenance():
     assert "/home/someone" not in text
 
 
+def test_the_reference_does_not_repeat_the_configuration():
+    reference = {
+        "extractor": {"name": "classifier", "dimension": 64, "config": {"steps": 600}},
+        "class_shares": [0.1] * 10,
+    }
+    text = " ".join(Reader(render(material(reference=reference))).text.split())
+    assert "extractor.dimension 64" in text
+    assert "extractor.config.steps" not in text
+    assert "class_shares" not in text
+
+
 def test_fid_is_called_fid():
     text = Reader(render(material(metrics={"fid": 7.0, "fid_floor": 2.0}))).text
     assert "FID" in text

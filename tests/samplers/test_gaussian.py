@@ -101,7 +101,10 @@ def test_data_without_spread_is_found_in_any_number_of_steps(
     process = built(file)
     denoiser, sampler = gaussian_denoiser(process, Eps(), MEAN, 0.0), Gaussian(5, eta=eta)
     times = uniform_grid(5)
-    mean, variance = float(process.alpha(times[0])) * MEAN, float(process.sigma(times[0])) ** 2
+    mean, variance = (
+        float(process.alpha(times[0])) * MEAN,
+        float(process.sigma(times[0])) ** 2,
+    )
     for t, s in itertools.pairwise(times):
         a, b, c = affine(lambda x, z, t=t, s=s: sampler.step(denoiser, x, t, s, z))
         mean, variance = a * mean + b, a**2 * variance + c**2
@@ -135,7 +138,9 @@ def test_each_step_is_songs_formula(
         eps = denoiser.eps(x_t, t)
         sigma = eta * ((1 - before) / (1 - now)).sqrt() * (1 - now / before).sqrt()
         x_0_hat = (x_t - (1 - now).sqrt() * eps) / now.sqrt()
-        expected = before.sqrt() * x_0_hat + (1 - before - sigma**2).sqrt() * eps + sigma * z
+        expected = (
+            before.sqrt() * x_0_hat + (1 - before - sigma**2).sqrt() * eps + sigma * z
+        )
         found = sampler.step(denoiser, x_t, t, s, z)
         torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
 
@@ -167,7 +172,9 @@ def test_parity_with_the_discrete_chain_of_ho(
         mean = (x - betas[k] / (1 - alpha_bar[k]).sqrt() * eps) / alphas[k].sqrt()
         beta_tilde = (1 - alpha_bar[k - 1]) / (1 - alpha_bar[k]) * betas[k]
         found = sampler.step(denoiser, x, t, s, z)
-        torch.testing.assert_close(found, mean + beta_tilde.sqrt() * z, rtol=1e-9, atol=1e-10)
+        torch.testing.assert_close(
+            found, mean + beta_tilde.sqrt() * z, rtol=1e-9, atol=1e-10
+        )
         x, z = found, -z
     # The step to the data: Ho's mean for k = 1, and no noise.
     t = times[-1]
@@ -219,7 +226,9 @@ def test_clipped_data_brings_its_own_noise(
 def test_clipping_changes_nothing_inside_the_range(gaussian_denoiser: Make) -> None:
     denoiser, x_t = gaussian_denoiser(), double(0.2)
     t, s = torch.tensor(0.4).double(), torch.tensor(0.3).double()
-    steps = [Gaussian(4, 1.0, clip).step(denoiser, x_t, t, s, x_t) for clip in (True, False)]
+    steps = [
+        Gaussian(4, 1.0, clip).step(denoiser, x_t, t, s, x_t) for clip in (True, False)
+    ]
     torch.testing.assert_close(*steps, rtol=1e-12, atol=0)
 
 

@@ -12,6 +12,8 @@ _SMALLEST = 8
 _LARGE = 48
 _WIDTH = 16
 _WIDEST = 64
+_GRID = 4
+_HIDDEN = 128
 
 
 def halvings(height: int, width: int) -> int:
@@ -60,8 +62,8 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
     )
 
 
-class ResidualNet(nn.Module):
-    """Residual blocks that are normalised first, SiLU, strides, a coarse grid at the end.
+class GridNet(nn.Module):
+    """Convolutions with SiLU, the first 5x5, and dense layers on a 4x4 grid of the result.
 
     Shapes:
         x: (B, C, H, W) -> logits (B, classes)
@@ -70,32 +72,27 @@ class ResidualNet(nn.Module):
     def __init__(self, channels: int, size: tuple[int, int], classes: int) -> None:
         super().__init__()
         stride = 2 if min(size) >= _LARGE else 1
-        width = _WIDTH
-        layers: list[nn.Module] = [
-            nn.Conv2d(channels, width, 5, stride, 2, bias=False)
-        ]
+        width = 24
+        layers = [_smooth(channels, width, 5, stride)]
         for _ in range(halvings(size[0] // stride, size[1] // stride)):
             wider = min(2 * width, _WIDEST)
-            layers.append(_Residual(width, wider))
+            layers += [nn.MaxPool2d(2), _smooth(width, wider, 3)]
             width = wider
-        self.body = nn.Sequential(*layers, nn.BatchNorm2d(width), nn.SiLU())
-        self.pool = nn.AdaptiveAvgPool2d(2)
-        self.head = nn.Linear(4 * width, classes)
+        self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(_GRID))
+        self.head = nn.Sequential(
+            nn.Linear(width * _GRID**2, _HIDDEN, bias=False),
+            nn.BatchNorm1d(_HIDDEN),
+            nn.SiLU(),
+            nn.Linear(_HIDDEN, classes),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.pool(self.body(x)).flatten(1))
+        return self.head(self.body(x).flatten(1))
 
 
-class _Residual(nn.Module):
-    """Halves the resolution: a strided 1x1 convolution beside two 3x3 ones."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.norm_1, self.norm_2 = nn.BatchNorm2d(inputs), nn.BatchNorm2d(outputs)
-        self.conv_1 = nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False)
-        self.conv_2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.skip = nn.Conv2d(inputs, outputs, 1, 2, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.silu(self.norm_1(x))
-        return self.skip(x) + self.conv_2(F.silu(self.norm_2(self.conv_1(x))))
+def _smooth(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.SiLU(),
+    )

@@ -28,7 +28,7 @@ from snowmelt.data.manifest import Manifest
 from snowmelt.data.prepared import PreparedData
 from snowmelt.data.scaling import to_model
 from snowmelt.features import fitting, weights
-from snowmelt.features.convnets import ResidualNet
+from snowmelt.features.convnets import GridNet
 from snowmelt.features.extractor import AGAIN
 
 MIXED = 0.5
@@ -64,7 +64,7 @@ class Judge(nn.Module):
         )
         channels, height, width = manifest.shape
         with fitting.seeded(seed):
-            self.net = ResidualNet(
+            self.net = GridNet(
                 channels, (height, width), len(manifest.classes or ())
             ).to(memory_format=torch.channels_last)
         self.register_buffer("temperature", torch.ones(()))

@@ -75,10 +75,12 @@ class UNet(Net):
         self.last = nn.Conv2d(width, channels, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        # Channels beside each other in memory: convolutions are faster so, on GPUs too.
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
         level = self.embedding(log_snr)
-        hidden = self.first(x)
+        hidden = self.first(x.contiguous(memory_format=torch.channels_last))
         skips = [hidden]
         for layer in self.down:
             hidden = layer(hidden, level)

@@ -64,7 +64,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "protocol": tables.rows(material.metrics.get("protocol") or {}),
         "data": _data(material),
         "preview": _embedded(material, "preview"),
-        "reference": tables.rows(material.reference),
+        "reference": _reference(material.reference),
         "extractor": extractor_name(material.metrics),
         "settings": tables.settings(material.config),
         "provenance": _provenance(material),
@@ -206,6 +206,13 @@ def _data(material: Material) -> dict[str, Any]:
         "digests": list((manifest.get("digests") or {}).items()),
         "most": tables.MOST_ITEMS,
     }
+
+
+def _reference(reference: Mapping[str, Any]) -> tables.Rows:
+    """Without what the configuration, the data and the metrics say already."""
+    said = ("format", "shape", "class_shares", "figures")
+    found = tables.rows({key: value for key, value in reference.items() if key not in said})
+    return [(key, value) for key, value in found if ".config." not in key]
 
 
 def _provenance(material: Material) -> tables.Rows:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snowmelt.figures.metrics import Measured
-from snowmelt.report.numbers import number, percent, with_spread
+from snowmelt.report.numbers import percent, with_spread
 
 DISTANCES = ("fid", "frechet_distance", "kid", "kernel_distance")
 COMPANIONS = ("_floor", "_spread", "_real", "_low", "_high")
@@ -101,7 +101,13 @@ class Reading:
     def measured(self) -> Measured:
         """As the figure draws it."""
         return Measured(
-            self.label, self.value, self.spread, self.floor, self.floor_label, self.is_share
+            label=self.label,
+            value=self.value,
+            spread=self.spread,
+            floor=self.floor,
+            floor_spread=self.floor_spread,
+            floor_label=self.floor_label,
+            is_share=self.is_share,
         )
 
 
@@ -203,4 +209,5 @@ def _against_floor(main: Reading, floor: float) -> str:
         return f"{said}: by this measure the samples cannot be told from real data."
     if floor <= 0:
         return f"{said}."
-    return f"{said}; the samples are {main.value / floor:.1f} times as far."
+    times = main.value / floor
+    return f"{said}; the samples are {times:,.{1 if times < 10 else 0}f} times as far."

@@ -102,6 +102,7 @@ class DiffusionModule(LightningModule):
             lr=training.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=training.weight_decay,
+            fused=True,
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
@@ -129,7 +130,8 @@ class DiffusionModule(LightningModule):
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
-        self.ema.update(self.denoiser.net, self.global_step)
+        # Lightning counts this step only after the hook.
+        self.ema.update(self.denoiser.net, self.global_step + 1)
 
     def averaged(self) -> Denoiser:
         """The denoiser with the averaged weights."""

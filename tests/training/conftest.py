@@ -1,0 +1,123 @@
+"""A tiny training that takes a second."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+
+from snowmelt.data.manifest import Manifest
+from snowmelt.denoiser import Denoiser
+from snowmelt.losses import Loss, Simple
+from snowmelt.nets.mlp import MLP
+from snowmelt.predictions import Eps
+from snowmelt.processes import VariancePreserving
+from snowmelt.schedules import Cosine
+from snowmelt.training.module import DiffusionModule
+from snowmelt.training.stream import BatchStream
+
+SETTINGS = {
+    "steps": 12,
+    "batch_size": 8,
+    "learning_rate": 0.05,
+    "warmup_steps": 3,
+    "weight_decay": 0.0,
+    "gradient_clip": 1.0,
+    "ema": {"decay": 0.9, "warmup_power": 0.6667},
+}
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    """Of thirty points, the first twenty for training."""
+    return Manifest(
+        kind="points",
+        name="tiny",
+        count=30,
+        train_count=20,
+        held_out_count=10,
+        shape=(2,),
+        dtype="float32",
+        value_range=None,
+        classes=None,
+        class_counts=None,
+        mean=(1.0, -2.0),
+        std=3.0,
+        split={"kind": "random", "seed": 0, "held_out_fraction": 0.2},
+        skipped=(),
+        notes=(),
+        digests={"points.npy": "00"},
+        config={"name": "tiny"},
+    )
+
+
+@pytest.fixture
+def examples() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
+
+
+@pytest.fixture
+def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
+    """A function that makes a module; the same initial weights each time."""
+
+    def make(
+        seed: int = 7, dropout: float = 0.0, loss: Loss | None = None, **training: Any
+    ) -> DiffusionModule:
+        torch.manual_seed(0)
+        net = MLP((2,), width=8, blocks=1, embedding=4, dropout=dropout)
+        torch.nn.init.normal_(net.last.weight)
+        denoiser = Denoiser(net, VariancePreserving(Cosine()), Eps())
+        settings = OmegaConf.create(SETTINGS | training)
+        return DiffusionModule(denoiser, loss or Simple(), manifest, settings, seed)
+
+    return make
+
+
+@pytest.fixture
+def fit(examples: np.ndarray) -> Callable[..., pl.Trainer]:
+    """A function that trains a module with Lightning from its saved state, if given."""
+
+    class Data(pl.LightningDataModule):
+        def __init__(self, module: DiffusionModule) -> None:
+            super().__init__()
+            self.module = module
+
+        def train_dataloader(self) -> BatchStream:
+            training = self.module.training_config
+            assert self.trainer is not None
+            return BatchStream(
+                examples,
+                batch_size=training.batch_size,
+                steps=training.steps,
+                seed=self.module.seed,
+                start=self.trainer.global_step,
+            )
+
+    def train(
+        module: DiffusionModule, *callbacks: pl.Callback, saved: Any = None
+    ) -> pl.Trainer:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trainer = pl.Trainer(
+                accelerator="cpu",
+                max_steps=module.training_config.steps,
+                max_epochs=-1,
+                callbacks=list(callbacks),
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                use_distributed_sampler=False,
+                deterministic=True,
+            )
+            trainer.fit(module, datamodule=Data(module), ckpt_path=saved, weights_only=True)
+        return trainer
+
+    yield train
+    torch.use_deterministic_algorithms(False)

@@ -1,0 +1,278 @@
+"""One step of training: what it draws, what it optimises, and when it refuses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from snowmelt.data.manifest import Manifest
+from snowmelt.data.scaling import to_model
+from snowmelt.denoiser import Denoiser
+from snowmelt.errors import UserError
+from snowmelt.losses import Loss, Simple
+from snowmelt.randomness import Stream, normal
+from snowmelt.training.module import DiffusionModule
+from snowmelt.training.stream import Batch
+
+Make = Callable[..., DiffusionModule]
+Fit = Callable[..., pl.Trainer]
+
+
+@pytest.fixture
+def at_step(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """A function that makes modules believe that they are at a step."""
+
+    def move(step: int) -> None:
+        monkeypatch.setattr(DiffusionModule, "global_step", step)
+
+    yield move
+
+
+def batch(examples: np.ndarray, count: int = 8) -> Batch:
+    return Batch(torch.from_numpy(examples[:count].copy()), torch.arange(count))
+
+
+class Spy(Loss):
+    """The simple loss, keeping what it was given."""
+
+    def __init__(self, change: Callable[[int, Tensor], Tensor] | None = None) -> None:
+        self.given: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.change = change
+
+    def __call__(self, denoiser: Denoiser, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        self.given.append((x_0, t, eps))
+        loss = Simple()(denoiser, x_0, t, eps)
+        return self.change(len(self.given), loss) if self.change else loss
+
+
+def test_a_step_perturbs_scaled_data_with_keyed_noise(
+    make_module: Make,
+    examples: np.ndarray,
+    manifest: Manifest,
+    at_step: Callable[[int], None],
+) -> None:
+    spy = Spy()
+    module = make_module(seed=7, loss=spy)
+    at_step(5)
+    given = batch(examples)
+    loss = module.training_step(given, 0)
+    ((x_0, t, eps),) = spy.given
+    assert torch.equal(x_0, to_model(given.stored, manifest))
+    place = {"seed": 7, "stream": Stream.TRAINING_NOISE, "index": given.slot, "step": 5}
+    assert torch.equal(eps, normal((2,), **place))
+    assert torch.equal(t, module.times(given.slot, 5))
+    torch.testing.assert_close(loss, Simple()(module.denoiser, x_0, t, eps).mean())
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_a_step_is_the_same_whatever_happened_before(
+    make_module: Make,
+    examples: np.ndarray,
+    at_step: Callable[[int], None],
+    dropout: float,
+) -> None:
+    given = batch(examples)
+    at_step(5)
+    first = make_module(dropout=dropout).train().training_step(given, 0)
+    torch.randn(1000)
+    other = make_module(dropout=dropout).train()
+    at_step(2)
+    other.training_step(given, 0)
+    at_step(5)
+    assert torch.equal(other.training_step(given, 9), first)
+    at_step(6)
+    assert not torch.equal(other.training_step(given, 9), first)
+    at_step(5)
+    assert not torch.equal(
+        make_module(seed=8, dropout=dropout).train().training_step(given, 0), first
+    )
+
+
+def test_two_processes_share_one_batch(
+    make_module: Make, examples: np.ndarray, at_step: Callable[[int], None]
+) -> None:
+    at_step(3)
+    whole, module = batch(examples), make_module()
+    halves = [
+        Batch(whole.stored[part], whole.slot[part]) for part in (slice(4), slice(4, 8))
+    ]
+    together = torch.stack([module.training_step(half, 0) for half in halves]).mean()
+    torch.testing.assert_close(together, module.training_step(whole, 0))
+    times = [module.times(half.slot, 3) for half in halves]
+    assert torch.equal(torch.cat(times), module.times(whole.slot, 3))
+
+
+def test_times_are_spread_evenly_and_uniform(make_module: Make) -> None:
+    module, slot = make_module(batch_size=8), torch.arange(8)
+    times = torch.stack([module.times(slot, step) for step in range(400)])
+    assert times.dtype == torch.float64
+    # Each in its own eighth, all with one shift.
+    assert torch.equal((times * 8).floor().long(), slot.expand(400, 8))
+    shifts = times * 8 - slot
+    torch.testing.assert_close(shifts, shifts[:, :1].expand(400, 8), rtol=0, atol=1e-12)
+    ranks = (torch.arange(400) + 0.5) / 400
+    distance = (shifts[:, 0].sort().values - ranks).abs().max()
+    assert float(distance) < 2.2 / math.sqrt(400)
+    assert not torch.equal(make_module(seed=8).times(slot, 0), times[0])
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 3, 10])
+def test_the_learning_rate_rises_then_falls_to_zero(make_module: Make, warmup: int) -> None:
+    steps = 30
+    factor = make_module(steps=steps, warmup_steps=warmup).learning_rate_factor
+    factors = [factor(step) for step in range(steps + 1)]
+    assert factors[:warmup] == pytest.approx([(k + 1) / warmup for k in range(warmup)])
+    assert factors[warmup] == 1.0
+    assert factors[-1] == pytest.approx(0.0, abs=1e-12)
+    assert factors[warmup:] == sorted(factors[warmup:], reverse=True)
+    middle = (steps - warmup) / 2
+    assert factor(warmup + middle) == pytest.approx(0.5)
+    assert factor(warmup + middle / 2) == pytest.approx(0.5 + 0.5 * math.sqrt(0.5))
+
+
+def test_a_warm_up_longer_than_the_training_is_no_error(make_module: Make) -> None:
+    factor = make_module(steps=5, warmup_steps=10).learning_rate_factor
+    assert [factor(step) for step in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert math.isfinite(make_module(steps=5, warmup_steps=5).learning_rate_factor(5))
+
+
+class Watch(pl.Callback):
+    """What the optimiser was given, and the weights after each step."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+        self.norms: list[float] = []
+        self.weights: list[list[Tensor]] = []
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.start = [w.detach().clone() for w in module.denoiser.parameters()]
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: Any
+    ) -> None:
+        self.rates.append(optimizer.param_groups[0]["lr"])
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
+    ) -> None:
+        self.weights.append([w.detach().clone() for w in module.denoiser.parameters()])
+        gradients = [w.grad for w in module.denoiser.parameters() if w.grad is not None]
+        self.norms.append(float(torch.stack([g.norm() for g in gradients]).norm()))
+
+
+def test_the_optimiser_gets_the_rate_of_its_step(make_module: Make, fit: Fit) -> None:
+    module, watch = make_module(), Watch()
+    fit(module, watch)
+    expected = [0.05 * module.learning_rate_factor(step) for step in range(12)]
+    assert watch.rates == pytest.approx(expected)
+
+
+def test_the_average_follows_each_step_by_its_number(make_module: Make, fit: Fit) -> None:
+    module, watch = make_module(), Watch()
+    fit(module, watch)
+    expected = watch.start
+    for step, weights in enumerate(watch.weights, start=1):
+        decay = min(0.9, 1 - (1 + step) ** -0.6667)
+        expected = [
+            decay * old + (1 - decay) * new
+            for old, new in zip(expected, weights, strict=True)
+        ]
+    found = list(module.averaged().parameters())
+    assert not module.averaged().net.training
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [0.01, None])
+def test_the_gradient_is_clipped_to_its_limit(
+    make_module: Make, fit: Fit, limit: float | None
+) -> None:
+    module, watch = make_module(gradient_clip=limit, steps=4), Watch()
+    fit(module, watch)
+    if limit is None:
+        assert max(watch.norms) > 0.05
+    else:
+        assert watch.norms == pytest.approx([limit] * 4, rel=1e-3)
+    # What is logged is the norm before it was clipped.
+    assert float(module.mean_norm.compute()) > 0.05
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_gradient_that_is_no_number_stops_before_the_weights_change(
+    make_module: Make, fit: Fit, bad: float
+) -> None:
+    spoil = Spy(lambda call, loss: loss * bad if call == 3 else loss)
+    module, watch = make_module(loss=spoil), Watch()
+    with pytest.raises(
+        UserError, match="gradient is (nan|inf) at step 2.*training.learning_rate"
+    ):
+        fit(module, watch)
+    assert len(watch.weights) == 2
+    for mine, before in zip(module.denoiser.parameters(), watch.weights[-1], strict=True):
+        assert torch.equal(mine, before)
+    for average in module.ema.parameters():
+        assert average.isfinite().all()
+
+
+def test_training_learns(make_module: Make, fit: Fit, examples: np.ndarray) -> None:
+    module = make_module(steps=80, batch_size=20)
+    held_out = torch.from_numpy(examples)
+    before = module.held_out_loss(held_out)
+    fit(module)
+    assert module.held_out_loss(held_out) < 0.6 * before
+
+
+def test_the_held_out_loss_is_a_function_of_the_weights_alone(
+    make_module: Make, examples: np.ndarray, at_step: Callable[[int], None]
+) -> None:
+    spy = Spy()
+    module, stored = make_module(dropout=0.5, loss=spy).train(), torch.from_numpy(examples)
+    state = torch.get_rng_state()
+    value = module.held_out_loss(stored)
+    at_step(9)
+    for size in (1, 7, 20, 100):
+        assert module.held_out_loss(stored, batch_size=size) == pytest.approx(value)
+    assert make_module(seed=8, loss=spy).held_out_loss(stored) == pytest.approx(value)
+    assert torch.equal(state, torch.get_rng_state())
+    x_0, t, eps = spy.given[0]
+    exact = Simple()(module.averaged(), x_0, t, eps)
+    assert value == pytest.approx(float(exact.mean()))
+    assert ((t >= 0) & (t < 1)).all()
+    # The times cover the interval: no gap much longer than the average one.
+    ordered = t.sort().values
+    assert float(ordered.diff().max()) < 3 / len(t)
+
+
+def test_the_held_out_loss_is_that_of_the_average(
+    make_module: Make, examples: np.ndarray
+) -> None:
+    module, stored = make_module(), torch.from_numpy(examples)
+    value = module.held_out_loss(stored)
+    for weight in module.denoiser.parameters():
+        weight.data.fill_(9.0)
+    assert module.held_out_loss(stored) == pytest.approx(value)
+
+
+def test_the_history_is_part_of_a_checkpoint(make_module: Make) -> None:
+    first, second, saved = make_module(), make_module(), {}
+    first.history = [{"step": 1.0, "loss": 0.5}]
+    first.on_save_checkpoint(saved)
+    second.on_load_checkpoint(saved)
+    second.history.append({"step": 2.0})
+    assert second.history[0] == first.history[0]
+    assert len(first.history) == 1
+
+
+def test_both_sets_of_weights_and_the_running_means_are_part_of_the_state(
+    make_module: Make,
+) -> None:
+    names = make_module().state_dict().keys()
+    for prefix in ("denoiser.net.", "ema.net.", "mean_loss.", "mean_norm."):
+        assert any(name.startswith(prefix) for name in names), prefix

@@ -1,0 +1,182 @@
+"""Going on after a kill ends in the same weights; another training starts anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+
+from snowmelt.data.manifest import Manifest
+from snowmelt.training import resume as resume_module
+from snowmelt.training.module import DiffusionModule
+from snowmelt.training.resume import SECTIONS, Resume, sections, training_identity
+
+Make = Callable[..., DiffusionModule]
+Fit = Callable[..., pl.Trainer]
+CONFIG: dict[str, Any] = {name: {"value": 1} for name in SECTIONS} | {
+    "seed": 0,
+    "sampler": {"steps": 5},
+    "tracking": {"enabled": True},
+    "paths": {"model": "here"},
+    "name": None,
+}
+
+
+@pytest.fixture
+def same_code(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Fixed code, and for which stages its digest was asked for."""
+    asked: list[str] = []
+    monkeypatch.setattr(
+        resume_module, "code_digest", lambda stage: asked.append(stage) or "code"
+    )
+    return asked
+
+
+class Killed(BaseException):
+    """As abrupt as Python can be."""
+
+
+class KillAt(pl.Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == self.step:
+            raise Killed
+
+
+class Note(pl.Callback):
+    """Logs a mean every fourth step, as the training's own log does."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
+    ) -> None:
+        if trainer.global_step % 4 == 0:
+            row = {"step": trainer.global_step, "loss": float(module.mean_loss.compute())}
+            module.mean_loss.reset()
+            module.history.append(row)
+
+
+def everything(module: DiffusionModule) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in module.state_dict().items() if "net" in name}
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("killed_at", [4, 7, 11])
+def test_a_killed_run_ends_in_the_same_weights(
+    tmp_path: Path, make_module: Make, fit: Fit, killed_at: int, dropout: float
+) -> None:
+    straight = make_module(dropout=dropout)
+    fit(straight, Note())
+    saved = Resume(tmp_path / "state", every=3)
+    with pytest.raises(Killed):
+        fit(make_module(dropout=dropout), Note(), saved, KillAt(killed_at))
+    assert [path.name for path in saved.folder.iterdir()] == ["last.ckpt"]
+    torch.randn(killed_at)
+    resumed = make_module(dropout=dropout)
+    trainer = fit(resumed, Note(), Resume(saved.folder, every=3), saved=saved.path)
+    assert trainer.global_step == 12
+    assert resumed.history == straight.history
+    for name, value in everything(straight).items():
+        assert torch.equal(everything(resumed)[name], value), name
+
+
+def test_it_saves_every_so_often(
+    tmp_path: Path, make_module: Make, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+    monkeypatch.setattr(
+        Resume, "save", lambda self, trainer: steps.append(trainer.global_step)
+    )
+    fit(make_module(), Resume(tmp_path, every=5))
+    assert steps == [5, 10]
+
+
+def test_a_kill_while_saving_leaves_the_last_whole_state(
+    tmp_path: Path, make_module: Make, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = Resume(tmp_path / "state", every=2)
+    fit(make_module(steps=2), saved)
+    whole = saved.path.read_bytes()
+
+    def half(trainer: pl.Trainer, path: Path) -> None:
+        Path(path).write_bytes(whole[:100])
+        raise Killed
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", half)
+    with pytest.raises(Killed):
+        fit(make_module(), Resume(saved.folder, every=2), saved=saved.path)
+    assert saved.path.read_bytes() == whole
+
+
+def test_a_saved_state_holds_no_code(tmp_path: Path, make_module: Make, fit: Fit) -> None:
+    saved = Resume(tmp_path, every=12)
+    fit(make_module(), Note(), saved)
+    content = torch.load(saved.path, weights_only=True)
+    assert content["global_step"] == 12
+    assert len(content["history"]) == 3
+
+
+def test_done_is_forgotten(tmp_path: Path) -> None:
+    saved = Resume(tmp_path / "state", every=1)
+    saved.forget()
+    saved.folder.mkdir()
+    saved.path.touch()
+    saved.forget()
+    assert not saved.folder.exists()
+    assert tmp_path.exists()
+
+
+def test_the_sections_are_plain_values() -> None:
+    found = sections(OmegaConf.create(CONFIG))
+    assert set(found) == set(SECTIONS)
+    assert type(found["net"]) is dict
+    assert found == sections(CONFIG)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.usefixtures("same_code")
+def test_each_section_that_training_reads_is_part_of_the_identity(
+    name: str, manifest: Manifest
+) -> None:
+    changed = CONFIG | {name: {"value": 2} if name != "seed" else 2}
+    assert training_identity(changed, manifest) != training_identity(CONFIG, manifest)
+
+
+@pytest.mark.usefixtures("same_code")
+def test_what_training_does_not_read_is_not(manifest: Manifest) -> None:
+    identity = training_identity(CONFIG, manifest)
+    for name in ("sampler", "tracking", "paths", "name"):
+        assert training_identity(CONFIG | {name: "other"}, manifest) == identity
+    reordered = dict(reversed(CONFIG.items()))
+    assert training_identity(OmegaConf.create(reordered), manifest) == identity
+    other_name = replace(manifest, name="other", notes=("a remark",))
+    assert training_identity(CONFIG, other_name) == identity
+    assert len(identity) == 64
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"digests": {"points.npy": "01"}}, {"train_count": 19}, {"value_range": (0, 9)}],
+)
+@pytest.mark.usefixtures("same_code")
+def test_the_data_is_part_of_the_identity(
+    manifest: Manifest, change: dict[str, Any]
+) -> None:
+    other = replace(manifest, **change)
+    assert training_identity(CONFIG, other) != training_identity(CONFIG, manifest)
+
+
+def test_the_code_is_part_of_the_identity(
+    manifest: Manifest, same_code: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = training_identity(CONFIG, manifest)
+    assert same_code == ["train"]
+    monkeypatch.setattr(resume_module, "code_digest", lambda stage: "other code")
+    assert training_identity(CONFIG, manifest) != before
