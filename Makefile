@@ -34,8 +34,8 @@ sweep: $(STAMP) ## compare the schedules: one tracked run each
 ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000 (PORT=5000)
 	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
-test: $(STAMP) ## the tests
-	@pytest
+test: $(STAMP) ## the tests, and the notebooks
+	@pytest --nbmake tests notebooks
 
 test-slow: $(STAMP) ## the tests that take long
 	@pytest -m slow

@@ -23,6 +23,10 @@ defaults:
 training:
   steps: 7
 """
+DEFAULT = (
+    yaml.safe_load((ROOT / "conf" / "config.yaml").read_text())["training"]["steps"],
+    "Cosine",
+)
 Project = Callable[..., Path]
 
 
@@ -66,7 +70,7 @@ def test_each_source_beats_the_one_before(project: Project) -> None:
     default = steps_and_schedule(config.compose(project()))
     root = project(params, experiment__mine=EXPERIMENT)
     from_params = config.compose(root)
-    assert default == (6000, "Cosine")
+    assert default == DEFAULT
     assert steps_and_schedule(from_params) == (5, "Sigmoid")
     assert from_params.sampler.eta == 1.0
 
@@ -86,7 +90,7 @@ def test_an_experiment_named_in_params_can_be_left_out_on_the_command_line(
     root = project("experiment: mine\nschedule: sigmoid\n", experiment__mine=EXPERIMENT)
     assert steps_and_schedule(config.compose(root)) == (7, "Linear")
     assert steps_and_schedule(config.compose(root, ["experiment=null"])) == (
-        6000,
+        DEFAULT[0],
         "Sigmoid",
     )
 
@@ -223,10 +227,30 @@ def test_an_experiment_that_is_no_mapping_is_named(project: Project, broken: str
         config.compose(root, ["experiment=mine"])
 
 
+def test_a_sweep_keeps_what_is_the_same_for_every_job(project: Project) -> None:
+    given = ["seed=1", "schedule=linear,cosine", "training.steps=5,6", "net=mlp"]
+    assert config.without_sweeps(project(), given) == ["seed=1", "net=mlp"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("schedule=linear,cosin", r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"),
+        ("training.step=1,2", r"unknown key 'training.step'"),
+        ("training.steps=1,many", r"training.steps must be of the type int"),
+    ],
+)
+def test_each_value_of_a_sweep_is_looked_at_first(
+    project: Project, text: str, named: str
+) -> None:
+    with pytest.raises(UserError, match=f"^command line: .*{named}"):
+        config.without_sweeps(project(), [text])
+
+
 def test_a_broken_file_of_conf_is_one_error(project: Project) -> None:
     with pytest.raises(UserError, match="conf/ does not compose"):
         config.compose(project(schedule__cosine="_target_: ["))
-    with pytest.raises(UserError, match="does not resolve.*nowhere"):
+    with pytest.raises(UserError, match=r"does not resolve.*nowhere"):
         config.compose(project(), ["name=${nowhere}"])
 
 

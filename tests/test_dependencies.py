@@ -17,6 +17,7 @@ from snowmelt.dependencies import PACKAGE, code_digest, code_of, write_into
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+runs_of = functools.cache(code_of)
 every_stage = pytest.mark.parametrize("stage", PIPELINE)
 
 PROGRAM = {
@@ -112,7 +113,7 @@ def test_the_digest_knows_where_one_file_ends(package: Path) -> None:
 @every_stage
 def test_dvc_lists_what_the_stage_runs(stage: str) -> None:
     listed = {d for d in PIPELINE[stage]["deps"] if d.startswith("src/")}
-    runs = {path.relative_to(ROOT).as_posix() for path in code_of(stage)}
+    runs = {path.relative_to(ROOT).as_posix() for path in runs_of(stage)}
     assert listed == runs, (
         f"dvc.yaml, stage {stage}: missing {sorted(runs - listed)},"
         f" too many {sorted(listed - runs)}: run `make dependencies`"
@@ -121,14 +122,14 @@ def test_dvc_lists_what_the_stage_runs(stage: str) -> None:
 
 @every_stage
 def test_a_stage_depends_on_its_own_file_and_no_other_stages(stage: str) -> None:
-    inside = [path.stem for path in code_of(stage) if path.parent.name == "stages"]
+    inside = [path.stem for path in runs_of(stage) if path.parent.name == "stages"]
     assert inside == ["__init__", stage]
 
 
 def test_a_page_is_rebuilt_when_its_template_changes() -> None:
     templates = {path for path in (PACKAGE / "report").iterdir() if path.suffix == ".html"}
     assert templates
-    assert templates <= set(code_of("report"))
+    assert templates <= set(runs_of("report"))
 
 
 @pytest.mark.slow

@@ -53,6 +53,18 @@ def test_a_directory_appears_whole(tmp_path: Path) -> None:
     assert content(tmp_path) == {"deep/out/a": "1"}
 
 
+def fail_to_fill(target: Path, error: type[BaseException]) -> None:
+    with new_directory(target) as draft:
+        (draft / "a").write_text("new")
+        raise error
+
+
+def fail_to_write(target: Path) -> None:
+    with new_file(target) as draft:
+        draft.write_text("2")
+        raise RuntimeError("stop")
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_a_failure_leaves_the_directory_as_it_was(
     tmp_path: Path, error: type[BaseException]
@@ -60,9 +72,8 @@ def test_a_failure_leaves_the_directory_as_it_was(
     target = tmp_path / "out"
     with new_directory(target) as draft:
         (draft / "a").write_text("old")
-    with pytest.raises(error), new_directory(target) as draft:
-        (draft / "a").write_text("new")
-        raise error
+    with pytest.raises(error):
+        fail_to_fill(target, error)
     assert content(tmp_path) == {"out/a": "old"}
     assert list(tmp_path.iterdir()) == [target]
 
@@ -108,7 +119,7 @@ def test_a_folder_of_someone_else_is_never_replaced(tmp_path: Path) -> None:
         raise AssertionError("not reached")
     with pytest.raises(UserError, match=named):
         require_ours(tmp_path, "model.ckpt")
-    with pytest.raises(UserError, match="thesis.txt exists and holds no"):
+    with pytest.raises(UserError, match=r"thesis\.txt exists and holds no"):
         require_ours(tmp_path / "thesis.txt", "model.ckpt")
     assert content(tmp_path) == {"thesis.txt": "years of work"}
 
@@ -130,9 +141,8 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
         draft.write_text("1")
         assert not target.exists()
     assert content(tmp_path) == {"deep/out.txt": "1"}
-    with pytest.raises(RuntimeError, match="stop"), new_file(target) as draft:
-        draft.write_text("2")
-        raise RuntimeError("stop")
+    with pytest.raises(RuntimeError, match="stop"):
+        fail_to_write(target)
     assert content(tmp_path) == {"deep/out.txt": "1"}
 
 

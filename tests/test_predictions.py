@@ -17,7 +17,7 @@ from snowmelt.predictions import X0, Eps, Prediction, V
 
 FILES = sorted((Path(__file__).parents[1] / "conf" / "prediction").glob("*.yaml"))
 every_prediction = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-quick = settings(deadline=None, max_examples=50, derandomize=True, database=None)
+quick = settings(deadline=None, max_examples=30, derandomize=True, database=None)
 values = st.floats(-3.0, 3.0)
 # Not on the unit circle: a process need not preserve the variance.
 scales = st.floats(0.05, 5.0)

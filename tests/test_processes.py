@@ -27,7 +27,7 @@ every_process = pytest.mark.parametrize(
     "files", PAIRS, ids=lambda files: "-".join(file.stem for file in files)
 )
 inner = st.floats(0.01, 0.99)
-quick = settings(deadline=None, max_examples=50, derandomize=True, database=None)
+quick = settings(deadline=None, max_examples=30, derandomize=True, database=None)
 
 
 def built(files: tuple[Path, Path]) -> Process:
@@ -116,7 +116,7 @@ def test_the_posterior_is_bayes_rule(
     s, t = double(*points).sort().values
     if t - s < 1e-3:
         return
-    # Prior N(alpha_s x_0, sigma_s^2) and likelihood N(x_t; r x_s, variance): precisions add.
+    # Prior N(alpha_s x_0, sigma_s^2), likelihood N(x_t; r x_s, variance): precisions add.
     ratio = process.alpha(t) / process.alpha(s)
     likelihood = process.sigma(t) ** 2 - ratio**2 * process.sigma(s) ** 2
     precision = 1 / process.sigma(s) ** 2 + ratio**2 / likelihood

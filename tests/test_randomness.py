@@ -15,7 +15,7 @@ from snowmelt.randomness import Stream, normal, permutation, philox, uniform
 
 WORD = 2**32 - 1
 words = st.integers(0, WORD)
-quick = settings(deadline=None, max_examples=50, derandomize=True, database=None)
+quick = settings(deadline=None, max_examples=30, derandomize=True, database=None)
 
 # The known answers of the authors' Random123 library: counter, key, words.
 KNOWN = [

@@ -54,12 +54,13 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 2 for a user's mistake, 130 if stopped."""
+    """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
     given = _parser().parse_intermixed_args(arguments)
     try:
         return _run(given)
     except UserError as error:
-        print(f"snowmelt {given.command}: error: {error}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":
+            print(f"snowmelt {given.command}: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\nsnowmelt {given.command}: stopped", file=sys.stderr)
@@ -90,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from snowmelt import config
+    from snowmelt import config, launch
 
     root = config.project_root()
     overrides = [_full(given.command, text, root) for text in given.overrides]
@@ -109,7 +110,7 @@ def _run(given: argparse.Namespace) -> int:
     _prepare_process()
     result = _pipeline(settled, root) if given.command == "pipeline" else None
     result = result or run_stage(given.command, settled, root)
-    if os.environ.get("RANK", "0") == "0":
+    if launch.speaks():
         print(f"{given.command}: {_shown(result)}")
     return 0
 

@@ -14,6 +14,7 @@ import inspect
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import isabstract
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,7 +111,7 @@ def params_choices(root: Path) -> list[Choice]:
     extra = params.pop("overrides", None) or []
     if not isinstance(extra, list) or not all(isinstance(text, str) for text in extra):
         raise UserError(f"{PARAMS}: 'overrides' must be a list of key=value, got {extra!r}")
-    # `experiment: null` is how a group is left unset; Hydra takes a missing override for that.
+    # `experiment: null` leaves a group unset; for Hydra that is no override at all.
     unset = {key for key, value in params.items() if value is None and key in groups(root)}
     found = [
         Choice(f"{key}={_plain(value)}", PARAMS)
@@ -175,7 +176,8 @@ def _check_group(choice: Choice, known: Mapping[str, list[str]]) -> None:
         )
     if value not in known[group]:
         raise UserError(
-            f"{choice.origin}: unknown {group} '{value}'{did_you_mean(value, known[group])}."
+            f"{choice.origin}: unknown {group} '{value}'"
+            f"{did_you_mean(value, known[group])}."
             f" Known: {', '.join(known[group])} (the files of conf/{group}/)"
         )
 
@@ -294,7 +296,7 @@ def _check_value(choice: Choice, base: DictConfig, known: Iterable[str]) -> None
 def _check_type(choice: Choice, key: str, old: Any, new: Any) -> None:
     if isinstance(old, str) and "${" in old:
         return
-    if old is None or new is None or isinstance(new, type(old)) and type(new) is type(old):
+    if old is None or new is None or type(new) is type(old):
         return
     if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
         return
@@ -356,8 +358,7 @@ def build(node: Any, base: type[Built], **extra: Any) -> Built:
         found = getattr(importlib.import_module(module_name), name, None)
     except ImportError as error:
         raise UserError(f"_target_ '{target}': there is no module {module_name}") from error
-    is_kind = inspect.isclass(found) and issubclass(found, base)
-    if not is_kind or inspect.isabstract(found):
+    if not isinstance(found, type) or not issubclass(found, base) or isabstract(found):
         raise UserError(f"_target_ '{target}' is not a {base.__name__}")
     taken = inspect.signature(found).parameters
     extra = {key: value for key, value in extra.items() if key in taken or _has_rest(taken)}

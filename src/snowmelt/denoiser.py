@@ -1,7 +1,8 @@
 r"""The denoiser: a network, a process and a prediction, asked as one.
 
 From the network's one answer follow estimates of the data, the noise, the velocity and the
-score, $\nabla_{x_t}\log q(x_t) = -\mathrm{E}[\epsilon \mid x_t] / \sigma_t$ (Tweedie's formula).
+score, the last by Tweedie's formula:
+$\nabla\log q(x_t) = -\mathrm{E}[\epsilon \mid x_t] / \sigma_t$.
 
 References:
     Efron (2011), "Tweedie's formula and selection bias"; Vincent (2011), "A connection

@@ -1,12 +1,13 @@
 """Which source files a stage runs, read off its imports.
 
 `dvc.yaml` lists them so that an edit re-runs the stages that it touches and no other, and
-the identity of a training includes their bytes. Two rules:
+the identity of a training includes their bytes. Three rules:
 
 - an import, at the top or inside a function, is a dependency, and so are the `__init__`
   files of the packages on the way;
 - `build(node, Base)` may make any class of the package in which `Base` lives (the
-  configuration says which), so every module of that package is one.
+  configuration says which), so every module of that package is one;
+- a template beside a module is read by it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,13 @@ def code_of(stage: str) -> list[Path]:
         waiting += _imported(name)
         if "." in name:
             waiting.append(name.rpartition(".")[0])
-    return sorted(_modules()[name] for name in seen)
+    return sorted({path for name in seen for path in _files(_modules()[name])})
+
+
+def _files(module: Path) -> list[Path]:
+    """A module, and what it may read that lies beside it (a page's template)."""
+    beside = [path for path in module.parent.glob("*.html") if module.parent != PACKAGE]
+    return [module, *beside]
 
 
 def code_digest(stage: str) -> str:
@@ -92,7 +99,7 @@ def _siblings(module: str) -> list[str]:
 
 
 def write_into(pipeline: Path) -> None:
-    """Bring the source files that `dvc.yaml` lists up to date, keeping all else as it is."""
+    """Bring the source files that `dvc.yaml` lists up to date; all else stays."""
     from ruamel.yaml import YAML
 
     yaml = YAML()

@@ -29,6 +29,18 @@ RANK_VARIABLES = (
 )
 
 
+STARTED = "SNOWMELT_GROUP"
+
+
+def speaks() -> bool:
+    """Whether this process tells the user how the command ended.
+
+    One process of a group does, unless the command started the group itself: then the one
+    that waits for the group does.
+    """
+    return rank() == 0 and STARTED not in os.environ
+
+
 def is_launched() -> bool:
     """Whether torchrun (or a cluster) has started this process as one of a group."""
     return "WORLD_SIZE" in os.environ
@@ -42,6 +54,13 @@ def rank() -> int:
 def local_rank() -> int:
     """The number of this process on its machine; 0 without a group."""
     return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def world_size(config: DictConfig) -> int:
+    """The number of processes that train together."""
+    if is_launched():
+        return int(os.environ["WORLD_SIZE"])
+    return int(config.trainer.processes)
 
 
 def wants_group(config: DictConfig) -> bool:
@@ -75,7 +94,7 @@ def run_group(stage: str, config: DictConfig, root: Path) -> None:
     """
     environment = {k: v for k, v in os.environ.items() if k not in RANK_VARIABLES}
     environment.setdefault("OMP_NUM_THREADS", str(_threads(config.trainer.processes)))
-    environment["PROJECT_ROOT"] = str(root)
+    environment |= {"PROJECT_ROOT": str(root), STARTED: "1"}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.yaml"
         file.write_text(yaml.safe_dump(plain(config)), encoding="utf-8")

@@ -1,8 +1,8 @@
 r"""Predictions: what the network is asked for, and how to turn it into the rest.
 
-The network sees $x_t = \alpha x_0 + \sigma \epsilon$. Given $x_t$, each of $x_0$, $\epsilon$
-and the velocity $v = \alpha\epsilon - \sigma x_0$ determines the two others; which one the
-network regresses decides how its error is spread over the noise levels.
+The network sees $x_t = \alpha x_0 + \sigma \epsilon$. Given $x_t$, each of $x_0$,
+$\epsilon$ and the velocity $v = \alpha\epsilon - \sigma x_0$ determines the two others;
+which one the network regresses decides how its error is spread over the noise levels.
 
 References:
     Ho, Jain & Abbeel (2020), arXiv:2006.11239, section 3.2 (eps and x_0);

@@ -139,7 +139,7 @@ class Process(ABC):
 class VariancePreserving(Process):
     r"""Data of unit variance keeps unit variance: $\alpha^2 + \sigma^2 = 1$.
 
-    Then $\alpha^2 = S(\lambda)$ and $\sigma^2 = S(-\lambda)$ with the logistic function $S$,
+    Then $\alpha^2 = S(\lambda)$ and $\sigma^2 = S(-\lambda)$, $S$ the logistic function,
     and $f = \tfrac12 \sigma^2\,\tfrac{d\lambda}{dt}$.
 
     References:

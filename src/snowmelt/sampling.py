@@ -26,9 +26,9 @@ from snowmelt.data.scaling import to_stored
 from snowmelt.denoiser import Denoiser
 from snowmelt.errors import UserError
 from snowmelt.figures.examples import save_examples, save_trajectory
-from snowmelt.files import new_directory, sha256, write_json
-from snowmelt.samplers.sampler import Sampler, sample
+from snowmelt.files import sha256, write_json
 from snowmelt.group import Group
+from snowmelt.samplers.sampler import Sampler, sample
 
 MARKER = "samples.json"
 PICTURED = 64

@@ -37,16 +37,16 @@ class NoiseSchedule(ABC):
 class Linear(NoiseSchedule):
     r"""Noise is added at a rate that grows linearly in time.
 
-    With the rate $\beta(u) = \beta_0 + u\,(\beta_1 - \beta_0)$, a variance-preserving process
-    keeps the share $\bar\alpha = e^{-B}$ of the data's variance, where
+    With the rate $\beta(u) = \beta_0 + u\,(\beta_1 - \beta_0)$, a variance-preserving
+    process keeps the share $\bar\alpha = e^{-B}$ of the data's variance, where
 
     $$B(u) = \beta_0 u + \tfrac12 (\beta_1 - \beta_0) u^2,
       \qquad \lambda = -\log(e^{B} - 1).$$
 
     The rates are per unit of time, so no number of steps enters: this is the limit of the
-    discrete chain whose betas, 1e-4 to 0.02 for 1000 steps, are scaled by 1000 / T. Time runs
-    from `start` and not from 0, where the curve would be infinite; one of 1000 steps is the
-    first that the discrete chain takes.
+    discrete chain whose betas, 1e-4 to 0.02 for 1000 steps, are scaled by 1000 / T. Time
+    runs from `start` and not from 0, where the curve would be infinite; one of 1000 steps
+    is the first that the discrete chain takes.
 
     Args:
         beta_start: $\beta_0$, the rate at the data.
@@ -127,8 +127,8 @@ class Sigmoid(NoiseSchedule):
     which is 1 at $t = 0$ and 0 at $t = 1$. To keep the log-SNR finite, $\bar\alpha$ moves
     along $\gamma$ between the two shares that `log_snr_max` and `log_snr_min` stand for.
 
-    This curve acts on alpha_bar. The "sigmoid" schedule of some libraries acts on beta and is
-    another curve.
+    This curve acts on alpha_bar. The "sigmoid" schedule of some libraries acts on beta and
+    is another curve.
 
     Args:
         start: $s$, where on the logistic curve time 0 lies.
@@ -138,8 +138,8 @@ class Sigmoid(NoiseSchedule):
         log_snr_min: the log-SNR at the noise.
 
     Raises:
-        ValueError: `end` is not above `start`, `tau` is not positive, or the two ends of the
-            log-SNR are not in decreasing order.
+        ValueError: `end` is not above `start`, `tau` is not positive, or the two ends of
+            the log-SNR are not in decreasing order.
 
     References:
         Jabri, Fleet & Chen (2023), arXiv:2212.11972, algorithm in appendix B.

@@ -42,7 +42,9 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
         UserError: the command is not `pipeline`, or an override is wrong.
     """
     if command != "pipeline":
-        raise UserError(f"a sweep runs the whole pipeline: `snowmelt pipeline`, not {command}")
+        raise UserError(
+            f"a sweep runs the whole pipeline: `snowmelt pipeline`, not {command}"
+        )
     choices = configuration.merged_choices(root, overrides)
     base = configuration.compose(root, configuration.without_sweeps(root, overrides))
     folder = root / "multirun" / time.strftime("%Y-%m-%d_%H-%M-%S")
@@ -68,7 +70,9 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
 
 def _hydra(job: Any, root: Path, folder: Path, arguments: list[str]) -> None:
     """Hand the jobs to Hydra's own multirun."""
-    main = hydra.main(config_path=str(root / "conf"), config_name="config", version_base="1.3")
+    main = hydra.main(
+        config_path=str(root / "conf"), config_name="config", version_base="1.3"
+    )
     saved = sys.argv
     sys.argv = ["snowmelt", "--multirun", *arguments, f"hydra.sweep.dir='{folder}'"]
     try:
@@ -115,7 +119,9 @@ def _told_apart(jobs: Sequence[Job]) -> list[Job]:
     keys = sorted({key for job in jobs for key in job.overrides})
     varied = [k for k in keys if len({job.overrides.get(k) for job in jobs}) > 1]
     return [
-        dataclasses.replace(job, overrides={k: job.overrides[k] for k in varied})
+        dataclasses.replace(
+            job, overrides={k: v for k, v in job.overrides.items() if k in varied}
+        )
         for job in jobs
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,13 +26,13 @@ Fit = Callable[..., pl.Trainer]
 
 
 @pytest.fixture
-def at_step(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+def at_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """A function that makes modules believe that they are at a step."""
 
     def move(step: int) -> None:
         monkeypatch.setattr(DiffusionModule, "global_step", step)
 
-    yield move
+    return move
 
 
 def batch(examples: np.ndarray, count: int = 8) -> Batch:
@@ -211,7 +211,7 @@ def test_a_gradient_that_is_no_number_stops_before_the_weights_change(
     spoil = Spy(lambda call, loss: loss * bad if call == 3 else loss)
     module, watch = make_module(loss=spoil), Watch()
     with pytest.raises(
-        UserError, match="gradient is (nan|inf) at step 2.*training.learning_rate"
+        UserError, match=r"gradient is (nan|inf) at step 2.*training\.learning_rate"
     ):
         fit(module, watch)
     assert len(watch.weights) == 2

@@ -10,8 +10,8 @@ Its estimate is biased: it grows as a set shrinks, so values at different counts
 compare. The kernel distance is the squared maximum mean discrepancy under
 $k(x, y) = (x \cdot y / F + 1)^3$; its estimate is unbiased, hence below zero at times.
 
-The arithmetic is torch-fidelity's. On features of the standard Inception network the two are
-known as FID and KID; on any others they must not be called so.
+The arithmetic is torch-fidelity's. On features of the standard Inception network the two
+are known as FID and KID; on any others they must not be called so.
 
 References:
     Heusel et al. (2017), arXiv:1706.08500. Binkowski et al. (2018), arXiv:1801.01401.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from snowmelt.data.manifest import Manifest
 from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError
 from snowmelt.features import weights
+from snowmelt.features.threads import single_thread
 
 AGAIN = "run `snowmelt reference` again"
 
@@ -34,6 +36,8 @@ class Extractor(nn.Module, abc.ABC):
         resize: how it resizes them, for the protocol.
         batch: examples at once. It is no setting, since the last bits of a feature may
             depend on it.
+        is_small: it runs in one thread of the CPU, with or without a GPU, and gives the
+            same bytes on machines with more cores or fewer.
 
     Raises:
         UserError: the data is of another kind.
@@ -43,6 +47,7 @@ class Extractor(nn.Module, abc.ABC):
     kind: ClassVar[str] = "images"
     resize: ClassVar[str] = "none"
     batch: ClassVar[int] = 250
+    is_small: ClassVar[bool] = True
 
     def __init__(self, manifest: Manifest) -> None:
         super().__init__()
@@ -99,8 +104,9 @@ class Extractor(nn.Module, abc.ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where it runs. The small ones stay on the CPU, with or without a GPU alike."""
-        return torch.device("cpu")
+        """Where it runs: a large one on a GPU if there is one."""
+        has_gpu = not self.is_small and torch.cuda.is_available()
+        return torch.device("cuda" if has_gpu else "cpu")
 
     def save(self, path: Path) -> None:
         """Write what `load` needs."""
@@ -129,7 +135,9 @@ def extract(extractor: Extractor, stored: np.ndarray, desc: str) -> np.ndarray:
     features = np.empty((len(stored), extractor.dimension), np.float32)
     unit = extractor.kind.removesuffix("s")
     starts = range(0, len(stored), extractor.batch)
-    with torch.inference_mode(), tqdm(total=len(stored), desc=desc, unit=unit) as bar:
+    threads = single_thread() if extractor.is_small else contextlib.nullcontext()
+    bar = tqdm(total=len(stored), desc=desc, unit=unit)
+    with torch.inference_mode(), threads, bar:
         for start in starts:
             # A copy: torch does not take read-only arrays.
             chunk = np.array(stored[start : start + extractor.batch])

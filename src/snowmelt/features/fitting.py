@@ -1,8 +1,9 @@
 r"""Training a small classifier: the same way for the extractor and for the judge.
 
-AdamW, its learning rate once up and down, on the CPU and seeded, so that one kind of machine
-gives the same bytes again. A share of each batch may be mixed: two examples and
-their labels in one random proportion,
+AdamW, its learning rate once up and down. It is seeded and runs in one thread of the CPU:
+the number of threads changes the last bits, and with them the digest by which runs know
+that they were measured alike. A share of each batch may be mixed: two examples and their
+labels in one random proportion,
 
 $$x = \lambda x_i + (1 - \lambda) x_j, \qquad
   y = \lambda y_i + (1 - \lambda) y_j, \qquad \lambda \sim U(0, 1),$$
@@ -28,6 +29,7 @@ from tqdm import tqdm
 
 from snowmelt.data import arguments
 from snowmelt.errors import UserError
+from snowmelt.features.threads import single_thread
 
 WEIGHT_DECAY = 0.05
 WARM_UP = 0.2
@@ -119,7 +121,8 @@ def train(
     size = min(plan.batch_size, len(images))
     batches = _batches(len(images), size, generator)
     net.train()
-    with tqdm(total=plan.steps * size, desc=desc, unit="image") as bar:
+    total = plan.steps * size
+    with single_thread(), tqdm(total=total, desc=desc, unit="image") as bar:
         for _, rows in zip(range(plan.steps), batches, strict=False):
             x, y = scale(torch.from_numpy(images[rows])), torch.from_numpy(labels[rows])
             loss = _loss(net, x, y, round(plan.mixed * size), generator)
@@ -155,12 +158,10 @@ def _loss(
     return (share * losses[0] + (1 - share) * losses[1]).mean()
 
 
-def logits(
-    net: nn.Module, images: np.ndarray, scale: Callable[[Tensor], Tensor]
-) -> Tensor:
+def logits(net: nn.Module, images: np.ndarray, scale: Callable[[Tensor], Tensor]) -> Tensor:
     """What `net` says of a whole set, (N, C, H, W) -> (N, K)."""
     starts = range(0, len(images), _BATCH)
-    with torch.inference_mode():
+    with torch.inference_mode(), single_thread():
         found = [
             net(scale(torch.from_numpy(np.array(images[start : start + _BATCH]))))
             for start in starts

@@ -40,6 +40,7 @@ class Inception(Extractor):
     name = "inception"
     resize = "299x299, bilinear as in TensorFlow 1 (torch-fidelity), not antialiased"
     batch = 32
+    is_small = False  # some ten images a second on two cores
 
     def __init__(self, manifest: Manifest, *, weights: str | None) -> None:
         super().__init__(manifest)
@@ -66,11 +67,6 @@ class Inception(Extractor):
     def is_standard_inception(self) -> bool:
         """Whether the weights are the ones that FID is defined by."""
         return inception_weights.is_standard(self.content)
-
-    @property
-    def device(self) -> torch.device:
-        """A GPU if there is one: on a CPU this network reads some ten images a second."""
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
         """Find or fetch the weights."""

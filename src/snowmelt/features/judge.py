@@ -3,9 +3,9 @@ r"""A second classifier, which only says how sure it is of what it sees.
 The share of samples that it is sure of means nothing unless its confidence does. Two
 measures see to that. Half of each batch is mixed (`fitting`), so that it does not find
 classes in noise; and its confidence is calibrated by one temperature $T$,
-$p = \mathrm{softmax}(\text{logits} / T)$, chosen for the least negative log-likelihood on a
-tenth of the training split that it was not trained on. It shares nothing with the extractor:
-another architecture, another seed, no features.
+$p = \mathrm{softmax}(\text{logits} / T)$, chosen for the least negative log-likelihood on
+a tenth of the training split that it was not trained on. It shares nothing with the
+extractor: another architecture, another seed, no features.
 
 References:
     Guo et al. (2017), arXiv:1706.04599, section 4.2.
@@ -64,9 +64,9 @@ class Judge(nn.Module):
         )
         channels, height, width = manifest.shape
         with fitting.seeded(seed):
-            self.net = GridNet(
-                channels, (height, width), len(manifest.classes or ())
-            ).to(memory_format=torch.channels_last)
+            self.net = GridNet(channels, (height, width), len(manifest.classes or ())).to(
+                memory_format=torch.channels_last
+            )
         self.register_buffer("temperature", torch.ones(()))
 
     def fit(self, data: PreparedData) -> dict[str, float]:

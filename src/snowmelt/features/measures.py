@@ -40,8 +40,8 @@ class Settings:
     seed: int
 
     def __post_init__(self) -> None:
-        limits = (("subsets", 1), ("kernel_subsets", 1), ("kernel_subset_size", 2), ("seed", 0))
-        for key, least in limits:
+        least_of = {"subsets": 1, "kernel_subsets": 1, "kernel_subset_size": 2, "seed": 0}
+        for key, least in least_of.items():
             arguments.integer(f"evaluation.{key}", getattr(self, key), least=least)
 
 
@@ -99,9 +99,7 @@ def _frechet(
     )
 
 
-def _kernel(
-    rows: np.ndarray, train: np.ndarray, size: int, settings: Settings
-) -> Estimate:
+def _kernel(rows: np.ndarray, train: np.ndarray, size: int, settings: Settings) -> Estimate:
     """The mean over pairs of subsets, and the standard deviation over the pairs."""
     random = np.random.default_rng(settings.seed)
     found = []

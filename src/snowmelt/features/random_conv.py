@@ -40,12 +40,7 @@ class RandomConv(Extractor):
         arguments.integer("features.seed", seed, least=0)
         generator = torch.Generator().manual_seed(seed)
         inputs = [manifest.shape[0]] + [CHANNELS] * (scales(min(manifest.shape[1:])) - 1)
-        self.filters = nn.ModuleList(
-            nn.Conv2d(channels, CHANNELS, 3, padding=1, padding_mode="replicate", bias=False)
-            for channels in inputs
-        )
-        for layer in self.filters:
-            nn.init.kaiming_normal_(layer.weight, generator=generator)
+        self.filters = nn.ModuleList(_filters(channels, generator) for channels in inputs)
         self.requires_grad_(False)
 
     @property
@@ -63,6 +58,15 @@ class RandomConv(Extractor):
             x = F.relu(layer(x))
             found += [x.mean(dim=(2, 3)), x.flatten(2).std(dim=2, correction=0)]
         return torch.cat([*found, F.adaptive_avg_pool2d(x, 2).flatten(1)], dim=1)
+
+
+def _filters(channels: int, generator: torch.Generator) -> nn.Conv2d:
+    """Twelve random 3x3 filters; the picture goes on at its edge, which is no feature."""
+    layer = nn.Conv2d(
+        channels, CHANNELS, 3, padding=1, padding_mode="replicate", bias=False
+    )
+    nn.init.kaiming_normal_(layer.weight, generator=generator)
+    return layer
 
 
 def scales(side: int) -> int:

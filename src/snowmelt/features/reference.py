@@ -1,6 +1,6 @@
 """What the real data gave: the folder between the stages reference and evaluate.
 
-- `extractor.pt`, and `judge.pt` where the data has classes: weights, loaded as tensors only;
+- `extractor.pt`, and `judge.pt` where the data has classes: weights, nothing but tensors;
 - `train_features.npy`, `held_out_features.npy`: float32 (N, F);
 - `statistics.npz`: mean and covariance of the training features, float64;
 - `held_out_probabilities.npy`: what the judge makes of the held-out split, (N, K);
@@ -166,7 +166,8 @@ def _is_judged(data: PreparedData, features: dict[str, Any]) -> bool:
     """Whether there is something to tell apart, and a judge is wanted."""
     labels = data.train_labels
     is_sorted = labels is not None and len(np.unique(labels)) >= 2
-    return is_sorted and data.manifest.kind == "images" and features.get("judge") is not None
+    is_wanted = data.manifest.kind == "images" and features.get("judge") is not None
+    return is_sorted and is_wanted
 
 
 def _judge(

@@ -15,7 +15,9 @@ _STAGE = "sample"
 _AGAIN = f"run `snowmelt {_STAGE}` again"
 
 
-def read(folder: Path, manifest: Manifest, origin: Path) -> tuple[np.ndarray, dict[str, Any]]:
+def read(
+    folder: Path, manifest: Manifest, origin: Path
+) -> tuple[np.ndarray, dict[str, Any]]:
     """The samples and the content of samples.json.
 
     Args:
@@ -47,8 +49,8 @@ def _check_form(samples: Any, path: Path, manifest: Manifest, origin: Path) -> N
     shape, dtype = getattr(samples, "shape", ()), getattr(samples, "dtype", None)
     if shape[1:] != manifest.shape or dtype != manifest.dtype:
         raise UserError(
-            f"{path} holds {dtype} samples of shape {shape[1:]}, but the data in {origin} is"
-            f" {manifest.dtype} of shape {manifest.shape}: sample a checkpoint that was"
+            f"{path} holds {dtype} samples of shape {shape[1:]}, but the data in {origin}"
+            f" is {manifest.dtype} of shape {manifest.shape}: sample a checkpoint that was"
             " trained on this data, or prepare the data that it was trained on"
         )
     if len(samples) < 2:

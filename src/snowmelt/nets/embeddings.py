@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class LogSNREmbedding(nn.Module):
     r"""Sines and cosines of the log-SNR, then two layers.
 
-    The wavelengths grow geometrically from about one unit of log-SNR, within which a denoiser
-    changes little, to several times the range that schedules span.
+    The wavelengths grow geometrically from about one unit of log-SNR, within which a
+    denoiser changes little, to several times the range that schedules span.
 
     Args:
         width: length of the embedding; even.

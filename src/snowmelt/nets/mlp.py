@@ -37,7 +37,8 @@ class MLP(Net):
         super().__init__()
         if len(shape) != 1:
             raise ValueError(
-                f"net=mlp is for points, the data has the shape {tuple(shape)}: use net=unet"
+                f"net=mlp is for points, the data has the shape {tuple(shape)}:"
+                " use net=unet"
             )
         if width < 1 or blocks < 1:
             raise ValueError(f"width and blocks must be positive, got {width}, {blocks}")

@@ -1,1 +1,1 @@
-"""The stages of the pipeline, one thin file each: `run(config, root)` returns the result."""
+"""The stages of the pipeline, one thin file each: `run(config, root)` gives the result."""

@@ -10,7 +10,7 @@ from snowmelt import checkpoint, launch, tracking
 from snowmelt.data.prepared import PreparedData
 from snowmelt.files import new_directory, require_ours
 from snowmelt.tracking.location import main_root
-from snowmelt.training.fit import fit, write_history
+from snowmelt.training.fit import check, fit, write_history
 from snowmelt.training.resume import Resume, training_identity
 
 MARKER = "model.ckpt"
@@ -26,7 +26,9 @@ def run(config: DictConfig, root: Path) -> Path:
     require_ours(target, MARKER)
     data = PreparedData.open(root / config.paths.prepared)
     data.check_made_from(config.data)
-    if launch.wants_group(config):
+    is_starter = launch.wants_group(config)
+    check(config, data)
+    if is_starter:
         launch.run_group("train", config, root)
         return target / MARKER
     identity = training_identity(config, data.manifest)

@@ -52,6 +52,20 @@ def why(error: Exception) -> str:
     return redacted(lines[0])[:160]
 
 
+def _create(database: Path) -> None:
+    """Make an empty sqlite store beside its place, and move it there when it is whole.
+
+    MLflow takes seconds for it, and one killed among its migrations would leave a file that
+    no later process can open.
+    """
+    draft = database.with_name(f"{database.name}.draft")
+    for left in database.parent.glob(f"{draft.name}*"):
+        left.unlink()
+    uri = f"sqlite:///{draft}"
+    MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
+    draft.replace(database)
+
+
 class Store:
     """One experiment in one store; connects at the first call."""
 
@@ -97,6 +111,8 @@ class Store:
             database.parent.mkdir(parents=True, exist_ok=True)
             guard = FileLock(f"{database}.lock")
         with guard:
+            if database and not database.exists():
+                _create(database)
             uri = self.location.uri
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             return client, self._experiment(client)

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from snowmelt import launch
 from snowmelt.checkpoint import Checkpoint, build_denoiser
 from snowmelt.config import build
 from snowmelt.data.prepared import PreparedData
@@ -63,7 +64,6 @@ def fit(
         UserError: the configuration asks for what this machine, the data or the parts
             cannot do, or the gradient is not finite.
     """
-    _check(config)
     _quiet()
     torch.manual_seed(config.seed)
     denoiser = build_denoiser(sections(config), data.shape)
@@ -133,7 +133,25 @@ def _trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
     )
 
 
-def _check(config: DictConfig) -> None:
+def check(config: DictConfig, data: PreparedData) -> None:
+    """Refuse what cannot be trained, before anything was started or written.
+
+    Raises:
+        UserError: a value out of range, or parts that do not fit the data or each other.
+    """
+    _check_values(config)
+    BatchStream(
+        data.train,
+        batch_size=config.training.batch_size,
+        steps=config.training.steps,
+        seed=config.seed,
+        world_size=launch.world_size(config),
+    )
+    build_denoiser(sections(config), data.shape)
+    build(config.loss, Loss)
+
+
+def _check_values(config: DictConfig) -> None:
     training = config.training
     positive = (
         "steps",
