@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from snowmelt.cli import main
 from tests.project import make_workspace
+
+Mistake = Callable[..., str]
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """An empty project to run single commands in."""
     return make_workspace(tmp_path / "project")
+
+
+@pytest.fixture
+def mistake(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Mistake:
+    """Runs a command that must fail, in this process; gives the one line that it said."""
+
+    def run(*arguments: str, cwd: Path) -> str:
+        monkeypatch.chdir(cwd)
+        monkeypatch.delenv("PROJECT_ROOT", raising=False)
+        assert main(arguments) == 2
+        said = capsys.readouterr().err
+        lines = [line for line in said.splitlines() if ": error: " in line]
+        assert len(lines) == 1, said
+        return lines[0]
+
+    return run

@@ -147,3 +147,18 @@ def test_refused_arguments_name_the_class(arguments: dict[str, Any], named: str)
 def test_a_missing_argument_is_named() -> None:
     with pytest.raises(UserError, match="missing a required argument: 'steps'"):
         build({"_target_": "snowmelt.samplers.gaussian.Gaussian"}, Sampler)
+
+
+def test_a_package_of_a_similar_name_is_not_even_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = tmp_path / "evidence"
+    (tmp_path / "snowmelt_more.py").write_text(
+        "from pathlib import Path\n"
+        "from snowmelt.schedules import Cosine\n"
+        f"Path({str(evidence)!r}).touch()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError, match="only those are built"):
+        build({"_target_": "snowmelt_more.Cosine"}, NoiseSchedule)
+    assert not evidence.exists()

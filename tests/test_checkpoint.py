@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import random
@@ -99,6 +100,17 @@ def test_the_same_content_gives_the_same_bytes(
         "again.ckpt",
         "deep",
     ]
+
+
+def test_equal_configurations_give_the_same_bytes(
+    tmp_path: Path, checkpoint: Checkpoint
+) -> None:
+    # Composed in this process or read from a file: other objects, another order of keys.
+    for name, spacing in (("a", None), ("b", 1)):
+        text = json.dumps(CONFIG, sort_keys=name == "b", indent=spacing)
+        save(tmp_path / name, replace(checkpoint, config=json.loads(text)))
+    save(tmp_path / "c", checkpoint)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
 def test_the_denoiser_has_the_weights_that_were_asked_for(written: Path) -> None:

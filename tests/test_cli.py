@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from snowmelt.cli import COMMANDS
+from tests.conftest import Mistake
 from tests.project import TINY, run_command, snowmelt, succeed, user_error
 
 QUIET = "tracking=none"
@@ -43,7 +44,7 @@ def test_all_stages_in_a_row_without_dvc(workspace: Path) -> None:
     assert metrics["frechet_distance"] > metrics["frechet_distance_floor"] > 0
 
 
-def test_points_go_the_same_way(workspace: Path) -> None:
+def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
     generator = np.random.default_rng(0)
     np.save(workspace / "cloud.npy", generator.normal(size=(200, 2)).astype(np.float32))
     tiny = [text for text in TINY if not text.startswith(("net.", "features"))]
@@ -53,8 +54,8 @@ def test_points_go_the_same_way(workspace: Path) -> None:
     assert samples.dtype == np.float32
     assert samples.shape == (96, 2)
     assert (workspace / "outputs/samples/trajectory.gif").is_file()
-    clipped = snowmelt("sample", "sampler.clip=true", QUIET, cwd=workspace)
-    assert "sampler.clip=false" in user_error(clipped)
+    clipped = mistake("sample", "sampler.clip=true", QUIET, cwd=workspace)
+    assert "sampler.clip=false" in clipped
     assert (workspace / "reports/index.html").is_file()
 
 
@@ -78,12 +79,12 @@ def test_points_go_the_same_way(workspace: Path) -> None:
     ],
 )
 def test_a_mistake_gets_one_line(
-    workspace: Path, arguments: tuple[str, ...], named: str
+    workspace: Path, mistake: Mistake, arguments: tuple[str, ...], named: str
 ) -> None:
     command, *rest = arguments
     if "--config" not in rest:
         rest.append(QUIET)
-    assert named in user_error(snowmelt(command, *rest, cwd=workspace))
+    assert named in mistake(command, *rest, cwd=workspace)
     assert not (workspace / "outputs").exists()
     assert not (workspace / "data" / "prepared").exists()
 
@@ -100,22 +101,23 @@ def test_outside_a_project(tmp_path: Path) -> None:
     assert "no conf/config.yaml" in user_error(result)
 
 
-def test_data_that_was_prepared_from_something_else(workspace: Path) -> None:
+def test_data_that_was_prepared_from_something_else(
+    workspace: Path, mistake: Mistake
+) -> None:
     succeed(snowmelt("prepare", cwd=workspace))
-    command = ("train", "data.held_out_fraction=0.5", QUIET)
-    said = user_error(snowmelt(*command, cwd=workspace))
+    said = mistake("train", "data.held_out_fraction=0.5", QUIET, cwd=workspace)
     assert "held_out_fraction" in said
     assert "snowmelt prepare" in said
 
 
-def test_networks_say_what_they_are_for(workspace: Path) -> None:
+def test_networks_say_what_they_are_for(workspace: Path, mistake: Mistake) -> None:
     succeed(snowmelt("prepare", cwd=workspace))
-    assert "use net=unet" in user_error(snowmelt("train", "net=mlp", QUIET, cwd=workspace))
+    assert "use net=unet" in mistake("train", "net=mlp", QUIET, cwd=workspace)
     deep = ("train", "net.widths=[8,8,8,8,8]", "net.attention=[0,0,0,0,0]", QUIET)
-    assert "not divisible" in user_error(snowmelt(*deep, cwd=workspace))
+    assert "not divisible" in mistake(*deep, cwd=workspace)
 
 
-def test_a_checkpoint_of_another_shape(workspace: Path) -> None:
+def test_a_checkpoint_of_another_shape(workspace: Path, mistake: Mistake) -> None:
     """Samples of one data set are not measured against another."""
     succeed(snowmelt("pipeline", *TINY, QUIET, "out=small", cwd=workspace))
     raw = workspace / "photos"
@@ -129,7 +131,7 @@ def test_a_checkpoint_of_another_shape(workspace: Path) -> None:
     for stage in ("prepare", "reference"):
         succeed(snowmelt(stage, *chosen, *rest, cwd=workspace))
     samples = "paths.samples=small/outputs/samples"
-    said = user_error(snowmelt("evaluate", *chosen, *rest, samples, cwd=workspace))
+    said = mistake("evaluate", *chosen, *rest, samples, cwd=workspace)
     assert "8" in said
     assert "16" in said
     assert not (workspace / "reports" / "metrics.json").exists()

@@ -50,6 +50,8 @@ def test_a_directory_appears_whole(tmp_path: Path) -> None:
         assert not target.exists()
         # The same file system, so that the last step is a rename.
         assert draft.parent == target.parent
+        number = draft.stat().st_ino
+    assert target.stat().st_ino == number
     assert content(tmp_path) == {"deep/out/a": "1"}
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from snowmelt.checkpoint import load
-from tests.project import TINY, make_workspace, run_command, snowmelt, succeed, user_error
+from tests.conftest import Mistake
+from tests.project import TINY, make_workspace, run_command, snowmelt, succeed
 
 QUIET = ("tracking=none", "features=random_conv")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
@@ -46,16 +47,17 @@ def test_a_user_may_start_torchrun_himself(trained: Path) -> None:
     np.testing.assert_array_equal(shared, np.load(trained / "alone/samples.npy"))
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(trained: Path) -> None:
+def test_a_batch_that_cannot_be_shared_is_refused(trained: Path, mistake: Mistake) -> None:
     overrides = (*TINY, *QUIET, "trainer=ddp", "trainer.accelerator=cpu")
     odd = ("training.batch_size=33", "out=odd")
-    result = snowmelt("train", *overrides, *odd, cwd=trained)
-    assert result.returncode == 2
-    assert "training.batch_size=33 cannot be shared by 2 processes" in result.stderr
+    said = mistake("train", *overrides, *odd, cwd=trained)
+    assert "training.batch_size=33 cannot be shared by 2 processes" in said
     assert not (trained / "odd").exists()
 
 
 @pytest.mark.parametrize("text", ["trainer.processes=0", "trainer.num_nodes=2"])
-def test_a_group_that_cannot_be_started_is_refused(trained: Path, text: str) -> None:
+def test_a_group_that_cannot_be_started_is_refused(
+    trained: Path, mistake: Mistake, text: str
+) -> None:
     key = text.partition("=")[0]
-    assert key in user_error(snowmelt("train", *TINY, *QUIET, text, cwd=trained))
+    assert key in mistake("train", *TINY, *QUIET, text, cwd=trained)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.project import TINY, make_workspace, snowmelt, succeed, user_error
+from tests.conftest import Mistake
+from tests.project import TINY, make_workspace, snowmelt, succeed
 
 SETTINGS = ("num_samples=40", "seed=3", "tracking=none")
 
@@ -72,16 +73,18 @@ def test_the_description_says_how(trained: Path) -> None:
         ("checkpoint=params.yaml", "params.yaml"),
     ],
 )
-def test_a_mistake_is_named(trained: Path, override: str, named: str) -> None:
-    result = snowmelt("sample", "tracking=none", override, "out=never", cwd=trained)
-    assert named in user_error(result)
+def test_a_mistake_is_named(
+    trained: Path, mistake: Mistake, override: str, named: str
+) -> None:
+    command = ("sample", "tracking=none", override, "out=never")
+    assert named in mistake(*command, cwd=trained)
     assert not (trained / "never").exists()
 
 
-def test_a_folder_of_somebody_else_is_not_replaced(trained: Path) -> None:
+def test_a_folder_of_somebody_else_is_not_replaced(trained: Path, mistake: Mistake) -> None:
     mine = trained / "mine"
     mine.mkdir(exist_ok=True)
     (mine / "photo.txt").write_text("dear to me")
     command = ("sample", *SETTINGS, "sampler.steps=4", "out=mine")
-    assert "samples.json" in user_error(snowmelt(*command, cwd=trained))
+    assert "samples.json" in mistake(*command, cwd=trained)
     assert (mine / "photo.txt").read_text() == "dear to me"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.project import TINY, snowmelt, succeed, user_error
+from tests.conftest import Mistake
+from tests.project import TINY, snowmelt, succeed
 
 CONTENT = ("comparison.txt", "comparison.csv", "comparison.json", "comparison.png")
 
@@ -64,7 +65,7 @@ def test_a_failing_job_does_not_stop_the_others(workspace: Path) -> None:
     ],
 )
 def test_a_mistake_is_found_before_the_first_job(
-    workspace: Path, arguments: tuple[str, ...], named: str
+    workspace: Path, mistake: Mistake, arguments: tuple[str, ...], named: str
 ) -> None:
-    assert named in user_error(snowmelt(*arguments, cwd=workspace))
+    assert named in mistake(*arguments, cwd=workspace)
     assert not (workspace / "multirun").exists()

@@ -75,6 +75,14 @@ def test_the_finest_features_reach_the_answer_by_a_skip() -> None:
     assert not torch.allclose(net(first, torch.zeros(1)), net(second, torch.zeros(1)))
 
 
+def test_the_first_features_come_last() -> None:
+    net, seen = unet(), {}
+    net.first.register_forward_hook(lambda layer, given, found: seen.update(first=found))
+    net.up[-1].register_forward_pre_hook(lambda layer, given: seen.update(last=given[0]))
+    net(torch.randn(2, 1, 8, 8), torch.zeros(2))
+    assert torch.equal(seen["last"][:, -8:], seen["first"])
+
+
 @pytest.mark.parametrize(
     ("shape", "changes", "named"),
     [

@@ -95,6 +95,24 @@ def test_a_step_is_the_same_whatever_happened_before(
     )
 
 
+def test_dropout_of_each_step_and_process_is_its_own(
+    make_module: Make,
+    examples: np.ndarray,
+    at_step: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = []
+    spy = Spy(lambda call, loss: drawn.append(torch.rand(4)) or loss)
+    module = make_module(loss=spy)
+    for step, rank in ((0, 0), (1, 0), (0, 1), (0, 0)):
+        at_step(step)
+        monkeypatch.setattr(DiffusionModule, "global_rank", rank)
+        module.training_step(batch(examples), 0)
+    assert torch.equal(drawn[3], drawn[0])
+    assert not torch.equal(drawn[1], drawn[0])
+    assert not torch.equal(drawn[2], drawn[0])
+
+
 def test_two_processes_share_one_batch(
     make_module: Make, examples: np.ndarray, at_step: Callable[[int], None]
 ) -> None:
@@ -248,6 +266,7 @@ def test_the_held_out_loss_is_a_function_of_the_weights_alone(
     # The times cover the interval: no gap much longer than the average one.
     ordered = t.sort().values
     assert float(ordered.diff().max()) < 3 / len(t)
+    assert float(ordered[-1] - ordered[0]) > 1 - 3 / len(t)
 
 
 def test_the_held_out_loss_is_that_of_the_average(

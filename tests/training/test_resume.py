@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+import yaml
 from omegaconf import OmegaConf
 
 from snowmelt.data.manifest import Manifest
@@ -138,6 +139,13 @@ def test_the_sections_are_plain_values() -> None:
     assert set(found) == set(SECTIONS)
     assert type(found["net"]) is dict
     assert found == sections(CONFIG)
+
+
+def test_training_reads_the_sections_that_dvc_watches_for_it() -> None:
+    pipeline = Path(__file__).parents[2] / "dvc.yaml"
+    stage = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"]["train"]
+    (watched,) = stage["params"]
+    assert sorted(SECTIONS) == sorted(watched["outputs/config.yaml"])
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -34,7 +34,7 @@ from snowmelt.features.extractor import AGAIN
 MIXED = 0.5
 SET_ASIDE = 0.1
 # A set that is classified without a mistake would ask for a temperature of zero.
-TEMPERATURES = torch.logspace(np.log10(0.5), np.log10(4.0), 61)
+TEMPERATURES = torch.logspace(-1, 2, 61, base=2.0)
 _BINS = 15
 
 

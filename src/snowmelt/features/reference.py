@@ -112,13 +112,6 @@ def write(
         UserError: data and extractor do not go together; the message names another.
     """
     manifest = data.manifest
-    for split, count in (("training", len(data.train)), ("held-out", len(data.held_out))):
-        if count < 2:
-            raise UserError(
-                f"data '{manifest.name}': the {split} split holds {count} example(s),"
-                " distances need at least 2: give more data or another"
-                " data.held_out_fraction"
-            )
     settings = {key: value for key, value in features.items() if key != "judge"}
     extractor = build(settings, Extractor, manifest=manifest)
     figures = extractor.fit(data, root)

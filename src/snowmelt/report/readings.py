@@ -206,7 +206,7 @@ def _against_floor(main: Reading, floor: float) -> str:
         f" {main.floor_text} under the same protocol"
     )
     if main.is_at_floor:
-        return f"{said}: by this measure the samples cannot be told from real data."
+        return f"{said}; the samples are no further off than chance can make them."
     if floor <= 0:
         return f"{said}."
     times = main.value / floor

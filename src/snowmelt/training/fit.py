@@ -77,6 +77,7 @@ def fit(
         resume,
     ]
     trainer = _trainer(config, watch)
+    run.set_tags({"device": _described(trainer)})
     saved = str(resume.path) if resume.path.is_file() else None
     trainer.fit(module, datamodule=_Data(data, config), ckpt_path=saved, weights_only=True)
     if trainer.interrupted:
@@ -90,6 +91,13 @@ def fit(
         ema=module.ema.net.state_dict(),
     )
     return checkpoint, module.history
+
+
+def _described(trainer: pl.Trainer) -> str:
+    """What the training runs on, in a few words."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"{trainer.world_size} x {name}"
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:

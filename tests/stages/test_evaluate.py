@@ -1,0 +1,194 @@
+"""The stage evaluate: numbers with their protocol, or one clear error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from snowmelt.config import plain
+from snowmelt.data import prepared
+from snowmelt.data.prepared import PreparedData
+from snowmelt.errors import UserError
+from snowmelt.features.protocol import protocol_digest
+from snowmelt.files import sha256
+from snowmelt.stages import evaluate, reference
+
+CONF = Path(__file__).parents[2] / "conf"
+MakeProject = Callable[..., DictConfig]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> MakeProject:
+    """A function that makes a project up to the stage before evaluate."""
+
+    def make(kind: str = "images", features: str = "random_conv") -> DictConfig:
+        random = np.random.default_rng(0)
+        whole = OmegaConf.create(
+            {
+                "data": {"name": "some"},
+                "features": OmegaConf.load(CONF / "features" / f"{features}.yaml"),
+                "evaluation": OmegaConf.load(CONF / "config.yaml").evaluation,
+                "paths": {
+                    "prepared": "prepared",
+                    "reference": "reference",
+                    "samples": "samples",
+                    "reports": "reports",
+                },
+            }
+        )
+        config = OmegaConf.create(plain(whole))
+        examples = random.integers(0, 17, (60, 1, 8, 8)).astype(np.uint8)
+        given: dict[str, Any] = {"value_range": (0, 16)}
+        if kind == "points":
+            examples, given = random.normal(size=(60, 2)).astype(np.float32), {}
+        prepared.write(
+            tmp_path / "prepared",
+            examples=examples,
+            name="some",
+            config=plain(config.data),
+            **given,
+        )
+        reference.run(config, tmp_path)
+        put(tmp_path / "samples", examples[:20])
+        return config
+
+    return make
+
+
+def put(folder: Path, samples: np.ndarray, **changes: Any) -> None:
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "samples.npy", samples)
+    said = {
+        "identity": "i",
+        "checkpoint": {"identity": "c", "step": 6000, "weights": "ema", "sha256": "x"},
+        "sampler": {"_target_": "snowmelt.samplers.gaussian.Gaussian", "steps": 50},
+        "num_samples": len(samples),
+        "seed": 3,
+        "seconds": 1.5,
+        "digest": sha256(folder / "samples.npy"),
+    }
+    (folder / "samples.json").write_text(json.dumps(said | changes))
+
+
+def run(config: DictConfig, root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(evaluate.run(config, root).read_text())
+    return found
+
+
+def test_flat_numbers_and_a_protocol(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    assert evaluate.run(config, tmp_path) == tmp_path / "reports" / "metrics.json"
+    found = run(config, tmp_path)
+    protocol = found.pop("protocol")
+    assert all(value is None or isinstance(value, float) for value in found.values())
+    assert found["frechet_distance"] > 0
+    manifest = PreparedData.open(tmp_path / "prepared").manifest
+    description = json.loads((tmp_path / "reference/reference.json").read_text())
+    assert protocol == {
+        "data": "some",
+        "data_digest": description["data"],
+        "reference_split": "training",
+        "reference_count": manifest.train_count,
+        "floor_split": "held-out",
+        "n": manifest.held_out_count,
+        "subsets": 10,
+        "kernel_subsets": 50,
+        "kernel_subset_size": manifest.held_out_count // 2,
+        "evaluation_seed": 0,
+        "extractor": "random_conv",
+        "extractor_digest": description["extractor"]["digest"],
+        "judge_digest": None,
+        "resize": "none",
+        "quantiser": "rounded to the nearest of 17 levels",
+        "sampler": {"_target_": "snowmelt.samplers.gaussian.Gaussian", "steps": 50},
+        "steps": 50,
+        "weights": "ema",
+        "num_samples": 20,
+        "sample_seed": 3,
+        "samples_digest": sha256(tmp_path / "samples/samples.npy"),
+        "checkpoint": "c",
+        "checkpoint_step": 6000,
+        "digest": protocol_digest(protocol),
+    }
+
+
+def test_the_same_bytes_again(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    first = evaluate.run(config, tmp_path).read_bytes()
+    assert evaluate.run(config, tmp_path).read_bytes() == first
+
+
+def test_other_samples_of_the_same_kind_can_be_ranked(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project()
+    data = PreparedData.open(tmp_path / "prepared")
+    digests = []
+    for samples, changes in (
+        (data.train[:20], {}),
+        (data.train[20:48], {"seed": 4}),
+        (data.train[:20], {"checkpoint": {"identity": "d", "step": 9, "weights": "ema"}}),
+        (data.train[:20], {"checkpoint": {"identity": "c", "step": 9, "weights": "raw"}}),
+        (data.train[:5], {}),
+    ):
+        put(tmp_path / "samples", samples, **changes)
+        digests.append(run(config, tmp_path)["protocol"]["digest"])
+    assert len(set(digests[:3])) == 1
+    assert len(set(digests)) == 3
+
+
+def test_points(project: MakeProject, tmp_path: Path) -> None:
+    found = run(project("points", "coordinates"), tmp_path)
+    assert found["protocol"]["quantiser"] == "none (float32)"
+    assert found["protocol"]["extractor"] == "coordinates"
+    assert "confident_share" not in found
+
+
+def test_samples_of_another_shape(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    put(tmp_path / "samples", np.zeros((20, 3, 32, 32), np.uint8))
+    with pytest.raises(
+        UserError, match=r"samples\.npy .*\(3, 32, 32\).*prepared.*\(1, 8, 8\)"
+    ):
+        evaluate.run(config, tmp_path)
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_reference_of_other_data(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    random = np.random.default_rng(1)
+    prepared.write(
+        tmp_path / "prepared",
+        examples=random.integers(0, 17, (60, 1, 8, 8)).astype(np.uint8),
+        value_range=(0, 16),
+        name="some",
+        config=plain(config.data),
+    )
+    with pytest.raises(UserError, match=r"reference was made from other data"):
+        evaluate.run(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("samples/samples.npy", "sample"),
+        ("samples/samples.json", "sample"),
+        ("reference/reference.json", "reference"),
+        ("reference/extractor.pt", "reference"),
+        ("prepared/manifest.json", "prepare"),
+    ],
+)
+def test_a_missing_file(
+    project: MakeProject, tmp_path: Path, file: str, stage: str
+) -> None:
+    config = project()
+    (tmp_path / file).unlink()
+    with pytest.raises(UserError, match=rf"{Path(file).name} .*`snowmelt {stage}`"):
+        evaluate.run(config, tmp_path)
+    assert not (tmp_path / "reports").exists()
