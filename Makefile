@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro sweep ui test test-slow lint format dependencies requirements clean
+.PHONY: help setup repro sweep ui test test-slow lint format dependencies clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -35,7 +35,7 @@ ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000 (PORT=5000)
 	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
 test: $(STAMP) ## the tests, and the notebooks
-	@pytest --nbmake tests notebooks
+	@pytest -n 2 --dist loadfile --nbmake tests notebooks
 
 test-slow: $(STAMP) ## the tests that take long
 	@pytest -m slow
