@@ -12,7 +12,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from snowmelt import config
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.data.source import Source
 from snowmelt.errors import UserError
 from snowmelt.losses import Loss
@@ -110,8 +110,8 @@ def test_the_node_is_left_as_it_was() -> None:
         "builtins.exec",
         "torch.nn.Linear",
         "snowmeltish.schedules.Cosine",
-        "snowmelt.config.build",
-        "snowmelt.config.importlib.import_module",
+        "snowmelt.building.build",
+        "snowmelt.building.importlib.import_module",
         "snowmelt.files.os.system",
         "snowmelt.schedules.math",
         "snowmelt..schedules.Cosine",

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt import config
+from snowmelt.building import plain
 from snowmelt.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -257,7 +258,7 @@ def test_a_broken_file_of_conf_is_one_error(project: Project) -> None:
 def test_nothing_is_left_to_resolve_and_nothing_can_be_changed(project: Project) -> None:
     composed = config.compose(project("seed: 4\n"))
     assert composed.sample.seed == 4
-    assert "${" not in yaml.safe_dump(config.plain(composed))
+    assert "${" not in yaml.safe_dump(plain(composed))
     with pytest.raises(OmegaConfBaseException):
         composed.training.steps = 5
     with pytest.raises(OmegaConfBaseException):
@@ -267,7 +268,7 @@ def test_nothing_is_left_to_resolve_and_nothing_can_be_changed(project: Project)
 def test_what_compose_wrote_is_read_back(project: Project, tmp_path: Path) -> None:
     composed = config.compose(project())
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(config.plain(composed)), encoding="utf-8")
+    path.write_text(yaml.safe_dump(plain(composed)), encoding="utf-8")
     assert config.load(path) == composed
     with pytest.raises(OmegaConfBaseException):
         config.load(path).seed = 1

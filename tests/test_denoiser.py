@@ -10,7 +10,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.denoiser import Denoiser
 from snowmelt.predictions import Eps, Prediction, V
 from snowmelt.processes import Process, VariancePreserving

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.predictions import X0, Eps, Prediction, V
 
 FILES = sorted((Path(__file__).parents[1] / "conf" / "prediction").glob("*.yaml"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.processes import Process, VariancePreserving, expand
 from snowmelt.schedules import Cosine, Linear, NoiseSchedule
 

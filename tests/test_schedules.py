@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.schedules import Cosine, Linear, NoiseSchedule, Sigmoid
 
 FILES = sorted((Path(__file__).parents[1] / "conf" / "schedule").glob("*.yaml"))

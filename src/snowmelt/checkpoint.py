@@ -8,6 +8,7 @@ unpickler, which knows tensors and plain containers only.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.data.manifest import Manifest
 from snowmelt.denoiser import Denoiser
 from snowmelt.errors import UserError
@@ -27,6 +28,7 @@ from snowmelt.processes import Process
 from snowmelt.schedules import NoiseSchedule
 
 FORMAT = 1
+BUILT_FROM = {"schedule", "process", "prediction", "net"}
 Weights = Literal["ema", "raw"]
 
 
@@ -88,8 +90,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "format": FORMAT,
         "identity": checkpoint.identity,
         "step": checkpoint.step,
-        "config": checkpoint.config,
-        "manifest": checkpoint.manifest.to_dict(),
+        "config": _canonical(checkpoint.config),
+        "manifest": _canonical(checkpoint.manifest.to_dict()),
         "raw": _detached(checkpoint.raw),
         "ema": _detached(checkpoint.ema),
     }
@@ -98,6 +100,11 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     torch.save(content, buffer)
     with new_file(path) as draft:
         draft.write_bytes(buffer.getvalue())
+
+
+def _canonical(content: Any) -> Any:
+    """Equal content, equal bytes: pickle sees whether two equal texts are one object."""
+    return json.loads(json.dumps(content, sort_keys=True))
 
 
 def _detached(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -122,6 +129,10 @@ def load(path: Path) -> Checkpoint:
             f"{path} is not a checkpoint of snowmelt (format {FORMAT}): give the model.ckpt"
             " that `snowmelt train` writes"
         )
+    config = content.get("config")
+    if isinstance(config, dict) and not config.keys() >= BUILT_FROM:
+        lacking = ", ".join(f"config.{name}" for name in sorted(BUILT_FROM - config.keys()))
+        raise UserError(f"{path} is an incomplete checkpoint: it lacks {lacking}")
     try:
         return Checkpoint(
             identity=str(content["identity"]),

@@ -31,6 +31,7 @@ def new_directory(target: Path, marker: str | None = None) -> Iterator[Path]:
     """
     if marker is not None:
         require_ours(target, marker)
+    target = target.resolve()  # a link stays, and what it points to is replaced
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     # mkdtemp makes it private; what a stage hands on follows the user's umask instead.

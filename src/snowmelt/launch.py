@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from omegaconf import DictConfig
 
-from snowmelt.config import plain
+from snowmelt.building import plain
 from snowmelt.errors import UserError
 
 RANK_VARIABLES = (

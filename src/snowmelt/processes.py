@@ -95,7 +95,14 @@ class Process(ABC):
 
         Shapes:
             x_0: (B, *D), t: (B,) or (), eps: (B, *D) -> (B, *D)
+
+        Raises:
+            ValueError: `eps` has another shape than `x_0`.
         """
+        if eps.shape != x_0.shape:
+            raise ValueError(
+                f"noise of shape {tuple(eps.shape)} does not fit data of {tuple(x_0.shape)}"
+            )
         return expand(self.alpha(t), x_0) * x_0 + expand(self.sigma(t), x_0) * eps
 
     def transition(self, x_s: Tensor, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:

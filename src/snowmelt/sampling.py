@@ -19,8 +19,8 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from snowmelt import launch
+from snowmelt.building import plain
 from snowmelt.checkpoint import Checkpoint
-from snowmelt.config import plain
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.scaling import to_stored
 from snowmelt.denoiser import Denoiser

@@ -77,7 +77,8 @@ class Linear(NoiseSchedule):
     def log_snr(self, t: Tensor) -> Tensor:
         u = self.start + (1 - self.start) * t
         integral = self.beta_start * u + 0.5 * (self.beta_end - self.beta_start) * u**2
-        return -torch.log(torch.expm1(integral))
+        # log(e^B - 1), in a form that does not overflow
+        return -integral - torch.log(-torch.expm1(-integral))
 
 
 class Cosine(NoiseSchedule):

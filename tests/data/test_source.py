@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.data.source import Source
 from snowmelt.errors import UserError
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from snowmelt.config import build, plain
+from snowmelt.building import build, plain
 from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError
 from snowmelt.features.extractor import Extractor, extract

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from snowmelt.data.scaling import to_model
 from snowmelt.errors import UserError
 from snowmelt.features import weights
 from snowmelt.features.judge import TEMPERATURES, Judge, calibrated
@@ -41,6 +42,10 @@ def test_it_learns_and_is_calibrated(make_images: Callable, tmp_path: Path) -> N
     found = judge.probabilities(data.held_out)
     assert found.shape == (len(data.held_out), 2)
     assert found.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+    with torch.inference_mode():
+        logits = judge.net(to_model(torch.tensor(data.held_out), data.manifest))
+    expected = (logits / figures["judge_temperature"]).softmax(dim=1)
+    assert found == pytest.approx(expected.numpy(), abs=1e-5)
     is_right = found.argmax(axis=1) == data.held_out_labels
     assert figures["judge_accuracy"] == pytest.approx(is_right.mean())
     weights.save(judge, tmp_path / "judge.pt")

@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.errors import UserError
 from snowmelt.nets.net import Net
 

@@ -13,7 +13,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.denoiser import Denoiser
 from snowmelt.predictions import X0, Eps, V
 from snowmelt.processes import Process, VariancePreserving

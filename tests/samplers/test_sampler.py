@@ -11,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.denoiser import Denoiser
 from snowmelt.nets.unet import UNet
 from snowmelt.predictions import Eps, V

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from snowmelt.config import plain
+from snowmelt.building import plain
 from snowmelt.data import prepared
 from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from snowmelt.config import plain
+from snowmelt.building import plain
 from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError
 from snowmelt.features.reference import Reference

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from snowmelt.config import plain
+from snowmelt.building import plain
 from snowmelt.data import splits
 from snowmelt.data.manifest import Manifest, Skipped
 from snowmelt.errors import UserError

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from snowmelt.config import build
+from snowmelt.building import build
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError

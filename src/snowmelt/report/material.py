@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from snowmelt.config import build, plain
+from snowmelt.building import build, plain
 from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError
 from snowmelt.files import read_json, require, sha256

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from omegaconf import DictConfig
 
-from snowmelt.config import plain
+from snowmelt.building import plain
 from snowmelt.files import new_file
 
 HEADER = "# Written by `snowmelt compose` from conf/ and params.yaml; edit those.\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 
-from snowmelt.config import build, plain
+from snowmelt.building import build, plain
 from snowmelt.data import prepared
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.source import Source

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from snowmelt.config import plain
+from snowmelt.building import plain
 from snowmelt.data.prepared import PreparedData
 from snowmelt.features import reference
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from snowmelt import launch, tracking
+from snowmelt.building import build
 from snowmelt.checkpoint import load
-from snowmelt.config import build
 from snowmelt.errors import UserError
 from snowmelt.samplers.sampler import Sampler
 from snowmelt.sampling import describe, draw

@@ -13,8 +13,8 @@ import torch
 from omegaconf import DictConfig
 
 from snowmelt import launch
+from snowmelt.building import build
 from snowmelt.checkpoint import Checkpoint, build_denoiser
-from snowmelt.config import build
 from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError
 from snowmelt.files import new_file
@@ -170,14 +170,20 @@ def _check_values(config: DictConfig) -> None:
         "checkpoint_every",
     )
     for key in positive:
-        if not training[key] > 0:
+        if training[key] is None or not training[key] > 0:
             raise UserError(f"training.{key} must be positive, got {training[key]}")
     for key in ("warmup_steps", "weight_decay"):
-        if training[key] < 0:
+        if training[key] is None or training[key] < 0:
             raise UserError(f"training.{key} must not be negative, got {training[key]}")
     if training.gradient_clip is not None and not training.gradient_clip > 0:
         raise UserError(
             f"training.gradient_clip must be positive or null, got {training.gradient_clip}"
+        )
+    if launch.world_size(config) > 1 and training.checkpoint_every % training.log_every:
+        # Only the first process's sums are saved: a mean must not reach over a save.
+        raise UserError(
+            "training.checkpoint_every must be a multiple of training.log_every for several"
+            f" processes, got {training.checkpoint_every}, {training.log_every}"
         )
     if not 0 <= config.seed < 2**63:
         raise UserError(f"seed must be between 0 and 2^63 - 1, got {config.seed}")

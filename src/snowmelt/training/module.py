@@ -102,7 +102,8 @@ class DiffusionModule(LightningModule):
             lr=training.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=training.weight_decay,
-            fused=True,
+            # With a gradient scaler, a fused step would see gradients still scaled.
+            fused=self.trainer.precision != "16-mixed",
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]

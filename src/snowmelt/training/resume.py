@@ -15,7 +15,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from snowmelt.config import plain
+from snowmelt.building import plain
 from snowmelt.data.manifest import Manifest
 from snowmelt.dependencies import code_digest
 

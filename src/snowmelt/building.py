@@ -1,0 +1,64 @@
+"""Building what a configuration names."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from inspect import isabstract
+from typing import Any, TypeVar
+
+from omegaconf import OmegaConf
+
+from snowmelt.errors import UserError
+
+Built = TypeVar("Built")
+
+
+def plain(node: Any) -> Any:
+    """A part of the configuration as dicts, lists and scalars."""
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def build(node: Any, base: type[Built], **extra: Any) -> Built:
+    """Build the object that a configuration node names by its `_target_`.
+
+    Only a class of this package that derives from `base` is built, so a configuration that
+    came with a stranger's checkpoint cannot run anything else.
+
+    Args:
+        node: a mapping with `_target_` and the constructor's arguments.
+        base: what the object must be.
+        extra: further arguments that are no configuration (a data shape, a folder).
+
+    Raises:
+        UserError: the class is not of that kind, an argument is unknown or missing, or the
+            class refuses a value.
+    """
+    arguments = dict(plain(node))
+    target = str(arguments.pop("_target_", ""))
+    module_name, _, name = target.rpartition(".")
+    if not module_name.startswith("snowmelt."):
+        raise UserError(
+            f"_target_ '{target}' is not a class of snowmelt: only those are built"
+        )
+    try:
+        found = getattr(importlib.import_module(module_name), name, None)
+    except ImportError as error:
+        raise UserError(f"_target_ '{target}': there is no module {module_name}") from error
+    if not isinstance(found, type) or not issubclass(found, base) or isabstract(found):
+        raise UserError(f"_target_ '{target}' is not a {base.__name__}")
+    taken = inspect.signature(found).parameters
+    extra = {key: value for key, value in extra.items() if key in taken or _has_rest(taken)}
+    try:
+        inspect.signature(found).bind(**arguments, **extra)
+    except TypeError as error:
+        raise UserError(f"{target}: {error}; it takes {', '.join(taken)}") from error
+    try:
+        return found(**arguments, **extra)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{target}: {error}") from error
+
+
+def _has_rest(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
