@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from snowmelt.cli import main
+from snowmelt.tracking.opening import QUIET
 from tests.project import make_workspace
 
 Mistake = Callable[..., str]
+os.environ.update(QUIET)  # before the first import of mlflow, which reads it
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ Nothing heavy is imported before it is known what to do, so `--help` answers at 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -107,9 +108,11 @@ def _run(given: argparse.Namespace) -> int:
 
         print(OmegaConf.to_yaml(settled), end="")
         return 0
-    _prepare_process()
-    result = _pipeline(settled, root) if given.command == "pipeline" else None
-    result = result or run_stage(given.command, settled, root)
+    with _stopped_in_good_order():
+        if given.command == "pipeline":
+            result = _pipeline(settled, root)
+        else:
+            result = run_stage(given.command, settled, root)
     if launch.speaks():
         print(f"{given.command}: {_shown(result)}")
     return 0
@@ -158,13 +161,18 @@ def _pipeline(settled: DictConfig, root: Path) -> Path:
     return result
 
 
-def _prepare_process() -> None:
-    """Stop in good order when asked to, and leave warnings to those who develop."""
+@contextlib.contextmanager
+def _stopped_in_good_order() -> Iterator[None]:
+    """Treat a request to terminate like Ctrl-C."""
 
     def stop(*_: Any) -> NoReturn:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _shown(path: Path) -> str:

@@ -61,6 +61,18 @@ def test_it_is_torch_fidelity_on_levels_of_three_channels(
         np.testing.assert_allclose(found, theirs(gray)[0].numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("value_range", [(0, 16), (0, 255), (3, 8)])
+def test_levels_span_the_byte(make_images: Callable, value_range: tuple[int, int]) -> None:
+    low, high = value_range
+    manifest = replace(make_images().manifest, value_range=value_range, shape=(1, 1, 2))
+    extractor, seen = Inception(manifest, weights=None), []
+    extractor.net.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    extractor(torch.tensor([[[[low, high]]], [[[low + 1, high - 1]]]], dtype=torch.uint8))
+    step = round(255 / (high - low))
+    expected = torch.tensor([[0, 255], [step, 255 - step]], dtype=torch.uint8)
+    assert torch.equal(seen[0], expected[:, None, None].expand(2, 3, 1, 2))
+
+
 def test_colours_go_in_as_they_are(
     make_images: Callable, theirs: Fresh, file: Path, tmp_path: Path
 ) -> None:

@@ -3,8 +3,8 @@
 A value and its floor are taken alike: `n` samples against the training split, `n` held-out
 examples against the training split, n the smaller of the two counts. The floor is what real
 examples get that neither the model nor the extractor was trained on. A stratified split has
-the classes' exact shares, which independent draws have only nearly; so a perfect model would
-still come out a little above it.
+the classes' exact shares, which independent draws have only nearly; so a perfect model
+would still come out a little above it.
 """
 
 from __future__ import annotations
