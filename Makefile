@@ -32,7 +32,7 @@ sweep: $(STAMP) ## compare the schedules: one tracked run each
 	@snowmelt pipeline sweep=schedules
 
 ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000 (PORT=5000)
-	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+	@mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
 test: $(STAMP) ## the tests, and the notebooks
 	@pytest -n 2 --dist loadfile --nbmake tests notebooks
