@@ -54,8 +54,8 @@ def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
     assert samples.dtype == np.float32
     assert samples.shape == (96, 2)
     assert (workspace / "outputs/samples/trajectory.gif").is_file()
-    clipped = mistake("sample", "sampler.clip=true", QUIET, cwd=workspace)
-    assert "sampler.clip=false" in clipped
+    clipped = mistake("sample", "threshold=clip", QUIET, cwd=workspace)
+    assert "threshold=none" in clipped
     assert (workspace / "reports/index.html").is_file()
 
 

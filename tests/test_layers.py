@@ -26,11 +26,12 @@ ORDER = [
     {"processes"},
     {"predictions"},
     {"denoiser"},
-    {"losses", "samplers", "likelihood", "guidance", "densities"},
+    {"losses", "times", "samplers", "densities"},
+    {"likelihood", "guidance"},
     {"training"},
     {"stages"},
 ]
-MATHEMATICS = set().union(*ORDER[:6]) - {"errors"}
+MATHEMATICS = set().union(*ORDER[:7]) - {"errors"}
 
 
 def part(module: str) -> str:

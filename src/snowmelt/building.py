@@ -6,7 +6,8 @@ import importlib
 import inspect
 from collections.abc import Mapping
 from inspect import isabstract
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import OmegaConf
 
@@ -24,7 +25,8 @@ def build(node: Any, base: type[Built], **extra: Any) -> Built:
     """Build the object that a configuration node names by its `_target_`.
 
     Only a class of this package that derives from `base` is built, so a configuration that
-    came with a stranger's checkpoint cannot run anything else.
+    came with a stranger's checkpoint cannot run anything else. An argument that is itself
+    such a node is built first, from the class that the constructor's annotation asks for.
 
     Args:
         node: a mapping with `_target_` and the constructor's arguments.
@@ -54,10 +56,26 @@ def build(node: Any, base: type[Built], **extra: Any) -> Built:
         inspect.signature(found).bind(**arguments, **extra)
     except TypeError as error:
         raise UserError(f"{target}: {error}; it takes {', '.join(taken)}") from error
+    arguments = {
+        name: _argument(found, name, value, extra) for name, value in arguments.items()
+    }
     try:
         return found(**arguments, **extra)
     except (ValueError, TypeError) as error:
         raise UserError(f"{target}: {error}") from error
+
+
+def _argument(owner: type, name: str, value: Any, extra: Mapping[str, Any]) -> Any:
+    """The argument itself, or the object that it describes."""
+    if not isinstance(value, Mapping) or "_target_" not in value:
+        return value
+    annotation = get_type_hints(inspect.unwrap(vars(owner).get("__init__", owner))).get(name)
+    if get_origin(annotation) in (Union, UnionType):
+        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+        annotation = kinds[0] if len(kinds) == 1 else None
+    if not isinstance(annotation, type):
+        raise UserError(f"{owner.__name__}: {name} takes a value, not a _target_")
+    return build(value, annotation, **extra)
 
 
 def _has_rest(parameters: Mapping[str, inspect.Parameter]) -> bool:

@@ -80,8 +80,11 @@ def build_denoiser(config: Mapping[str, Any], shape: tuple[int, ...]) -> Denoise
     schedule = build(config["schedule"], NoiseSchedule)
     process = build(config["process"], Process, schedule=schedule)
     prediction = build(config["prediction"], Prediction)
-    net = build(config["net"], Net, shape=tuple(shape))
-    return Denoiser(net, process, prediction)
+    learned_variance = bool(config.get("denoiser", {}).get("learned_variance", False))
+    net = build(
+        config["net"], Net, shape=tuple(shape), outputs=2 if learned_variance else 1
+    )
+    return Denoiser(net, process, prediction, learned_variance)
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:

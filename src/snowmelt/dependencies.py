@@ -92,7 +92,8 @@ def _is_build(node: ast.Call) -> bool:
 
 def _siblings(module: str) -> list[str]:
     """Every module of the sub-package of `module`; none for a module at the top."""
-    package = module.rpartition(".")[0]
+    is_package = _modules()[module].name == "__init__.py"
+    package = module if is_package else module.rpartition(".")[0]
     if package == "snowmelt":
         return []
     return [name for name in _modules() if name.startswith(f"{package}.")]

@@ -35,6 +35,5 @@ class Simple(Loss):
 
     def __call__(self, denoiser: Denoiser, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         x_t = denoiser.process.perturb(x_0, t, eps)
-        alpha, sigma = denoiser.scales(x_t, t)
-        target = denoiser.prediction.target(x_0, eps, alpha, sigma)
+        target = denoiser.target(x_0, eps, t)
         return (denoiser(x_t, t) - target).square().flatten(1).mean(1)

@@ -10,6 +10,9 @@ $\epsilon$. Its two scales say the same thing in three ways:
 - the *stochastic differential equation* $dx = f(t)\,x\,dt + g(t)\,dW$ with
   $f = \tfrac{d}{dt}\log\alpha$ and $g^2 = -\sigma^2\,\tfrac{d\lambda}{dt}$.
 
+$\lambda$ is the logarithm of $\alpha^2 / \sigma^2$: the schedule's own curve, unless a process
+reads its schedule in another way and says so. Ask the process for it, not the schedule.
+
 Conditioned on the data the chain runs backwards in closed form, by Bayes' rule:
 $q(x_s \mid x_t, x_0)$ is normal with the mean and variance of `posterior`.
 
@@ -60,8 +63,16 @@ class Process(ABC):
         self.schedule = schedule
 
     def log_snr(self, t: Tensor) -> Tensor:
-        r"""$\lambda(t)$. Shapes: t: (*) -> (*)"""
+        r"""$\lambda(t) = \log(\alpha^2 / \sigma^2)$. Shapes: t: (*) -> (*)"""
         return self.schedule.log_snr(t)
+
+    def log_snr_slope(self, t: Tensor) -> Tensor:
+        r"""$d\lambda/dt$. Shapes: t: (*) -> (*)"""
+        return self.schedule.slope(t)
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        r"""The time at which $\lambda$ has a value. Shapes: log_snr: (*) -> (*) float64"""
+        return self.schedule.time(log_snr)
 
     @abstractmethod
     def alpha(self, t: Tensor) -> Tensor:
@@ -82,13 +93,6 @@ class Process(ABC):
     def diffusion_sq(self, t: Tensor) -> Tensor:
         r"""The squared diffusion $g(t)^2$. Shapes: t: (*) -> (*)"""
         return -(self.sigma(t) ** 2) * self.log_snr_slope(t)
-
-    def log_snr_slope(self, t: Tensor) -> Tensor:
-        r"""$d\lambda/dt$, by differentiating the schedule. Shapes: t: (*) -> (*)"""
-        with torch.enable_grad():
-            point = t.detach().clone().requires_grad_()
-            (slope,) = torch.autograd.grad(self.schedule.log_snr(point).sum(), point)
-        return slope
 
     def perturb(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         r"""Draw from the marginal: $x_t = \alpha_t x_0 + \sigma_t \epsilon$.
@@ -140,14 +144,23 @@ class Process(ABC):
         shrink = -torch.expm1(self.log_snr(t) - self.log_snr(s))
         keep = (self.alpha(t) / self.alpha(s)) * (self.sigma(s) / self.sigma(t)) ** 2
         mean = expand(keep, x_t) * x_t + expand(self.alpha(s) * shrink, x_t) * x_0
-        return mean, expand(self.sigma(s) ** 2 * shrink, x_t)
+        return mean, expand(self.posterior_variance(t, s), x_t)
+
+    def posterior_variance(self, t: Tensor, s: Tensor) -> Tensor:
+        r"""$\sigma_{s|t}^2 = -\sigma_s^2\,\mathrm{expm1}(\lambda_t - \lambda_s)$, $s < t$.
+
+        Shapes:
+            t, s: (*) -> (*)
+        """
+        return -(self.sigma(s) ** 2) * torch.expm1(self.log_snr(t) - self.log_snr(s))
 
 
 class VariancePreserving(Process):
     r"""Data of unit variance keeps unit variance: $\alpha^2 + \sigma^2 = 1$.
 
     Then $\alpha^2 = S(\lambda)$ and $\sigma^2 = S(-\lambda)$, $S$ the logistic function,
-    and $f = \tfrac12 \sigma^2\,\tfrac{d\lambda}{dt}$.
+    and $f = \tfrac12 \sigma^2\,\tfrac{d\lambda}{dt}$. With the rate $\beta = -2f$ this is
+    $dx = -\tfrac12\beta x\,dt + \sqrt\beta\,dW$.
 
     References:
         Ho, Jain & Abbeel (2020), arXiv:2006.11239; Song et al. (2021), arXiv:2011.13456,
@@ -162,6 +175,83 @@ class VariancePreserving(Process):
 
     def drift(self, t: Tensor) -> Tensor:
         return 0.5 * self.sigma(t) ** 2 * self.log_snr_slope(t)
+
+    def prior_std(self) -> float:
+        return 1.0
+
+
+class VarianceExploding(Process):
+    r"""The data stays as it is and noise is piled on it: $\alpha = 1$.
+
+    Then $\sigma = e^{-\lambda/2}$ and $dx = g\,dW$, a random walk. Data must be small beside
+    $\sigma(1)$, or the prior $N(0, \sigma(1)^2)$ is not what the walk ends in.
+
+    Args:
+        schedule: one that leaves some signal at $t = 1$.
+
+    Raises:
+        ValueError: the schedule has zero terminal SNR, where $\sigma$ would be infinite.
+
+    References:
+        Song et al. (2021), arXiv:2011.13456, eq. 9; Karras et al. (2022), arXiv:2206.00364.
+    """
+
+    def __init__(self, schedule: NoiseSchedule) -> None:
+        super().__init__(schedule)
+        if schedule.has_zero_terminal_snr:
+            raise ValueError(
+                "a variance-exploding process reaches zero terminal SNR only with infinite"
+                " noise: use a variance-preserving process or a schedule that ends before"
+            )
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return torch.ones_like(t)
+
+    def sigma(self, t: Tensor) -> Tensor:
+        return torch.exp(-0.5 * self.log_snr(t))
+
+    def drift(self, t: Tensor) -> Tensor:
+        return torch.zeros_like(t)
+
+    def prior_std(self) -> float:
+        return float(self.sigma(torch.ones((), dtype=torch.float64)))
+
+
+class SubVariancePreserving(Process):
+    r"""The signal of the variance-preserving process, with less noise: $\sigma = 1 - \alpha^2$.
+
+    The schedule's curve $\ell(t)$ is read as that of the variance-preserving process, whose
+    rate $\beta$ both equations share: $\alpha^2 = S(\ell)$, $\sigma = S(-\ell)$. The log-SNR
+    of this process is therefore another one,
+    $\lambda = \log S(\ell) - 2\log S(-\ell)$, with
+    $\tfrac{d\lambda}{dt} = (1 + S(\ell))\,\tfrac{d\ell}{dt}$.
+
+    References:
+        Song et al. (2021), arXiv:2011.13456, eq. 29 and appendix B.
+    """
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        curve = self.schedule.log_snr(t)
+        return functional.logsigmoid(curve) - 2.0 * functional.logsigmoid(-curve)
+
+    def log_snr_slope(self, t: Tensor) -> Tensor:
+        return (1.0 + torch.sigmoid(self.schedule.log_snr(t))) * self.schedule.slope(t)
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        # From r = alpha / (1 - alpha^2): alpha = 2 r / (1 + sqrt(1 + 4 r^2)).
+        ratio = torch.exp(0.5 * log_snr.to(torch.float64))
+        alpha = 2.0 * ratio / (1.0 + torch.sqrt(1.0 + 4.0 * ratio**2))
+        # 1 - alpha^2 = alpha / r keeps its digits where alpha is almost one.
+        return self.schedule.time(torch.log(alpha) + torch.log(ratio))
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return torch.exp(0.5 * functional.logsigmoid(self.schedule.log_snr(t)))
+
+    def sigma(self, t: Tensor) -> Tensor:
+        return torch.sigmoid(-self.schedule.log_snr(t))
+
+    def drift(self, t: Tensor) -> Tensor:
+        return 0.5 * self.sigma(t) * self.schedule.slope(t)
 
     def prior_std(self) -> float:
         return 1.0

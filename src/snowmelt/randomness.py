@@ -36,6 +36,10 @@ class Stream(enum.IntEnum):
     SAMPLING_START = 4
     SAMPLING_STEP = 5
     HELD_OUT_NOISE = 6
+    CONSTRAINT = 7
+    LABEL_DROPOUT = 8
+    LIKELIHOOD = 9
+    MEASUREMENT = 10
 
 
 def philox(counter: Tensor, key: tuple[int, int]) -> Tensor:

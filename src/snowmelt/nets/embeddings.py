@@ -38,3 +38,37 @@ class LogSNREmbedding(nn.Module):
     def forward(self, log_snr: Tensor) -> Tensor:
         angle = log_snr[:, None] * self.get_buffer("frequencies")
         return self.layers(torch.cat((angle.sin(), angle.cos()), dim=1))
+
+
+class LevelEmbedding(nn.Module):
+    """The embedding of the noise level, plus that of the class where there are classes.
+
+    Args:
+        width: length of the embedding; even.
+        classes: how many classes there are; 0: labels are refused.
+
+    Shapes:
+        log_snr: (B,), labels: (B,) int64, -1 for no class -> (B, width)
+
+    Raises:
+        ValueError: labels for a network that was made without classes.
+    """
+
+    def __init__(self, width: int, classes: int = 0) -> None:
+        super().__init__()
+        if classes < 0:
+            raise ValueError(f"classes must not be negative, got {classes}")
+        self.log_snr = LogSNREmbedding(width)
+        # One more than there are classes: the last one stands for "not told".
+        self.classes = nn.Embedding(classes + 1, width) if classes else None
+
+    def forward(self, log_snr: Tensor, labels: Tensor | None = None) -> Tensor:
+        level = self.log_snr(log_snr)
+        if self.classes is None:
+            if labels is not None:
+                raise ValueError("labels were given to a network that knows no classes")
+            return level
+        untold = self.classes.num_embeddings - 1
+        if labels is None:
+            labels = torch.full(log_snr.shape, -1, device=log_snr.device)
+        return level + self.classes(torch.where(labels < 0, untold, labels))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from snowmelt.nets.embeddings import LogSNREmbedding
+from snowmelt.nets.embeddings import LevelEmbedding
 from snowmelt.nets.net import Net
 
 
@@ -18,9 +18,11 @@ class MLP(Net):
         blocks: number of residual layers.
         embedding: length of the noise level's embedding.
         dropout: share of hidden features dropped in training.
+        outputs: answers of the input's shape, one after the other.
+        classes: how many classes it can be told of.
 
     Shapes:
-        x: (B, D), log_snr: (B,) -> (B, D)
+        x: (B, D), log_snr: (B,), labels: (B,) -> (B, outputs * D)
 
     Raises:
         ValueError: the data is not points, or a size is not positive.
@@ -33,6 +35,8 @@ class MLP(Net):
         blocks: int,
         embedding: int,
         dropout: float = 0.0,
+        outputs: int = 1,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         if len(shape) != 1:
@@ -42,18 +46,18 @@ class MLP(Net):
             )
         if width < 1 or blocks < 1:
             raise ValueError(f"width and blocks must be positive, got {width}, {blocks}")
-        self.embedding = LogSNREmbedding(embedding)
+        self.embedding = LevelEmbedding(embedding, classes)
         self.first = nn.Linear(shape[0], width)
         self.blocks = nn.ModuleList(
             _Block(width, embedding, dropout) for _ in range(blocks)
         )
-        self.last = nn.Linear(width, shape[0])
+        self.last = nn.Linear(width, outputs * shape[0])
         # The first answer is zero: no direction is favoured before anything was learned.
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
-        level = self.embedding(log_snr)
+    def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor | None = None) -> Tensor:
+        level = self.embedding(log_snr, labels)
         hidden = self.first(x)
         for block in self.blocks:
             hidden = block(hidden, level)

@@ -11,9 +11,19 @@ class Net(nn.Module, ABC):
     """A network that answers in the shape of its input.
 
     A subclass takes the event shape as its argument `shape` and raises ValueError for one
-    that it cannot serve; every other argument comes from its file in conf/net/.
+    that it cannot serve. Two more arguments say what it is for, and every other one comes
+    from its file in conf/net/:
+
+    - `outputs`: how many answers of the input's shape it gives, one after the other along
+      the first dimension of the event;
+    - `classes`: how many classes it can be told of; 0 for none.
     """
 
     @abstractmethod
-    def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
-        """Shapes: x: (B, *D) of about unit variance, log_snr: (B,) -> (B, *D)"""
+    def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The answer, or answers.
+
+        Shapes:
+            x: (B, *D) of about unit variance, log_snr: (B,),
+            labels: (B,) int64, -1 where there is none -> (B, outputs * D_1, ...)
+        """

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from snowmelt.nets.embeddings import LogSNREmbedding
+from snowmelt.nets.embeddings import LevelEmbedding
 from snowmelt.nets.net import Net
 
 
@@ -23,9 +23,11 @@ class UNet(Net):
         attention: whether each resolution has self-attention after its blocks.
         embedding: length of the noise level's embedding.
         dropout: share of features dropped in training.
+        outputs: answers of the input's shape, one after the other.
+        classes: how many classes it can be told of.
 
     Shapes:
-        x: (B, C, H, W), log_snr: (B,) -> (B, C, H, W)
+        x: (B, C, H, W), log_snr: (B,), labels: (B,) -> (B, outputs * C, H, W)
 
     Raises:
         ValueError: the data is not images, its height or width cannot be halved as often as
@@ -44,11 +46,13 @@ class UNet(Net):
         attention: Sequence[bool],
         embedding: int,
         dropout: float = 0.0,
+        outputs: int = 1,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         _check(shape, widths, blocks, attention)
         channels = shape[0]
-        self.embedding = LogSNREmbedding(embedding)
+        self.embedding = LevelEmbedding(embedding, classes)
         self.first = nn.Conv2d(channels, widths[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         skips, width = [widths[0]], widths[0]
@@ -72,14 +76,14 @@ class UNet(Net):
             if level:
                 self.up.append(_Upsample(width))
         self.norm = _group_norm(width)
-        self.last = nn.Conv2d(width, channels, 3, padding=1)
+        self.last = nn.Conv2d(width, outputs * channels, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
         # Channels beside each other in memory: convolutions are faster so, on GPUs too.
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
-        level = self.embedding(log_snr)
+    def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor | None = None) -> Tensor:
+        level = self.embedding(log_snr, labels)
         hidden = self.first(x.contiguous(memory_format=torch.channels_last))
         skips = [hidden]
         for layer in self.down:

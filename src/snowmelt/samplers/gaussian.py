@@ -16,12 +16,13 @@ References:
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from snowmelt.denoiser import Denoiser
 from snowmelt.processes import expand
-from snowmelt.samplers.sampler import Sampler
+from snowmelt.samplers.grids import Grid
+from snowmelt.samplers.sampler import Memory, Sampler
+from snowmelt.samplers.thresholds import Threshold
 
 
 class Gaussian(Sampler):
@@ -30,8 +31,7 @@ class Gaussian(Sampler):
     Args:
         steps: evaluations of the network for one sample.
         eta: 1 for the DDPM chain, 0 for DDIM, or between.
-        clip: clip the estimate of the data to [-1, 1], and take the noise that goes with
-            the clipped one. For images; points have no such range.
+        grid, threshold: see `Sampler`.
 
     Raises:
         ValueError: `eta` outside [0, 1], or fewer than one step.
@@ -39,40 +39,32 @@ class Gaussian(Sampler):
 
     order = 1
 
-    def __init__(self, steps: int, eta: float = 0.0, clip: bool = False) -> None:
-        super().__init__(steps)
+    def __init__(
+        self,
+        steps: int,
+        eta: float = 0.0,
+        grid: Grid | None = None,
+        threshold: Threshold | None = None,
+    ) -> None:
+        super().__init__(steps, grid, threshold)
         if not 0.0 <= eta <= 1.0:
             raise ValueError(f"eta must lie between 0 and 1, got {eta}")
         self.eta = eta
-        self.clip = clip
-
-    @property
-    def is_stochastic(self) -> bool:
-        return self.eta > 0.0
+        self.draws = 1 if eta > 0.0 else 0
 
     def step(
-        self, denoiser: Denoiser, x_t: Tensor, t: Tensor, s: Tensor, noise: Tensor
+        self,
+        denoiser: Denoiser,
+        x_t: Tensor,
+        t: Tensor,
+        s: Tensor,
+        noise: Tensor,
+        memory: Memory,
     ) -> Tensor:
         process = denoiser.process
-        x_0_hat, eps_hat = self._estimates(denoiser, x_t, t)
-        shrink = -torch.expm1(process.log_snr(t) - process.log_snr(s))
+        x_0_hat, eps_hat = self.estimates(denoiser, x_t, t)
         variance = process.sigma(s) ** 2
-        fresh = self.eta**2 * variance * shrink
+        fresh = self.eta**2 * process.posterior_variance(t, s)
         x_s = expand(process.alpha(s), x_t) * x_0_hat
         x_s = x_s + expand((variance - fresh).clamp(min=0.0).sqrt(), x_t) * eps_hat
-        return x_s + expand(fresh.sqrt(), x_t) * noise
-
-    def last(self, denoiser: Denoiser, x_t: Tensor, t: Tensor) -> Tensor:
-        return self._estimates(denoiser, x_t, t)[0]
-
-    def _estimates(
-        self, denoiser: Denoiser, x_t: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Data and noise from one call of the network, clipped together."""
-        output = denoiser(x_t, t)
-        alpha, sigma = denoiser.scales(x_t, t)
-        x_0_hat = denoiser.prediction.x_0(output, x_t, alpha, sigma)
-        if not self.clip:
-            return x_0_hat, denoiser.prediction.eps(output, x_t, alpha, sigma)
-        x_0_hat = x_0_hat.clamp(-1.0, 1.0)
-        return x_0_hat, (x_t - alpha * x_0_hat) / sigma
+        return x_s + expand(fresh.sqrt(), x_t) * noise[0] if self.draws else x_s

@@ -26,10 +26,10 @@ def run(config: DictConfig, root: Path) -> Path:
         return target
     source = root / config.sample.checkpoint
     checkpoint = load(source)
-    if checkpoint.manifest.kind == "points" and config.sampler.get("clip"):
+    if checkpoint.manifest.kind == "points" and config.sampler.get("threshold"):
         raise UserError(
-            "sampler.clip=true clips to the range of images, but the data is points, which"
-            " have none: set sampler.clip=false"
+            "sampler.threshold keeps to the range of images, but the data is points, which"
+            " have none: set threshold=none"
         )
     sampler = build(config.sampler, Sampler)
     described = describe(config, checkpoint, source)

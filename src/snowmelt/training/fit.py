@@ -20,6 +20,8 @@ from snowmelt.errors import UserError
 from snowmelt.files import new_file
 from snowmelt.losses import Loss
 from snowmelt.samplers.gaussian import Gaussian
+from snowmelt.samplers.thresholds import Clip
+from snowmelt.times import Times
 from snowmelt.tracking.run import Run
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.resume import Resume, sections
@@ -68,7 +70,10 @@ def fit(
     torch.manual_seed(config.seed)
     denoiser = build_denoiser(sections(config), data.shape)
     loss = build(config.loss, Loss)
-    module = DiffusionModule(denoiser, loss, data.manifest, config.training, config.seed)
+    times = build(config.times, Times)
+    module = DiffusionModule(
+        denoiser, loss, times, data.manifest, config.training, config.seed
+    )
     training = config.training
     watch: list[pl.Callback] = [
         Log(run, training.log_every, data.held_out, training.picture_every),
@@ -110,7 +115,8 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
 
 def _pictured_sampler(data: PreparedData) -> Gaussian:
     """A quick deterministic sampler: pictures show the weights, not the sampler."""
-    return Gaussian(PICTURE_STEPS, eta=0.0, clip=data.manifest.kind == "images")
+    threshold = Clip() if data.manifest.kind == "images" else None
+    return Gaussian(PICTURE_STEPS, eta=0.0, threshold=threshold)
 
 
 def _trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
@@ -157,6 +163,7 @@ def check(config: DictConfig, data: PreparedData) -> None:
     )
     build_denoiser(sections(config), data.shape)
     build(config.loss, Loss)
+    build(config.times, Times)
 
 
 def _check_values(config: DictConfig) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 from pytorch_lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from snowmelt.data.manifest import Manifest
@@ -16,7 +16,8 @@ from snowmelt.data.scaling import to_model
 from snowmelt.denoiser import Denoiser
 from snowmelt.errors import UserError
 from snowmelt.losses import Loss
-from snowmelt.randomness import Stream, normal, uniform
+from snowmelt.randomness import Stream, normal
+from snowmelt.times import Times
 from snowmelt.training.ema import EMA
 from snowmelt.training.stream import Batch
 
@@ -32,6 +33,7 @@ class DiffusionModule(LightningModule):
     Args:
         denoiser: what is trained.
         loss: the loss of each example.
+        times: at which times an example is perturbed.
         manifest: of the data, for the scaling.
         training: the section `training` of the configuration.
         seed: of time steps, noise and dropout.
@@ -41,6 +43,7 @@ class DiffusionModule(LightningModule):
         self,
         denoiser: Denoiser,
         loss: Loss,
+        times: Times,
         manifest: Manifest,
         training: DictConfig,
         seed: int,
@@ -49,6 +52,7 @@ class DiffusionModule(LightningModule):
         self.denoiser = denoiser
         self.ema = EMA(denoiser.net, **training.ema)
         self.loss = loss
+        self.times = times
         self.manifest = manifest
         self.training_config = training
         self.seed = seed
@@ -66,7 +70,12 @@ class DiffusionModule(LightningModule):
             self.seed + _DROPOUT_SEED_STRIDE * (self.global_step + 1) + self.global_rank
         )
         x_0 = to_model(batch.stored, self.manifest)
-        t = self.times(batch.slot, self.global_step)
+        t, weight = self.times(
+            batch.slot,
+            self.training_config.batch_size,
+            seed=self.seed,
+            step=self.global_step,
+        )
         eps = normal(
             x_0.shape[1:],
             seed=self.seed,
@@ -74,26 +83,9 @@ class DiffusionModule(LightningModule):
             index=batch.slot,
             step=self.global_step,
         )
-        loss = self.loss(self.denoiser, x_0, t, eps).mean()
+        loss = (weight * self.loss(self.denoiser, x_0, t, eps)).mean()
         self.mean_loss.update(loss.detach())
         return loss
-
-    def times(self, slot: Tensor, step: int) -> Tensor:
-        """Times spread evenly over the batch, with one common random shift a step.
-
-        Each time is uniform on (0, 1), but the batch covers the interval without gaps,
-        which lowers the variance of the loss.
-
-        Shapes:
-            slot: (B,) -> (B,) float64
-
-        References:
-            Kingma et al. (2021), arXiv:2107.00630, appendix I.1.
-        """
-        shift = uniform(
-            (1,), seed=self.seed, stream=Stream.TRAINING_TIME, index=slot[:1] * 0, step=step
-        )
-        return (slot + shift[0, 0]) / self.training_config.batch_size
 
     def configure_optimizers(self) -> Any:
         training = self.training_config
@@ -136,7 +128,7 @@ class DiffusionModule(LightningModule):
 
     def averaged(self) -> Denoiser:
         """The denoiser with the averaged weights."""
-        return Denoiser(self.ema.net, self.denoiser.process, self.denoiser.prediction)
+        return _with_net(self.denoiser, self.ema.net)
 
     @torch.no_grad()
     def held_out_loss(self, stored: Tensor, batch_size: int = 256) -> float:
@@ -164,3 +156,10 @@ class DiffusionModule(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint["history"])
+
+
+def _with_net(denoiser: Denoiser, net: nn.Module) -> Denoiser:
+    """The same denoiser around another network."""
+    return Denoiser(
+        net, denoiser.process, denoiser.prediction, denoiser.learned_variance
+    )

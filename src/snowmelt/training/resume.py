@@ -25,7 +25,9 @@ SECTIONS = (
     "process",
     "prediction",
     "loss",
+    "times",
     "net",
+    "denoiser",
     "training",
     "trainer",
 )
