@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Mapping
 from inspect import isabstract
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from omegaconf import OmegaConf
 
@@ -69,7 +69,7 @@ def _argument(owner: type, name: str, value: Any, extra: Mapping[str, Any]) -> A
     """The argument itself, or the object that it describes."""
     if not isinstance(value, Mapping) or "_target_" not in value:
         return value
-    annotation = get_type_hints(inspect.unwrap(vars(owner).get("__init__", owner))).get(name)
+    annotation = inspect.signature(owner, eval_str=True).parameters[name].annotation
     if get_origin(annotation) in (Union, UnionType):
         kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
         annotation = kinds[0] if len(kinds) == 1 else None

@@ -9,12 +9,45 @@ with data at $t = 0$ and noise at $t = 1$; a process (`processes.py`) says what 
 scales are. All arithmetic goes through $\lambda$, since $1 - \bar\alpha$ in float32 loses
 its digits near the data, where the logarithm keeps them.
 
+A curve can be given in several ways, one module for each:
+
+- `rates`: by the rate at which noise is added, beta(t);
+- `shares`: by the share of the data's variance that is left, alpha_bar(t);
+- `levels`: by the noise level sigma / alpha, or by its distribution over time;
+- `chain`: by a table of betas, one a step;
+- `transforms`: by changing another schedule;
+- `learned`: by training.
+
 To add a schedule: one class in this package with the method `log_snr`, and one YAML file in
 `conf/schedule/` that names it. Tests, card, sweep and report find it there.
 """
 
-from snowmelt.schedules.rates import Linear
+from snowmelt.schedules.chain import Betas, Chain, CosineBetas, LinearBetas
+from snowmelt.schedules.learned import Learned
+from snowmelt.schedules.levels import Geometric, Karras, Laplace, RandomWalk
+from snowmelt.schedules.rates import BetaSigmoid, Exponential, Linear, Quadratic, Rate
 from snowmelt.schedules.schedule import NoiseSchedule
 from snowmelt.schedules.shares import Cosine, Sigmoid
+from snowmelt.schedules.transforms import InputScaled, ZeroTerminal
 
-__all__ = ["Cosine", "Linear", "NoiseSchedule", "Sigmoid"]
+__all__ = [
+    "BetaSigmoid",
+    "Betas",
+    "Chain",
+    "Cosine",
+    "CosineBetas",
+    "Exponential",
+    "Geometric",
+    "InputScaled",
+    "Karras",
+    "Laplace",
+    "Learned",
+    "Linear",
+    "LinearBetas",
+    "NoiseSchedule",
+    "Quadratic",
+    "RandomWalk",
+    "Rate",
+    "Sigmoid",
+    "ZeroTerminal",
+]

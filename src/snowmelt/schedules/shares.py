@@ -7,7 +7,14 @@ import math
 import torch
 from torch import Tensor
 
+from snowmelt.schedules.arguments import (
+    check_log_snr_ends,
+    check_positive,
+    check_rising,
+)
 from snowmelt.schedules.schedule import NoiseSchedule
+
+_LARGEST_LOGIT = 80.0
 
 
 class Cosine(NoiseSchedule):
@@ -29,21 +36,27 @@ class Cosine(NoiseSchedule):
         log_snr_min: $\lambda_1$, at the noise.
 
     Raises:
-        ValueError: the two ends are not in decreasing order.
+        ValueError: the two ends are not in decreasing order, or beyond +-80.
 
     References:
         Nichol & Dhariwal (2021), arXiv:2102.09672, eq. 17. There the angle is shifted by
-        s = 0.008 and the discrete betas are cut at 0.999; here the ends are chosen instead.
+        s = 0.008 and the discrete betas are cut at 0.999 (`chain.CosineBetas`); here the
+        ends are chosen instead.
     """
 
     def __init__(self, log_snr_max: float = 10.0, log_snr_min: float = -10.0) -> None:
-        _check_ends(log_snr_max, log_snr_min)
-        self.angle_start = math.atan(math.exp(-0.5 * log_snr_max))
-        self.angle_end = math.atan(math.exp(-0.5 * log_snr_min))
+        check_log_snr_ends(log_snr_max, log_snr_min)
+        self.log_snr_max = log_snr_max
+        self.log_snr_min = log_snr_min
+        self.check_curve()
 
     def log_snr(self, t: Tensor) -> Tensor:
-        angle = self.angle_start + t * (self.angle_end - self.angle_start)
-        return -2.0 * torch.log(torch.tan(angle))
+        # cos(angle) by the sine of what is left to the right angle: near t = 1 the angle
+        # itself has no digits to say how near that is.
+        left = 1 - t
+        angle = left * _angle(self.log_snr_max) + t * _angle(self.log_snr_min)
+        complement = left * _angle(-self.log_snr_max) + t * _angle(-self.log_snr_min)
+        return 2.0 * (torch.log(torch.sin(complement)) - torch.log(torch.sin(angle)))
 
 
 class Sigmoid(NoiseSchedule):
@@ -58,7 +71,7 @@ class Sigmoid(NoiseSchedule):
     along $\gamma$ between the two shares that `log_snr_max` and `log_snr_min` stand for.
 
     This curve acts on alpha_bar. The "sigmoid" schedule of some libraries acts on beta and
-    is another curve.
+    is another curve: `rates.BetaSigmoid`.
 
     Args:
         start: $s$, where on the logistic curve time 0 lies.
@@ -68,8 +81,9 @@ class Sigmoid(NoiseSchedule):
         log_snr_min: the log-SNR at the noise.
 
     Raises:
-        ValueError: `end` is not above `start`, `tau` is not positive, or the two ends of
-            the log-SNR are not in decreasing order.
+        ValueError: `end` is not above `start`, `tau` is not positive, the curve is so steep
+            that float64 cannot tell its ends from 0 and 1, or the two ends of the log-SNR
+            are not in decreasing order.
 
     References:
         Jabri, Fleet & Chen (2023), arXiv:2212.11972, algorithm in appendix B.
@@ -83,36 +97,37 @@ class Sigmoid(NoiseSchedule):
         log_snr_max: float = 10.0,
         log_snr_min: float = -10.0,
     ) -> None:
-        _check_ends(log_snr_max, log_snr_min)
-        if not end > start:
-            raise ValueError(f"end must lie above start, got start={start}, end={end}")
-        if not tau > 0:
-            raise ValueError(f"tau must be positive, got {tau}")
+        check_log_snr_ends(log_snr_max, log_snr_min)
+        check_rising(start=start, end=end)
+        check_positive(tau=tau)
+        if max(abs(start), abs(end)) > _LARGEST_LOGIT * tau:
+            raise ValueError(
+                f"start / tau and end / tau must lie within +-{_LARGEST_LOGIT:g}, got"
+                f" start={start}, end={end}, tau={tau}"
+            )
         self.start = start / tau
         self.end = end / tau
         self.log_snr_max = log_snr_max
         self.log_snr_min = log_snr_min
+        self.check_curve()
 
     def log_snr(self, t: Tensor) -> Tensor:
-        u = self.start + t * (self.end - self.start)
-        # Both shares by one product each: a difference of two logistic values would lose
-        # its digits near the end where they meet.
-        rise = torch.sinh(0.5 * (u - self.start)) * math.cosh(0.5 * self.end)
-        fall = torch.sinh(0.5 * (self.end - u)) * math.cosh(0.5 * self.start)
-        total = math.sinh(0.5 * (self.end - self.start)) * torch.cosh(0.5 * u)
-        spent, kept = rise / total, fall / total
-        signal = kept * _logistic(self.log_snr_max) + spent * _logistic(self.log_snr_min)
-        noise = kept * _logistic(-self.log_snr_max) + spent * _logistic(-self.log_snr_min)
+        # Both shares by products: a difference of two logistic values would lose its
+        # digits near the end where they meet.
+        left, half = 1 - t, 0.5 * (self.end - self.start)
+        spread = torch.cosh(0.5 * (left * self.start + t * self.end)) * math.sinh(half)
+        kept = torch.sinh(left * half) * math.cosh(0.5 * self.start) / spread
+        spent = torch.sinh(t * half) * math.cosh(0.5 * self.end) / spread
+        signal = kept * _share(self.log_snr_max) + spent * _share(self.log_snr_min)
+        noise = kept * _share(-self.log_snr_max) + spent * _share(-self.log_snr_min)
         return torch.log(signal) - torch.log(noise)
 
 
-def _logistic(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-x))
+def _angle(log_snr: float) -> float:
+    """The angle whose squared cotangent is the signal-to-noise ratio."""
+    return math.atan(math.exp(-0.5 * log_snr))
 
 
-def _check_ends(log_snr_max: float, log_snr_min: float) -> None:
-    if not math.inf > log_snr_max > log_snr_min > -math.inf:
-        raise ValueError(
-            "log_snr_max must lie above log_snr_min, both finite, got"
-            f" log_snr_max={log_snr_max}, log_snr_min={log_snr_min}"
-        )
+def _share(log_snr: float) -> float:
+    """The share of the variance that is signal."""
+    return 1.0 / (1.0 + math.exp(-log_snr))
