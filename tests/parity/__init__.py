@@ -1,0 +1,1 @@
+"""Parity with diffusers, an independent implementation; a dependency of the tests only."""
