@@ -1,16 +1,17 @@
 """Checkpoints: everything that sampling needs, in one file that executes nothing.
 
-A file holds the raw and the averaged weights, the configuration that built the network, the
-manifest of the data and the identity of the training. It is read with torch's restricted
-unpickler, which knows tensors and plain containers only.
+A file holds the raw and the averaged weights, those of a learned schedule, the
+configuration that built the network, the manifest of the data and the identity of the
+training. It is read with torch's restricted unpickler, which knows tensors and plain
+containers only.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +44,8 @@ class Checkpoint:
         manifest: the manifest of the data, for its shape and scaling.
         raw: the weights of the last step.
         ema: their exponential moving average.
+        schedule: the state of a learned schedule; empty for every other. There is one for
+            both sets of weights: a schedule is not averaged.
     """
 
     identity: str
@@ -51,6 +54,7 @@ class Checkpoint:
     manifest: Manifest
     raw: dict[str, Tensor]
     ema: dict[str, Tensor]
+    schedule: dict[str, Tensor] = field(default_factory=dict)
 
     def denoiser(self, weights: Weights = "ema") -> Denoiser:
         """The denoiser with the averaged or the raw weights, in evaluation mode.
@@ -60,9 +64,12 @@ class Checkpoint:
         """
         if weights not in ("ema", "raw"):
             raise UserError(f"sample.weights must be ema or raw, got '{weights}'")
-        denoiser = build_denoiser(self.config, self.manifest.shape)
+        manifest = self.manifest
+        denoiser = build_denoiser(self.config, manifest.shape, manifest.classes)
         try:
             denoiser.net.load_state_dict(self.ema if weights == "ema" else self.raw)
+            if denoiser.schedule is not None:
+                denoiser.schedule.load_state_dict(self.schedule)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]
             raise UserError(
@@ -71,18 +78,40 @@ class Checkpoint:
         return denoiser.eval()
 
 
-def build_denoiser(config: Mapping[str, Any], shape: tuple[int, ...]) -> Denoiser:
+def build_denoiser(
+    config: Mapping[str, Any],
+    shape: tuple[int, ...],
+    classes: Sequence[str] | None = None,
+) -> Denoiser:
     """The untrained denoiser that a configuration describes, for events of `shape`.
 
+    Args:
+        config: the sections schedule, process, prediction, net and, if there is one,
+            denoiser.
+        shape: the event shape.
+        classes: the names of the data's classes, if it has any.
+
     Raises:
-        UserError: a part of the configuration is refused.
+        UserError: a part of the configuration is refused, or the network is to be told
+            classes and there are none.
     """
     schedule = build(config["schedule"], NoiseSchedule)
     process = build(config["process"], Process, schedule=schedule)
     prediction = build(config["prediction"], Prediction)
-    learned_variance = bool(config.get("denoiser", {}).get("learned_variance", False))
+    asked = config.get("denoiser", {})
+    learned_variance = bool(asked.get("learned_variance", False))
+    conditional = bool(asked.get("conditional", False))
+    if conditional and not classes:
+        raise UserError(
+            "denoiser.conditional=true needs the classes of the data, and it has none: give"
+            " labels with the data, or set denoiser.conditional=false"
+        )
     net = build(
-        config["net"], Net, shape=tuple(shape), outputs=2 if learned_variance else 1
+        config["net"],
+        Net,
+        shape=tuple(shape),
+        outputs=2 if learned_variance else 1,
+        classes=len(classes) if conditional and classes else 0,
     )
     return Denoiser(net, process, prediction, learned_variance)
 
@@ -97,6 +126,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "manifest": _canonical(checkpoint.manifest.to_dict()),
         "raw": _detached(checkpoint.raw),
         "ema": _detached(checkpoint.ema),
+        "schedule": _detached(checkpoint.schedule),
     }
     # Through memory: torch writes a file's name into the file.
     buffer = io.BytesIO()
@@ -144,6 +174,8 @@ def load(path: Path) -> Checkpoint:
             manifest=Manifest.from_dict(content["manifest"], where=str(path)),
             raw=content["raw"],
             ema=content["ema"],
+            # A file from before schedules were learned has none.
+            schedule=content.get("schedule", {}),
         )
     except KeyError as error:
         raise UserError(f"{path} is an incomplete checkpoint: it lacks {error}") from error

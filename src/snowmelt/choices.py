@@ -167,9 +167,14 @@ def _settled_by_files(root: Path, choices: Sequence[Choice]) -> set[str]:
 def _set_by(file: Path) -> set[str]:
     """The groups and keys that a file of conf/ sets, and those that it sweeps over."""
     body = _body(file)
-    swept = body.get("hydra", {}).get("sweeper", {}).get("params", {})
     chosen = {group for group, _ in _groups_in(body)}
-    return chosen | set(swept) | {key for key, _ in _keys_in(body)}
+    return chosen | swept_in(file).keys() | {key for key, _ in _keys_in(body)}
+
+
+def swept_in(file: Path) -> dict[str, str]:
+    """The keys that a file of conf/sweep/ sweeps over, each with its values."""
+    swept = _body(file).get("hydra", {}).get("sweeper", {}).get("params", {})
+    return {str(key): str(values) for key, values in swept.items()}
 
 
 def written_in(file: Path) -> tuple[list[str], list[Choice]]:

@@ -32,6 +32,7 @@ STAGES = {
 }
 COMMANDS = STAGES | {
     "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
+    "card": "show what schedules do, before anything is trained",
 }
 # The short names of a command: `snowmelt sample num_samples=64 out=DIR`.
 SECTIONS = {"train": "training", "sample": "sample", "evaluate": "evaluation"}
@@ -51,6 +52,7 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
   snowmelt sample checkpoint=model.ckpt num_samples=64 seed=1 batch_size=16 out=DIR
   snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
   snowmelt pipeline sweep=schedules
+  snowmelt card schedule=linear,cosine,sigmoid out=card.png
 """
 
 
@@ -95,19 +97,17 @@ def _run(given: argparse.Namespace) -> int:
     from snowmelt import config, launch
 
     root = config.project_root()
+    if given.command == "card":
+        return _card(given, root)
     overrides = [_full(given.command, text, root) for text in given.overrides]
-    if given.config and overrides:
-        raise UserError("--config FILE is already composed: give it or overrides, not both")
+    _refuse_both(given, overrides)
     if not given.config and _is_sweep(given, overrides):
         from snowmelt import sweep
 
         return sweep.run(given.command, overrides, root)
     settled = config.load(given.config) if given.config else config.compose(root, overrides)
     if given.cfg:
-        from omegaconf import OmegaConf
-
-        print(OmegaConf.to_yaml(settled), end="")
-        return 0
+        return _print(settled)
     with _stopped_in_good_order():
         if given.command == "pipeline":
             result = _pipeline(settled, root)
@@ -115,6 +115,41 @@ def _run(given: argparse.Namespace) -> int:
             result = run_stage(given.command, settled, root)
     if launch.speaks():
         print(f"{given.command}: {_shown(result)}")
+    return 0
+
+
+def _card(given: argparse.Namespace, root: Path) -> int:
+    """One picture of all values; what is refused is shown on it instead of refused here."""
+    from snowmelt import config
+
+    named = [text for text in given.overrides if text.startswith("out=")]
+    overrides = [text for text in given.overrides if text not in named]
+    _refuse_both(given, overrides)
+    if given.config:
+        configs = {"": config.load(given.config)}
+    else:
+        configs = {
+            label: config.compose(root, job, is_checked=False)
+            for label, job in config.jobs(root, overrides).items()
+        }
+    if given.cfg:
+        return _print(*configs.values())
+    stage: Any = importlib.import_module("snowmelt.stages.card")
+    out = root / named[-1].partition("=")[2] if named else None
+    print(f"card: {_shown(stage.run(configs, root, out))}")
+    return 0
+
+
+def _refuse_both(given: argparse.Namespace, overrides: Sequence[str]) -> None:
+    if given.config and overrides:
+        raise UserError("--config FILE is already composed: give it or overrides, not both")
+
+
+def _print(*configs: DictConfig) -> int:
+    """Show configurations as YAML, one document each."""
+    from omegaconf import OmegaConf
+
+    print("---\n".join(map(OmegaConf.to_yaml, configs)), end="")
     return 0
 
 

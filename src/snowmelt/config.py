@@ -6,6 +6,7 @@ line together; what comes out has no interpolation left and is what every stage 
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,9 +26,13 @@ from snowmelt.choices import (
     groups,
     key_of,
     merged_choices,
+    swept_in,
     written_in,
 )
 from snowmelt.errors import UserError, did_you_mean
+
+# Keys that no combination of parts depends on.
+UNRELATED = ("seed=", "training.", "sample.", "evaluation.", "tracking", "paths.", "name=")
 
 
 def project_root() -> Path:
@@ -49,16 +54,19 @@ def project_root() -> Path:
     raise UserError(f"no conf/config.yaml in {where}: run snowmelt inside its project")
 
 
-def compose(root: Path, overrides: Sequence[str] = ()) -> DictConfig:
+def compose(
+    root: Path, overrides: Sequence[str] = (), *, is_checked: bool = True
+) -> DictConfig:
     """The fully resolved configuration.
 
     Args:
         root: the project's root, with conf/ and perhaps params.yaml.
         overrides: `key=value` in Hydra's grammar; they beat params.yaml.
+        is_checked: whether parts that do not go together are refused.
 
     Raises:
-        UserError: an unknown key or choice, a value of the wrong type, or a file of conf/
-            that does not compose.
+        UserError: an unknown key or choice, a value of the wrong type, a file of conf/
+            that does not compose, or a refused combination.
     """
     choices = merged_choices(root, overrides)
     known = groups(root)
@@ -80,7 +88,13 @@ def compose(root: Path, overrides: Sequence[str] = ()) -> DictConfig:
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"the configuration does not resolve: {reason}") from error
-    return frozen(plain)
+    settled = frozen(plain)
+    if is_checked:
+        # It builds the parts, for which torch is needed; `--help` is not.
+        from snowmelt.combinations import whole
+
+        whole.check(settled)
+    return settled
 
 
 def frozen(plain: Any) -> DictConfig:
@@ -191,5 +205,64 @@ def without_sweeps(root: Path, overrides: Sequence[str]) -> list[str]:
             single = Choice(f"{override.key_or_group}={value}", choice.origin)
             check_group(single, known)
             if override.key_or_group not in known:
-                compose(root, [single.text])
+                compose(root, [single.text], is_checked=False)
     return fixed
+
+
+def jobs(root: Path, overrides: Sequence[str]) -> dict[str, list[str]]:
+    """Every job of a sweep: its overrides, under what it does not share with the others.
+
+    A file of conf/sweep/ takes part; where the command line names one of its keys, that
+    wins. Without a sweep there is one job, under an empty name.
+
+    Raises:
+        UserError: an override does not parse, or one of its values is not to be had.
+    """
+    fixed = without_sweeps(root, overrides)
+    swept = {}
+    for text in overrides:
+        override = Choice(text, "command line").parse()
+        if override.is_sweep_override():
+            swept[str(override.key_or_group)] = text
+    typed = {key_of(Choice(text, "command line")) for text in overrides}
+    for text in fixed:
+        name = Choice(text, "command line").parse().value()
+        if text.startswith("sweep=") and isinstance(name, str):
+            for key, values in swept_in(root / "conf" / "sweep" / f"{name}.yaml").items():
+                if key not in typed:
+                    swept[key] = f"{key}={values}"
+    named: dict[str, list[str]] = {}
+    for values in itertools.product(*(_each(text) for text in swept.values())):
+        pairs = list(zip(swept, values, strict=True))
+        known = groups(root)
+        label = ", ".join(v if k in known else f"{k}={v}" for k, v in pairs)
+        named[label] = [*fixed, *(f"{key}={value}" for key, value in pairs)]
+    return named
+
+
+def _each(text: str) -> list[str]:
+    """The values that an override gives, one or several."""
+    override = Choice(text, "command line").parse()
+    if override.is_sweep_override():
+        return [str(value) for value in override.sweep_string_iterator()]
+    return [text.partition("=")[2]]
+
+
+def check_jobs(root: Path, overrides: Sequence[str]) -> None:
+    """Refuse a sweep in which parts of some job do not go together.
+
+    Only what the parts are made of is looked at: seeds and the like change nothing.
+
+    Raises:
+        UserError: it names the first such job.
+    """
+    seen = set()
+    for label, job in jobs(root, overrides).items():
+        about = tuple(text for text in job if not text.startswith(UNRELATED))
+        if about in seen:
+            continue
+        seen.add(about)
+        try:
+            compose(root, job)
+        except UserError as error:
+            raise UserError(f"{label}: {error}" if label else str(error)) from error

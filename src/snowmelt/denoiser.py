@@ -110,13 +110,18 @@ class Denoiser(nn.Module):
         )
         # Under autocast the network answers in half precision; what follows must not.
         output = output.to(x_t.dtype)
-        halves = output.chunk(2, dim=1) if self.learned_variance else (output, None)
-        if halves[0].shape != x_t.shape:
+        shape = list(x_t.shape)
+        if self.learned_variance:
+            shape[1] *= 2
+        if list(output.shape) != shape:
             raise ValueError(
                 f"the network answered in the shape {tuple(output.shape)} to a state of"
-                f" {tuple(x_t.shape)}"
+                f" {tuple(x_t.shape)}, which asks for {tuple(shape)}"
             )
-        return halves[0], halves[1]
+        if not self.learned_variance:
+            return output, None
+        answer, share = output.chunk(2, dim=1)
+        return answer, share
 
     def _unit(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """State and scales, divided by the length of the scales."""

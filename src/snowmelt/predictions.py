@@ -1,12 +1,12 @@
 r"""Predictions: what the network is asked for, and how to turn it into the rest.
 
 The network sees $x = \alpha x_0 + \sigma\epsilon$ in coordinates in which
-$\alpha^2 + \sigma^2 = 1$: those of a variance-preserving process, into which the denoiser scales
-any other. Given $x$, each of $x_0$, $\epsilon$, the velocity $v = \alpha\epsilon - \sigma x_0$ and
-the score $-\epsilon/\sigma$ determines all others; which one the network regresses decides how
-its error is spread over the noise levels. Every estimate of the data is affine in the
-network's output, $\hat x_0 = a\,x + c\,\mathrm{output}$, and $c$ is the prediction's
-`x_0_slope`.
+$\alpha^2 + \sigma^2 = 1$: those of a variance-preserving process, into which the denoiser
+scales any other. Given $x$, each of $x_0$, $\epsilon$, the velocity
+$v = \alpha\epsilon - \sigma x_0$ and the score $-\epsilon/\sigma$ determines all others;
+which one the network regresses decides how its error is spread over the noise levels. Every
+estimate of the data is affine in the network's output,
+$\hat x_0 = a\,x + c\,\mathrm{output}$, and $c$ is the prediction's `x_0_slope`.
 
 References:
     Ho, Jain & Abbeel (2020), arXiv:2006.11239, section 3.2 (eps and x_0);
@@ -30,7 +30,7 @@ class Prediction(ABC):
     """
 
     needs_signal: bool = False
-    """Whether the data is found by dividing by alpha, and so lost where no signal is left."""
+    """Whether the data is found by dividing by alpha, so lost where no signal is left."""
 
     @abstractmethod
     def target(self, x_0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
@@ -117,8 +117,8 @@ class V(Prediction):
 class Score(Prediction):
     r"""The score of the perturbed density, $\nabla\log q(x) = -\hat\epsilon/\sigma$.
 
-    The target grows like $1/\sigma$ near the data, so the plain squared error of it would be
-    all about the last trace of noise: train it with a weighted loss.
+    The target grows like $1/\sigma$ near the data, so the plain squared error of it would
+    be all about the last trace of noise: train it with a weighted loss.
 
     References:
         Vincent (2011), "A connection between score matching and denoising autoencoders";
@@ -143,14 +143,14 @@ class Score(Prediction):
 class EDM(Prediction):
     r"""Karras's preconditioning: input and target of unit variance at every noise level.
 
-    With data of standard deviation $\sigma_d$ write $n^2 = \sigma^2 + \alpha^2\sigma_d^2$, the
-    variance of $x$. The network sees $x / n$, and
+    With data of standard deviation $\sigma_d$ the variance of $x$ is
+    $n^2 = \sigma^2 + \alpha^2\sigma_d^2$. The network sees $x / n$, and
 
     $$\hat x_0 = \frac{\alpha\sigma_d^2}{n^2}\,x
                  + \frac{\sigma\sigma_d}{n}\,\mathrm{output}.$$
 
-    In the paper $\alpha = 1$ and $\sigma$ is the ratio $\sigma/\alpha$ of here; the two are the
-    same map. With $\sigma_d = 1$ the output is $-v$.
+    In the paper $\alpha = 1$ and $\sigma$ is the ratio $\sigma/\alpha$ of here; the two are
+    the same map. With $\sigma_d = 1$ the output is $-v$.
 
     Args:
         sigma_data: $\sigma_d$, the standard deviation of the data in the model's range.
@@ -185,7 +185,8 @@ class EDM(Prediction):
 
     def eps(self, output: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
         variance = self._variance(alpha, sigma)
-        return sigma / variance * x - alpha * self.sigma_data * torch.rsqrt(variance) * output
+        slope = -alpha * self.sigma_data * torch.rsqrt(variance)
+        return sigma / variance * x + slope * output
 
     def x_0_slope(self, alpha: Tensor, sigma: Tensor) -> Tensor:
         return sigma * self.sigma_data * torch.rsqrt(self._variance(alpha, sigma))

@@ -10,8 +10,9 @@ $\epsilon$. Its two scales say the same thing in three ways:
 - the *stochastic differential equation* $dx = f(t)\,x\,dt + g(t)\,dW$ with
   $f = \tfrac{d}{dt}\log\alpha$ and $g^2 = -\sigma^2\,\tfrac{d\lambda}{dt}$.
 
-$\lambda$ is the logarithm of $\alpha^2 / \sigma^2$: the schedule's own curve, unless a process
-reads its schedule in another way and says so. Ask the process for it, not the schedule.
+$\lambda$ is the logarithm of $\alpha^2 / \sigma^2$: the schedule's own curve, unless a
+process reads its schedule in another way and says so. Ask the process for it, not the
+schedule.
 
 Conditioned on the data the chain runs backwards in closed form, by Bayes' rule:
 $q(x_s \mid x_t, x_0)$ is normal with the mean and variance of `posterior`.
@@ -183,8 +184,8 @@ class VariancePreserving(Process):
 class VarianceExploding(Process):
     r"""The data stays as it is and noise is piled on it: $\alpha = 1$.
 
-    Then $\sigma = e^{-\lambda/2}$ and $dx = g\,dW$, a random walk. Data must be small beside
-    $\sigma(1)$, or the prior $N(0, \sigma(1)^2)$ is not what the walk ends in.
+    Then $\sigma = e^{-\lambda/2}$ and $dx = g\,dW$, a random walk. Data must be small
+    beside $\sigma(1)$, or the prior $N(0, \sigma(1)^2)$ is not what the walk ends in.
 
     Args:
         schedule: one that leaves some signal at $t = 1$.
@@ -213,16 +214,17 @@ class VarianceExploding(Process):
     def drift(self, t: Tensor) -> Tensor:
         return torch.zeros_like(t)
 
+    @torch.no_grad()
     def prior_std(self) -> float:
         return float(self.sigma(torch.ones((), dtype=torch.float64)))
 
 
 class SubVariancePreserving(Process):
-    r"""The signal of the variance-preserving process, with less noise: $\sigma = 1 - \alpha^2$.
+    r"""The signal of the variance-preserving process, with less noise.
 
     The schedule's curve $\ell(t)$ is read as that of the variance-preserving process, whose
-    rate $\beta$ both equations share: $\alpha^2 = S(\ell)$, $\sigma = S(-\ell)$. The log-SNR
-    of this process is therefore another one,
+    rate $\beta$ both equations share: $\alpha^2 = S(\ell)$ as there, and
+    $\sigma = 1 - \alpha^2 = S(-\ell)$. The log-SNR is therefore another one,
     $\lambda = \log S(\ell) - 2\log S(-\ell)$, with
     $\tfrac{d\lambda}{dt} = (1 + S(\ell))\,\tfrac{d\ell}{dt}$.
 

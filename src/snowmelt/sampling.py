@@ -16,39 +16,39 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from omegaconf import DictConfig
+from torch import Tensor
 from tqdm import tqdm
 
 from snowmelt import launch
 from snowmelt.building import plain
 from snowmelt.checkpoint import Checkpoint
-from snowmelt.data.manifest import Manifest
-from snowmelt.data.scaling import to_stored
-from snowmelt.denoiser import Denoiser
+from snowmelt.drawing import Drawing, save_pictures
 from snowmelt.errors import UserError
-from snowmelt.figures.examples import save_examples, save_trajectory
 from snowmelt.files import sha256, write_json
 from snowmelt.group import Group
-from snowmelt.samplers.sampler import Sampler, sample
+from snowmelt.guidance.guidance import Given, Guidance
+from snowmelt.samplers.sampler import Sampler
 
 MARKER = "samples.json"
-PICTURED = 64
-PICTURED_POINTS = 2000
-FOLLOWED = 8
-MOMENTS = 12
-FILM_FRAMES = 60
 
 
 def draw(
     config: DictConfig,
     checkpoint: Checkpoint,
     sampler: Sampler,
+    guidance: Guidance,
+    given: Given,
     target: Path,
     described: dict[str, Any],
 ) -> None:
     """Write samples.npy, its description and its pictures, whole or not at all.
 
+    Samples of classes come with labels.npy; real examples that were completed, with how far
+    the samples are from them.
+
     Args:
         config: reads `sample`.
+        given: what the guidance may draw on.
         target: the folder to write.
         described: what `describe` says; samples.json holds it and the samples' digest.
 
@@ -58,15 +58,17 @@ def draw(
     _check(config)
     device = chosen_device(config.sample.device)
     denoiser = checkpoint.denoiser(config.sample.weights).to(device)
-    manifest = checkpoint.manifest
+    drawing = Drawing(
+        denoiser, sampler, guidance, given, checkpoint.manifest, config.sample.seed
+    )
     started = time.perf_counter()
     with Group() as group, group.directory(target, MARKER) as draft:
-        _draw_rows(config, denoiser, sampler, manifest, draft, group)
+        _draw_rows(config, drawing, draft, group)
         group.wait()
         if group.rank == 0:
-            digest = sha256(draft / "samples.npy")
-            write_json(draft / MARKER, described | {"digest": digest})
-            _draw_pictures(config, denoiser, sampler, manifest, draft)
+            found = described | _measured(drawing, draft, config.sample.num_samples)
+            write_json(draft / MARKER, found)
+            save_pictures(drawing, draft)
     if launch.rank() == 0:
         seconds = time.perf_counter() - started
         rate = config.sample.num_samples / seconds
@@ -102,18 +104,10 @@ def chosen_device(name: str) -> torch.device:
     return device
 
 
-def _draw_rows(
-    config: DictConfig,
-    denoiser: Denoiser,
-    sampler: Sampler,
-    manifest: Manifest,
-    draft: Path,
-    group: Group,
-) -> None:
+def _draw_rows(config: DictConfig, drawing: Drawing, draft: Path, group: Group) -> None:
     """Every process fills its own rows of one array on disk."""
     count, size = config.sample.num_samples, config.sample.batch_size
-    device = next(denoiser.parameters()).device
-    path = draft / "samples.npy"
+    manifest, path = drawing.manifest, draft / "samples.npy"
     if group.rank == 0:
         open_memmap(path, "w+", np.dtype(manifest.dtype), (count, *manifest.shape)).flush()
     group.wait()
@@ -122,28 +116,32 @@ def _draw_rows(
     mine = sum(min(size, count - start) for start in starts)
     with tqdm(total=mine, desc="sample", unit="image", disable=group.rank > 0) as bar:
         for start in starts:
-            index = torch.arange(start, min(start + size, count), device=device)
-            x = sample(denoiser, sampler, index, manifest.shape, seed=config.sample.seed)
-            rows[start : start + len(index)] = to_stored(x, manifest).cpu().numpy()
+            index = torch.arange(start, min(start + size, count), device=drawing.device)
+            rows[start : start + len(index)] = drawing.draw(index)
             bar.update(len(index))
     rows.flush()
 
 
-def describe(config: DictConfig, checkpoint: Checkpoint, source: Path) -> dict[str, Any]:
+def describe(
+    config: DictConfig, checkpoint: Checkpoint, file: Path, examples: str | None = None
+) -> dict[str, Any]:
     """How the samples are drawn, and the identity that follows from that alone.
 
     Args:
-        config: reads `sample` and `sampler`.
-        source: the checkpoint's file.
+        config: reads `sample`, `sampler` and `guidance`.
+        file: the checkpoint's.
+        examples: the digest of the real examples, where the guidance completes some.
     """
     settings = {
         "checkpoint": {
             "identity": checkpoint.identity,
             "step": checkpoint.step,
             "weights": config.sample.weights,
-            "sha256": sha256(source),
+            "sha256": sha256(file),
         },
         "sampler": plain(config.sampler),
+        "guidance": plain(config.guidance),
+        "examples": examples,
         "num_samples": config.sample.num_samples,
         "seed": config.sample.seed,
     }
@@ -156,29 +154,27 @@ def describe(config: DictConfig, checkpoint: Checkpoint, source: Path) -> dict[s
     }
 
 
-@torch.no_grad()
-def _draw_pictures(
-    config: DictConfig,
-    denoiser: Denoiser,
-    sampler: Sampler,
-    manifest: Manifest,
-    draft: Path,
-) -> None:
-    """The first samples, and some of them on their way from noise to data."""
+def _measured(drawing: Drawing, draft: Path, count: int) -> dict[str, Any]:
+    """What is known of the samples once they are there."""
+    guidance, sampler = drawing.guidance, drawing.sampler
+    found: dict[str, Any] = {
+        "evaluations": guidance.evaluations(sampler, drawing.denoiser.process),
+        "digest": sha256(draft / "samples.npy"),
+    }
+    index = torch.arange(count)
+    labels = guidance.labels(index, drawing.given)
+    if labels is not None:
+        np.save(draft / "labels.npy", labels.numpy())
+    if guidance.needs_examples:
+        found["error_to_examples"] = _error(drawing, draft, index)
+    return found
+
+
+def _error(drawing: Drawing, draft: Path, index: Tensor, size: int = 1000) -> float:
+    """The root of the mean squared difference from the real examples, in stored units."""
     stored = np.load(draft / "samples.npy", mmap_mode="r", allow_pickle=False)
-    shown = PICTURED if manifest.kind == "images" else PICTURED_POINTS
-    save_examples(draft / "samples.png", np.array(stored[:shown]), manifest)
-    followed = FOLLOWED if manifest.kind == "images" else PICTURED_POINTS
-    device = next(denoiser.parameters()).device
-    index = torch.arange(min(followed, len(stored)), device=device)
-    count = MOMENTS if manifest.kind == "images" else FILM_FRAMES
-    moments = set(np.linspace(0, sampler.steps, count).round().astype(int).tolist())
-    frames, times = [], []
-
-    def keep(step: int, t: torch.Tensor, x: torch.Tensor) -> None:
-        if step in moments:
-            frames.append(to_stored(x, manifest).cpu().numpy())
-            times.append(float(t))
-
-    sample(denoiser, sampler, index, manifest.shape, seed=config.sample.seed, watch=keep)
-    save_trajectory(draft, np.stack(frames), times, manifest)
+    total = 0.0
+    for part in index.split(size):
+        real = drawing.stored(drawing.given.real(part)).astype(np.float64)
+        total += float(np.square(stored[part.numpy()] - real).sum())
+    return float(np.sqrt(total / stored.size))

@@ -46,7 +46,9 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
             f"a sweep runs the whole pipeline: `snowmelt pipeline`, not {command}"
         )
     choices = configuration.merged_choices(root, overrides)
-    base = configuration.compose(root, configuration.without_sweeps(root, overrides))
+    configuration.check_jobs(root, overrides)
+    shared = configuration.without_sweeps(root, overrides)
+    base = configuration.compose(root, shared, is_checked=False)
     folder = root / "multirun" / time.strftime("%Y-%m-%d_%H-%M-%S")
     jobs: list[Job] = []
     name = base.name or "sweep"

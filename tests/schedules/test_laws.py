@@ -95,9 +95,7 @@ def test_the_start_is_almost_clean(file: Path) -> None:
 @every_schedule
 def test_float32_keeps_its_digits_at_both_ends(file: Path) -> None:
     schedule = built(file)
-    t = before_the_end(
-        schedule, torch.cat((torch.zeros(1), NEAR, 1 - NEAR, torch.ones(1)))
-    )
+    t = before_the_end(schedule, torch.cat((torch.zeros(1), NEAR, 1 - NEAR, torch.ones(1))))
     error = schedule.log_snr(t).double() - schedule.log_snr(t.double())
     assert float(error.abs().max()) < 5e-6
     torch.testing.assert_close(

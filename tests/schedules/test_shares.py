@@ -75,9 +75,7 @@ def test_the_ends_are_where_they_were_asked_for(cls: Any) -> None:
 
 @pytest.mark.parametrize("cls", [Cosine, Sigmoid])
 @pytest.mark.parametrize("extreme", [10.0, 60.0])
-def test_a_symmetric_curve_keeps_its_digits_at_both_ends(
-    cls: Any, extreme: float
-) -> None:
+def test_a_symmetric_curve_keeps_its_digits_at_both_ends(cls: Any, extreme: float) -> None:
     near = 2.0 ** -torch.arange(0, 50, dtype=torch.float64)
     schedule = cls(log_snr_max=extreme, log_snr_min=-extreme)
     torch.testing.assert_close(
@@ -100,7 +98,11 @@ def test_a_symmetric_curve_keeps_its_digits_at_both_ends(
         (Sigmoid, {"start": 3.0}, "end must lie above start, both finite, got start=3.0"),
         (Sigmoid, {"end": INF}, "end must lie above start, .* end=inf"),
         (Sigmoid, {"tau": 0.0}, "tau must be positive and finite, got 0.0"),
-        (Sigmoid, {"tau": 1e-9}, "start / tau .* within .*, got start=-3.0, end=3.0, tau=1"),
+        (
+            Sigmoid,
+            {"tau": 1e-9},
+            "start / tau .* within .*, got start=-3.0, end=3.0, tau=1",
+        ),
         (Sigmoid, {"end": 1e9}, "end / tau must lie within .* end=1000000000.0"),
         (Sigmoid, {"start": -1e9}, "start / tau and end / tau must lie within"),
         (Sigmoid, {"tau": 0.05}, "too extreme"),

@@ -3,14 +3,15 @@ r"""The probability-flow ODE by a library's solver, which chooses its own steps.
 scipy's `solve_ivp` takes a step of an embedded Runge-Kutta pair, reads the error off the
 difference of the two rules, and shortens the step until the error is within
 `atol + rtol |x|`. It sees one long vector and weighs the error over all of it (root mean
-square), so samples that are integrated together share their steps: what one of them looks like
-depends, within the tolerance, on the company it is in.
+square), so samples that are integrated together share their steps: what one of them looks
+like depends, within the tolerance, on the company it is in.
 
-A sample must not depend on the batch that it is asked for in. Hence samples are integrated in
-blocks that the index alone decides: index $i$ always travels with all of block
-$\lfloor i / m \rfloor$, whoever was asked for. The other members cost nothing but time, since
-their starting noise is keyed by their index too. With labels given the label of a member that
-was not asked for is not known, so each sample then travels alone.
+A sample must not depend on the batch that it is asked for in. Hence samples are integrated
+in blocks that the index alone decides: index $i$ always travels with all of block
+$\lfloor i / m \rfloor$, whoever was asked for. The other members cost nothing but time,
+since their starting noise is keyed by their index too. With labels given, the label of a
+member that was not asked for is not known, so each sample then travels alone; and so it
+does where the starting state is handed in.
 
 This is the one module of the mathematics that needs more than torch.
 
@@ -32,7 +33,7 @@ from snowmelt.denoiser import Denoiser
 from snowmelt.processes import Process
 from snowmelt.samplers.grids import Grid
 from snowmelt.samplers.ode import slope
-from snowmelt.samplers.sampler import Start, Watcher, WholePath
+from snowmelt.samplers.sampler import Memory, Start, Watcher, WholePath
 from snowmelt.samplers.thresholds import Threshold
 
 # The implicit ones would build a Jacobian over all pixels of a block.
@@ -40,7 +41,7 @@ METHODS = ("RK23", "RK45", "DOP853")
 
 
 class Adaptive(WholePath):
-    r"""Explicit Runge-Kutta pairs of scipy, from noise to `end`, then the estimate of the data.
+    r"""An explicit Runge-Kutta pair from noise to `end`, then the estimate of the data.
 
     Args:
         steps: how many states a watcher sees before the result. It does not touch the
@@ -110,6 +111,21 @@ class Adaptive(WholePath):
             )
         return times
 
+    def step(
+        self,
+        denoiser: Denoiser,
+        x_t: Tensor,
+        t: Tensor,
+        s: Tensor,
+        noise: Tensor,
+        memory: Memory,
+    ) -> Tensor:
+        """From `t` to `s` in as many steps as it takes, each sample by itself."""
+        ends = torch.stack((t, s))
+        return torch.cat(
+            [self._path(told, x, ends)[-1] for told, x in _rows(denoiser, x_t)]
+        )
+
     def integrate(
         self,
         denoiser: Denoiser,
@@ -148,31 +164,29 @@ class Adaptive(WholePath):
         self, denoiser: Denoiser, index: Tensor, start: Start, seen: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Each sample by itself, with its own label."""
-        labels = denoiser.labels
-        assert labels is not None
-        solved = [
-            self._solve(denoiser.given(labels[k : k + 1]), start(index[k : k + 1]), seen)
-            for k in range(len(index))
-        ]
+        solved = [self._solve(told, x, seen) for told, x in _rows(denoiser, start(index))]
         path = torch.cat([states for states, _ in solved], dim=1)
         return path, torch.cat([data for _, data in solved])
 
-    def _solve(
-        self, denoiser: Denoiser, x: Tensor, times: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The states at the times, the first of which is that of `x`; and the data.
+    def _solve(self, denoiser: Denoiser, x: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+        """The states of one block at the times, and its data: (n, m, *D), (m, *D)."""
+        path = self._path(denoiser, x, times)
+        self._calls += 1
+        self._blocks += 1
+        return path, self.last(denoiser, path[-1], times[-1].to(x.device))
+
+    def _path(self, denoiser: Denoiser, x: Tensor, times: Tensor) -> Tensor:
+        """The states at all times, from the one at the first.
 
         Shapes:
-            x: (m, *D), times: (n,) -> (n, m, *D), (m, *D)
+            x: (m, *D), times: (n,) -> (n, m, *D)
 
         Raises:
             RuntimeError: the solver found no step short enough.
         """
-        calls = 0
 
         def velocity(time: float, flat: Any) -> Any:
-            nonlocal calls
-            calls += 1
+            self._calls += 1
             t = torch.tensor(time, dtype=torch.float64, device=x.device)
             state = torch.from_numpy(flat).to(x.device).reshape(x.shape)
             # The network works in the precision of the noise, the solver in float64.
@@ -189,9 +203,16 @@ class Adaptive(WholePath):
             atol=self.atol,
         )
         if not found.success:
-            raise RuntimeError(f"the ODE could not be solved within its tolerance: {found.message}")
-        path = torch.from_numpy(found.y).T.reshape(-1, *x.shape).to(x.device, x.dtype)
-        data = self.last(denoiser, path[-1], times[-1].to(x.device))
-        self._calls += calls + 1
-        self._blocks += 1
-        return path, data
+            raise RuntimeError(f"the solver cannot keep its tolerance: {found.message}")
+        path = torch.from_numpy(found.y).T.reshape(-1, *x.shape)
+        return path.to(x.device, x.dtype)
+
+
+def _rows(denoiser: Denoiser, x: Tensor) -> list[tuple[Denoiser, Tensor]]:
+    """Batches of one, each with a denoiser that was told its label."""
+    labels = denoiser.labels
+    told = [
+        denoiser if labels is None else denoiser.given(labels[k : k + 1])
+        for k in range(len(x))
+    ]
+    return list(zip(told, x.split(1), strict=True))

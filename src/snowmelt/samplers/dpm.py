@@ -1,4 +1,4 @@
-r"""DPM-Solver++(2M) and its stochastic form: the linear part exactly, the data by two points.
+r"""DPM-Solver++(2M) and its stochastic form: the data by two points, the rest exactly.
 
 Put the estimate of the data into the reverse SDE of noise $\eta g$, and take
 $\ell = \lambda/2 = \log(\alpha/\sigma)$ as the time. It becomes
@@ -12,16 +12,16 @@ $$x_s = \frac{\sigma_s}{\sigma_t}\,e^{-\eta^2 h}\,x_t
       + \alpha_s\,\big(1 - e^{-(1 + \eta^2) h}\big)\,D
       + \sigma_s \sqrt{1 - e^{-2\eta^2 h}}\;z .$$
 
-With $D = \hat x_0(x_t, t)$ that is a step of first order (DDIM at $\eta = 0$, the DDPM chain at
-$\eta = 1$). The multistep rule looks at the middle of the step instead, along the line through the
-last two estimates, whose distance was $h'$:
+With $D = \hat x_0(x_t, t)$ that is a step of first order (DDIM at $\eta = 0$, the DDPM
+chain at $\eta = 1$). The multistep rule looks at the middle of the step instead, along the line
+through the last two estimates, whose distance was $h'$:
 
 $$D = \hat x_0 + \frac{h}{2h'}\,(\hat x_0 - \hat x_0').$$
 
-The first step has no predecessor, and is of first order. So is the second where the first came
-from no signal at all, by the formula itself: $h'$ is infinite there. The end needs no rule
-of its own: to go from the last time of the grid to no noise is $h = \infty$, where only the first
-order is finite, and that is the estimate of the data.
+The first step has no predecessor, and is of first order. So is the second where the first
+came from no signal at all, by the formula itself: $h'$ is infinite there. The end needs no
+rule of its own: from the last time of the grid to no noise is $h = \infty$, where only the
+first order is finite, and that is the estimate of the data.
 
 References:
     Lu et al. (2022), "DPM-Solver++", arXiv:2211.01095: algorithm 2, and the section on

@@ -1,17 +1,18 @@
 r"""EDM's stochastic sampler: a little noise up, then a longer way down.
 
-In the coordinates $y = x/\alpha$ and $r = \sigma/\alpha$ every process is $y = x_0 + r\epsilon$,
-and the probability-flow ODE has the slope $dy/dr = \hat\epsilon$: straight lines where the
-estimates do not change. A step from $t$ down to $s$ first raises the noise level to
+In the coordinates $y = x/\alpha$ and $r = \sigma/\alpha$ every process is
+$y = x_0 + r\epsilon$, and the probability-flow ODE has the slope $dy/dr = \hat\epsilon$:
+straight lines where the estimates do not change. A step from $t$ down to $s$ first raises
+the noise level to
 
 $$\hat r = r_t\,(1 + \gamma), \qquad \hat y = y_t + S_{noise}\sqrt{\hat r^2 - r_t^2}\;z,$$
 
 which at $S_{noise} = 1$ is just the process's own Markov kernel, and so keeps the marginal;
 then it goes down to $r_s$ by Heun's rule. The noise corrects the errors of earlier steps.
 
-$\gamma = \min(S_{churn}/N,\ \sqrt2 - 1)$ for levels between `churn_min` and `churn_max`, else
-zero. The network knows no level above that of $t = 1$, so what would be raised above it stops
-there (Karras et al. let it go beyond); the first step from $t = 1$ is therefore never raised.
+$\gamma = \min(S_{churn}/N,\ \sqrt2 - 1)$ for levels between `churn_min` and `churn_max`,
+else zero. The network knows no level above that of $t = 1$, so what would be raised above
+it stops there (Karras et al. let it go beyond); the first step from $t = 1$ is never raised.
 
 References:
     Karras et al. (2022), arXiv:2206.00364, algorithms 1 and 2.
@@ -39,11 +40,12 @@ class EDM(Sampler):
     The last step, to $r = 0$, is Euler's in both: it lands on the estimate of the data.
 
     Args:
-        steps: times of the grid, N above; a step evaluates the network twice, the last once.
+        steps: times of the grid, N above; a step evaluates the network twice, the last
+            one once.
         churn: $S_{churn}$, noise added over the whole way; 0 for none.
         churn_min, churn_max: between which noise levels $\sigma/\alpha$ it is added.
-        noise_scale: $S_{noise}$. Only 1 keeps the marginals; Karras et al. raise it to 1.003
-            or 1.007 for networks that remove slightly too much.
+        noise_scale: $S_{noise}$. Only 1 keeps the marginals; Karras et al. raise it to
+            1.003 or 1.007 for networks that remove slightly too much.
         grid, threshold: see `Sampler`.
 
     Raises:

@@ -5,10 +5,11 @@ The ordinary differential equation
 $$\frac{dx}{dt} = f(t)\,x - \tfrac12 g(t)^2\,\nabla\log q_t(x)
                = f(t)\,x - \tfrac12\,\sigma\,\frac{d\lambda}{dt}\,\hat\epsilon(x, t)$$
 
-carries the marginals of the process into each other without any noise; the second form puts in
-$g^2 = -\sigma^2\,d\lambda/dt$ and the score $-\hat\epsilon/\sigma$. A step goes from $t$ down to
-$s$, so its length $s - t$ is negative. These are the textbook rules, which treat $f(t)\,x$ like
-all the rest; `gaussian` (DDIM), `edm` and `dpm` solve a part of the same equation exactly.
+carries the marginals of the process into each other without any noise; the second form puts
+in $g^2 = -\sigma^2\,d\lambda/dt$ and the score $-\hat\epsilon/\sigma$. A step goes from $t$
+down to $s$, so its length $s - t$ is negative. These are the textbook rules, which treat
+$f(t)\,x$ like all the rest; `gaussian` (DDIM), `edm` and `dpm` solve a part of the same
+equation exactly.
 
 References:
     Song et al. (2021), arXiv:2011.13456, eq. 13;

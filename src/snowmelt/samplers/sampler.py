@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +11,14 @@ import torch
 from torch import Tensor
 
 from snowmelt.denoiser import Denoiser
-from snowmelt.processes import Process
+from snowmelt.processes import Process, expand
 from snowmelt.randomness import Stream, normal
 from snowmelt.samplers.constraint import Constraint
 from snowmelt.samplers.grids import Grid, Trailing
 from snowmelt.samplers.thresholds import Threshold
 
 Watcher = Callable[[int, Tensor, Tensor], None]
+Start = Callable[[Tensor], Tensor]
 Memory = dict[str, Any]
 
 
@@ -38,6 +40,13 @@ class Sampler(ABC):
     draws: int = 0
     """How many independent normal draws one step uses; none: it is deterministic."""
 
+    needs_finite_slope: bool = False
+    """Whether a step is made of the slope of the log-SNR, as those of differential
+    equations in time are: with zero terminal SNR it is infinite at t = 1."""
+
+    needs_learned_variance: bool = False
+    """Whether the network must answer a variance beside its prediction."""
+
     def __init__(
         self, steps: int, grid: Grid | None = None, threshold: Threshold | None = None
     ) -> None:
@@ -53,10 +62,26 @@ class Sampler(ABC):
         return self.steps
 
     def times(self, process: Process) -> Tensor:
-        """The grid of this sampler for a process. Shapes: -> (steps,) float64"""
-        return self.grid.times(self.steps, process)
+        """The grid of this sampler for a process. Shapes: -> (steps,) float64
 
-    def estimates(self, denoiser: Denoiser, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        Raises:
+            ValueError: the grid has no such number of times, or not for this process; or
+            the
+                sampler cannot take its first step there.
+        """
+        times = self.grid.times(self.steps, process)
+        no_signal = process.schedule.has_zero_terminal_snr and float(times[0]) == 1.0
+        if self.needs_finite_slope and no_signal:
+            raise ValueError(
+                f"{type(self).__name__} needs the slope of the log-SNR, which is infinite"
+                " at t = 1 of a schedule with zero terminal SNR: take another schedule, a"
+                " sampler of gaussian steps, or a grid that starts before"
+            )
+        return times
+
+    def estimates(
+        self, denoiser: Denoiser, x_t: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """The estimate of the data within its threshold, and the noise that goes with it.
 
         Shapes:
@@ -70,9 +95,11 @@ class Sampler(ABC):
         """Both estimates after the threshold: `x_t` stays what they add up to."""
         if self.threshold is None:
             return x_0_hat, eps_hat
-        x_0_hat = self.threshold(x_0_hat)
-        alpha, sigma = denoiser.scales(x_t, t)
-        return x_0_hat, (x_t - alpha * x_0_hat) / sigma
+        kept = self.threshold(x_0_hat)
+        # Not (x_t - alpha * kept) / sigma: near the data sigma is so small that the
+        # rounding of x_t alone would spoil the noise, even where nothing was cut.
+        alpha, sigma = denoiser.process.alpha(t), denoiser.process.sigma(t)
+        return kept, eps_hat + expand(alpha / sigma, x_t) * (x_0_hat - kept)
 
     @abstractmethod
     def step(
@@ -104,6 +131,28 @@ class Sampler(ABC):
         return self.estimates(denoiser, x_t, t)[0]
 
 
+class WholePath(Sampler):
+    """A sampler that chooses its own steps, and so runs the whole way by itself."""
+
+    @abstractmethod
+    def integrate(
+        self,
+        denoiser: Denoiser,
+        index: Tensor,
+        start: Start,
+        watch: Watcher | None = None,
+    ) -> Tensor:
+        """The data for each index.
+
+        Args:
+            start: the state at the first time for any index, asked for or not.
+            watch: called as by `sample`.
+
+        Shapes:
+            index: (B,), start: (M,) -> (M, *D); gives (B, *D)
+        """
+
+
 @torch.no_grad()
 def sample(
     denoiser: Denoiser,
@@ -124,23 +173,79 @@ def sample(
         index: which samples to draw, on the device of the denoiser.
         shape: the event shape, `*D`.
         seed: of the noise.
+        watch, constraint: see `descend`.
+
+    Shapes:
+        index: (B,) -> (B, *shape), float32 in the model's range
+
+    Raises:
+        ValueError: the sampler and the grid, the process or the constraint do not go
+            together.
+    """
+    scale = start_std(denoiser.process, sampler.times(denoiser.process)[0])
+
+    def start(wanted: Tensor) -> Tensor:
+        noise = normal(shape, seed=seed, stream=Stream.SAMPLING_START, index=wanted)
+        return noise * scale
+
+    if not isinstance(sampler, WholePath):
+        x = start(index)
+        return descend(
+            denoiser, sampler, x, index=index, seed=seed, watch=watch, constraint=constraint
+        )
+    if constraint is not None:
+        raise ValueError(
+            f"{type(sampler).__name__} chooses its own steps, and cannot be held to a"
+            " constraint between them"
+        )
+    return sampler.integrate(denoiser, index, start, watch)
+
+
+def start_std(process: Process, t: Tensor) -> float:
+    r"""The scale of the noise that stands for the state at the first time of a grid.
+
+    At t = 1 it is that of the prior. A grid that starts before shrinks it with
+    $\sqrt{\alpha^2 + \sigma^2}$: nothing to a process that preserves the variance, and what
+    is left of the noise of one that does not.
+    """
+    end = torch.ones_like(t)
+    length_sq, full = (process.alpha(u) ** 2 + process.sigma(u) ** 2 for u in (t, end))
+    return float(process.prior_std()) * float((length_sq / full).sqrt())
+
+
+@torch.no_grad()
+def descend(
+    denoiser: Denoiser,
+    sampler: Sampler,
+    x: Tensor,
+    *,
+    index: Tensor,
+    seed: int,
+    watch: Watcher | None = None,
+    constraint: Constraint | None = None,
+) -> Tensor:
+    r"""Go down the grid of a sampler from a given state at the first of its times.
+
+    Args:
+        x: the states to start from.
+        index, seed: what the noise of the steps is keyed by.
         watch: called as `watch(step, t, x)` with the state before each step and, with
             t = 0, the result.
         constraint: what every state is made to agree with.
 
     Shapes:
-        index: (B,) -> (B, *shape), float32 in the model's range
+        x: (B, *D), index: (B,) -> (B, *D)
     """
-    process, device = denoiser.process, index.device
+    process, device, shape = denoiser.process, x.device, tuple(x.shape[1:])
     times = sampler.times(process).to(device)
     memory: Memory = {}
     turns = 1 if constraint is None else constraint.resamples
 
     def noise(stream: Stream, step: int) -> Tensor:
-        return normal(shape, seed=seed, stream=stream, index=index, step=step)
+        drawn = normal(shape, seed=seed, stream=stream, index=index, step=step)
+        return drawn.to(x.dtype)
 
-    x = noise(Stream.SAMPLING_START, 0) * float(process.prior_std())
-    for number, (t, s) in enumerate(zip(times[:-1], times[1:], strict=True)):
+    for number, (t, s) in enumerate(itertools.pairwise(times)):
         if watch is not None:
             watch(number, t, x)
         for turn in range(number * turns, (number + 1) * turns):
@@ -154,6 +259,7 @@ def sample(
             if turn + 1 < (number + 1) * turns:
                 mean, variance = process.transition(x, s, t)
                 x = mean + variance.sqrt() * noise(Stream.CONSTRAINT, 2 * turn + 1)
+                # What was learned on the way down does not belong to the new state.
                 memory.clear()
     if watch is not None:
         watch(len(times) - 1, times[-1], x)

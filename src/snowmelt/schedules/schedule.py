@@ -93,5 +93,5 @@ class NoiseSchedule(ABC):
             first = float(t[broken][0])
             raise ValueError(
                 f"the curve of this {type(self).__name__} is not finite and strictly"
-                f" decreasing at t = {first:g}: its arguments are too extreme"
+                f" decreasing at t = {first:g}: its arguments are too extreme, or too close"
             )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig
+from torch import Tensor
 
 from snowmelt import launch, tracking
 from snowmelt.building import build
-from snowmelt.checkpoint import load
+from snowmelt.checkpoint import Checkpoint, load
+from snowmelt.data.prepared import PreparedData
+from snowmelt.data.scaling import to_model
 from snowmelt.errors import UserError
+from snowmelt.guidance.guidance import Given, Guidance
 from snowmelt.samplers.sampler import Sampler
 from snowmelt.sampling import describe, draw
 
@@ -32,12 +37,57 @@ def run(config: DictConfig, root: Path) -> Path:
             " have none: set threshold=none"
         )
     sampler = build(config.sampler, Sampler)
-    described = describe(config, checkpoint, source)
+    guidance = build(config.guidance, Guidance)
+    data = (
+        _data(root / config.paths.prepared, checkpoint) if guidance.needs_examples else None
+    )
+    given = _given(checkpoint, data)
+    try:
+        guidance.check(given, sampler)
+    except ValueError as error:
+        raise UserError(f"guidance: {error}") from error
+    examples = data.manifest.digests[data.manifest.array_file] if data else None
+    described = describe(config, checkpoint, source, examples)
     with tracking.open_sampling(
         config, root, checkpoint=checkpoint.identity, samples=described["identity"]
     ) as tracked:
-        draw(config, checkpoint, sampler, target, described)
+        draw(config, checkpoint, sampler, guidance, given, target, described)
         if launch.rank() == 0:
             for file in sorted(target.iterdir()):
                 tracked.log_file(file, "samples")
     return target
+
+
+def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:
+    """The prepared data, whose held-out examples are completed.
+
+    Raises:
+        UserError: there is none, or it is not like that of the training.
+    """
+    data, trained = PreparedData.open(folder), checkpoint.manifest
+    here = data.manifest
+    if (here.shape, here.value_range) != (trained.shape, trained.value_range):
+        raise UserError(
+            f"guidance completes examples of {folder}, of the shape {here.shape} and the"
+            f" range {here.value_range}, but the checkpoint was trained on {trained.shape}"
+            f" and {trained.value_range}: prepare the data that it was trained on"
+        )
+    return data
+
+
+def _given(checkpoint: Checkpoint, data: PreparedData | None) -> Given:
+    """What a guidance may draw on: the classes told in training, and real examples."""
+    manifest = checkpoint.manifest
+    is_told = bool(checkpoint.config.get("denoiser", {}).get("conditional", False))
+
+    def examples(index: Tensor) -> Tensor:
+        """Held-out examples, from the first again after the last."""
+        assert data is not None
+        stored = data.held_out[(index % len(data.held_out)).cpu().numpy()]
+        return to_model(torch.from_numpy(stored), manifest).to(index.device)
+
+    return Given(
+        shape=tuple(manifest.shape),
+        classes=manifest.classes if is_told else None,
+        examples=None if data is None else examples,
+    )

@@ -16,6 +16,7 @@ from snowmelt import launch
 from snowmelt.building import build
 from snowmelt.checkpoint import Checkpoint, build_denoiser
 from snowmelt.data.prepared import PreparedData
+from snowmelt.denoiser import Denoiser
 from snowmelt.errors import UserError
 from snowmelt.files import new_file
 from snowmelt.losses import Loss
@@ -51,6 +52,7 @@ class _Data(pl.LightningDataModule):
             start=trainer.global_step,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
+            labels=self.data.train_labels if self.config.denoiser.conditional else None,
         )
 
 
@@ -68,16 +70,27 @@ def fit(
     """
     _quiet()
     torch.manual_seed(config.seed)
-    denoiser = build_denoiser(sections(config), data.shape)
-    loss = build(config.loss, Loss)
-    times = build(config.times, Times)
+    denoiser, loss, times = _parts(config, data)
     module = DiffusionModule(
-        denoiser, loss, times, data.manifest, config.training, config.seed
+        denoiser,
+        loss,
+        times,
+        data.manifest,
+        config.training,
+        config.seed,
+        label_dropout=config.denoiser.label_dropout,
     )
     training = config.training
+    is_told = config.denoiser.conditional
+    held_out_labels = data.held_out_labels if is_told else None
+    classes = len(data.manifest.classes or ()) if is_told else 0
     watch: list[pl.Callback] = [
-        Log(run, training.log_every, data.held_out, training.picture_every),
-        Pictures(run, training.picture_every, _pictured_sampler(data), config.seed),
+        Log(
+            run, training.log_every, data.held_out, training.picture_every, held_out_labels
+        ),
+        Pictures(
+            run, training.picture_every, _pictured_sampler(data), config.seed, classes
+        ),
         ProgressBar(),
         resume,
     ]
@@ -94,8 +107,17 @@ def fit(
         manifest=data.manifest,
         raw=denoiser.net.state_dict(),
         ema=module.ema.net.state_dict(),
+        schedule={} if denoiser.schedule is None else denoiser.schedule.state_dict(),
     )
     return checkpoint, module.history
+
+
+def _parts(config: DictConfig, data: PreparedData) -> tuple[Denoiser, Loss, Times]:
+    """What the configuration names, built for the data."""
+    manifest = data.manifest
+    denoiser = build_denoiser(sections(config), manifest.shape, manifest.classes)
+    loss = build(config.loss, Loss, levels=manifest.levels)
+    return denoiser, loss, build(config.times, Times)
 
 
 def _described(trainer: pl.Trainer) -> str:
@@ -161,9 +183,7 @@ def check(config: DictConfig, data: PreparedData) -> None:
         seed=config.seed,
         world_size=launch.world_size(config),
     )
-    build_denoiser(sections(config), data.shape)
-    build(config.loss, Loss)
-    build(config.times, Times)
+    _parts(config, data)
 
 
 def _check_values(config: DictConfig) -> None:
@@ -182,6 +202,9 @@ def _check_values(config: DictConfig) -> None:
     for key in ("warmup_steps", "weight_decay"):
         if training[key] is None or training[key] < 0:
             raise UserError(f"training.{key} must not be negative, got {training[key]}")
+    dropout = config.denoiser.label_dropout
+    if dropout is None or not 0.0 <= dropout <= 1.0:
+        raise UserError(f"denoiser.label_dropout must lie in [0, 1], got {dropout}")
     if training.gradient_clip is not None and not training.gradient_clip > 0:
         raise UserError(
             f"training.gradient_clip must be positive or null, got {training.gradient_clip}"

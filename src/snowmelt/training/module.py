@@ -13,12 +13,13 @@ from torchmetrics import MeanMetric
 
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.scaling import to_model
-from snowmelt.denoiser import Denoiser
+from snowmelt.denoiser import NO_LABEL, Denoiser
 from snowmelt.errors import UserError
 from snowmelt.losses import Loss
-from snowmelt.randomness import Stream, normal
+from snowmelt.randomness import Stream, normal, uniform
 from snowmelt.times import Times
 from snowmelt.training.ema import EMA
+from snowmelt.training.objective import Objective
 from snowmelt.training.stream import Batch
 
 _DROPOUT_SEED_STRIDE = 1_000_003
@@ -28,7 +29,8 @@ class DiffusionModule(LightningModule):
     """A denoiser, its average and its loss.
 
     Every random number of a step is keyed by (seed, step, place in the batch), so nothing
-    but weights, optimiser and counters has to be saved to resume exactly.
+    but weights, optimiser, counters and what the times remember has to be saved to resume
+    exactly. The average is of the network; a learned schedule has no average.
 
     Args:
         denoiser: what is trained.
@@ -37,6 +39,7 @@ class DiffusionModule(LightningModule):
         manifest: of the data, for the scaling.
         training: the section `training` of the configuration.
         seed: of time steps, noise and dropout.
+        label_dropout: how often the network is not told the class of an example.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class DiffusionModule(LightningModule):
         manifest: Manifest,
         training: DictConfig,
         seed: int,
+        label_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
@@ -56,6 +60,10 @@ class DiffusionModule(LightningModule):
         self.manifest = manifest
         self.training_config = training
         self.seed = seed
+        self.label_dropout = label_dropout
+        if denoiser.schedule is not None and not loss.trains_schedule:
+            # Parameters without a gradient would stop a group of processes.
+            denoiser.schedule.requires_grad_(False)
         # Their sums are part of a checkpoint: the first logged mean after a resume covers
         # the steps before it too.
         self.mean_loss = MeanMetric()
@@ -75,6 +83,7 @@ class DiffusionModule(LightningModule):
             self.training_config.batch_size,
             seed=self.seed,
             step=self.global_step,
+            process=self.denoiser.process,
         )
         eps = normal(
             x_0.shape[1:],
@@ -83,14 +92,46 @@ class DiffusionModule(LightningModule):
             index=batch.slot,
             step=self.global_step,
         )
-        loss = (weight * self.loss(self.denoiser, x_0, t, eps)).mean()
+        objective = Objective(self.denoiser, self.loss)
+        example = x_0, t, eps, self._told(batch)
+        losses = objective.network_losses(*example)
+        if self.times.learns:
+            self.times.update(self._of_all(t), self._of_all(losses.detach()))
+        loss = (weight * losses).mean()
         self.mean_loss.update(loss.detach())
+        if objective.learns_schedule:
+            spread = (weight * objective.schedule_losses(*example)).square().mean()
+            # It adds a gradient, and nothing to the value.
+            loss = loss + (spread - spread.detach())
         return loss
+
+    def _told(self, batch: Batch) -> Tensor | None:
+        """The classes that the network is told: some are dropped, by (seed, step, slot)."""
+        if batch.labels is None:
+            return None
+        drawn = uniform(
+            (1,),
+            seed=self.seed,
+            stream=Stream.LABEL_DROPOUT,
+            index=batch.slot,
+            step=self.global_step,
+        )
+        return torch.where(drawn[:, 0] < self.label_dropout, NO_LABEL, batch.labels)
+
+    def _of_all(self, mine: Tensor) -> Tensor:
+        """The values of all processes, in the order of the batch. Shapes: (B,) -> (N,)"""
+        gathered = self.all_gather(mine)
+        assert isinstance(gathered, Tensor)
+        return gathered.flatten()
 
     def configure_optimizers(self) -> Any:
         training = self.training_config
+        groups: list[dict[str, Any]] = [{"params": list(self.denoiser.net.parameters())}]
+        if self._schedule_parameters():
+            # Decay would pull the curve towards one of no meaning.
+            groups.append({"params": self._schedule_parameters(), "weight_decay": 0.0})
         optimizer = torch.optim.AdamW(
-            self.denoiser.parameters(),
+            groups,
             lr=training.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=training.weight_decay,
@@ -99,6 +140,11 @@ class DiffusionModule(LightningModule):
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def _schedule_parameters(self) -> list[nn.Parameter]:
+        schedule = self.denoiser.schedule
+        parameters = [] if schedule is None else list(schedule.parameters())
+        return [parameter for parameter in parameters if parameter.requires_grad]
 
     def learning_rate_factor(self, step: int) -> float:
         """Linear warm-up to 1, then half a cosine down to 0 at the last step."""
@@ -109,9 +155,17 @@ class DiffusionModule(LightningModule):
         return 0.5 * (1.0 + math.cos(math.pi * (step - training.warmup_steps) / left))
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        norm = self._clipped(list(self.denoiser.net.parameters()))
+        if self._schedule_parameters():
+            # On a scale of its own, which must not decide how far the network goes.
+            self._clipped(self._schedule_parameters())
+        self.mean_norm.update(norm.detach())
+
+    def _clipped(self, parameters: list[nn.Parameter]) -> Tensor:
+        """Clip the gradient; its norm before that."""
         limit = self.training_config.gradient_clip
         norm = torch.nn.utils.clip_grad_norm_(
-            self.denoiser.parameters(), math.inf if limit is None else limit
+            parameters, math.inf if limit is None else limit
         )
         if not torch.isfinite(norm):
             raise UserError(
@@ -119,7 +173,7 @@ class DiffusionModule(LightningModule):
                 " weights were changed by it: lower training.learning_rate, set"
                 " training.gradient_clip or use trainer.precision=32-true"
             )
-        self.mean_norm.update(norm.detach())
+        return norm
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -131,14 +185,16 @@ class DiffusionModule(LightningModule):
         return _with_net(self.denoiser, self.ema.net)
 
     @torch.no_grad()
-    def held_out_loss(self, stored: Tensor, batch_size: int = 256) -> float:
+    def held_out_loss(
+        self, stored: Tensor, labels: Tensor | None = None, batch_size: int = 256
+    ) -> float:
         """The loss of the averaged weights on examples that were not trained on.
 
         Times and noise are the same at every call, so that two values differ by the
         weights alone.
 
         Shapes:
-            stored: (n, *D)
+            stored: (n, *D), labels: (n,) int64, none of which is dropped
         """
         denoiser, count = self.averaged(), len(stored)
         slots = torch.arange(count, device=self.device)
@@ -148,7 +204,8 @@ class DiffusionModule(LightningModule):
             eps = normal(x_0.shape[1:], seed=0, stream=Stream.HELD_OUT_NOISE, index=part)
             # Consecutive examples go to distant times, so that every class meets each.
             t = ((part * 0.618033988749895) % 1.0).to(torch.float64)
-            total += float(self.loss(denoiser, x_0, t, eps).sum())
+            told = None if labels is None else labels[part.cpu()].to(self.device)
+            total += float(self.loss(denoiser.given(told), x_0, t, eps).sum())
         return total / count
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -160,6 +217,4 @@ class DiffusionModule(LightningModule):
 
 def _with_net(denoiser: Denoiser, net: nn.Module) -> Denoiser:
     """The same denoiser around another network."""
-    return Denoiser(
-        net, denoiser.process, denoiser.prediction, denoiser.learned_variance
-    )
+    return Denoiser(net, denoiser.process, denoiser.prediction, denoiser.learned_variance)

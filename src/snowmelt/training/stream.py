@@ -20,10 +20,11 @@ from snowmelt.randomness import Stream, permutation
 
 
 class Batch(NamedTuple):
-    """Stored examples and their places in the batch of all processes together."""
+    """Stored examples, their places in the batch of all processes together, and classes."""
 
     stored: Tensor
     slot: Tensor
+    labels: Tensor | None = None
 
 
 class BatchStream:
@@ -36,6 +37,7 @@ class BatchStream:
         seed: of the order.
         start: the first step to give.
         rank: this process among `world_size`.
+        labels: the class of each example, int64 (n,), if the network is told.
 
     Raises:
         UserError: the batch cannot be cut evenly.
@@ -51,6 +53,7 @@ class BatchStream:
         start: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        labels: np.ndarray | None = None,
     ) -> None:
         if batch_size < 1 or batch_size % world_size:
             raise UserError(
@@ -58,6 +61,7 @@ class BatchStream:
                 " processes: choose a positive multiple of their number"
             )
         self.examples = examples
+        self.labels = labels
         self.batch_size = batch_size
         self.steps = steps
         self.seed = seed
@@ -68,8 +72,13 @@ class BatchStream:
 
     def __iter__(self) -> Iterator[Batch]:
         for step in range(self.start, self.steps):
-            stored = self.examples[self.rows(step)]
-            yield Batch(torch.from_numpy(stored), torch.from_numpy(self.slots))
+            rows = self.rows(step)
+            stored, slots = (
+                torch.from_numpy(self.examples[rows]),
+                torch.from_numpy(self.slots),
+            )
+            labels = None if self.labels is None else torch.from_numpy(self.labels[rows])
+            yield Batch(stored, slots, labels)
 
     def rows(self, step: int) -> np.ndarray:
         """The rows that this process sees in a step."""

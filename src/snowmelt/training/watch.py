@@ -58,10 +58,18 @@ class Log(pl.Callback):
     run has the same; how fast it went is for the tracker only.
     """
 
-    def __init__(self, run: Run, every: int, held_out: np.ndarray, held_out_every: int):
+    def __init__(
+        self,
+        run: Run,
+        every: int,
+        held_out: np.ndarray,
+        held_out_every: int,
+        held_out_labels: np.ndarray | None = None,
+    ) -> None:
         self.run = run
         self.every = every
         self.held_out = held_out[:HELD_OUT]
+        self.held_out_labels = held_out_labels
         self.held_out_every = held_out_every
 
     def on_train_start(self, *_: Any) -> None:
@@ -89,7 +97,9 @@ class Log(pl.Callback):
         speed = self.steps * module.training_config.batch_size / seconds
         if trainer.is_global_zero and (step % self.held_out_every == 0 or is_last):
             stored = torch.from_numpy(np.array(self.held_out))
-            row["held_out_loss"] = module.held_out_loss(stored)
+            labels = self.held_out_labels
+            told = None if labels is None else torch.from_numpy(np.array(labels[:HELD_OUT]))
+            row["held_out_loss"] = module.held_out_loss(stored, told)
         module.history.append(row)
         values = {f"train/{key}": value for key, value in row.items() if key != "step"}
         self.run.log_metrics(values | {"train/examples_per_second": speed}, step=step)
@@ -97,13 +107,19 @@ class Log(pl.Callback):
 
 
 class Pictures(pl.Callback):
-    """Samples of the averaged weights every so often, the same noise each time."""
+    """Samples of the averaged weights every so often, the same noise each time.
 
-    def __init__(self, run: Run, every: int, sampler: Sampler, seed: int) -> None:
+    Of `classes` classes, if the network is told them, one after the other.
+    """
+
+    def __init__(
+        self, run: Run, every: int, sampler: Sampler, seed: int, classes: int = 0
+    ) -> None:
         self.run = run
         self.every = every
         self.sampler = sampler
         self.seed = seed
+        self.classes = classes
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
@@ -112,10 +128,11 @@ class Pictures(pl.Callback):
         step = trainer.global_step
         if step % self.every or not trainer.is_global_zero:
             return
+        index = torch.arange(PICTURED, device=module.device)
         x = sample(
-            module.averaged(),
+            module.averaged().given(index % self.classes if self.classes else None),
             self.sampler,
-            torch.arange(PICTURED, device=module.device),
+            index,
             module.manifest.shape,
             seed=self.seed,
         )

@@ -1,0 +1,34 @@
+"""A whole configuration: what will be trained, and how it will be sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from snowmelt.combinations import sampling, training
+from snowmelt.combinations.findings import Finding, refuse
+from snowmelt.errors import UserError
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Refuse a configuration whose parts do not go together.
+
+    Raises:
+        UserError: with the keys, the reason and what to do.
+    """
+    refuse(findings(config))
+
+
+def findings(config: Mapping[str, Any], *, is_points: bool = False) -> list[Finding]:
+    """Everything to know about a configuration's parts, the refusals first.
+
+    A part that cannot be built is a refusal too, and the only one: without it nothing can
+    be said about the others.
+    """
+    try:
+        found = training.findings(training.built(config))
+        parts = sampling.trained(config, is_points=is_points)
+        found += sampling.findings(config, parts)
+    except UserError as error:
+        return [Finding((), str(error), is_refused=True)]
+    return sorted(found, key=lambda finding: not finding.is_refused)

@@ -1,0 +1,23 @@
+r"""Densities that are known: the truth that everything learned can be held against.
+
+Where the density $q(x_0)$ of the data is known, so may be that of its noisy version
+$x_t = \alpha x_0 + \sigma\epsilon$,
+
+$$q_t(x) = \int q(x_0)\, N(x;\ \alpha x_0,\ \sigma^2)\, dx_0,$$
+
+and with it the best answer that any network could give,
+$\mathrm{E}[x_0 \mid x_t]$ and $\mathrm{E}[\epsilon \mid x_t] = -\sigma\nabla\log q_t(x_t)$.
+A `Denoiser` around that answer has no error of its own: what a sampler or a likelihood gets
+wrong with it is the fault of the sampler or the likelihood.
+
+- `density`: what every density answers;
+- `exact`: densities whose noisy versions are known, and the network that knows them;
+- `mixture`, `gaussian`: mixtures of normal distributions, closed under every process.
+"""
+
+from snowmelt.densities.density import Density
+from snowmelt.densities.exact import ExactNet, Perturbable
+from snowmelt.densities.gaussian import Gaussian
+from snowmelt.densities.mixture import GaussianMixture
+
+__all__ = ["Density", "ExactNet", "Gaussian", "GaussianMixture", "Perturbable"]

@@ -1,0 +1,1 @@
+"""Guidance: making samples agree with what is known; `conf/guidance/` names it."""
