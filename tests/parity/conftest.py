@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -65,7 +66,7 @@ def walk(sampler: Sampler, denoiser: Denoiser, times: Tensor, x: Tensor) -> list
     """Every state of our own trajectory after the start, the data last."""
     memory: dict[str, object] = {}
     states, fresh = [], noises(len(times))
-    for number, (t, s) in enumerate(zip(times[:-1], times[1:], strict=True)):
+    for number, (t, s) in enumerate(itertools.pairwise(times)):
         noise = fresh[number] if sampler.draws else fresh[number][:0]
         x = sampler.step(denoiser, x, t, s, noise, memory)
         states.append(x)

@@ -1,8 +1,8 @@
 """Whole trajectories against diffusers' schedulers, with the same network and noise.
 
-The state is float64 on both sides. diffusers keeps its table in float32, so each of DDPM and
-DDIM is compared twice: with the table as it is, and with the digits put back. Where diffusers
-differs on purpose, or by mistake, a test whose name begins with `expected` says how.
+The state is float64 on both sides. diffusers keeps its table in float32, so each of DDPM
+and DDIM is compared twice: with the table as it is, and with the digits put back. Where
+diffusers differs on purpose, or by mistake, a comment that begins with `Expected` says how.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def exact(scheduler: Any) -> Any:
 
 def given_noise(scheduler: Any, noise: Tensor) -> Any:
     """Puts the noise in the place of what the scheduler would draw."""
-    return mock.patch(f"{type(scheduler).__module__}.randn_tensor", lambda *_, **__: noise)
+    return mock.patch(f"{type(scheduler).__module__}.randn_tensor", return_value=noise)
 
 
 def agree_throughout(name: str, ours: list[Tensor], theirs: list[Tensor]) -> None:

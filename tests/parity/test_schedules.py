@@ -1,6 +1,6 @@
 """Schedules against diffusers' tables, and where the two are meant to differ.
 
-diffusers keeps its tables in float32, multiplied up one by one, so log-SNRs near the data are
+diffusers keeps its tables in float32, multiplied up one by one; near the data they are
 compared through the betas, where no digits are lost.
 """
 
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from snowmelt.processes import VariancePreserving
 from snowmelt.schedules import (
-    BetaSigmoid,
     Betas,
+    BetaSigmoid,
     CosineBetas,
     Exponential,
     Laplace,
