@@ -102,6 +102,67 @@ def test_the_same_content_gives_the_same_bytes(
     ]
 
 
+LEARNED = CONFIG | {"schedule": {"_target_": "snowmelt.schedules.Learned", "units": 4}}
+
+
+def learned(shift: float) -> dict[str, torch.Tensor]:
+    schedule = build_denoiser(LEARNED, (2,)).schedule
+    assert schedule is not None
+    return {name: value + shift for name, value in schedule.state_dict().items()}
+
+
+def test_a_learned_schedule_comes_back(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    given = replace(checkpoint, config=LEARNED, schedule=learned(0.5))
+    save(tmp_path / "model.ckpt", given)
+    found = load(tmp_path / "model.ckpt")
+    fresh = build_denoiser(LEARNED, (2,)).process
+    t = torch.tensor([0.2, 0.7])
+    for name in ("raw", "ema"):
+        process = found.denoiser(name).process
+        assert process.schedule.state_dict().keys() == given.schedule.keys()
+        for key, value in process.schedule.state_dict().items():
+            assert torch.equal(value, given.schedule[key])
+        assert not torch.equal(process.log_snr(t), fresh.log_snr(t))
+        assert not process.log_snr(t).requires_grad
+    lacking = replace(checkpoint, config=LEARNED)
+    with pytest.raises(UserError, match="the checkpoint's weights do not fit its network"):
+        lacking.denoiser()
+
+
+def test_a_file_from_before_schedules_were_learned_still_serves(written: Path) -> None:
+    assert torch.load(written, weights_only=True)["schedule"] == {}
+    found = load(changed(written, lambda content: content.pop("schedule") and None))
+    assert found.schedule == {}
+    assert torch.equal(
+        found.denoiser()(torch.ones(3, 2), torch.tensor(0.4)),
+        load(written).denoiser()(torch.ones(3, 2), torch.tensor(0.4)),
+    )
+
+
+def test_what_the_network_answers_to_follows_the_configuration() -> None:
+    told = CONFIG | {"denoiser": {"conditional": True, "learned_variance": True}}
+    denoiser = build_denoiser(told, (2,), ("a", "b", "c"))
+    assert denoiser.learned_variance
+    assert denoiser.net.last.out_features == 4
+    assert denoiser.net.embedding.classes.num_embeddings == 4
+    found = Checkpoint("1", 1, told, MANIFEST, {}, {})
+    same = build_denoiser(told, (2,), MANIFEST.classes).net.state_dict()
+    labels = torch.tensor([0, 1, -1])
+    given = replace(found, raw=same, ema=same).denoiser().given(labels)
+    assert given(torch.ones(3, 2), torch.tensor(0.4)).shape == (3, 2)
+    for untold in (CONFIG, CONFIG | {"denoiser": {"conditional": False}}):
+        denoiser = build_denoiser(untold, (2,), ("a", "b", "c"))
+        assert denoiser.net.embedding.classes is None
+
+
+@pytest.mark.parametrize("classes", [None, ()])
+def test_classes_that_are_not_there_are_refused(classes: tuple[str, ...] | None) -> None:
+    told = CONFIG | {"denoiser": {"conditional": True}}
+    named = "denoiser.conditional=true needs the classes of the data, and it has none"
+    with pytest.raises(UserError, match=named):
+        build_denoiser(told, (2,), classes)
+
+
 def test_equal_configurations_give_the_same_bytes(
     tmp_path: Path, checkpoint: Checkpoint
 ) -> None:

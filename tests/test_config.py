@@ -169,7 +169,7 @@ def test_values_keep_their_type(project: Project, value: Any) -> None:
         ("training: {step: 5}", r"unknown key 'training.step' \(did you mean 'steps'\?\)"),
         ("training: {steps: {x: 5}}", "unknown key 'training.steps.x'"),
         ("schedule: cosin", r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"),
-        ("schedule: zzz", r"unknown schedule 'zzz'\. Known: cosine, linear, sigmoid"),
+        ("schedule: zzz", r"unknown schedule 'zzz'\. Known: beta_sigmoid, .*, cosine"),
         ("net: 3", "net names a file of conf/net/, got 3"),
         ("net: [mlp]", r"net names a file of conf/net/, got \['mlp'\]"),
         ("seed: many", r"seed must be of the type int \(now 0\), got 'many'"),
@@ -228,24 +228,15 @@ def test_an_experiment_that_is_no_mapping_is_named(project: Project, broken: str
         config.compose(root, ["experiment=mine"])
 
 
-def test_a_sweep_keeps_what_is_the_same_for_every_job(project: Project) -> None:
-    given = ["seed=1", "schedule=linear,cosine", "training.steps=5,6", "net=mlp"]
-    assert config.without_sweeps(project(), given) == ["seed=1", "net=mlp"]
+CLASH = ["schedule=zero_terminal", "prediction=eps"]
 
 
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("schedule=linear,cosin", r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"),
-        ("training.step=1,2", r"unknown key 'training.step'"),
-        ("training.steps=1,many", r"training.steps must be of the type int"),
-    ],
-)
-def test_each_value_of_a_sweep_is_looked_at_first(
-    project: Project, text: str, named: str
-) -> None:
-    with pytest.raises(UserError, match=f"^command line: .*{named}"):
-        config.without_sweeps(project(), [text])
+def test_parts_that_do_not_go_together_are_refused(project: Project) -> None:
+    root = project()
+    with pytest.raises(UserError, match=r"^prediction, schedule: .*use prediction=v"):
+        config.compose(root, CLASH)
+    assert config.compose(root, CLASH, is_checked=False).seed == 0
+    assert config.compose(root, [*CLASH, "prediction=v"]).seed == 0
 
 
 def test_a_broken_file_of_conf_is_one_error(project: Project) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,6 +29,7 @@ from tests.combinations import (
     close,
     double,
     every_process,
+    every_schedule,
     is_refused,
     process_of,
     schedule_of,
@@ -34,9 +37,10 @@ from tests.combinations import (
 
 GRID = torch.linspace(0, 1, 101, dtype=torch.float64)
 # Off every multiple of 1/1000, where the lines of a table meet.
-OFF_KNOTS = (torch.arange(10, 990, 7, dtype=torch.float64) + 0.5) / 1000
+OFF_KNOTS = (torch.arange(10, 990, 17, dtype=torch.float64) + 0.5) / 1000
+SPREAD = torch.linspace(-12, 12, 4_001, dtype=torch.float64)
 SOBOL = torch.quasirandom.SobolEngine(3, scramble=True, seed=0).draw(
-    128, dtype=torch.float64
+    48, dtype=torch.float64
 )
 
 
@@ -113,21 +117,19 @@ def test_the_prior_is_the_marginal_of_small_data(files: Pair) -> None:
 @every_process
 def test_the_time_of_a_log_snr_is_where_it_is(files: Pair) -> None:
     process = process_of(files)
-    t = OFF_KNOTS[::5]
+    t = OFF_KNOTS[::6]
     log_snr = process.log_snr(t)
     found = process.time(log_snr)
     assert found.dtype == torch.float64
     # In places the curve is so flat that its values cannot tell the times to 1e-9.
     assert ((found - t).abs() <= 1e-9 + 1e-13 / process.log_snr_slope(t).abs()).all()
     close(process.log_snr(found), log_snr, rtol=1e-9, atol=1e-9)
-    beyond = process.time(
-        torch.stack((process.log_snr(double(0.0)) + 1, log_snr[:1] - 999))
-    )
-    assert beyond.flatten().tolist() == [0.0, 1.0]
+    beyond = torch.cat((process.log_snr(double(0.0)) + 1, log_snr[:1] - 999))
+    assert process.time(beyond).tolist() == [0.0, 1.0]
 
 
 @every_process
-@pytest.mark.parametrize("shape", [(2,), (1, 8, 8), (3, 4, 4)])
+@pytest.mark.parametrize("shape", [(2,), (3, 4, 4)])
 def test_perturb_is_the_marginal(files: Pair, shape: tuple[int, ...]) -> None:
     process = process_of(files)
     x_0, eps = torch.randn(2, 5, *shape, generator=torch.Generator().manual_seed(0))
@@ -171,7 +173,7 @@ def test_a_kernel_carries_one_marginal_to_the_other(files: Pair) -> None:
     assert (variance > 0).all()
 
 
-@settings(deadline=None, max_examples=300, derandomize=True, database=None)
+@settings(deadline=None, max_examples=200, derandomize=True, database=None)
 @given(
     files=st.sampled_from([pair for pair in PAIRS if not is_refused(pair)]),
     points=st.tuples(*[st.floats(0.0, 0.999, allow_subnormal=False)] * 3),
@@ -210,9 +212,8 @@ def check_bayes(process: Process, x_t: Tensor, x_0: Tensor, s: Tensor, t: Tensor
 @every_process
 def test_the_posterior_is_bayes_rule(files: Pair) -> None:
     s, t = ordered(2)
-    x_t, x_0 = SOBOL.new_tensor([-0.3, 1.9, 0.7]), SOBOL.new_tensor([0.8, -1.1, 0.2])
-    for noisy, clean in zip(x_t, x_0, strict=True):
-        check_bayes(process_of(files), noisy.expand_as(s), clean.expand_as(s), s, t)
+    places = torch.arange(len(s), dtype=torch.float64)
+    check_bayes(process_of(files), 3 * places.sin(), 2 * places.cos(), s, t)
 
 
 @every_process
@@ -221,7 +222,7 @@ def test_the_posterior_by_quadrature(files: Pair) -> None:
     s, t, x_0 = GRID.new_tensor(0.4), GRID.new_tensor(0.6), double(0.7)
     x_t = process.alpha(t) * x_0 - 0.8 * process.sigma(t)
     scale = float(process.sigma(s))
-    x_s = float(process.alpha(s) * x_0) + scale * torch.linspace(-12, 12, 20_001).double()
+    x_s = float(process.alpha(s) * x_0) + scale * SPREAD
     prior = torch.distributions.Normal(process.alpha(s) * x_0, process.sigma(s))
     mean_t, variance_t = process.transition(x_s, s, t)
     likelihood = torch.distributions.Normal(mean_t, variance_t.sqrt())
@@ -233,12 +234,10 @@ def test_the_posterior_by_quadrature(files: Pair) -> None:
     close(variance.squeeze(), spread, rtol=1e-6)
 
 
-@every_process
+@every_schedule
 @pytest.mark.parametrize("steps", [10, 1000])
-def test_the_posterior_is_hos(files: Pair, steps: int) -> None:
-    process = process_of(files)
-    if not isinstance(process, VariancePreserving):
-        pytest.skip("Ho's chain preserves the variance")
+def test_the_posterior_is_hos(file: Path, steps: int) -> None:
+    process = VariancePreserving(schedule_of(file))
     t = GRID.new_tensor(range(1, steps + 1)) / steps
     s = GRID.new_tensor(range(steps)) / steps
     alpha_bar, before = process.alpha(t) ** 2, process.alpha(s) ** 2
@@ -339,16 +338,17 @@ def test_float32_keeps_its_digits_at_both_ends(files: Pair) -> None:
         assert scale(t).dtype == torch.float32
         close(scale(t).double(), scale(t.double()), rtol=2e-5)
     s, t = t[:-1], t[1:]
-    x_0, x_t = (
-        torch.full_like(s, 0.7),
-        process.perturb(torch.full_like(t, 0.7), t.double(), torch.full_like(t, -1.2)),
-    )
+    x_0 = torch.full_like(s, 0.7)
+    x_t = process.perturb(x_0, t.double(), torch.full_like(t, -1.2))
     mean, variance = process.posterior(x_t, x_0, t, s)
     exact, spread = process.posterior(x_t.double(), x_0.double(), t.double(), s.double())
     assert mean.dtype == torch.float32
     size = process.alpha(s.double()) * 0.7 + process.sigma(s.double()) * 1.2
     assert ((mean.double() - exact).abs() <= 1e-5 * size).all()
-    close(variance.sqrt().double(), spread.sqrt(), rtol=1e-3)
+    # A variance is a difference of log-SNRs, whose digits are those of the log-SNR.
+    level, next_level = process.log_snr(s.double()), process.log_snr(t.double())
+    relative = 8 * torch.finfo(torch.float32).eps * (1 + level.abs()) / (level - next_level)
+    assert ((variance.double() / spread - 1).abs() <= relative + 1e-5).all()
     # Times in float64 lose nothing.
     mean, variance = process.posterior(x_t, x_0, t.double(), s.double())
     assert ((mean.double() - exact).abs() <= 5e-7 * size).all()
@@ -412,7 +412,7 @@ def test_the_random_walk_has_independent_increments() -> None:
     times = double(0.0, 0.1, 0.4, 0.45, 1.0)
     generator = torch.Generator().manual_seed(0)
     walk = [torch.zeros(20_000, dtype=torch.float64)]
-    for s, t in zip(times[:-1], times[1:], strict=True):
+    for s, t in itertools.pairwise(times):
         mean, variance = process.transition(walk[-1], s, t)
         assert torch.equal(mean, walk[-1])
         draw = torch.randn(20_000, generator=generator, dtype=torch.float64)

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from snowmelt.cli import main
 from tests.conftest import Mistake
 from tests.project import TINY, make_workspace, snowmelt, succeed
 
 SETTINGS = ("num_samples=40", "seed=3", "tracking=none")
+CONDITIONAL = "denoiser.conditional=true"
+Drawn = tuple[np.ndarray, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a checkpoint."""
+    """A project with a checkpoint, and one of a network that was told the classes."""
     folder = make_workspace(tmp_path_factory.mktemp("sampling") / "project")
     succeed(snowmelt("prepare", cwd=folder))
     succeed(snowmelt("train", *TINY, "tracking=none", cwd=folder))
+    told = ("tracking=none", CONDITIONAL, "paths.model=outputs/told", "training.steps=8")
+    succeed(snowmelt("train", *TINY, *told, cwd=folder))
     return folder
+
+
+@pytest.fixture
+def draw(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Drawn]:
+    """Runs `snowmelt sample` in this process; gives the samples and what is said of them."""
+
+    def run(out: str, *overrides: str) -> Drawn:
+        monkeypatch.chdir(trained)
+        command = ("sample", *SETTINGS, "sampler=ddim", "sampler.steps=3", *overrides)
+        assert main([*command, f"out={out}"]) == 0
+        said = json.loads((trained / out / "samples.json").read_text())
+        return np.load(trained / out / "samples.npy"), said
+
+    return run
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
@@ -88,3 +109,119 @@ def test_a_folder_of_somebody_else_is_not_replaced(trained: Path, mistake: Mista
     command = ("sample", *SETTINGS, "sampler.steps=4", "out=mine")
     assert "samples.json" in mistake(*command, cwd=trained)
     assert (mine / "photo.txt").read_text() == "dear to me"
+
+
+GUIDED = {
+    "classifier_free": (CONDITIONAL, "checkpoint=outputs/told/model.ckpt"),
+    "replacement": ("guidance.mask._target_=snowmelt.guidance.masks.Scattered",),
+    "repaint": ("guidance.resamples=2",),
+    "measurement": (),
+    "measurement_blur": ("sampler.eta=1.0",),
+    "inversion": (),
+}
+
+
+@pytest.mark.parametrize("guidance", GUIDED)
+def test_the_batch_size_changes_no_guided_sample(
+    draw: Callable[..., Drawn], guidance: str
+) -> None:
+    chosen = (f"guidance={guidance}", *GUIDED[guidance])
+    whole, said = draw(f"{guidance}_40", *chosen, "batch_size=40")
+    assert np.array_equal(draw(f"{guidance}_7", *chosen, "batch_size=7")[0], whole)
+    first, _ = draw(f"{guidance}_1", *chosen, "batch_size=1", "num_samples=5")
+    assert np.array_equal(first, whole[:5])
+    assert said["guidance"]["_target_"].startswith("snowmelt.guidance.")
+    assert ("error_to_examples" in said) == (said["examples"] is not None)
+
+
+def test_two_processes_draw_the_guided_samples_of_one(
+    trained: Path, draw: Callable[..., Drawn]
+) -> None:
+    whole, said = draw("alone", "guidance=measurement")
+    command = ("sample", *SETTINGS, "sampler=ddim", "sampler.steps=3", "batch_size=7")
+    both = ("guidance=measurement", "trainer.processes=2", "out=together")
+    succeed(snowmelt(*command, *both, cwd=trained))
+    assert np.array_equal(np.load(trained / "together/samples.npy"), whole)
+    assert json.loads((trained / "together/samples.json").read_text()) == said
+
+
+def test_the_labels_stand_beside_the_samples(
+    trained: Path, draw: Callable[..., Drawn]
+) -> None:
+    told = ("guidance=classifier_free", *GUIDED["classifier_free"])
+    samples, said = draw("all_classes", *told)
+    labels = np.load(trained / "all_classes/labels.npy")
+    assert labels.dtype == np.int64
+    assert labels.tolist() == [index % 10 for index in range(40)]
+    assert said["guidance"]["scale"] == 2.0
+    assert said["evaluations"] == 6
+    threes, _ = draw("threes", *told, "guidance.labels=[3,'5']")
+    assert np.load(trained / "threes/labels.npy").tolist() == [3, 5] * 20
+    # Where the class is the same, so is the sample.
+    same = (np.arange(40) % 10 == 3) & (np.arange(40) % 2 == 0)
+    same |= (np.arange(40) % 10 == 5) & (np.arange(40) % 2 == 1)
+    assert np.array_equal(threes[same], samples[same])
+    free, unguided = draw("untold", CONDITIONAL, GUIDED["classifier_free"][1])
+    assert unguided["evaluations"] == 3
+    assert unguided["identity"] != said["identity"]
+    assert not (trained / "untold/labels.npy").exists()
+    assert free.shape == samples.shape
+
+
+def test_known_pixels_of_held_out_images_are_kept(
+    trained: Path, draw: Callable[..., Drawn]
+) -> None:
+    manifest = json.loads((trained / "data/prepared/manifest.json").read_text())
+    held_out = np.load(trained / "data/prepared/images.npy")[manifest["train_count"] :]
+    found, said = draw("completed", "guidance=repaint", "guidance.resamples=2")
+    assert np.array_equal(found[..., :4], held_out[:40, ..., :4])
+    assert not np.array_equal(found[..., 4:], held_out[:40, ..., 4:])
+    rms = np.sqrt(np.square(found.astype(float) - held_out[:40]).mean())
+    assert said["error_to_examples"] == pytest.approx(rms)
+    assert said["evaluations"] == 2 * 2 + 1
+    assert said["examples"] == manifest["digests"]["images.npy"]
+    assert (trained / "completed/completion.png").is_file()
+
+
+def test_there_are_more_samples_than_examples(
+    trained: Path, draw: Callable[..., Drawn]
+) -> None:
+    count = json.loads((trained / "data/prepared/manifest.json").read_text())[
+        "held_out_count"
+    ]
+    found, _ = draw("more", "guidance=replacement", f"num_samples={count + 2}")
+    assert np.array_equal(found[count:, ..., :4], found[:2, ..., :4])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (("guidance=classifier_free",), "denoiser.conditional"),
+        (("guidance=classifier_free", CONDITIONAL), "was told classes"),
+        (
+            (
+                "guidance=classifier_free",
+                "guidance.labels=cat",
+                *GUIDED["classifier_free"],
+            ),
+            "no class 'cat'; the network knows 0, 1",
+        ),
+        (("guidance=measurement_gray",), "Gray needs colour"),
+        (("guidance=measurement", "guidance.operator.factor=3"), "does not divide"),
+        (("guidance=repaint", "guidance.mask.share=2"), "share must lie between"),
+        (("guidance=repaint", "guidance.resamples=0"), "resamples must be at least 1"),
+        (("guidance=inversion",), "sampler=ddim"),
+        (("guidance=replacement", "paths.prepared=nowhere"), "nowhere"),
+        (("guidance=replacement", "sampler=ode_adaptive"), "chooses its own steps"),
+        (
+            ("guidance=none", "guidance._target_=snowmelt.samplers.grids.Grid"),
+            "not a Guidance",
+        ),
+    ],
+)
+def test_a_mistaken_guidance_is_named(
+    trained: Path, mistake: Mistake, overrides: tuple[str, ...], named: str
+) -> None:
+    command = ("sample", "tracking=none", "num_samples=4", *overrides, "out=never")
+    assert named in mistake(*command, cwd=trained)
+    assert not (trained / "never").exists()

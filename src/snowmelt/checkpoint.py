@@ -70,6 +70,8 @@ class Checkpoint:
             denoiser.net.load_state_dict(self.ema if weights == "ema" else self.raw)
             if denoiser.schedule is not None:
                 denoiser.schedule.load_state_dict(self.schedule)
+                # Its curve is drawn, written down and walked along, but no more trained.
+                denoiser.schedule.requires_grad_(False)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:300]
             raise UserError(

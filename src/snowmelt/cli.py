@@ -120,7 +120,7 @@ def _run(given: argparse.Namespace) -> int:
 
 def _card(given: argparse.Namespace, root: Path) -> int:
     """One picture of all values; what is refused is shown on it instead of refused here."""
-    from snowmelt import config
+    from snowmelt import config, jobs
 
     named = [text for text in given.overrides if text.startswith("out=")]
     overrides = [text for text in given.overrides if text not in named]
@@ -130,7 +130,7 @@ def _card(given: argparse.Namespace, root: Path) -> int:
     else:
         configs = {
             label: config.compose(root, job, is_checked=False)
-            for label, job in config.jobs(root, overrides).items()
+            for label, job in jobs.jobs(root, overrides).items()
         }
     if given.cfg:
         return _print(*configs.values())

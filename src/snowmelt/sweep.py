@@ -30,6 +30,7 @@ from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError
 from snowmelt.features.protocol import protocol_digest
 from snowmelt.files import read_json, write_json
+from snowmelt.jobs import check_jobs, without_sweeps
 from snowmelt.launch import RANK_VARIABLES
 
 TAIL = 4000
@@ -46,8 +47,8 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
             f"a sweep runs the whole pipeline: `snowmelt pipeline`, not {command}"
         )
     choices = configuration.merged_choices(root, overrides)
-    configuration.check_jobs(root, overrides)
-    shared = configuration.without_sweeps(root, overrides)
+    check_jobs(root, overrides)
+    shared = without_sweeps(root, overrides)
     base = configuration.compose(root, shared, is_checked=False)
     folder = root / "multirun" / time.strftime("%Y-%m-%d_%H-%M-%S")
     jobs: list[Job] = []

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from snowmelt.nets.embeddings import LogSNREmbedding
+from snowmelt.nets.embeddings import LevelEmbedding, LogSNREmbedding
 
 
 def waves(width: int, log_snr: torch.Tensor) -> torch.Tensor:
@@ -50,3 +50,28 @@ def test_what_follows_from_the_width_is_not_saved() -> None:
 def test_odd_widths_are_refused(width: int) -> None:
     with pytest.raises(ValueError, match=f"positive even number, got {width}"):
         LogSNREmbedding(width)
+
+
+def test_without_classes_it_is_the_embedding_of_the_level() -> None:
+    embedding, levels = LevelEmbedding(6), torch.tensor([-3.0, 2.0])
+    assert torch.equal(embedding(levels), embedding.log_snr(levels))
+    assert all(name.startswith("log_snr.") for name in embedding.state_dict())
+    with pytest.raises(ValueError, match="labels were given to a network that knows no"):
+        embedding(levels, torch.tensor([0, 1]))
+
+
+def test_the_class_is_added_and_the_last_entry_stands_for_none() -> None:
+    embedding, levels = LevelEmbedding(6, classes=2), torch.tensor([-3.0, 2.0, 0.5])
+    table = embedding.classes.weight
+    assert table.shape == (3, 6)
+    found = embedding(levels, torch.tensor([1, -1, 0]))
+    expected = embedding.log_snr(levels) + table[torch.tensor([1, 2, 0])]
+    assert torch.equal(found, expected)
+    untold = embedding.log_snr(levels) + table[2]
+    assert torch.equal(embedding(levels), untold)
+    assert torch.equal(embedding(levels, torch.full((3,), -1)), untold)
+
+
+def test_a_negative_number_of_classes_is_refused() -> None:
+    with pytest.raises(ValueError, match="classes must not be negative, got -1"):
+        LevelEmbedding(6, classes=-1)

@@ -115,3 +115,53 @@ def test_a_share_out_of_range_is_refused(
 ) -> None:
     with pytest.raises(UserError, match="dropout"):
         built(file, shape, dropout=dropout)
+
+
+@every_net
+def test_two_answers_stand_one_after_the_other(file: Path, shape: tuple[int, ...]) -> None:
+    net = shaken(built(file, shape, outputs=2))
+    found = net(torch.randn(2, *shape), LEVELS)
+    assert found.shape == (2, 2 * shape[0], *shape[1:])
+    first, second = found.chunk(2, dim=1)
+    assert not torch.allclose(first, second)
+    assert not built(file, shape, outputs=2)(torch.randn(2, *shape), LEVELS).any()
+
+
+@every_net
+def test_each_class_is_another_answer(file: Path, shape: tuple[int, ...]) -> None:
+    net = shaken(built(file, shape, classes=3))
+    x, level = torch.randn(1, *shape).expand(4, *shape), torch.zeros(4)
+    found = net(x, level, torch.tensor([0, 1, 2, -1]))
+    for row in range(4):
+        for other in range(row):
+            assert float((found[row] - found[other]).abs().mean()) > 1e-3
+    same = net(x, level, torch.tensor([2, 2, -1, -1]))
+    torch.testing.assert_close(same[[0, 1]], found[[2, 2]], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(same[[2, 3]], found[[3, 3]], rtol=1e-4, atol=1e-4)
+
+
+@every_net
+def test_to_be_told_nothing_is_to_be_told_no_class(
+    file: Path, shape: tuple[int, ...]
+) -> None:
+    net = shaken(built(file, shape, classes=3))
+    x = torch.randn(2, *shape)
+    assert torch.equal(net(x, LEVELS), net(x, LEVELS, torch.tensor([-1, -1])))
+
+
+@every_net
+def test_labels_are_refused_where_there_are_no_classes(
+    file: Path, shape: tuple[int, ...]
+) -> None:
+    net = built(file, shape)
+    with pytest.raises(ValueError, match="labels were given to a network that knows no"):
+        net(torch.randn(2, *shape), LEVELS, torch.tensor([0, -1]))
+
+
+@every_net
+def test_every_class_learns_and_so_does_none(file: Path, shape: tuple[int, ...]) -> None:
+    net = shaken(built(file, shape, classes=2)).train()
+    table = next(w for name, w in net.named_parameters() if name.endswith("classes.weight"))
+    assert len(table) == 3
+    net(torch.randn(2, *shape), LEVELS, torch.tensor([1, -1])).square().mean().backward()
+    assert [bool(row.any()) for row in table.grad] == [False, True, True]

@@ -1,9 +1,9 @@
 """Gaussians and mixtures of them: the exact network, the exact marginals, exact moments.
 
-With the exact denoiser of a Gaussian every step is an affine map of the state, of the noise and
-of what is remembered of earlier steps. So the last state is affine in the first and in all
-noise, its coefficients can be read off one run of many probes, and mean and variance follow
-without a single random number.
+With the exact denoiser of a Gaussian every step is an affine map of the state, of the noise
+and of what is remembered of earlier steps. So the last state is affine in the first and in
+all noise, its coefficients can be read off one run of many probes, and mean and variance
+follow without a single random number.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class Between(Grid):
 def moments(denoiser: Denoiser, sampler: Sampler) -> tuple[float, float]:
     """Mean and standard deviation at the last time, from the truth at the first.
 
-    Probes: all zero; a start of one; one for each draw of noise; and last a mixed one, which
-    must land where the others say, or the sampler is not affine.
+    Probes: all zero; a start of one; one for each draw of noise; and last a mixed one,
+    which must land where the others say, or the sampler is not affine.
     """
     process, times = denoiser.process, sampler.times(denoiser.process)
     steps = len(times) - 1

@@ -121,6 +121,13 @@ def test_it_starts_almost_straight_and_symmetric() -> None:
     torch.testing.assert_close(log_snr, 10 - 20 * T, rtol=0, atol=1.0)
     torch.testing.assert_close(log_snr, -log_snr.flip(0), rtol=1e-6, atol=1e-6)
     assert len(Learned().centre) == 1024
+    # heights 1 and steepnesses 8
+    slope = float(Learned().slope(T[50]))
+    rise = (1 + 2 * (torch.sigmoid(torch.tensor(4.0)) - 0.5)).item()
+    swing = (
+        2 * math.log((1 + math.exp(8)) / (1 + math.exp(0))) / 8 - 1
+    )  # mean of S at 1 - at 0
+    assert slope == pytest.approx(-20 * rise / (1 + swing), rel=1e-5)
     assert Learned().log_snr(T[[0, -1]]).tolist() == [10.0, -10.0]
 
 

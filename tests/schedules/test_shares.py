@@ -73,6 +73,23 @@ def test_the_ends_are_where_they_were_asked_for(cls: Any) -> None:
             assert float(end) == pytest.approx(-extreme, rel=1e-6)
 
 
+def test_defaults() -> None:
+    t = torch.linspace(0, 1, 9, dtype=torch.float64)
+    assert torch.equal(Cosine().log_snr(t), Cosine(10.0, -10.0).log_snr(t))
+    expected = Sigmoid(-3.0, 3.0, 1.0, log_snr_max=10.0, log_snr_min=-10.0).log_snr(t)
+    assert torch.equal(Sigmoid().log_snr(t), expected)
+
+
+def test_the_furthest_ends() -> None:
+    Cosine(80.0, -80.0)
+    for ends in ((80.5, 0.0), (0.0, -80.5)):
+        with pytest.raises(ValueError, match="must lie within"):
+            Cosine(*ends)
+    Sigmoid(78.0, 80.0)
+    with pytest.raises(ValueError, match="must lie within"):
+        Sigmoid(78.0, 80.5)
+
+
 @pytest.mark.parametrize("cls", [Cosine, Sigmoid])
 @pytest.mark.parametrize("extreme", [10.0, 60.0])
 def test_a_symmetric_curve_keeps_its_digits_at_both_ends(cls: Any, extreme: float) -> None:

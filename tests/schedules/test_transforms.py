@@ -146,6 +146,9 @@ def test_input_scaled_is_chens(scale: float) -> None:
     gamma = torch.sigmoid(Cosine().log_snr(T))
     expected = torch.log(gamma * scale**2 / (1 - gamma))
     torch.testing.assert_close(InputScaled(Cosine(), scale).log_snr(T), expected)
+    assert torch.equal(
+        InputScaled(Cosine()).log_snr(T), InputScaled(Cosine(), 0.5).log_snr(T)
+    )
 
 
 def test_input_scaled_asks_the_schedule_that_it_scales() -> None:

@@ -18,7 +18,8 @@ from snowmelt.losses import Loss, Simple
 from snowmelt.nets.mlp import MLP
 from snowmelt.predictions import Eps
 from snowmelt.processes import VariancePreserving
-from snowmelt.schedules import Cosine
+from snowmelt.schedules import Cosine, NoiseSchedule
+from snowmelt.times import LowDiscrepancy, Times
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.stream import BatchStream
 
@@ -63,24 +64,55 @@ def examples() -> np.ndarray:
 
 
 @pytest.fixture
+def labels() -> np.ndarray:
+    """Of three classes."""
+    return np.arange(20, dtype=np.int64) % 3
+
+
+@pytest.fixture
 def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
     """A function that makes a module; the same initial weights each time."""
 
     def make(
-        seed: int = 7, dropout: float = 0.0, loss: Loss | None = None, **training: Any
+        seed: int = 7,
+        dropout: float = 0.0,
+        loss: Loss | None = None,
+        times: Times | None = None,
+        schedule: NoiseSchedule | None = None,
+        classes: int = 0,
+        label_dropout: float = 0.0,
+        **training: Any,
     ) -> DiffusionModule:
         torch.manual_seed(0)
-        net = MLP((2,), width=8, blocks=1, embedding=4, dropout=dropout)
+        loss = loss or Simple()
+        net = MLP(
+            (2,),
+            width=8,
+            blocks=1,
+            embedding=4,
+            dropout=dropout,
+            classes=classes,
+            outputs=2 if loss.needs_learned_variance else 1,
+        )
         torch.nn.init.normal_(net.last.weight)
-        denoiser = Denoiser(net, VariancePreserving(Cosine()), Eps())
+        process = VariancePreserving(schedule or Cosine())
+        denoiser = Denoiser(net, process, Eps(), loss.needs_learned_variance)
         settings = OmegaConf.create(SETTINGS | training)
-        return DiffusionModule(denoiser, loss or Simple(), manifest, settings, seed)
+        return DiffusionModule(
+            denoiser,
+            loss,
+            times or LowDiscrepancy(),
+            manifest,
+            settings,
+            seed,
+            label_dropout=label_dropout,
+        )
 
     return make
 
 
 @pytest.fixture
-def fit(examples: np.ndarray) -> Callable[..., pl.Trainer]:
+def fit(examples: np.ndarray, labels: np.ndarray) -> Callable[..., pl.Trainer]:
     """A function that trains a module with Lightning from its saved state, if given."""
 
     class Data(pl.LightningDataModule):
@@ -97,6 +129,7 @@ def fit(examples: np.ndarray) -> Callable[..., pl.Trainer]:
                 steps=training.steps,
                 seed=self.module.seed,
                 start=self.trainer.global_step,
+                labels=labels if self.module.label_dropout else None,
             )
 
     def train(

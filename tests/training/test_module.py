@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +17,11 @@ from snowmelt.data.manifest import Manifest
 from snowmelt.data.scaling import to_model
 from snowmelt.denoiser import Denoiser
 from snowmelt.errors import UserError
-from snowmelt.losses import Loss, Simple
+from snowmelt.losses import VLB, Hybrid, Loss, Simple
+from snowmelt.processes import Process
 from snowmelt.randomness import Stream, normal
+from snowmelt.schedules import Learned
+from snowmelt.times import Importance, LowDiscrepancy, Times
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.stream import Batch
 
@@ -44,10 +48,12 @@ class Spy(Loss):
 
     def __init__(self, change: Callable[[int, Tensor], Tensor] | None = None) -> None:
         self.given: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.watch: Callable[[Denoiser], None] = lambda denoiser: None
         self.change = change
 
     def __call__(self, denoiser: Denoiser, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         self.given.append((x_0, t, eps))
+        self.watch(denoiser)
         loss = Simple()(denoiser, x_0, t, eps)
         return self.change(len(self.given), loss) if self.change else loss
 
@@ -67,7 +73,9 @@ def test_a_step_perturbs_scaled_data_with_keyed_noise(
     assert torch.equal(x_0, to_model(given.stored, manifest))
     place = {"seed": 7, "stream": Stream.TRAINING_NOISE, "index": given.slot, "step": 5}
     assert torch.equal(eps, normal((2,), **place))
-    assert torch.equal(t, module.times(given.slot, 5))
+    process = module.denoiser.process
+    expected, _ = LowDiscrepancy()(given.slot, 8, seed=7, step=5, process=process)
+    assert torch.equal(t, expected)
     torch.testing.assert_close(loss, Simple()(module.denoiser, x_0, t, eps).mean())
 
 
@@ -123,22 +131,102 @@ def test_two_processes_share_one_batch(
     ]
     together = torch.stack([module.training_step(half, 0) for half in halves]).mean()
     torch.testing.assert_close(together, module.training_step(whole, 0))
-    times = [module.times(half.slot, 3) for half in halves]
-    assert torch.equal(torch.cat(times), module.times(whole.slot, 3))
 
 
-def test_times_are_spread_evenly_and_uniform(make_module: Make) -> None:
-    module, slot = make_module(batch_size=8), torch.arange(8)
-    times = torch.stack([module.times(slot, step) for step in range(400)])
-    assert times.dtype == torch.float64
-    # Each in its own eighth, all with one shift.
-    assert torch.equal((times * 8).floor().long(), slot.expand(400, 8))
-    shifts = times * 8 - slot
-    torch.testing.assert_close(shifts, shifts[:, :1].expand(400, 8), rtol=0, atol=1e-12)
-    ranks = (torch.arange(400) + 0.5) / 400
-    distance = (shifts[:, 0].sort().values - ranks).abs().max()
-    assert float(distance) < 2.2 / math.sqrt(400)
-    assert not torch.equal(make_module(seed=8).times(slot, 0), times[0])
+class Weighing(Times):
+    """Times that are known, whose weights are 1, 2, 3 ..., and what they were told."""
+
+    learns = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[Tensor, Tensor]] = []
+
+    def forward(
+        self, slot: Tensor, batch_size: int, *, seed: int, step: int, process: Process
+    ) -> tuple[Tensor, Tensor]:
+        return (slot + 0.5) / batch_size, slot + 1.0
+
+    def update(self, t: Tensor, losses: Tensor) -> None:
+        self.told.append((t, losses))
+
+
+def test_losses_are_weighted_and_told_without_their_weights(
+    make_module: Make,
+    examples: np.ndarray,
+    at_step: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As if there were two processes that hold the same.
+    monkeypatch.setattr(
+        DiffusionModule, "all_gather", lambda self, mine: torch.stack((mine, mine))
+    )
+    spy = Spy()
+    module = make_module(loss=spy, times=Weighing())
+    at_step(3)
+    loss = module.training_step(batch(examples), 0)
+    ((x_0, t, eps),) = spy.given
+    losses = Simple()(module.denoiser, x_0, t, eps)
+    weights = torch.arange(1.0, 9.0)
+    torch.testing.assert_close(loss, (weights * losses).mean())
+    ((told_t, told_losses),) = module.times.told
+    assert torch.equal(told_t, torch.cat((t, t)))
+    torch.testing.assert_close(told_losses, torch.cat((losses, losses)).detach())
+    assert not told_losses.requires_grad
+
+
+@pytest.mark.parametrize("label_dropout", [0.0, 0.3, 1.0])
+def test_some_classes_are_not_told(
+    make_module: Make, at_step: Callable[[int], None], label_dropout: float
+) -> None:
+    count = 2000
+    told = []
+    spy = Spy(lambda call, loss: loss)
+    spy.watch = lambda denoiser: told.append(denoiser.labels)
+    module = make_module(loss=spy, classes=3, label_dropout=label_dropout, batch_size=count)
+    slot = torch.arange(count)
+    whole = Batch(torch.zeros(count, 2), slot, slot % 3)
+    at_step(4)
+    module.training_step(whole, 0)
+    for part in slot.split(500):
+        module.training_step(Batch(whole.stored[part], part, whole.labels[part]), 0)
+    at_step(5)
+    module.training_step(whole, 0)
+    first, later = told[0], told[-1]
+    assert first.dtype == torch.int64
+    is_dropped = first == -1
+    assert torch.equal(first[~is_dropped], whole.labels[~is_dropped])
+    share = float(is_dropped.double().mean())
+    assert share == pytest.approx(label_dropout, abs=0.04)
+    assert torch.equal(torch.cat(told[1:5]), first)
+    assert torch.equal(later, first) == (label_dropout in (0.0, 1.0))
+
+
+def test_a_network_that_knows_no_classes_is_told_none(
+    make_module: Make, examples: np.ndarray, at_step: Callable[[int], None]
+) -> None:
+    told = []
+    spy = Spy()
+    spy.watch = lambda denoiser: told.append(denoiser.labels)
+    at_step(0)
+    make_module(loss=spy).training_step(batch(examples), 0)
+    assert told == [None]
+
+
+def test_the_held_out_loss_is_told_every_class(
+    make_module: Make, examples: np.ndarray
+) -> None:
+    told = []
+    spy = Spy()
+    spy.watch = lambda denoiser: told.append(denoiser.labels)
+    module = make_module(loss=spy, classes=3, label_dropout=1.0)
+    module.ema.net.embedding.classes.weight.data.normal_()
+    stored, labels = torch.from_numpy(examples), torch.arange(20) % 3
+    value = module.held_out_loss(stored, labels)
+    assert torch.equal(told[0], labels)
+    assert module.held_out_loss(stored, labels, batch_size=7) == pytest.approx(value)
+    assert torch.equal(torch.cat(told[1:]), labels)
+    assert module.held_out_loss(stored, (labels + 1) % 3) != pytest.approx(value)
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 3, 10])
@@ -237,6 +325,64 @@ def test_a_gradient_that_is_no_number_stops_before_the_weights_change(
         assert torch.equal(mine, before)
     for average in module.ema.parameters():
         assert average.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"loss": VLB(), "schedule": Learned(units=6)},
+        {"loss": VLB()},
+        {"loss": Hybrid(steps=10)},
+        {"schedule": Learned(units=6)},
+        {"times": Importance(buckets=4, history=2)},
+        {"classes": 3, "label_dropout": 0.2},
+    ],
+    ids=["learned", "bound", "hybrid", "frozen", "importance", "classes"],
+)
+def test_every_parameter_that_is_trained_gets_a_gradient(
+    make_module: Make, fit: Fit, parts: dict[str, Any]
+) -> None:
+    # A group of processes waits for ever for one that does not.
+    module = make_module(steps=3, **copy.deepcopy(parts))
+    fit(module)
+    free = [value for value in module.parameters() if value.requires_grad]
+    in_optimizer = [
+        value
+        for group in module.trainer.optimizers[0].param_groups
+        for value in group["params"]
+    ]
+    assert {id(value) for value in free} == {id(value) for value in in_optimizer}
+    for value in free:
+        assert value.grad is not None
+        assert value.isfinite().all()
+
+
+def test_a_schedule_is_learned_only_by_a_loss_that_leaves_it_free(
+    make_module: Make, fit: Fit
+) -> None:
+    for loss, is_learned in ((VLB(), True), (Simple(), False)):
+        module = make_module(loss=loss, schedule=Learned(units=6), steps=3)
+        before = copy.deepcopy(module.denoiser.schedule.state_dict())
+        fit(module)
+        after = module.denoiser.schedule.state_dict()
+        assert all(torch.equal(before[k], after[k]) != is_learned for k in before)
+        # The average is of the network alone.
+        assert "ema.schedule" not in " ".join(module.state_dict())
+
+
+def test_a_schedule_neither_decays_nor_clips_the_network(
+    make_module: Make, fit: Fit
+) -> None:
+    limit = 0.01
+    module = make_module(
+        loss=VLB(), schedule=Learned(units=6), weight_decay=0.5, gradient_clip=limit
+    )
+    fit(module)
+    groups = module.trainer.optimizers[0].param_groups
+    assert [group["weight_decay"] for group in groups] == [0.5, 0.0]
+    for group in groups:
+        norm = torch.stack([value.grad.norm() for value in group["params"]]).norm()
+        assert float(norm) == pytest.approx(limit, rel=1e-2)
 
 
 def test_training_learns(make_module: Make, fit: Fit, examples: np.ndarray) -> None:

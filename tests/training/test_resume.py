@@ -14,6 +14,9 @@ import yaml
 from omegaconf import OmegaConf
 
 from snowmelt.data.manifest import Manifest
+from snowmelt.losses import VLB
+from snowmelt.schedules import Learned
+from snowmelt.times import Importance
 from snowmelt.training import resume as resume_module
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.resume import SECTIONS, Resume, sections, training_identity
@@ -86,6 +89,35 @@ def test_a_killed_run_ends_in_the_same_weights(
     assert resumed.history == straight.history
     for name, value in everything(straight).items():
         assert torch.equal(everything(resumed)[name], value), name
+
+
+@pytest.mark.parametrize("killed_at", [5, 11])
+def test_what_is_learned_beside_the_weights_goes_on_too(
+    tmp_path: Path, make_module: Make, fit: Fit, killed_at: int
+) -> None:
+    def make() -> DiffusionModule:
+        return make_module(
+            loss=VLB(),
+            schedule=Learned(units=5),
+            times=Importance(buckets=3, history=2),
+            classes=3,
+            label_dropout=0.3,
+        )
+
+    straight = make()
+    fit(straight, Note())
+    saved = Resume(tmp_path / "state", every=3)
+    with pytest.raises(Killed):
+        fit(make(), saved, Note(), KillAt(killed_at))
+    resumed = make()
+    fit(resumed, Note(), Resume(saved.folder, every=3), saved=saved.path)
+    state = straight.state_dict()
+    assert {"times.remembered", "denoiser.schedule.centre"} <= state.keys()
+    # Importance sampling had begun before the kill.
+    assert int(state["times.counts"].min()) > 2
+    for name, value in state.items():
+        if "mean_" not in name:
+            assert torch.equal(resumed.state_dict()[name], value), name
 
 
 def test_it_saves_every_so_often(

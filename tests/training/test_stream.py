@@ -78,6 +78,16 @@ def test_a_later_start_gives_the_same_rest(start: int, batch_size: int) -> None:
         assert torch.equal(first.slot, second.slot)
 
 
+def test_each_example_comes_with_its_class() -> None:
+    labels = np.arange(COUNT, dtype=np.int64) + 100
+    cut = {"batch_size": 33, "steps": 3, "seed": 1}
+    for batch in BatchStream(EXAMPLES, labels=labels, **cut):
+        assert batch.labels is not None
+        assert batch.labels.dtype == torch.int64
+        assert torch.equal(batch.labels - 100, (batch.stored[:, 0] / 3).long())
+    assert all(batch.labels is None for batch in stream())
+
+
 def test_steps_can_be_asked_for_in_any_order_and_again() -> None:
     batches, fresh = stream(), [stream().rows(step) for step in range(10)]
     for step in (9, 0, 5, 5, 3):

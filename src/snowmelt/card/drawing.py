@@ -79,10 +79,16 @@ def card(
         steps, precision = int(config.sampler.steps), str(config.trainer.precision)
         measured.append(measure(label, process, prediction, steps, precision))
         strips.append(Strip(label, forward_strip(process, shown.x_0)))
-    rows = {
-        name.format(precision=first.trainer.precision): [_numbers(one)[i] for one in measured]
-        for i, name in enumerate(ROWS)
-    }
+    rows = (
+        {}
+        if not measured
+        else {
+            name.format(precision=first.trainer.precision): [
+                _numbers(one)[i] for one in measured
+            ]
+            for i, name in enumerate(ROWS)
+        }
+    )
     figure = card_figure(
         measured,
         strips,

@@ -1,9 +1,9 @@
 r"""Curves and numbers of a schedule in a process.
 
-Much of it is said in unit coordinates, the state divided by $\sqrt{\alpha^2 + \sigma^2}$, in
-which every process is a variance-preserving one at the same log-SNR $\lambda$: the share
-of the signal is $\bar\alpha = S(\lambda)$ with the logistic function $S$, and the chain of
-T steps has $\beta_i = 1 - \bar\alpha_i / \bar\alpha_{i-1}$.
+Much of it is said in unit coordinates, the state divided by $\sqrt{\alpha^2 + \sigma^2}$,
+in which every process is a variance-preserving one at the same log-SNR $\lambda$: the
+share of the signal is $\bar\alpha = S(\lambda)$ with the logistic function $S$, and the
+chain of T steps has $\beta_i = 1 - \bar\alpha_i / \bar\alpha_{i-1}$.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def lost_steps(process: Process, steps: int, dtype: torch.dtype) -> int:
     before = torch.cat((torch.ones(1, dtype=torch.float64), table[:-1]))
     beta, exact_beta = 1.0 - table / before, betas_of(process, steps)
     close = (sigma - exact_sigma).abs() <= TOLERANCE * exact_sigma
-    # Where the table has fallen to 0 on both sides the quotient is no number, and not close.
+    # Where the table is 0 on both sides the quotient is no number, and so not close.
     close &= (beta - exact_beta).abs() <= TOLERANCE * exact_beta
     return int((~close).sum())
 

@@ -124,9 +124,9 @@ def _ends(parts: Parts) -> list[Finding]:
     kl = prior_kl(process)
     if kl > LARGEST_PRIOR_KL:
         text = (
-            f"signal is left at t = 1: sampling starts from the wrong distribution, {kl:.2g}"
-            " bits a dimension off for data of unit variance; let the schedule end in more"
-            " noise, or rescale it (schedule=zero_terminal)"
+            "signal is left at t = 1: sampling starts from the wrong distribution,"
+            f" {kl:.2g} bits a dimension off for data of unit variance; let the schedule end"
+            " in more noise, or rescale it (schedule=zero_terminal)"
         )
         found.append(Finding(("schedule", "process"), text))
     first = float(process.log_snr(torch.zeros((), dtype=torch.float64)))

@@ -11,8 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from snowmelt.figures.card_panels import PANELS
 from snowmelt.figures.style import BLUE, GREEN, INK, MUTED, RULE, VERMILLION, series, styled
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ WIDTH, MARGIN, GAP = 10.0, 0.55, 0.55
 PANEL, PITCH = 1.75, 2.5
 HEAD, LEGEND, TILE, LINE = 0.85, 0.3, 0.84, 0.2
 STRIP_LEFT = 1.75
-MOST_LOG_SNR = 22.0
+SPREAD = 3.2  # of points, in standard deviations of the data
 COLOURS = {"refused": VERMILLION, "doubtful": INK}
 NOTHING = "nothing speaks against this combination"
 
@@ -55,7 +57,8 @@ class _Page:
 
     def write(self, left: float, top: float, text: str, **look: Any) -> None:
         at = left / WIDTH, 1 - top / self.height
-        self.figure.text(*at, text, **({"va": "top", "fontsize": 9} | look))
+        style: dict[str, Any] = {"va": "top", "fontsize": 9} | look
+        self.figure.text(*at, text, **style)
 
 
 @styled
@@ -93,7 +96,7 @@ def card_figure(
             _legend(page, curves, HEAD - 0.1)
         _panels(page, curves, tops[1])
         _strips(page, strips, times, tops[2])
-        _table(page, [_named(one) for one in curves], rows, tops[3])
+        _table(page, [one.label for one in curves], rows, tops[3])
     _words(page, lines, tops[4])
     return page.figure
 
@@ -124,87 +127,10 @@ def _panels(page: _Page, curves: Sequence[Measured], top: float) -> None:
         for row in range(2)
         for column in range(3)
     ]
-    draws = (_log_snr, _share, _density, _rate, _betas, _factor)
-    for (left, upper), draw in zip(places, draws, strict=True):
+    for (left, upper), draw in zip(places, PANELS, strict=True):
         axes = page.axes(left, upper, width, PANEL)
         draw(axes, curves)
         axes.title.set_fontsize(10)
-
-
-def _lines(axes: Axes, curves: Sequence[Measured], x: str, y: str) -> list[NDArray]:
-    """One line a schedule, and the values that were drawn."""
-    drawn = []
-    for index, one in enumerate(curves):
-        axes.plot(getattr(one, x), getattr(one, y), **series(index))
-        drawn.append(getattr(one, y))
-    return drawn
-
-
-def _log_snr(axes: Axes, curves: Sequence[Measured]) -> None:
-    drawn = np.concatenate(_lines(axes, curves, "t", "log_snr"))
-    low, high = max(drawn.min(), -MOST_LOG_SNR), min(drawn.max(), MOST_LOG_SNR)
-    axes.axhline(0.0, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
-    axes.set(title=r"log-SNR $\lambda(t)$", xlabel="t", xlim=(0, 1))
-    axes.set_ylim(low - 1, high + 1)
-
-
-def _share(axes: Axes, curves: Sequence[Measured]) -> None:
-    _lines(axes, curves, "t", "share")
-    axes.set(title=r"signal left $\bar{\alpha}(t)$", xlabel="t", xlim=(0, 1))
-    axes.set_ylim(-0.03, 1.03)
-
-
-def _density(axes: Axes, curves: Sequence[Measured]) -> None:
-    _lines(axes, curves, "log_snr", "density")
-    axes.set(title=r"where training looks $p(\lambda)$", xlabel=r"log-SNR $\lambda$")
-    axes.set_xlim(*_within(curves))
-    axes.set_ylim(bottom=0)
-
-
-def _rate(axes: Axes, curves: Sequence[Measured]) -> None:
-    drawn = np.concatenate(_lines(axes, curves, "t", "rate"))
-    axes.set(title=r"rate of noise $g^2(t)$ ($\beta$)", xlabel="t", xlim=(0, 1))
-    _logarithmic(axes, drawn)
-
-
-def _betas(axes: Axes, curves: Sequence[Measured]) -> None:
-    for index, one in enumerate(curves):
-        steps = len(one.betas)
-        t = np.arange(1, steps + 1) / steps
-        marker = "." if steps <= 30 else None
-        axes.plot(t, one.betas, marker=marker, markersize=5, **series(index))
-    counts = " / ".join(dict.fromkeys(str(len(one.betas)) for one in curves))
-    axes.set(title=rf"$\beta_i$ of {counts} steps", xlabel="t", xlim=(0, 1))
-    _logarithmic(axes, np.concatenate([one.betas for one in curves]), top=1.5)
-
-
-def _factor(axes: Axes, curves: Sequence[Measured]) -> None:
-    drawn = np.concatenate(_lines(axes, curves, "log_snr", "factor"))
-    axes.set(title=r"error in $x_0$ / network's error", xlabel=r"log-SNR $\lambda$")
-    axes.set_xlim(*_within(curves))
-    _logarithmic(axes, drawn)
-
-
-def _within(curves: Sequence[Measured]) -> tuple[float, float]:
-    """The log-SNRs that are shown, noise on the left."""
-    drawn = np.concatenate([one.log_snr for one in curves])
-    low, high = max(drawn.min(), -MOST_LOG_SNR), min(drawn.max(), MOST_LOG_SNR)
-    return float(low) - 0.5, float(high) + 0.5
-
-
-def _logarithmic(axes: Axes, drawn: NDArray, top: float | None = None) -> None:
-    """A logarithmic axis; a curve that runs off to infinity does not flatten the others."""
-    values = drawn[np.isfinite(drawn) & (drawn > 0)]
-    if not len(values):
-        return
-    low, high = float(values.min()), float(values.max())
-    middle = float(np.median(values))
-    low, high = max(low, middle * 1e-5), min(high, middle * 1e5)
-    axes.set_yscale("log")
-    axes.set_ylim(low / 1.6, top or high * 1.6)
-    # Decades alone, but never an axis with less than two numbers on it.
-    if high / low < 30:
-        axes.tick_params(axis="y", which="minor", labelsize=7)
 
 
 def _strips(
@@ -222,25 +148,30 @@ def _strips(
         label = textwrap.fill(strip.label, 17)
         middle = {"va": "center", "weight": "bold", "color": colour}
         page.write(MARGIN / 2, upper + TILE / 2, label, **middle)
+        # One axes for the whole row: an axes for each tile takes a second a card.
+        axes = page.axes(STRIP_LEFT, upper, step * len(times), TILE)
+        axes.set(xlim=(0, step * len(times)), ylim=(0, TILE))
+        axes.set_axis_off()
         for column, frame in enumerate(strip.frames):
-            left = STRIP_LEFT + column * step + (step - TILE) / 2
-            _tile(page.axes(left, upper, TILE, TILE), frame)
+            _tile(axes, frame, column * step + (step - TILE) / 2)
 
 
-def _tile(axes: Axes, frame: NDArray[np.float32]) -> None:
-    """One image, black at -1 and white at 1, or a cloud of points."""
-    axes.set(xticks=[], yticks=[])
-    axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=RULE)
+def _tile(axes: Axes, frame: NDArray[np.float32], left: float) -> None:
+    """One image, black at -1 and white at 1, or a cloud of points, in a square."""
+    square = (left, left + TILE, 0.0, TILE)
     if frame.ndim == 2:
         second = frame[:, 1] if frame.shape[1] > 1 else np.zeros(len(frame))
-        axes.scatter(frame[:, 0], second, s=1.2, color=BLUE, alpha=0.6, linewidths=0)
-        axes.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2))
+        x, y = frame[:, 0], second
+        seen = (np.abs(x) < SPREAD) & (np.abs(y) < SPREAD)
+        half = 0.5 * TILE
+        x, y = half * (1 + x[seen] / SPREAD), half * (1 + y[seen] / SPREAD)
+        axes.scatter(left + x, y, s=1.5, color=BLUE, alpha=0.6, linewidths=0)
+        axes.add_patch(Rectangle((left, 0), TILE, TILE, fill=False, edgecolor=RULE))
         return
     levels = np.clip(0.5 * (frame[0] + 1.0), 0.0, 1.0)
     picture = np.moveaxis(levels[:3], 0, -1) if len(levels) >= 3 else levels[0]
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    look: dict[str, Any] = {"vmin": 0, "vmax": 1, "interpolation": "nearest"}
+    axes.imshow(picture, cmap="gray", extent=square, aspect="auto", **look)
 
 
 def _table(
@@ -253,8 +184,9 @@ def _table(
     for column, label in enumerate(labels):
         colour = series(column)["color"] if len(labels) > 1 else INK
         at = first + (column + 1) * step
-        look = {"ha": "right", "weight": "bold", "color": colour, "fontsize": 8.5}
-        page.write(at, top, textwrap.shorten(label, 24), **look)
+        size = min(8.5, 95 * step / max(len(label), 1))  # as wide as its column
+        look = {"ha": "right", "weight": "bold", "color": colour, "fontsize": size}
+        page.write(at, top, label, **look)
     for number, (name, texts) in enumerate(rows.items(), start=1):
         page.write(MARGIN / 2, top + number * pitch, name, fontsize=8.5)
         for column, text in enumerate(texts):

@@ -6,9 +6,9 @@ $-\sigma_s^2\,\mathrm{expm1}(\lambda_t - \lambda_s)$, right for data that is one
 that of the forward step, $-\sigma_t^2\,\mathrm{expm1}(\lambda_t - \lambda_s)$, right for
 standard normal data. A share in [0, 1] says where between the two logarithms.
 
-The last step, to the data, has no posterior: that of exact data has no spread. It gets
-$\sigma^2/\alpha^2$ at the first time instead, the noise in the data's own scale; or, as in
-improved-diffusion, the posterior's variance of the step before it.
+The last step, to the data, has no posterior: that of exact data has no spread. A fixed
+variance is $\sigma^2/\alpha^2$ at the first time instead, the noise in the data's own
+scale; or, as in improved-diffusion, the posterior's variance of the step before it.
 
 References:
     Ho, Jain & Abbeel (2020), arXiv:2006.11239, section 3.2;
@@ -92,8 +92,8 @@ class FixedLarge(_Fixed):
 class Learned(ReverseVariance):
     r"""The share that the network answers.
 
-    At the last step it lies between the posterior's variance of the step before and
-    $\sigma^2$ at the first time, the forward step's from exact data.
+    The last step ends at time 0 for it, where data is taken to have the little noise that
+    the process leaves there: so was the share trained.
     """
 
     is_learned = True
@@ -105,9 +105,9 @@ class Learned(ReverseVariance):
     def last(
         self, process: Process, first: Tensor, second: Tensor, share: Tensor
     ) -> Tensor:
-        low = process.posterior_variance(second, first).log()
-        high = 2.0 * process.sigma(first).log()
-        return expand(low, share) + share * expand(high - low, share)
+        start = torch.zeros_like(first)
+        smallest = process.posterior_variance(first, start).log()
+        return expand(smallest, share) + log_excess(process, first, start, share)
 
 
 def own_variance(denoiser: Denoiser) -> ReverseVariance:
@@ -121,7 +121,7 @@ def log_excess(process: Process, t: Tensor, s: Tensor, share: Tensor) -> Tensor:
     That is the share of $\log(\sigma_t^2 / \sigma_s^2)$, whatever the step's length.
 
     Shapes:
-        t, s: (B,), share: (B or 1, ...) -> (B, ...)
+        t, s: (B,) or (), share: (B or 1, ...) -> (B or 1, ...)
     """
     ratio = 2.0 * (torch.log(process.sigma(t)) - torch.log(process.sigma(s)))
     return share * ratio.reshape(-1, *[1] * (share.ndim - 1)).to(share.dtype)

@@ -63,7 +63,7 @@ class DiscreteVLB(Weighted):
         ValueError: fewer than one step.
 
     References:
-        Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, eq. 13.
+        Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, section 4.
     """
 
     def __init__(self, steps: int = 1000) -> None:

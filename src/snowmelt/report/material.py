@@ -22,6 +22,7 @@ from snowmelt.schedules import NoiseSchedule
 Array = NDArray[Any]
 Curve = NDArray[np.float64]
 TIMES = 256  # points of the schedule's curves
+LIKELIHOOD = ("time", "log_snr", "bits_per_dim")  # numbers that the page shows of its terms
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Material:
         reference: of reference.json; empty where there is none.
         losses: the columns of losses.csv; empty where there is none, or where the samples
             come from another checkpoint than the one beside it.
+        likelihood: the columns of likelihood.csv; empty where no bound was measured.
         schedule: name, times and log-SNR of the noise schedule.
         pictures: PNG and GIF files of stages, by name.
         run_id: of the tracked run, where one is known.
@@ -51,6 +53,7 @@ class Material:
     samples: Mapping[str, Any]
     reference: Mapping[str, Any] = field(default_factory=dict)
     losses: Mapping[str, Curve] = field(default_factory=dict)
+    likelihood: Mapping[str, Array] = field(default_factory=dict)
     schedule: tuple[str, Curve, Curve] | None = None
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     run_id: str | None = None
@@ -90,6 +93,7 @@ def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
         samples=samples,
         reference=read_json(reference, made_by="reference") if reference.exists() else {},
         losses=read_losses(model / "losses.csv") if _trained_here(model, samples) else {},
+        likelihood=read_likelihood(root / paths.reports / "likelihood.csv"),
         schedule=_schedule(config),
         pictures=_pictures(root / paths.prepared, folder),
         run_id=run_id,
@@ -152,6 +156,24 @@ def read_losses(path: Path) -> dict[str, Curve]:
         }
     except (TypeError, ValueError) as error:
         again = "run `snowmelt train` again"
+        raise UserError(f"{path} is damaged ({error}): {again}") from error
+
+
+def read_likelihood(path: Path) -> dict[str, Array]:
+    """The columns of likelihood.csv, `term` as text; empty without the file or its lines.
+
+    Raises:
+        UserError: it lacks a column, or a cell is not a number.
+    """
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    try:
+        found = {name: np.array([float(row[name]) for row in rows]) for name in LIKELIHOOD}
+        return {"term": np.array([row["term"] for row in rows]), **found} if rows else {}
+    except (KeyError, TypeError, ValueError) as error:
+        again = "run `snowmelt evaluate` again"
         raise UserError(f"{path} is damaged ({error}): {again}") from error
 
 

@@ -15,8 +15,9 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from snowmelt.figures import curves, images, metrics, points
+from snowmelt.figures import curves, images, likelihood, metrics, points
 from snowmelt.report import numbers, pictures, tables
+from snowmelt.report.likelihood import likelihoods
 from snowmelt.report.material import Array, Material
 from snowmelt.report.readings import Reading, extractor_name, readings, sentences
 
@@ -61,6 +62,8 @@ def _sections(material: Material) -> dict[str, Any]:
         "floors": _floors(known),
         "has_spread": any(reading.spread for reading in known),
         "by_log_snr": _by_log_snr(material),
+        "likelihoods": likelihoods(material.metrics),
+        "bound_terms": _bound_terms(material),
         "protocol": tables.rows(material.metrics.get("protocol") or {}),
         "data": _data(material),
         "preview": _embedded(material, "preview"),
@@ -166,6 +169,16 @@ def _floors(known: list[Reading]) -> Markup | None:
         if reading.floor is not None
     )
     return pictures.inline_svg(metrics.metrics_with_floor(compared), "floors", words)
+
+
+def _bound_terms(material: Material) -> Markup | None:
+    """Where the bits of the bound go, if one was measured."""
+    if not material.likelihood or "bound" not in (material.metrics.get("likelihood") or {}):
+        return None
+    found = likelihood.sums(material.likelihood)
+    told = ", ".join(f"{name} {numbers.number(bits)}" for name, bits in found.items())
+    words = f"bits a dimension of the variational bound at each log SNR; in all: {told}"
+    return pictures.inline_svg(likelihood.bound_terms(material.likelihood), "bound", words)
 
 
 def _by_log_snr(material: Material) -> Markup | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snowmelt.figures.metrics import Measured
+from snowmelt.report.likelihood import is_likelihood
 from snowmelt.report.numbers import percent, with_spread
 
 DISTANCES = ("fid", "frechet_distance", "kid", "kernel_distance")
@@ -125,8 +126,12 @@ def extractor_name(metrics: Mapping[str, Any]) -> str:
 
 
 def readings(metrics: Mapping[str, Any]) -> list[Reading]:
-    """Every numeric metric, known ones first and in the order of `KINDS`."""
+    """Every numeric metric, known ones first and in the order of `KINDS`.
+
+    Likelihoods stand in a section of their own.
+    """
     plain = {key: float(value) for key, value in metrics.items() if _is_number(value)}
+    plain = {key: value for key, value in plain.items() if not is_likelihood(key)}
     main = [key for key in plain if not _companion_of(key, plain)]
     order = {key: place for place, key in enumerate(KINDS)}
     main.sort(key=lambda key: (order.get(key, len(order)), key))

@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from snowmelt.figures import curves, images, points
+from snowmelt.figures import curves, images, likelihood, points
 from snowmelt.figures.style import save_png
 from snowmelt.files import new_directory, new_file
 from snowmelt.report.material import Material
@@ -47,6 +47,8 @@ def standalone(material: Material) -> dict[str, Figure | Image.Image]:
         found["real_and_generated"] = points.scatter(generated, real)
     if material.losses:
         found["curves"] = curves.training_curves(material.losses)
+    if material.likelihood:
+        found["likelihood"] = likelihood.bound_terms(material.likelihood)
     if material.schedule is not None:
         name, t, log_snr = material.schedule
         found["schedule"] = curves.schedule_plot({name: (t, log_snr)})

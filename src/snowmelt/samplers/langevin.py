@@ -17,7 +17,8 @@ of data that has no spread of its own beside the noise. What remains is $e = 2 r
 no batch in it.
 
 On data $N(0, v)$ a walk of fixed $e$ ends in the variance $v / (1 - e/2v)$, not in $v$:
-that is the bias of taking finite steps without accepting or refusing them.
+that is the bias of taking finite steps without accepting or refusing them. It is set by $r$
+and does not shrink with the number of steps: the declared order is that of the predictor.
 
 References:
     Song et al. (2021), arXiv:2011.13456, algorithms 2 to 5 (predictor-corrector);

@@ -112,12 +112,11 @@ class Sigmoid(NoiseSchedule):
         self.check_curve()
 
     def log_snr(self, t: Tensor) -> Tensor:
-        # Both shares by products: a difference of two logistic values would lose its
-        # digits near the end where they meet.
+        # Both shares by products, up to a factor that the ratio loses: a difference of two
+        # logistic values would lose its digits near the end where they meet.
         left, half = 1 - t, 0.5 * (self.end - self.start)
-        spread = torch.cosh(0.5 * (left * self.start + t * self.end)) * math.sinh(half)
-        kept = torch.sinh(left * half) * math.cosh(0.5 * self.start) / spread
-        spent = torch.sinh(t * half) * math.cosh(0.5 * self.end) / spread
+        kept = torch.sinh(left * half) * math.cosh(0.5 * self.start)
+        spent = torch.sinh(t * half) * math.cosh(0.5 * self.end)
         signal = kept * _share(self.log_snr_max) + spent * _share(self.log_snr_min)
         noise = kept * _share(-self.log_snr_max) + spent * _share(-self.log_snr_min)
         return torch.log(signal) - torch.log(noise)

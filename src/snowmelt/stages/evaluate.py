@@ -1,4 +1,4 @@
-"""Stage evaluate: measure the samples against the real data."""
+"""Stage evaluate: measure samples against real data, and real data under the model."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import Any
 from omegaconf import DictConfig
 
 from snowmelt.building import plain
+from snowmelt.checkpoint import load
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.prepared import PreparedData
+from snowmelt.errors import UserError
 from snowmelt.features import samples as drawn
 from snowmelt.features.measures import Settings, count_used, kernel_size, measure
 from snowmelt.features.protocol import protocol_digest, quantiser
 from snowmelt.features.reference import Reference, data_digest
-from snowmelt.files import write_json
+from snowmelt.files import sha256, write_json
+from snowmelt.held_out import measuring, table
+from snowmelt.sampling import chosen_device
 from snowmelt.tracking import open_evaluation
 
 
 def run(config: DictConfig, root: Path) -> Path:
-    """Write metrics.json; returns it.
+    """Write metrics.json and, beside it, likelihood.csv; returns the former.
 
     Args:
-        config: reads `evaluation` and the paths; `data` only to refuse stale data.
+        config: reads `evaluation`, `likelihood`, the checkpoint and the device of `sample`
+            and the paths; `data` only to refuse stale data.
         root: what the paths are relative to.
 
     Raises:
@@ -42,9 +47,42 @@ def run(config: DictConfig, root: Path) -> Path:
     with tracked as run_of_samples:
         metrics = measure(samples, reference, settings)
         how = protocol(data.manifest, reference, description, len(samples), settings)
-        write_json(target, {**metrics, "protocol": how})
+        found = likelihood(config, root, data, description["checkpoint"])
+        measured = {**metrics, **found.metrics, "protocol": how}
+        terms = target.with_name("likelihood.csv")
+        table.write(terms, found.rows)
+        if found.protocols:
+            measured["likelihood"] = found.protocols
+            run_of_samples.log_params({"likelihood_protocol": found.protocols})
+            run_of_samples.log_file(terms, "evaluation")
+        write_json(target, measured)
         run_of_samples.log_evaluation(target)
     return target
+
+
+def likelihood(
+    config: DictConfig, root: Path, data: PreparedData, sampled: dict[str, Any]
+) -> measuring.Found:
+    """The likelihood of the held-out split under the checkpoint that was sampled.
+
+    Args:
+        sampled: what samples.json says of the checkpoint.
+
+    Raises:
+        UserError: the checkpoint is another one by now; see also `measuring.measure`.
+    """
+    section = plain(config.likelihood)
+    if section["bound"] is None and section["ode"] is None:
+        return measuring.Found()
+    source = root / config.sample.checkpoint
+    checkpoint = load(source)
+    if sha256(source) != sampled["sha256"]:
+        raise UserError(
+            f"{source} is not the checkpoint that the samples were drawn from: run"
+            " `snowmelt sample` again"
+        )
+    device = chosen_device(config.sample.device)
+    return measuring.measure(section, checkpoint, sampled["weights"], data, device)
 
 
 def protocol(

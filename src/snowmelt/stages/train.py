@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from snowmelt import checkpoint, launch, tracking
+from snowmelt.card.drawing import card, label_of
+from snowmelt.combinations import training
+from snowmelt.combinations.findings import Finding
 from snowmelt.data.prepared import PreparedData
+from snowmelt.figures.style import save_png
 from snowmelt.files import new_directory, require_ours
 from snowmelt.tracking.location import main_root
 from snowmelt.training.fit import check, fit, write_history
@@ -27,6 +33,7 @@ def run(config: DictConfig, root: Path) -> Path:
     data = PreparedData.open(root / config.paths.prepared)
     data.check_made_from(config.data)
     is_starter = launch.wants_group(config)
+    training.check(config)  # one that came by --config was composed elsewhere
     check(config, data)
     if is_starter:
         launch.run_group("train", config, root)
@@ -38,6 +45,8 @@ def run(config: DictConfig, root: Path) -> Path:
         print(f"train: going on from the saved state in {state}")
     with tracking.open_training(config, root, state=state, identity=identity) as tracked:
         _log_earlier(tracked, config, root)
+        if launch.rank() == 0:
+            _log_card(tracked, config, root)
         trained, history = fit(config, data, tracked, resume, identity)
         if launch.rank() == 0:
             with new_directory(target, MARKER) as draft:
@@ -56,3 +65,19 @@ def _log_earlier(tracked: tracking.Run, config: DictConfig, root: Path) -> None:
     reference = root / config.paths.reference / "reference.json"
     if reference.is_file():
         tracked.log_file(reference, "reference")
+
+
+def _log_card(tracked: tracking.Run, config: DictConfig, root: Path) -> None:
+    """The schedule card, before anything is trained; doubts are told here too."""
+    findings: list[Finding] = training.findings(training.built(config))
+    for finding in findings:
+        print(f"train: doubtful: {finding}", file=sys.stderr)
+    if not config.tracking.enabled:
+        return
+    label = label_of(config, root)
+    drawn = card({label: config}, {label: findings}, root)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "card.png"
+        save_png(drawn.figure, file)
+        tracked.log_file(file, "card")
+    tracked.log_text("card/card.txt", f"{drawn.text()}\n")

@@ -14,7 +14,10 @@ MAX_KEY = 250
 
 # A parameter belongs to the stage that reads it: it is logged when that stage has finished,
 # so that one run never holds two values of one parameter. Training logs all the others.
-SECTIONS = {"sample": ("sampler", "sample"), "evaluate": ("evaluation", "protocol")}
+SECTIONS = {
+    "sample": ("sampler", "sample"),
+    "evaluate": ("evaluation", "likelihood", "protocol", "likelihood_protocol"),
+}
 
 
 def of_stage(config: Mapping[str, Any], stage: str) -> dict[str, str]:
