@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
-from snowmelt.cli import COMMANDS
+from snowmelt import config
+from snowmelt.building import plain
+from snowmelt.cli import COMMANDS, main
 from tests.conftest import Mistake
 from tests.project import TINY, run_command, snowmelt, succeed, user_error
 
 QUIET = "tracking=none"
+CLASH = ("schedule=zero_terminal", "prediction=eps")
 
 
 def test_help_names_every_command_and_imports_nothing_heavy(workspace: Path) -> None:
@@ -73,6 +77,13 @@ def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
         (("evaluate",), "is missing: run `snowmelt"),
         (("report",), "is missing: run `snowmelt"),
         (("train", "--config", "none.yaml"), "none.yaml is missing"),
+        (("compose", *CLASH), "prediction, schedule: Eps finds the data by dividing by"),
+        (("evaluate", *CLASH), "prediction, schedule: Eps"),
+        (("pipeline", "-m", *CLASH, "seed=1,2"), "seed=1: prediction, schedule: Eps"),
+        (
+            ("pipeline", "-m", "prediction=v,eps", CLASH[0]),
+            "eps: prediction, schedule: Eps",
+        ),
         (("prepare", "data=folder"), "data/raw"),
         (("prepare", "data=folder", "data.path=nowhere"), "nowhere"),
         (("prepare", "data=array", "data.path=params.yaml"), "params.yaml"),
@@ -86,7 +97,36 @@ def test_a_mistake_gets_one_line(
         rest.append(QUIET)
     assert named in mistake(command, *rest, cwd=workspace)
     assert not (workspace / "outputs").exists()
+    assert not (workspace / "multirun").exists()
     assert not (workspace / "data" / "prepared").exists()
+
+
+def test_a_stage_looks_again_at_what_was_composed_elsewhere(
+    workspace: Path, mistake: Mistake
+) -> None:
+    """`--config` does not compose, and a file can be edited."""
+    succeed(snowmelt("prepare", cwd=workspace))
+    settled = config.compose(workspace, [*CLASH, QUIET], is_checked=False)
+    file = workspace / "mine.yaml"
+    file.write_text(yaml.safe_dump(plain(settled)))
+    said = mistake("train", "--config", "mine.yaml", cwd=workspace)
+    assert "prediction, schedule: Eps" in said
+    assert not (workspace / "outputs").exists()
+
+
+def test_the_card_takes_a_composed_configuration(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(workspace)
+    monkeypatch.delenv("PROJECT_ROOT", raising=False)
+    assert main(("compose", "schedule=linear")) == 0
+    assert main(("card", "--config", "outputs/config.yaml")) == 0
+    assert capsys.readouterr().out.rstrip().endswith("card: outputs/card/linear.png")
+    assert main(("card", "--config", "outputs/config.yaml", "seed=1")) == 2
+    assert main(("card", "--cfg", "schedule=linear,cosine")) == 0
+    documents = list(yaml.safe_load_all(capsys.readouterr().out))
+    names = [document["schedule"]["_target_"] for document in documents]
+    assert names == ["snowmelt.schedules.Linear", "snowmelt.schedules.Cosine"]
 
 
 def test_outside_a_project(tmp_path: Path) -> None:

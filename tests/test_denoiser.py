@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,7 @@ from snowmelt.processes import (
     VarianceExploding,
     VariancePreserving,
 )
-from snowmelt.schedules import Cosine, Linear, ZeroTerminal
+from snowmelt.schedules import Cosine, Learned, Linear, ZeroTerminal
 from tests.combinations import (
     PREDICTIONS,
     Pair,
@@ -247,6 +248,22 @@ def test_one_estimate_costs_one_call() -> None:
         calls.clear()
         ask(torch.ones(2, 2), torch.tensor(0.5))
         assert len(calls) == 1
+
+
+def test_a_learned_schedule_is_trained_with_the_network() -> None:
+    net = Answer(lambda x, log_snr: net.weight * x)
+    process = VariancePreserving(Learned(units=4))
+    denoiser = Denoiser(net, process, V())
+    # A copy, as for an average of the weights, asks its own schedule.
+    twin = copy.deepcopy(denoiser)
+    assert twin.schedule is twin.process.schedule
+    assert twin.schedule is not denoiser.schedule
+    names = {name for name, _ in denoiser.named_parameters()}
+    assert {"net.weight", "schedule.centre"} <= names
+    x_0, eps, t = torch.ones(2, 3), torch.ones(2, 3), torch.tensor([0.3, 0.6])
+    error = denoiser(process.perturb(x_0, t, eps), t) - denoiser.target(x_0, eps, t)
+    error.square().mean().backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in denoiser.parameters())
 
 
 # ---- labels

@@ -65,7 +65,7 @@ def test_both_estimates_make_up_the_noisy_state(
 
 @pytest.mark.parametrize(
     "files",
-    itertools.permutations(PREDICTIONS, 2),
+    list(itertools.permutations(PREDICTIONS, 2)),
     ids=lambda files: "-".join(file.stem for file in files),
 )
 @quick

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from snowmelt.checkpoint import build_denoiser, load, save
 from snowmelt.cli import main
 from tests.conftest import Mistake
 from tests.project import TINY, make_workspace, snowmelt, succeed
@@ -21,18 +24,26 @@ Drawn = tuple[np.ndarray, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a checkpoint, and one of a network that was told the classes."""
+    """A project with a checkpoint, and one of a network that knows classes."""
     folder = make_workspace(tmp_path_factory.mktemp("sampling") / "project")
     succeed(snowmelt("prepare", cwd=folder))
     succeed(snowmelt("train", *TINY, "tracking=none", cwd=folder))
-    told = ("tracking=none", CONDITIONAL, "paths.model=outputs/told", "training.steps=8")
-    succeed(snowmelt("train", *TINY, *told, cwd=folder))
+    checkpoint = load(folder / "outputs/model/model.ckpt")
+    config = checkpoint.config | {"denoiser": {"conditional": True}}
+    manifest = checkpoint.manifest
+    torch.manual_seed(0)
+    net = build_denoiser(config, manifest.shape, manifest.classes).net
+    for weight in net.parameters():
+        torch.nn.init.normal_(weight, std=0.1)
+    weights = net.state_dict()
+    told = replace(checkpoint, identity="told", config=config, raw=weights, ema=weights)
+    save(folder / "outputs/told/model.ckpt", told)
     return folder
 
 
 @pytest.fixture
 def draw(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Drawn]:
-    """Runs `snowmelt sample` in this process; gives the samples and what is said of them."""
+    """Runs `snowmelt sample` in this process; gives the samples and their description."""
 
     def run(out: str, *overrides: str) -> Drawn:
         monkeypatch.chdir(trained)
@@ -45,28 +56,21 @@ def draw(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Drawn]
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
-def test_the_batch_size_changes_no_sample(trained: Path, sampler: str) -> None:
-    drawn = []
-    for batch in (1, 7, 40):
-        out = f"{sampler}_{batch}"
-        chosen = (f"sampler={sampler}", "sampler.steps=6", f"batch_size={batch}")
-        checkpoint = "checkpoint=outputs/model/model.ckpt"
-        command = ("sample", checkpoint, *SETTINGS, *chosen, f"out={out}")
-        succeed(snowmelt(*command, cwd=trained))
-        drawn.append(np.load(trained / out / "samples.npy"))
+def test_the_batch_size_changes_no_sample(draw: Callable[..., Drawn], sampler: str) -> None:
+    drawn = [
+        draw(f"{sampler}_{size}", f"sampler={sampler}", f"batch_size={size}")[0]
+        for size in (1, 7, 40)
+    ]
     np.testing.assert_array_equal(drawn[1], drawn[0])
     np.testing.assert_array_equal(drawn[2], drawn[0])
 
 
-def test_another_seed_and_more_samples(trained: Path) -> None:
+def test_another_seed_and_more_samples(draw: Callable[..., Drawn]) -> None:
     """More samples begin with the same ones; another seed has none of them."""
-    few = ("sample", "sampler.steps=4", "tracking=none", "num_samples=8")
-    succeed(snowmelt(*few, "seed=0", "out=few", cwd=trained))
-    succeed(snowmelt(*few[:3], "num_samples=12", "seed=0", "out=more", cwd=trained))
-    succeed(snowmelt(*few, "seed=1", "out=other", cwd=trained))
-    first = np.load(trained / "few/samples.npy")
-    np.testing.assert_array_equal(np.load(trained / "more/samples.npy")[:8], first)
-    other = np.load(trained / "other/samples.npy")
+    first, _ = draw("few", "num_samples=8", "seed=0")
+    more, _ = draw("more", "num_samples=12", "seed=0")
+    np.testing.assert_array_equal(more[:8], first)
+    other, _ = draw("other", "num_samples=8", "seed=1")
     assert all((a != b).any() for a, b in zip(first, other, strict=True))
 
 
@@ -74,6 +78,9 @@ def test_the_description_says_how(trained: Path) -> None:
     command = ("sample", *SETTINGS, "sampler.steps=4", "weights=raw", "out=described")
     succeed(snowmelt(*command, cwd=trained))
     described = json.loads((trained / "described/samples.json").read_text())
+    assert described["guidance"] == {"_target_": "snowmelt.guidance.guidance.Unguided"}
+    assert described["evaluations"] == 4
+    assert described["examples"] is None
     assert described["checkpoint"]["weights"] == "raw"
     assert described["sampler"]["steps"] == 4
     assert described["num_samples"] == 40
@@ -189,7 +196,7 @@ def test_there_are_more_samples_than_examples(
     count = json.loads((trained / "data/prepared/manifest.json").read_text())[
         "held_out_count"
     ]
-    found, _ = draw("more", "guidance=replacement", f"num_samples={count + 2}")
+    found, _ = draw("around", "guidance=replacement", f"num_samples={count + 2}")
     assert np.array_equal(found[count:, ..., :4], found[:2, ..., :4])
 
 

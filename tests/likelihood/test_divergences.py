@@ -91,7 +91,7 @@ def test_an_example_has_its_probes_in_any_batch(kind: type[Divergence]) -> None:
 
 
 def test_many_dimensions_are_refused_before_hours_are_spent() -> None:
-    with pytest.raises(ValueError, match="257 dimensions.*more than 256"):
+    with pytest.raises(ValueError, match=r"257 dimensions.*more than 256"):
         Exact().probes(torch.zeros(1, 257), INDEX[:1], seed=0)
     assert len(Exact(300).probes(torch.zeros(1, 257), INDEX[:1], seed=0)[0]) == 257
 

@@ -1,4 +1,4 @@
-"""The library's solver: blocks that no batch can change, labels, films, and its accuracy."""
+"""The library's solver: blocks that no batch can change, labels, films, accuracy."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class Nothing(Constraint):
 def test_what_cannot_be_done_is_refused() -> None:
     denoiser, _ = lumps()
     index = torch.arange(2)
-    with pytest.raises(ValueError, match="Adaptive .*constraint"):
+    with pytest.raises(ValueError, match=r"Adaptive .*constraint"):
         sample(denoiser, Adaptive(), index, (2,), seed=0, constraint=Nothing())
     with pytest.raises(ValueError, match="needs the slope"):
         Adaptive().times(VariancePreserving(ZeroTerminal(Linear())))
@@ -173,14 +173,28 @@ def test_what_cannot_be_done_is_refused() -> None:
 
 
 class Broken(nn.Module):
+    """Not a number, or an answer without any continuity."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value, self.calls = value, 0
+
     def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
-        return torch.full_like(x, math.nan)
+        self.calls += 1
+        return torch.full_like(x, self.value if self.calls % 2 else -self.value)
 
 
-def test_a_solver_that_gives_up_says_so() -> None:
-    denoiser = Denoiser(Broken(), PRESERVING, V())
-    with pytest.raises(RuntimeError, match="cannot keep its tolerance"):
-        sample(denoiser, Adaptive(), torch.arange(2), (2,), seed=0)
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (math.nan, "at t = 1 is not finite"),
+        (1e9, "had only come to t = 0.99.* after 99 evaluations"),
+    ],
+)
+def test_a_solver_that_gives_up_says_so(value: float, said: str) -> None:
+    denoiser = Denoiser(Broken(value), PRESERVING, V())
+    with pytest.raises(RuntimeError, match=said):
+        sample(denoiser, Adaptive(limit=99), torch.arange(2), (2,), seed=0)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +205,7 @@ def test_a_solver_that_gives_up_says_so() -> None:
         ({"atol": math.inf}, "atol must be positive and finite, got inf"),
         ({"method": "LSODA"}, "method must be one of RK23, RK45, DOP853, got LSODA"),
         ({"block": 0}, "block must be at least 1, got 0"),
+        ({"limit": 0}, "limit must be at least 1, got 0"),
         ({"end": 0.0}, "end must lie between 0 and 1, got 0.0"),
         ({"end": 1.0}, "end must lie between 0 and 1, got 1.0"),
     ],

@@ -1,4 +1,4 @@
-"""DPM-Solver++ against the paper's formulas, at both ends of the family and at its edges."""
+"""DPM-Solver++ against the paper's formulas, at both ends of the family and its edges."""
 
 from __future__ import annotations
 

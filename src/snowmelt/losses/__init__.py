@@ -11,7 +11,7 @@ $$L = w(t)\,c(t)^2\;\tfrac1D\,\lVert\mathrm{output} - \mathrm{target}\rVert^2.$$
 A weighting is therefore written once, as $w$, and costs the same whatever the network
 predicts. With the signal-to-noise ratio $s = e^\lambda$ the square of $c$ is $1/s$ for
 eps, 1 for x_0 and $1/(s + 1)$ for v, from which the forms of the papers follow. `Simple` is
-the exception: it weighs the output itself, whatever that is.
+the exception: it weighs the output itself, whatever that is, and `Hybrid` adds to it.
 
 Losses of two weightings are on two scales and cannot be compared.
 

@@ -51,6 +51,8 @@ class Adaptive(WholePath):
         block: how many samples are integrated together; part of what a sample is. Batches
             of a multiple of it waste nothing.
         end: the time at which the solver stops; the network's estimate does the rest.
+        limit: evaluations for one block after which it is given up: a network whose answers
+            jump leaves the solver no step but tiny ones.
         grid: its first time is where the solver starts and its others are the states that
             are seen, but for the last, which becomes `end`.
         threshold: see `Sampler`.
@@ -70,6 +72,7 @@ class Adaptive(WholePath):
         method: str = "RK45",
         block: int = 16,
         end: float = 1e-3,
+        limit: int = 10_000,
         grid: Grid | None = None,
         threshold: Threshold | None = None,
     ) -> None:
@@ -79,8 +82,9 @@ class Adaptive(WholePath):
         for name, value in (("rtol", rtol), ("atol", atol)):
             if not 0.0 < value < math.inf:
                 raise ValueError(f"{name} must be positive and finite, got {value}")
-        if block < 1:
-            raise ValueError(f"block must be at least 1, got {block}")
+        for name, count in (("block", block), ("limit", limit)):
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
         if not 0.0 < end < 1.0:
             raise ValueError(f"end must lie between 0 and 1, got {end}")
         self.rtol = rtol
@@ -88,6 +92,7 @@ class Adaptive(WholePath):
         self.method = method
         self.block = block
         self.end = end
+        self.limit = limit
         self._calls = 0
         self._blocks = 0
 
@@ -182,16 +187,28 @@ class Adaptive(WholePath):
             x: (m, *D), times: (n,) -> (n, m, *D)
 
         Raises:
-            RuntimeError: the solver found no step short enough.
+            RuntimeError: the solver found no step short enough, or took too many; or the
+                network's answer is not finite.
         """
+        calls = 0
 
         def velocity(time: float, flat: Any) -> Any:
-            self._calls += 1
+            nonlocal calls
+            calls += 1
+            if calls > self.limit:
+                raise RuntimeError(
+                    f"the solver had only come to t = {time:g} after {self.limit} evaluations:"
+                    " raise rtol, atol or limit, or look at the network"
+                )
             t = torch.tensor(time, dtype=torch.float64, device=x.device)
             state = torch.from_numpy(flat).to(x.device).reshape(x.shape)
             # The network works in the precision of the noise, the solver in float64.
             eps_hat = self.estimates(denoiser, state.to(x.dtype), t)[1].to(torch.float64)
-            return slope(denoiser.process, state, eps_hat, t).flatten().cpu().numpy()
+            moving = slope(denoiser.process, state, eps_hat, t)
+            # The solver would look for a step short enough for ever.
+            if not bool(moving.isfinite().all()):
+                raise RuntimeError(f"the network's answer at t = {time:g} is not finite")
+            return moving.flatten().cpu().numpy()
 
         found = solve_ivp(
             velocity,
@@ -204,6 +221,7 @@ class Adaptive(WholePath):
         )
         if not found.success:
             raise RuntimeError(f"the solver cannot keep its tolerance: {found.message}")
+        self._calls += calls
         path = torch.from_numpy(found.y).T.reshape(-1, *x.shape)
         return path.to(x.device, x.dtype)
 

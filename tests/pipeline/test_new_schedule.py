@@ -1,0 +1,100 @@
+"""A new schedule is one class and one YAML file; everything else finds it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT, TINY, run_command, succeed
+
+CLASS = '''\
+"""A schedule of one's own."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from snowmelt.schedules.schedule import NoiseSchedule
+
+
+class Mine(NoiseSchedule):
+    """The log-SNR is a straight line."""
+
+    def __init__(self, start: float = 9.0, end: float = -9.0) -> None:
+        self.start = start
+        self.end = end
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        return (1 - t) * self.start + t * self.end
+'''
+FILE = "_target_: snowmelt.schedules.mine.Mine\n"
+SHORT = ("training.steps=10", "sample.num_samples=64", "sample.batch_size=64")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Sources, configuration and tests of the schedules, with two new files."""
+    root = tmp_path / "project"
+    for folder in ("src", "conf", "tests/schedules"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
+    for file in ("params.yaml", "pyproject.toml", "tests/__init__.py", "tests/project.py"):
+        shutil.copy(ROOT / file, root / file)
+    (root / "src/snowmelt/schedules/mine.py").write_text(CLASS)
+    (root / "conf/schedule/mine.yaml").write_text(FILE)
+    return root
+
+
+def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return run_command(
+        sys.executable, *command, cwd=copy, environment={"PYTHONPATH": str(copy / "src")}
+    )
+
+
+def laws(copy: Path) -> subprocess.CompletedProcess[str]:
+    quiet = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    return run(copy, "-m", "pytest", *quiet, "tests/schedules", "-k", "mine")
+
+
+def test_the_laws_hold_for_it(copy: Path) -> None:
+    said = succeed(laws(copy)).stdout
+    passed = int(said.split(" passed")[0].split()[-1])
+    assert passed >= 5, said
+
+
+def test_the_laws_break_for_a_broken_one(copy: Path) -> None:
+    source = copy / "src/snowmelt/schedules/mine.py"
+    rising = source.read_text().replace("start: float = 9.0, end: float = -9.0", "*_")
+    source.write_text(
+        rising.replace("self.start = start", "self.start = -9.0").replace(
+            "self.end = end", "self.end = 9.0"
+        )
+    )
+    result = laws(copy)
+    assert result.returncode == 1, result.stdout
+    assert "decreasing" in result.stdout
+    assert "[mine]" in result.stdout
+
+
+def test_the_card_shows_it(copy: Path) -> None:
+    said = succeed(run(copy, "-m", "snowmelt", "card", "schedule=mine,cosine")).stdout
+    assert said.split()[:2] == ["mine", "cosine"]
+    assert said.splitlines()[-1] == "card: outputs/card/mine_cosine.png"
+    assert (copy / "outputs/card/mine_cosine.png").is_file()
+
+
+def test_a_sweep_runs_it(copy: Path) -> None:
+    short = [text for text in TINY if not text.startswith(("training.steps", "sample."))]
+    given = ("schedule=mine,cosine", *short, *SHORT, "tracking=none")
+    said = succeed(run(copy, "-m", "snowmelt", "pipeline", "--multirun", *given)).stdout
+    assert "mine" in said
+    compared = json.loads((copy / "reports/sweep/comparison.json").read_text())
+    assert "mine" in json.dumps(compared)
+    (folder,) = (copy / "multirun").iterdir()
+    results = [json.loads(file.read_text()) for file in folder.glob("*/result.json")]
+    assert [result["status"] for result in results] == ["finished", "finished"]

@@ -1,0 +1,66 @@
+"""A training that cannot be is refused before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from snowmelt.config import compose
+from snowmelt.data.manifest import Manifest
+from snowmelt.errors import UserError
+from snowmelt.losses import Hybrid
+from snowmelt.training.fit import _Data, _parts, check
+
+ROOT = Path(__file__).parents[2]
+
+
+def composed(*overrides: str) -> Any:
+    return compose(ROOT, ["net=mlp", "training.batch_size=4", *overrides])
+
+
+@pytest.fixture
+def data(manifest: Manifest, examples: np.ndarray, labels: np.ndarray) -> Any:
+    told = replace(manifest, classes=("a", "b", "c"))
+    return SimpleNamespace(
+        manifest=told, shape=(2,), train=examples, train_labels=labels, held_out=examples
+    )
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.5"])
+def test_a_share_of_labels_that_is_none_is_refused(data: Any, share: str) -> None:
+    named = rf"denoiser\.label_dropout must lie in \[0, 1\], got {share}"
+    with pytest.raises(UserError, match=named):
+        check(composed(f"denoiser.label_dropout={share}"), data)
+    check(composed("denoiser.label_dropout=1.0"), data)
+
+
+def test_classes_that_the_data_has_not_are_refused(data: Any, manifest: Manifest) -> None:
+    config = composed("denoiser.conditional=true")
+    check(config, data)
+    data.manifest = manifest
+    with pytest.raises(UserError, match="needs the classes of the data"):
+        check(config, data)
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_the_batches_have_classes_where_the_network_is_told_them(
+    data: Any, is_told: bool
+) -> None:
+    module = _Data(data, composed(f"denoiser.conditional={str(is_told).lower()}"))
+    place = {"global_step": 0, "global_rank": 0, "world_size": 1}
+    module.trainer = SimpleNamespace(**place)  # type: ignore[assignment]
+    batch = next(iter(module.train_dataloader()))
+    assert (batch.labels is not None) == is_told
+
+
+def test_the_loss_knows_the_levels_of_the_data(data: Any) -> None:
+    config = composed("loss=hybrid", "denoiser.learned_variance=true")
+    data.manifest = replace(data.manifest, value_range=(0, 16))
+    _, loss, _ = _parts(config, data)
+    assert isinstance(loss, Hybrid)
+    assert loss.levels == 17
