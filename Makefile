@@ -35,7 +35,7 @@ ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000 (PORT=5000)
 	@mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
 test: $(STAMP) ## the tests, and the notebooks
-	@pytest -n 2 --dist loadfile --nbmake tests notebooks
+	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --nbmake tests notebooks
 
 test-slow: $(STAMP) ## the tests that take long
 	@pytest -m slow

@@ -116,6 +116,13 @@ def test_a_threshold_is_for_images() -> None:
     sampling.check(composed("threshold=none"), config, is_points=True)
 
 
+def test_guidance_by_classes_needs_a_network_that_knows_them() -> None:
+    text = refused("guidance=classifier_free")
+    assert text.startswith("guidance, denoiser.conditional: ")
+    assert "denoiser.conditional=true" in text
+    whole.check(composed("guidance=classifier_free", "denoiser.conditional=true"))
+
+
 def test_a_checkpoint_is_judged_by_what_it_was_trained_with() -> None:
     """Its own parts count, not those that the configuration would train."""
     now = composed("sampler=heun", "schedule=linear")
@@ -198,6 +205,11 @@ def test_the_default_gives_no_reason_to_doubt() -> None:
             ("loss", "schedule"),
             "looks at 100 times, but the chain has 1000",
         ),
+        (
+            ("schedule=ddpm_1000", "times=discrete", "times.steps=100"),
+            ("times", "schedule"),
+            "looks at 100 times, but the chain has 1000",
+        ),
     ],
 )
 def test_doubts_are_worded_and_pass(
@@ -220,6 +232,8 @@ def test_doubts_are_worded_and_pass(
         ("schedule=linear", "grid=leading"),
         ("schedule=karras", "process=variance_exploding", "prediction=edm"),
         ("trainer.precision=bf16-mixed",),
+        ("schedule=random_walk", "times=log_normal", "grid=log_snr"),
+        ("schedule=ddpm_1000", "times=discrete"),
     ],
 )
 def test_what_goes_well_is_not_doubted(overrides: tuple[str, ...]) -> None:

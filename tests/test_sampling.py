@@ -204,7 +204,11 @@ def test_there_are_more_samples_than_examples(
     ("overrides", "named"),
     [
         (("guidance=classifier_free",), "denoiser.conditional"),
-        (("guidance=classifier_free", CONDITIONAL), "was told classes"),
+        (("guidance=classifier_free", CONDITIONAL), "told nothing"),
+        (
+            ("sampler=ddpm_learned", "denoiser.learned_variance=true", "loss=hybrid"),
+            "was not trained to answer it",
+        ),
         (
             (
                 "guidance=classifier_free",

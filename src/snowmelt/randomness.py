@@ -40,6 +40,7 @@ class Stream(enum.IntEnum):
     LABEL_DROPOUT = 8
     LIKELIHOOD = 9
     MEASUREMENT = 10
+    DENSITY = 11
 
 
 def philox(counter: Tensor, key: tuple[int, int]) -> Tensor:

@@ -217,14 +217,14 @@ def test_zero_terminal_snr_has_a_bound_and_no_flow(make: Make) -> None:
     }
     made = make("images", schedule=schedule)
     assert math.isfinite(measured(made, name="bound").metrics["bound_bits_per_dim"])
-    with pytest.raises(UserError, match="likelihood: .*zero terminal SNR"):
+    with pytest.raises(UserError, match=r"likelihood: .*zero terminal SNR"):
         measured(made, name="ode")
 
 
 def test_a_learned_variance_that_is_not_there(make: Make) -> None:
     bound = section("bound")["bound"]
     bound["variance"] = {"_target_": "snowmelt.likelihood.variances.Learned"}
-    with pytest.raises(UserError, match="denoiser.learned_variance=true"):
+    with pytest.raises(UserError, match=r"denoiser\.learned_variance=true"):
         measured(make("images"), name="bound", bound=bound)
 
 

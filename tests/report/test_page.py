@@ -219,6 +219,57 @@ def test_parts_that_are_there_get_their_section():
     assert "data:image/gif;base64,R0lGODlh" in page
 
 
+TERMS = {
+    "term": np.array(["prior", "step", "step", "step", "decoder"]),
+    "time": np.array([1.0, 0.8, 0.5, 0.2, 0.01]),
+    "log_snr": np.array([-10.0, -6.0, 0.0, 6.0, 9.0]),
+    "bits_per_dim": np.array([0.01, 0.2, 1.1, 0.6, 0.4]),
+}
+
+
+def test_likelihoods_have_a_section_of_their_own():
+    said = {
+        "bound_bits_per_dim": 2.3123,
+        "bound_bits_per_dim_se": 0.021,
+        "ode_bits_per_dim": 2.5,
+        "ode_bits_per_dim_se": 0.04,
+        "ode_bits_per_dim_step_error": 0.0012,
+        "likelihood": {
+            "bound": {"steps": 1000, "steps_computed": 32, "levels": 17, "variance": EVIL},
+            "ode": {"steps": 64, "levels": 17, "divergence": "Rademacher"},
+        },
+    }
+    page = render(material(metrics=said, likelihood=TERMS))
+    assert EVIL not in page
+    assert "<h2>Metrics</h2>" not in page
+    text = " ".join(Reader(page).text.split())
+    for expected in (
+        "variational bound of a chain of 1,000 steps 2.312 ± 0.021 bits/dim",
+        "estimated without bias from 32 of 999 steps",
+        "probability-flow equation 2.500 ± 0.040 bits/dim",
+        "by dequantisation; half as many steps change it by 0.00120",
+        "two different models",
+        "divergence Rademacher",
+    ):
+        assert expected in text, expected
+    assert "prior 0.0100, steps 1.90, decoder 0.400" in page
+    assert "Likelihood" not in re.findall(r"<h2>(.*?)</h2>", usual_page())
+
+
+def test_one_likelihood_of_points_is_told_in_nats_too():
+    said = {
+        "bound_bits_per_dim": 1.5,
+        "bound_bits_per_dim_se": 0.03,
+        "bound_nats": 2.079,
+        "bound_nats_se": 0.042,
+        "likelihood": {"bound": {"steps": 10, "steps_computed": 9}},
+    }
+    text = " ".join(Reader(render(material("points", metrics=said))).text.split())
+    assert "1.500 ± 0.030 bits/dim (2.079 ± 0.042 nats an example)" in text
+    assert "at most this many bits ±" in text
+    assert "two different models" not in text
+
+
 def test_the_experiment_is_named_after_its_data_unless_it_has_a_name():
     assert "<h1>digits</h1>" in usual_page()
     named = material(config={"name": "my <run>"})

@@ -58,7 +58,7 @@ def test_the_declared_order_is_what_one_measures(file: Path, process: Process) -
     ("kind", "arguments"), VARIANTS, ids=lambda value: str(value).split(".")[-1]
 )
 def test_and_so_for_other_arguments(kind: type[Sampler], arguments: dict[str, Any]) -> None:
-    # From t = 1, where sigma / alpha is over a hundred, the order shows only in finer steps.
+    # From t = 1, where sigma / alpha is over 100, the order shows only in finer steps.
     def make(steps: int) -> Sampler:
         return kind(steps + 1, grid=Between(0.9, LAST), **arguments)
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from snowmelt.building import plain
+from snowmelt.checkpoint import Checkpoint, build_denoiser, save
 from snowmelt.data import prepared
 from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError
@@ -34,6 +36,8 @@ def project(tmp_path: Path) -> MakeProject:
                 "data": {"name": "some"},
                 "features": OmegaConf.load(CONF / "features" / f"{features}.yaml"),
                 "evaluation": OmegaConf.load(CONF / "config.yaml").evaluation,
+                "likelihood": OmegaConf.load(CONF / "likelihood" / "none.yaml"),
+                "sample": {"checkpoint": "model/model.ckpt", "device": "cpu"},
                 "paths": {
                     "prepared": "prepared",
                     "reference": "reference",
@@ -116,6 +120,59 @@ def test_flat_numbers_and_a_protocol(project: MakeProject, tmp_path: Path) -> No
         "checkpoint_step": 6000,
         "digest": protocol_digest(protocol),
     }
+
+
+MODEL = {
+    "schedule": {"_target_": "snowmelt.schedules.Cosine"},
+    "process": {"_target_": "snowmelt.processes.VariancePreserving"},
+    "prediction": {"_target_": "snowmelt.predictions.V"},
+    "net": {"_target_": "snowmelt.nets.mlp.MLP", "width": 4, "blocks": 1, "embedding": 2},
+}
+
+
+def put_model(root: Path, weight: float = 0.0) -> None:
+    """A checkpoint, and samples that say that they come from it."""
+    manifest = PreparedData.open(root / "prepared").manifest
+    net = build_denoiser(MODEL, manifest.shape).net
+    state = {name: torch.full_like(v, weight) for name, v in net.state_dict().items()}
+    path = root / "model" / "model.ckpt"
+    save(path, Checkpoint("c", 6000, MODEL, manifest, raw=state, ema=state))
+    said = {"identity": "c", "step": 6000, "weights": "ema", "sha256": sha256(path)}
+    put(root / "samples", np.load(root / "samples" / "samples.npy"), checkpoint=said)
+
+
+def test_likelihoods_stand_beside_the_distances(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project("points", "coordinates")
+    put_model(tmp_path)
+    without = run(config, tmp_path)
+    terms = tmp_path / "reports" / "likelihood.csv"
+    assert len(terms.read_text().splitlines()) == 1
+    config.likelihood = OmegaConf.load(CONF / "likelihood" / "both.yaml")
+    config.likelihood.bound.update(steps=10, strata=3)
+    config.likelihood.ode.steps = 4
+    found = run(config, tmp_path)
+    assert len(terms.read_text().splitlines()) == 1 + 1 + 3 + 1
+    assert found["likelihood"]["bound"]["steps"] == 10
+    assert found["likelihood"]["ode"]["checkpoint"] == "c"
+    assert found["bound_bits_per_dim"] != found["ode_bits_per_dim"]
+    assert found["bound_bits_per_dim_se"] > 0
+    # How likelihoods are measured does not decide which distances may be ranked.
+    assert found["protocol"] == without["protocol"]
+    assert not [key for key in without if key.startswith(("bound", "ode", "likelihood"))]
+
+
+def test_a_checkpoint_that_was_not_sampled(project: MakeProject, tmp_path: Path) -> None:
+    config = project("points", "coordinates")
+    put_model(tmp_path)
+    saved = (tmp_path / "samples" / "samples.json").read_text()
+    put_model(tmp_path, weight=1.0)
+    (tmp_path / "samples" / "samples.json").write_text(saved)
+    run(config, tmp_path)
+    config.likelihood = OmegaConf.load(CONF / "likelihood" / "bound.yaml")
+    with pytest.raises(UserError, match=r"model\.ckpt is not the checkpoint that the samp"):
+        evaluate.run(config, tmp_path)
 
 
 def test_the_same_bytes_again(project: MakeProject, tmp_path: Path) -> None:

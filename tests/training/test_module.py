@@ -19,7 +19,7 @@ from snowmelt.denoiser import Denoiser
 from snowmelt.errors import UserError
 from snowmelt.losses import VLB, Hybrid, Loss, Simple
 from snowmelt.processes import Process
-from snowmelt.randomness import Stream, normal
+from snowmelt.randomness import Stream, normal, uniform
 from snowmelt.schedules import Learned
 from snowmelt.times import Importance, LowDiscrepancy, Times
 from snowmelt.training.module import DiffusionModule
@@ -196,6 +196,8 @@ def test_some_classes_are_not_told(
     assert first.dtype == torch.int64
     is_dropped = first == -1
     assert torch.equal(first[~is_dropped], whole.labels[~is_dropped])
+    key = {"seed": 7, "stream": Stream.LABEL_DROPOUT, "index": slot, "step": 4}
+    assert torch.equal(is_dropped, uniform((1,), **key)[:, 0] < label_dropout)
     share = float(is_dropped.double().mean())
     assert share == pytest.approx(label_dropout, abs=0.04)
     assert torch.equal(torch.cat(told[1:5]), first)
@@ -368,6 +370,35 @@ def test_a_schedule_is_learned_only_by_a_loss_that_leaves_it_free(
         assert all(torch.equal(before[k], after[k]) != is_learned for k in before)
         # The average is of the network alone.
         assert "ema.schedule" not in " ".join(module.state_dict())
+
+
+def test_network_and_schedule_each_have_their_own_objective(
+    make_module: Make,
+    examples: np.ndarray,
+    at_step: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(DiffusionModule, "all_gather", lambda self, mine: mine)
+    at_step(3)
+
+    def make() -> DiffusionModule:
+        return make_module(loss=VLB(), schedule=Learned(units=6), times=Weighing())
+
+    module, weight = make(), torch.arange(1.0, 9.0)
+    total = module.training_step(batch(examples), 0)
+    total.backward()
+    x_0 = to_model(batch(examples).stored, module.manifest)
+    t, place = (torch.arange(8) + 0.5) / 8, torch.arange(8)
+    eps = normal((2,), seed=7, stream=Stream.TRAINING_NOISE, index=place, step=3)
+    for part, power in (("net", 1), ("schedule", 2)):
+        plain = make()
+        losses = weight * VLB()(plain.denoiser, x_0, t.double(), eps)
+        if power == 1:
+            torch.testing.assert_close(total.detach(), losses.mean().detach())
+        (losses**power).mean().backward()
+        mine, theirs = (getattr(m.denoiser, part).parameters() for m in (module, plain))
+        for found, expected in zip(mine, theirs, strict=True):
+            torch.testing.assert_close(found.grad, expected.grad, rtol=1e-4, atol=1e-6)
 
 
 def test_a_schedule_neither_decays_nor_clips_the_network(

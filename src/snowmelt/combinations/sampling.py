@@ -187,7 +187,7 @@ def _labels(config: Mapping[str, Any], parts: Trained) -> list[Finding]:
     if parts.conditional or "_target_" not in config["guidance"]:
         return []
     guidance = build(config["guidance"], Guidance)
-    if not getattr(guidance, "needs_labels", False):
+    if not guidance.needs_labels:
         return []
     text = (
         f"{named(guidance)} asks the network for a class, of which it was told nothing;"

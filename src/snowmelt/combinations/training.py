@@ -27,6 +27,7 @@ from snowmelt.times import Times
 LARGEST_PRIOR_KL = 0.01  # bits a dimension; the network's own error is about as large
 LEAST_LOG_SNR_AT_DATA = 4.0  # noise of 0.13 of the data's spread
 NOISE_ONLY = -7.0  # a log-SNR below which an image cannot be told from noise
+BATCH = 1024  # times to look at
 HALF = {"16-true": "half", "bf16-true": "bfloat16"}
 
 
@@ -187,11 +188,11 @@ def _weights(parts: Parts) -> list[Finding]:
 def _curve(parts: Parts) -> list[Finding]:
     """Where a training would spend its time, and on which steps."""
     found = []
-    t = torch.linspace(0.0005, 0.9995, 1000, dtype=torch.float64)
+    t, _ = parts.times(torch.arange(BATCH), BATCH, seed=0, step=0, process=parts.process)
     wasted = float((parts.process.log_snr(t) < NOISE_ONLY).double().mean())
     if wasted > 0.5:
         text = (
-            f"{wasted:.0%} of all times lie at noise so strong (log-SNR below"
+            f"{wasted:.0%} of the times lie at noise so strong (log-SNR below"
             f" {NOISE_ONLY:g}) that there is little to learn"
         )
         found.append(Finding(("schedule", "times"), text))

@@ -87,7 +87,7 @@ class GaussianMixture(Perturbable):
         return (self.weights[:, None, None] * (own + between)).sum(0)
 
     def sample(self, n: int, *, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        index, stream = torch.arange(n), Stream.DATA_ORDER
+        index, stream = torch.arange(n), Stream.DENSITY
         place = uniform((), seed=seed, stream=stream, index=index, step=_COMPONENT_STEP)
         component = torch.searchsorted(self.weights.cumsum(0), place)
         component = component.clamp(max=len(self.weights) - 1)

@@ -42,7 +42,7 @@ def _share(axes: Axes, curves: Sequence[Measured]) -> None:
 
 def _density(axes: Axes, curves: Sequence[Measured]) -> None:
     highest = [float(drawn.max()) for drawn in _lines(axes, curves, "log_snr", "density")]
-    axes.set(title=r"where training looks $p(\lambda)$", xlabel=r"log-SNR $\lambda$")
+    axes.set(title=r"density of $\lambda$ for uniform t", xlabel=r"log-SNR $\lambda$")
     axes.set_xlim(*_within(curves))
     # One peak must not flatten all the others.
     axes.set_ylim(0, 1.05 * min(max(highest), 3 * float(np.median(highest))))

@@ -44,9 +44,8 @@ def density(columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]
         return log_snr[:0], bits[:0]
     with np.errstate(invalid="ignore"):
         gained = 0.5 * (log_snr[2:] - log_snr[:-2])
-    found = bits[1:-1] / gained
-    keep = np.isfinite(found) & np.isfinite(log_snr[1:-1]) & (gained > 0)
-    return log_snr[1:-1][keep], found[keep]
+    keep = np.isfinite(gained) & (gained > 0)
+    return log_snr[1:-1][keep], bits[1:-1][keep] / gained[keep]
 
 
 def sums(columns: Columns) -> dict[str, float]:

@@ -20,7 +20,7 @@ from snowmelt.samplers.sampler import Sampler, Watcher
 
 
 class Inversion(Guidance):
-    """The round trip of held-out examples; the sampler is DDIM, which knows its way back."""
+    """The round trip of held-out examples; the sampler is DDIM, which has a way back."""
 
     needs_examples = True
 

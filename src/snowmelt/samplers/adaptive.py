@@ -197,8 +197,8 @@ class Adaptive(WholePath):
             calls += 1
             if calls > self.limit:
                 raise RuntimeError(
-                    f"the solver had only come to t = {time:g} after {self.limit} evaluations:"
-                    " raise rtol, atol or limit, or look at the network"
+                    f"the solver has come to t = {time:g} after {self.limit} evaluations,"
+                    " its limit: raise rtol, atol or limit, or look at the network"
                 )
             t = torch.tensor(time, dtype=torch.float64, device=x.device)
             state = torch.from_numpy(flat).to(x.device).reshape(x.shape)

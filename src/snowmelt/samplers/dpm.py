@@ -13,8 +13,8 @@ $$x_s = \frac{\sigma_s}{\sigma_t}\,e^{-\eta^2 h}\,x_t
       + \sigma_s \sqrt{1 - e^{-2\eta^2 h}}\;z .$$
 
 With $D = \hat x_0(x_t, t)$ that is a step of first order (DDIM at $\eta = 0$, the DDPM
-chain at $\eta = 1$). The multistep rule looks at the middle of the step instead, along the line
-through the last two estimates, whose distance was $h'$:
+chain at $\eta = 1$). The multistep rule looks at the middle of the step instead, along the
+line through the last two estimates, whose distance was $h'$:
 
 $$D = \hat x_0 + \frac{h}{2h'}\,(\hat x_0 - \hat x_0').$$
 

@@ -12,7 +12,7 @@ then it goes down to $r_s$ by Heun's rule. The noise corrects the errors of earl
 
 $\gamma = \min(S_{churn}/N,\ \sqrt2 - 1)$ for levels between `churn_min` and `churn_max`,
 else zero. The network knows no level above that of $t = 1$, so what would be raised above
-it stops there (Karras et al. let it go beyond); the first step from $t = 1$ is never raised.
+it stops there (Karras et al. let it go beyond), and the step from $t = 1$ is never raised.
 
 References:
     Karras et al. (2022), arXiv:2206.00364, algorithms 1 and 2.

@@ -11,6 +11,7 @@ from torch import Tensor
 from snowmelt import launch, tracking
 from snowmelt.building import build
 from snowmelt.checkpoint import Checkpoint, load
+from snowmelt.combinations import sampling as combinations
 from snowmelt.data.prepared import PreparedData
 from snowmelt.data.scaling import to_model
 from snowmelt.errors import UserError
@@ -31,11 +32,8 @@ def run(config: DictConfig, root: Path) -> Path:
         return target
     source = root / config.sample.checkpoint
     checkpoint = load(source)
-    if checkpoint.manifest.kind == "points" and config.sampler.get("threshold"):
-        raise UserError(
-            "sampler.threshold keeps to the range of images, but the data is points, which"
-            " have none: set threshold=none"
-        )
+    is_points = checkpoint.manifest.kind == "points"
+    combinations.check(config, checkpoint.config, is_points=is_points)
     sampler = build(config.sampler, Sampler)
     guidance = build(config.guidance, Guidance)
     data = (
