@@ -174,6 +174,11 @@ def test_streams_keep_their_numbers() -> None:
         "SAMPLING_START": 4,
         "SAMPLING_STEP": 5,
         "HELD_OUT_NOISE": 6,
+        "CONSTRAINT": 7,
+        "LABEL_DROPOUT": 8,
+        "LIKELIHOOD": 9,
+        "MEASUREMENT": 10,
+        "DENSITY": 11,
     }
 
 

@@ -194,6 +194,16 @@ def test_on_gaussian_data_the_best_variance_is_the_true_one(
     assert float(share.grad.sum().abs()) < 1e-9
 
 
+def test_a_first_step_does_not_change_the_others_of_its_batch() -> None:
+    x_0, eps, share, t, _ = case([4, 1, 7])
+    process, losses = PROCESSES[0], []
+    for rows in (slice(0, 3), slice(0, 1), slice(1, 2), slice(2, 3)):
+        x_t = process.perturb(x_0[rows], t[rows], eps[rows])
+        denoiser = answering("v", process, x_0[rows] + 0.1, x_t, t[rows], share[rows])
+        losses.append(Hybrid(1.0, STEPS)(denoiser, x_0[rows], t[rows], eps[rows]))
+    torch.testing.assert_close(losses[0], torch.cat(losses[1:]))
+
+
 def test_the_weight_counts_the_bound() -> None:
     x_0, eps, share, t, _ = case([1, 4])
     process = PROCESSES[0]

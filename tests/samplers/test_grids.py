@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from omegaconf import OmegaConf
+from torch import Tensor
 
 from snowmelt.building import build
 from snowmelt.processes import Process, SubVariancePreserving, VarianceExploding
@@ -20,7 +21,13 @@ from snowmelt.samplers.grids import (
     LogSNR,
     Trailing,
 )
-from snowmelt.schedules import Cosine, Geometric, Linear, NoiseSchedule, ZeroTerminal
+from snowmelt.schedules import (
+    Cosine,
+    Geometric,
+    Linear,
+    NoiseSchedule,
+    ZeroTerminal,
+)
 
 CONF = Path(__file__).parents[2] / "conf"
 GRIDS = sorted((CONF / "grid").glob("*.yaml"))
@@ -110,6 +117,16 @@ def test_levels_are_those_of_the_process(process: Process) -> None:
     roots = torch.exp(-process.log_snr(Karras(7).times(9, process)) / 14)
     first, last = torch.exp(-ends / 14).tolist()
     torch.testing.assert_close(roots, torch.linspace(first, last, 9, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("grid", [Karras(), LogSNR()])
+def test_the_ends_are_met_exactly_even_where_the_inverse_rounds(grid: Grid) -> None:
+    class Rounding(VP):
+        def time(self, log_snr: Tensor) -> Tensor:
+            return super().time(log_snr).clamp(1e-12, 1 - 1e-12)
+
+    assert grid.times(5, Rounding(Cosine()))[[0, -1]].tolist() == [1.0, 0.0]
+    assert grid.times(1, Rounding(Cosine())).tolist() == [1.0]
 
 
 def test_a_large_rho_spaces_the_log_snr() -> None:

@@ -392,7 +392,7 @@ def test_network_and_schedule_each_have_their_own_objective(
     eps = normal((2,), seed=7, stream=Stream.TRAINING_NOISE, index=place, step=3)
     for part, power in (("net", 1), ("schedule", 2)):
         plain = make()
-        losses = weight * VLB()(plain.denoiser, x_0, t.double(), eps)
+        losses = weight * VLB()(plain.denoiser, x_0, t, eps)
         if power == 1:
             torch.testing.assert_close(total.detach(), losses.mean().detach())
         (losses**power).mean().backward()

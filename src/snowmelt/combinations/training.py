@@ -126,8 +126,8 @@ def _ends(parts: Parts) -> list[Finding]:
     if kl > LARGEST_PRIOR_KL:
         text = (
             "signal is left at t = 1: sampling starts from the wrong distribution,"
-            f" {kl:.2g} bits a dimension off for data of unit variance; let the schedule end"
-            " in more noise, or rescale it (schedule=zero_terminal)"
+            f" {kl:.2g} bits a dimension off for data of unit variance; let the schedule"
+            " end in more noise, or rescale it (schedule=zero_terminal)"
         )
         found.append(Finding(("schedule", "process"), text))
     first = float(process.log_snr(torch.zeros((), dtype=torch.float64)))
