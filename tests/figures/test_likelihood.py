@@ -16,6 +16,7 @@ def columns(steps: int) -> dict[str, np.ndarray]:
     return {
         "term": np.array(["prior", *["step"] * steps, "decoder"]),
         "log_snr": np.concatenate([[-9.0], log_snr, [9.0]]),
+        "log_snr_gained": np.concatenate([[0.0], np.full(steps, gained), [0.0]]),
         "bits_per_dim": np.concatenate([[0.02], np.full(steps, 0.3 * gained), [-0.5]]),
     }
 
@@ -23,17 +24,17 @@ def columns(steps: int) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("steps", [5, 40])
 def test_the_density_does_not_depend_on_the_number_of_steps(steps: int):
     log_snr, found = density(columns(steps))
-    assert len(found) == steps - 2
-    assert found == pytest.approx(np.full(steps - 2, 0.3))
-    assert log_snr == pytest.approx(np.linspace(-8, 8, steps)[1:-1])
+    assert found == pytest.approx(np.full(steps, 0.3))
+    assert log_snr == pytest.approx(np.linspace(-8, 8, steps))
 
 
 def test_an_infinite_log_snr_is_left_out():
     given = columns(6)
-    given["log_snr"][:2] = -np.inf
+    given["log_snr"][1] = -np.inf
+    given["log_snr_gained"][2] = np.inf
     log_snr, found = density(given)
     assert np.isfinite(log_snr).all()
-    assert found == pytest.approx(np.full(3, 0.3))
+    assert found == pytest.approx(np.full(4, 0.3))
 
 
 def test_the_sums_are_of_each_kind():

@@ -26,6 +26,8 @@ from snowmelt.likelihood.bound import Bound
 from snowmelt.likelihood.divergences import Rademacher
 from snowmelt.likelihood.ode import ProbabilityFlow
 from snowmelt.likelihood.values import Levels, Points
+from snowmelt.processes import VariancePreserving
+from snowmelt.schedules import Cosine
 
 CONF = Path(__file__).parents[2] / "conf" / "likelihood"
 FILES = sorted(CONF.glob("*.yaml"))
@@ -202,6 +204,13 @@ def test_the_table_adds_up_and_runs_from_noise_to_data(make: Make, tmp_path: Pat
     log_snrs = [float(row["log_snr"]) for row in rows]
     assert log_snrs == sorted(log_snrs)
     assert log_snrs[0] == pytest.approx(-10.0)
+    gained = [float(row["log_snr_gained"]) for row in rows]
+    assert gained[0] == gained[-1] == 0.0
+    process = VariancePreserving(Cosine())
+    first, last = process.log_snr(torch.tensor([0.05, 1.0], dtype=torch.float64))
+    assert sum(gained) == pytest.approx(float(first - last))
+    middle = process.log_snr(torch.tensor([0.5, 0.75], dtype=torch.float64))
+    assert gained[2] == pytest.approx(float(middle[0] - middle[1]))
     assert all(float(row["bits_per_dim_se"]) >= 0 for row in rows)
 
 

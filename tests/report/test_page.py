@@ -223,6 +223,7 @@ TERMS = {
     "term": np.array(["prior", "step", "step", "step", "decoder"]),
     "time": np.array([1.0, 0.8, 0.5, 0.2, 0.01]),
     "log_snr": np.array([-10.0, -6.0, 0.0, 6.0, 9.0]),
+    "log_snr_gained": np.array([0.0, 6.0, 6.0, 6.0, 0.0]),
     "bits_per_dim": np.array([0.01, 0.2, 1.1, 0.6, 0.4]),
 }
 

@@ -109,13 +109,13 @@ def test_material_is_what_the_stages_wrote(tmp_path: Path, images: DictConfig):
 
 def test_terms_of_the_bound_are_read_and_drawn(tmp_path: Path, images: DictConfig):
     terms = tmp_path / PATHS["reports"] / "likelihood.csv"
-    heading = "term,first_step,last_step,time,log_snr,bits_per_dim,bits_per_dim_se"
+    heading = "term,log_snr,log_snr_gained,bits_per_dim"
     terms.write_text(heading + "\n")
     assert read(images, tmp_path).likelihood == {}
     lines = [
-        "prior,9,9,1.0,-inf,0.1,0.0",
-        "step,2,9,0.5,0.0,1.5,0.1",
-        "decoder,1,1,0,9,0,0",
+        "prior,-inf,0,0.1",
+        "step,0.0,9,1.5",
+        "decoder,9,0,0.0",
     ]
     terms.write_text("\n".join([heading, *lines]))
     found = read(images, tmp_path).likelihood
@@ -123,7 +123,7 @@ def test_terms_of_the_bound_are_read_and_drawn(tmp_path: Path, images: DictConfi
     assert found["bits_per_dim"].tolist() == [0.1, 1.5, 0.0]
     report.run(images, tmp_path)
     assert "likelihood.png" in figure_names(tmp_path)
-    terms.write_text(heading + "\nstep,2,9,0.5,x,1,1")
+    terms.write_text(heading + "\nstep,x,1,1")
     with pytest.raises(UserError, match=r"likelihood\.csv is damaged.*snowmelt evaluate"):
         read(images, tmp_path)
 

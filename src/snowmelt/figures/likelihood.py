@@ -32,20 +32,17 @@ def bound_terms(columns: Columns) -> Figure:
 
 
 def density(columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log-SNR and bits a unit of it, for each run of steps between two others.
+    """Log-SNR and bits a unit of it, for each run of steps.
 
-    What a run gains is read off its neighbours, so the first and the last have no value.
+    A run from no signal at all gains infinitely much and is left out.
     """
     is_step = columns["term"] == "step"
-    log_snr, bits = (
-        columns[name][is_step].astype(np.float64) for name in ("log_snr", "bits_per_dim")
+    log_snr, gained, bits = (
+        columns[name][is_step].astype(np.float64)
+        for name in ("log_snr", "log_snr_gained", "bits_per_dim")
     )
-    if len(bits) < 3:
-        return log_snr[:0], bits[:0]
-    with np.errstate(invalid="ignore"):
-        gained = 0.5 * (log_snr[2:] - log_snr[:-2])
-    keep = np.isfinite(gained) & (gained > 0)
-    return log_snr[1:-1][keep], bits[1:-1][keep] / gained[keep]
+    keep = np.isfinite(log_snr) & np.isfinite(gained) & (gained > 0)
+    return log_snr[keep], bits[keep] / gained[keep]
 
 
 def sums(columns: Columns) -> dict[str, float]:

@@ -19,6 +19,7 @@ COLUMNS = (
     "last_step",
     "time",
     "log_snr",
+    "log_snr_gained",
     "bits_per_dim",
     "bits_per_dim_se",
 )
@@ -28,7 +29,8 @@ Row = dict[str, str | int | float]
 def rows(terms: Terms, bound: Bound, process: Process) -> list[Row]:
     """The prior, the steps from noise to data, the decoder.
 
-    A line of steps is the sum over a run of them; its time is that of the run's middle.
+    A line of steps is the sum over a run of them, with the log-SNR that they gain; its
+    time is that of the run's middle.
     """
     steps = bound.steps
     runs = reversed(list(enumerate(bound.runs())))
@@ -39,7 +41,11 @@ def rows(terms: Terms, bound: Bound, process: Process) -> list[Row]:
     for term, first, last, bits in lines:
         time = (first + last) / (2 * steps)
         value, error = mean(bits)
-        line = (term, first, last, time, _log_snr(process, time), value, error)
+        log_snr, gained = _log_snr(process, time), 0.0
+        if term == "step":
+            start, end = last / steps, (first - 1) / steps
+            gained = _log_snr(process, end) - _log_snr(process, start)
+        line = (term, first, last, time, log_snr, gained, value, error)
         found.append(dict(zip(COLUMNS, line, strict=True)))
     return found
 

@@ -22,7 +22,7 @@ from snowmelt.schedules import NoiseSchedule
 Array = NDArray[Any]
 Curve = NDArray[np.float64]
 TIMES = 256  # points of the schedule's curves
-LIKELIHOOD = ("time", "log_snr", "bits_per_dim")  # numbers that the page shows of its terms
+LIKELIHOOD = ("log_snr", "log_snr_gained", "bits_per_dim")  # what the page draws of it
 
 
 @dataclass(frozen=True)
