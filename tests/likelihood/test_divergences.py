@@ -15,6 +15,7 @@ from snowmelt.likelihood.divergences import (
     Rademacher,
     with_divergence,
 )
+from snowmelt.randomness import Stream, uniform
 
 MATRIX = torch.tensor([[1.0, 5.0, -2.0], [0.5, -3.0, 7.0], [4.0, 1.0, 0.25]]).double()
 INDEX = torch.arange(4)
@@ -88,6 +89,15 @@ def test_an_example_has_its_probes_in_any_batch(kind: type[Divergence]) -> None:
     torch.testing.assert_close(whole[:, 2:], part)
     other, _ = kind(2).probes(X, INDEX, seed=1)
     assert not torch.equal(whole, other)
+
+
+@pytest.mark.parametrize("kind", [Rademacher, Normal])
+def test_probes_have_nothing_to_do_with_the_dequantisation(kind: type[Divergence]) -> None:
+    index = torch.arange(4000)
+    shift = uniform((1,), seed=0, stream=Stream.LIKELIHOOD, index=index, step=0)
+    probes, _ = kind(1).probes(shift, index, seed=0)
+    both = torch.cat((shift, probes[0]), dim=1)
+    assert torch.corrcoef(both.T)[0, 1].abs() < 0.07
 
 
 def test_many_dimensions_are_refused_before_hours_are_spent() -> None:

@@ -106,14 +106,34 @@ def test_data_of_one_point_is_found_in_any_number_of_steps(process: Process) -> 
             torch.testing.assert_close(x, expected, rtol=1e-8, atol=1e-9)
 
 
-def test_thresholds_and_the_number_of_calls() -> None:
+def test_a_threshold_bends_the_step() -> None:
     process, t, s = PROCESSES["preserving"], time(0.4), time(0.3)
-    denoiser, calls = mixture_denoiser(process, [[MEAN]], [5.0], [1.0]), []
+    denoiser = mixture_denoiser(process, [[MEAN]], [5.0], [1.0])
     x_t = torch.tensor([[-4.0], [0.1], [4.0]], dtype=torch.float64)
     samplers = EDM(7), EDM(7, threshold=Clip())
     free, held = (y.step(denoiser, x_t, t, s, x_t[None, :0], {}) for y in samplers)
     assert torch.equal(free[1], held[1])
     assert (free - held)[[0, 2]].abs().min() > 1e-3
+
+
+def test_both_slopes_keep_to_the_threshold() -> None:
+    process, t, s = PROCESSES["preserving"], time(0.4), time(0.3)
+    denoiser = mixture_denoiser(process, [[MEAN]], [5.0], [1.0])
+    y, keep = X * 2.0 / process.alpha(t), process.alpha(s)
+
+    def slope(y: Tensor, at: Tensor) -> Tensor:
+        x_0 = denoiser.x_0(process.alpha(at) * y, at).clamp(-1.0, 1.0)
+        return (y - x_0) / level(process, at)
+
+    length = level(process, s) - level(process, t)
+    euler = y + length * slope(y, t)
+    expected = keep * (y + 0.5 * length * (slope(y, t) + slope(euler, s)))
+    found = EDM(7, threshold=Clip()).step(denoiser, 2.0 * X, t, s, NO_NOISE, {})
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-9)
+
+
+def test_calls_are_two_a_step() -> None:
+    denoiser, calls = mixture_denoiser(PROCESSES["preserving"], *LUMPS), []
     denoiser.net.register_forward_hook(lambda *_: calls.append(1))
     for churn, draws in ((0.0, 0), (1.0, 1)):
         calls.clear()
