@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro sweep ui test test-slow lint format dependencies clean
+.PHONY: help setup repro sweep ui test test-slow mutation lint format dependencies clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -38,7 +38,11 @@ test: $(STAMP) ## the tests, and the notebooks
 	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --nbmake tests notebooks
 
 test-slow: $(STAMP) ## the tests that take long
-	@pytest -m slow
+	@OMP_NUM_THREADS=1 pytest -m slow
+
+mutation: $(STAMP) ## how many wrong formulas the tests notice (an hour or two); goes on where it was stopped
+	@OMP_NUM_THREADS=1 mutmut run --max-children 2
+	@mutmut results
 
 lint: $(STAMP) ## ruff and mypy
 	@ruff check .

@@ -66,7 +66,7 @@ def of_part(*names: str) -> list[str]:
 
 
 def test_the_mathematics_is_all_there() -> None:
-    core = {"schedules", "processes", "predictions", "denoiser", "losses", "randomness"}
+    core = {"schedules", "processes", "predictions", "denoiser", "losses", "times"}
     assert core <= {part(module) for module in of_part(*MATHEMATICS)}
     assert "snowmelt.samplers.gaussian" in of_part("samplers")
 

@@ -105,7 +105,11 @@ def _run(given: argparse.Namespace) -> int:
         from snowmelt import sweep
 
         return sweep.run(given.command, overrides, root)
-    settled = config.load(given.config) if given.config else config.compose(root, overrides)
+    if given.config:
+        settled = config.load(given.config)
+    else:
+        # Samples come from a checkpoint's parts, against which the stage checks the rest.
+        settled = config.compose(root, overrides, is_checked=given.command != "sample")
     if given.cfg:
         return _print(settled)
     with _stopped_in_good_order():

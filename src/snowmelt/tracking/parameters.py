@@ -15,7 +15,7 @@ MAX_KEY = 250
 # A parameter belongs to the stage that reads it: it is logged when that stage has finished,
 # so that one run never holds two values of one parameter. Training logs all the others.
 SECTIONS = {
-    "sample": ("sampler", "sample"),
+    "sample": ("sampler", "sample", "guidance"),
     "evaluate": ("evaluation", "likelihood", "protocol", "likelihood_protocol"),
 }
 
