@@ -269,3 +269,8 @@ def test_looking_leaves_no_trace() -> None:
     said("schedule=learned", "loss=vlb")
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.is_grad_enabled()
+
+
+def test_a_likelihood_that_the_model_cannot_have_is_refused() -> None:
+    assert "zero terminal SNR takes infinitely long" in refused("likelihood=ode", ZERO)
+    assert not [finding for finding in said("likelihood=bound", ZERO) if finding.is_refused]

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from snowmelt import launch
 from snowmelt.building import plain
 from snowmelt.checkpoint import Checkpoint
+from snowmelt.device import chosen_device
 from snowmelt.drawing import Drawing, save_pictures
 from snowmelt.errors import UserError
 from snowmelt.files import sha256, write_json
@@ -83,25 +84,6 @@ def _check(config: DictConfig) -> None:
             raise UserError(f"sample.{key} must be at least 1, got {config.sample[key]}")
     if not 0 <= config.sample.seed < 2**63:
         raise UserError(f"seed must be between 0 and 2^63 - 1, got {config.sample.seed}")
-
-
-def chosen_device(name: str) -> torch.device:
-    """The device to sample on; `auto` is a GPU where there is one.
-
-    Raises:
-        UserError: it is not known, or not there.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"sample.device={name} cannot be used here: {reason}") from error
-    if device.type == "cuda" and device.index is None and launch.is_launched():
-        device = torch.device("cuda", launch.local_rank())
-    return device
 
 
 def _draw_rows(config: DictConfig, drawing: Drawing, draft: Path, group: Group) -> None:

@@ -18,6 +18,7 @@ from snowmelt.randomness import Stream, normal
 from snowmelt.samplers.adaptive import Adaptive
 from snowmelt.samplers.constraint import Constraint
 from snowmelt.samplers.sampler import sample
+from snowmelt.samplers.thresholds import Clip
 from snowmelt.schedules import Linear, ZeroTerminal
 
 PRESERVING = PROCESSES["preserving"]
@@ -145,6 +146,23 @@ def test_calls_are_counted_afterwards() -> None:
     finer = Adaptive(block=4, rtol=1e-7, atol=1e-7)
     sample(denoiser, finer, torch.arange(4), (2,), seed=0)
     assert finer.evaluations > 2 * sampler.evaluations
+
+
+def test_method_and_threshold_reach_the_solver() -> None:
+    denoiser, sizes = lumps()
+    x, (t, s) = torch.full((1, 2), 0.8, dtype=torch.float64), (time(0.6), time(0.3))
+    calls = set()
+    for name in ("RK23", "RK45", "DOP853"):
+        sizes.clear()
+        Adaptive(method=name).step(denoiser, x, t, s, x[None, :0], {})
+        calls.add(len(sizes))
+    assert len(calls) == 3
+    wide = mixture_denoiser(PRESERVING, [[3.0, 3.0]], [0.5], [1.0])
+    free, held = (
+        Adaptive(threshold=threshold).step(wide, x, t, s, x[None, :0], {})
+        for threshold in (None, Clip())
+    )
+    assert (free - held).min() > 0.01
 
 
 def test_a_step_by_itself_knows_no_company() -> None:

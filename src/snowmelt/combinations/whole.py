@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from torch import nn
+
 from snowmelt.combinations import sampling, training
 from snowmelt.combinations.findings import Finding, refuse
+from snowmelt.denoiser import Denoiser
 from snowmelt.errors import UserError
+from snowmelt.held_out.settings import Settings
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -29,6 +33,23 @@ def findings(config: Mapping[str, Any], *, is_points: bool = False) -> list[Find
         found = training.findings(training.built(config))
         parts = sampling.trained(config, is_points=is_points)
         found += sampling.findings(config, parts)
+        found += _likelihood(config["likelihood"], parts)
     except UserError as error:
         return [Finding((), str(error), is_refused=True)]
     return sorted(found, key=lambda finding: not finding.is_refused)
+
+
+def _likelihood(section: Mapping[str, Any], parts: sampling.Trained) -> list[Finding]:
+    """What the model to come cannot be asked of.
+
+    Raises:
+        UserError: a value of the section is refused.
+    """
+    settings = Settings.of(section)
+    # The questions are about the parts; no network is asked.
+    model = Denoiser(nn.Identity(), parts.process, parts.prediction, parts.learned_variance)
+    try:
+        settings.check(model)
+    except UserError as error:
+        return [Finding((), str(error), is_refused=True)]
+    return []

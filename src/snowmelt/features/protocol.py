@@ -9,14 +9,15 @@ from typing import Any
 
 from snowmelt.data.manifest import Manifest
 
-# What was measured, rather than how: the model, the noise that it started from and how many
-# samples were drawn. (How many were *used* is `n`, which counts.)
+# What was measured, rather than how: the model, the noise that it started from, how many
+# samples were drawn and what they cost. (How many were *used* is `n`, which counts.)
 SUBJECT = (
     "checkpoint",
     "checkpoint_step",
     "sample_seed",
     "num_samples",
     "samples_digest",
+    "evaluations",
     "digest",
 )
 
@@ -27,7 +28,7 @@ def protocol_digest(protocol: Mapping[str, Any], varying: Iterable[str] = ()) ->
     Everything counts (data, split, n, subsets, extractor and judge by digest, resizing,
     quantiser, sampler, its steps, which weights, the seed of the evaluation) but the keys
     in SUBJECT: which checkpoint, after how many training steps, the seed of the sampling,
-    the number and the digest of the samples.
+    the number, the cost and the digest of the samples.
 
     Args:
         protocol: of a metrics.json.

@@ -43,7 +43,8 @@ class EDM(Sampler):
         steps: times of the grid, N above; a step evaluates the network twice, the last
             one once.
         churn: $S_{churn}$, noise added over the whole way; 0 for none.
-        churn_min, churn_max: between which noise levels $\sigma/\alpha$ it is added.
+        churn_min, churn_max: between which noise levels $\sigma/\alpha$ it is added; None:
+            no upper bound.
         noise_scale: $S_{noise}$. Only 1 keeps the marginals; Karras et al. raise it to
             1.003 or 1.007 for networks that remove slightly too much.
         grid, threshold: see `Sampler`.
@@ -61,7 +62,7 @@ class EDM(Sampler):
         steps: int,
         churn: float = 0.0,
         churn_min: float = 0.0,
-        churn_max: float = math.inf,
+        churn_max: float | None = None,
         noise_scale: float = 1.0,
         grid: Grid | None = None,
         threshold: Threshold | None = None,
@@ -70,14 +71,15 @@ class EDM(Sampler):
         for name, value in (("churn", churn), ("noise_scale", noise_scale)):
             if not 0.0 <= value < math.inf:
                 raise ValueError(f"{name} must be at least 0 and finite, got {value}")
-        if not 0.0 <= churn_min < churn_max:
+        highest = math.inf if churn_max is None else churn_max
+        if not 0.0 <= churn_min < highest:
             raise ValueError(
                 "churn_min must be at least 0 and below churn_max, got"
                 f" {churn_min} and {churn_max}"
             )
         self.churn = churn
         self.churn_min = churn_min
-        self.churn_max = churn_max
+        self.churn_max = highest
         self.noise_scale = noise_scale
         self.draws = 1 if churn > 0.0 else 0
 

@@ -11,6 +11,7 @@ from snowmelt.building import plain
 from snowmelt.checkpoint import load
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.prepared import PreparedData
+from snowmelt.device import chosen_device
 from snowmelt.errors import UserError
 from snowmelt.features import samples as drawn
 from snowmelt.features.measures import Settings, count_used, kernel_size, measure
@@ -18,7 +19,6 @@ from snowmelt.features.protocol import protocol_digest, quantiser
 from snowmelt.features.reference import Reference, data_digest
 from snowmelt.files import sha256, write_json
 from snowmelt.held_out import measuring, table
-from snowmelt.sampling import chosen_device
 from snowmelt.tracking import open_evaluation
 
 
@@ -113,6 +113,9 @@ def protocol(
         "quantiser": quantiser(manifest),
         "sampler": sampler,
         "steps": sampler.get("steps"),
+        "guidance": samples.get("guidance"),
+        "guidance_examples": samples.get("examples"),
+        "evaluations": samples.get("evaluations"),
         "weights": checkpoint["weights"],
         "num_samples": num_samples,
         "sample_seed": samples["seed"],
