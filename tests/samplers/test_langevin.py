@@ -225,3 +225,27 @@ def test_the_steps_of_the_configuration_are_those_of_its_predictor(file: Path) -
 def test_refused_arguments(arguments: dict, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         PredictorCorrector(**{"steps": 5, "predictor": Gaussian(5)} | arguments)
+
+
+class Counts(Stay):
+    """A predictor that counts its steps in the trajectory's memory."""
+
+    def step(
+        self,
+        denoiser: Denoiser,
+        x_t: Tensor,
+        t: Tensor,
+        s: Tensor,
+        noise: Tensor,
+        memory: Memory,
+    ) -> Tensor:
+        memory["steps"] = memory.get("steps", 0) + 1
+        return x_t
+
+
+def test_the_predictor_keeps_its_memory(gaussian_denoiser: Make) -> None:
+    walk, memory = PredictorCorrector(8, predictor=Counts(8), corrections=1), {}
+    t, s = torch.tensor([0.5, 0.4], dtype=torch.float64)
+    for _ in range(3):
+        walk.step(gaussian_denoiser(), torch.ones(2, 2), t, s, torch.ones(1, 2, 2), memory)
+    assert memory == {"steps": 3}
