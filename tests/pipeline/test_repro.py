@@ -78,7 +78,7 @@ def test_the_schedule_runs_train_and_after(copy_of: Copy) -> None:
         "data/folder.py",
         "features/distances.py",
         "training/module.py",
-        "schedules.py",
+        "schedules/shares.py",
         "report/page.py",
         "errors.py",
     ],
