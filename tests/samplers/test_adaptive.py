@@ -81,6 +81,14 @@ def test_with_labels_each_sample_travels_alone() -> None:
     assert (whole[:, 0] - means).abs().max() < 0.8
     for index in (torch.tensor([4]), torch.tensor([5, 0, 3])):
         assert torch.equal(draw(index), whole[index])
+    seen, told = [], denoiser.given(labels)
+    sample(
+        told, sampler, torch.arange(6), (1,), seed=3, watch=lambda *at: seen.append(at[2])
+    )
+    assert [x.shape for x in seen] == [(6, 1)] * 6
+    drawn = normal((1,), seed=3, stream=Stream.SAMPLING_START, index=torch.arange(6))
+    torch.testing.assert_close(seen[0], drawn)
+    assert torch.equal(seen[-1], whole)
 
 
 @every_process
