@@ -19,11 +19,12 @@ from snowmelt.likelihood.values import Points
 from snowmelt.likelihood.variances import FixedLarge, FixedSmall, Learned, ReverseVariance
 from snowmelt.predictions import X0, V
 from snowmelt.processes import Process, VariancePreserving, expand
-from snowmelt.schedules import Cosine, Geometric
+from snowmelt.schedules import Cosine, Geometric, Linear, NoiseSchedule, ZeroTerminal
 from snowmelt.schedules import Learned as LearnedSchedule
 
 MEAN, STD = 0.3, 0.6
 DATA = Gaussian([MEAN], STD)
+EVEN = VariancePreserving(Geometric(0.01, 100.0))  # all its steps fall alike
 EVERY = [FixedSmall(), FixedLarge(), FixedSmall(last_as_second=True), Learned()]
 Corners = tuple[Tensor, Tensor]
 
@@ -187,7 +188,7 @@ def test_it_bounds_the_density_of_a_mixture() -> None:
 
 def test_all_steps_of_a_stratum_make_up_its_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     # Noise that does not depend on where it is used makes the estimate deterministic.
-    process = VariancePreserving(Cosine())
+    process = EVEN
     x_0 = torch.tensor([[-1.0, 0.5], [0.25, 1.0]]).double()
     noise = torch.tensor([[0.3, -1.1], [0.9, 0.2]]).double()
     monkeypatch.setattr(bounds, "normal", lambda *args, **kwargs: noise)
@@ -203,7 +204,7 @@ def test_all_steps_of_a_stratum_make_up_its_sum(monkeypatch: pytest.MonkeyPatch)
     whole = terms(Bound(13), 0.5)
     assert whole.steps.shape == (2, 12)
     some = Bound(13, strata=3)
-    assert some.runs() == [(2, 5), (6, 9), (10, 13)]
+    assert some.runs(process) == [(2, 5), (6, 9), (10, 13)]
     drawn = [terms(some, (k + 0.5) / 4) for k in range(4)]
     mean = torch.stack([one.steps for one in drawn]).mean(0)
     torch.testing.assert_close(mean, whole.steps.reshape(2, 3, 4).sum(2))
@@ -213,12 +214,36 @@ def test_all_steps_of_a_stratum_make_up_its_sum(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(("steps", "strata"), [(1000, 32), (10, 9), (50, 7), (2, 1)])
-def test_the_strata_cover_every_step_once(steps: int, strata: int) -> None:
-    runs = Bound(steps, strata=strata).runs()
+@pytest.mark.parametrize("schedule", [Cosine(), Linear(), ZeroTerminal(Cosine())])
+def test_the_strata_cover_every_step_once(
+    steps: int, strata: int, schedule: NoiseSchedule
+) -> None:
+    runs = Bound(steps, strata=strata).runs(VariancePreserving(schedule))
+    assert len(runs) == strata
+    assert all(first <= last for first, last in runs)
     covered = [step for first, last in runs for step in range(first, last + 1)]
     assert covered == list(range(2, steps + 1))
-    lengths = {last - first + 1 for first, last in runs}
-    assert max(lengths) - min(lengths) <= 1
+
+
+def test_strata_fall_equally_where_steps_are_short() -> None:
+    process = VariancePreserving(Cosine())
+    edges = [1] + [last for _, last in Bound(20_000, strata=8).runs(process)]
+    fallen = -process.log_snr(torch.tensor(edges).double() / 20_000).diff()
+    torch.testing.assert_close(fallen, fallen.mean().expand(8), rtol=0.05, atol=0)
+
+
+def test_strata_of_equal_fall_are_surer_than_the_same_number_of_equal_length() -> None:
+    # The same estimate, with the runs of a schedule whose steps all fall alike.
+    process, count = VariancePreserving(Cosine()), 4000
+    denoiser = model(process)
+    x_0 = torch.linspace(-1, 1, count).reshape(-1, 1)
+    sure, unsure = Bound(200, strata=10), Bound(200, strata=10)
+    unsure.runs = lambda _: Bound(200, strata=10).runs(EVEN)  # type: ignore[method-assign]
+    spread = [
+        one.terms(denoiser, x_0, torch.arange(count), Points(), seed=0).total.std()
+        for one in (sure, unsure)
+    ]
+    assert spread[0] < 0.8 * spread[1]
 
 
 def test_steps_are_drawn_evenly_within_a_stratum(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +256,7 @@ def test_steps_are_drawn_evenly_within_a_stratum(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(bound, "step_nats", record)
     x_0 = torch.zeros(4000, 1)
-    process = VariancePreserving(Cosine())
+    process = EVEN
     bound.terms(gaussian_denoiser(process), x_0, torch.arange(4000), Points(), seed=0)
     for steps, first in zip(seen, (2, 6), strict=True):
         values, counts = steps.unique(return_counts=True)

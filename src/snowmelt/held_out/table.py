@@ -33,7 +33,7 @@ def rows(terms: Terms, bound: Bound, process: Process) -> list[Row]:
     time is that of the run's middle.
     """
     steps = bound.steps
-    runs = reversed(list(enumerate(bound.runs())))
+    runs = reversed(list(enumerate(bound.runs(process))))
     lines = [("prior", steps, steps, terms.prior)]
     lines += [("step", first, last, terms.steps[:, place]) for place, (first, last) in runs]
     lines += [("decoder", 1, 1, terms.decoder)]

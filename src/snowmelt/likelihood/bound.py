@@ -21,7 +21,7 @@ and has a standard error.
 
 References:
     Ho, Jain & Abbeel (2020), arXiv:2006.11239, eq. 5;
-    Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, eq. 11 and 13.
+    Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, eqs. 11 to 13.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from snowmelt.denoiser import Denoiser
+from snowmelt.denoiser import LOG_SNR_LIMIT, Denoiser
 from snowmelt.likelihood.values import Values, bits_per_dim
 from snowmelt.likelihood.variances import ReverseVariance, log_excess, own_variance
 from snowmelt.processes import Process, expand
@@ -69,8 +69,8 @@ class Bound:
     Args:
         steps: T.
         strata: the T - 1 steps between prior and decoder are cut into so many runs of about
-            equal length, and of each one step an example is drawn and stands for all: an
-            unbiased estimate. None: every step is computed.
+            equal fall in log-SNR, and of each one step an example is drawn and stands for
+            all: an unbiased estimate. None: every step is computed.
         variance: of the reverse steps; None: the network's where it has learned one, else
             the posterior's.
         clip: clamp the estimate of the data to [-1, 1], as improved-diffusion does when it
@@ -112,10 +112,24 @@ class Bound:
         """The variance in use for a model."""
         return own_variance(denoiser) if self.variance is None else self.variance
 
-    def runs(self) -> list[tuple[int, int]]:
-        """The first and the last step of every stratum, numbered from 2 to T."""
-        edges = [2 + k * (self.steps - 1) // self.strata for k in range(self.strata + 1)]
-        return [(low, high - 1) for low, high in itertools.pairwise(edges)]
+    @torch.no_grad()
+    def runs(self, process: Process) -> list[tuple[int, int]]:
+        """The first and the last step of every stratum, numbered from 2 to T.
+
+        Of equal fall in log-SNR as nearly as whole steps allow: a step costs about what it
+        falls, so runs of equal length would leave most of the cost, and of its spread, to
+        the few steps near the data.
+        """
+        time = torch.arange(1, self.steps + 1, dtype=torch.float64) / self.steps
+        fallen = process.log_snr(time).clamp(min=-LOG_SNR_LIMIT)
+        # The last step of run k is where share k / K of the whole fall is reached.
+        level = torch.linspace(float(fallen[0]), float(fallen[-1]), self.strata + 1)
+        nearest = 1 + (fallen[:, None] - level[1:-1]).abs().argmin(0)
+        last = [1]
+        for run, step in enumerate(nearest.tolist(), start=1):
+            # At least one step for this run, and for each that is to come.
+            last.append(min(max(step, last[-1] + 1), self.steps - self.strata + run))
+        return [(a + 1, b) for a, b in itertools.pairwise([*last, self.steps])]
 
     @torch.no_grad()
     def terms(
@@ -134,7 +148,7 @@ class Bound:
             (self.strata,), seed=seed, stream=Stream.LIKELIHOOD, index=index, step=_CHOICE
         )
         costs = []
-        for stratum, (first, last) in enumerate(self.runs()):
+        for stratum, (first, last) in enumerate(self.runs(denoiser.process)):
             count = last - first + 1
             step = first + (chosen[:, stratum] * count).floor()
             eps = _noise(x_0, index, seed, _STEPS + stratum)

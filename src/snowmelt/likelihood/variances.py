@@ -4,7 +4,8 @@ A reverse step $p(x_s \mid x_t)$ is normal around the posterior's mean at the es
 the data. Its variance lies between two ends that are known: that of the posterior,
 $-\sigma_s^2\,\mathrm{expm1}(\lambda_t - \lambda_s)$, right for data that is one point, and
 that of the forward step, $-\sigma_t^2\,\mathrm{expm1}(\lambda_t - \lambda_s)$, right for
-standard normal data. A share in [0, 1] says where between the two logarithms.
+standard normal data where the process preserves the variance. A share in [0, 1] says where
+between the two logarithms.
 
 The last step, to the data, has no posterior: that of exact data has no spread. A fixed
 variance is $\sigma^2/\alpha^2$ at the first time instead, the noise in the data's own
