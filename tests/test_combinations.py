@@ -123,6 +123,29 @@ def test_guidance_by_classes_needs_a_network_that_knows_them() -> None:
     whole.check(composed("guidance=classifier_free", "denoiser.conditional=true"))
 
 
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (("guidance=inversion",), "take sampler=ddim"),
+        (("guidance=repaint", "sampler=ode_adaptive"), "take another sampler"),
+        (("guidance=measurement", "sampler=ode_adaptive"), "take another sampler"),
+    ],
+)
+def test_guidance_and_its_sampler_are_looked_at_before_any_training(
+    given: tuple[str, ...], reason: str
+) -> None:
+    text = refused(*given)
+    assert text.startswith("guidance, sampler: ")
+    assert reason in text
+    whole.check(composed(given[0], "sampler=ddim"))
+
+
+def test_arguments_of_a_guidance_are_looked_at_before_any_training() -> None:
+    given = ("guidance=classifier_free", "denoiser.conditional=true")
+    assert "two rising log-SNRs" in refused(*given, "guidance.interval=[a,b]")
+    assert "scale must be" in refused(*given, "guidance.scale=-1")
+
+
 def test_a_checkpoint_is_judged_by_what_it_was_trained_with() -> None:
     """Its own parts count, not those that the configuration would train."""
     now = composed("sampler=heun", "schedule=linear")

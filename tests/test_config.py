@@ -231,6 +231,22 @@ def test_an_experiment_that_is_no_mapping_is_named(project: Project, broken: str
 CLASH = ["schedule=zero_terminal", "prediction=eps"]
 
 
+def test_a_schedule_inside_another_can_be_named(project: Project) -> None:
+    root = project()
+    for outer in ("zero_terminal", "input_scaled", "chain"):
+        settled = config.compose(root, [f"schedule={outer}", "schedule.of=sigmoid"])
+        alone = config.compose(root, ["schedule=sigmoid"])
+        assert plain(settled.schedule.of) == plain(alone.schedule)
+    wrong = ["schedule=chain", "schedule.of=sigmoyd"]
+    with pytest.raises(UserError, match=r"schedule\.of: .*did you mean 'sigmoid'"):
+        config.compose(root, wrong)
+
+
+def test_keys_of_a_part_inside_another_are_pointed_to(project: Project) -> None:
+    with pytest.raises(UserError, match=r"did you mean 'sampler\.grid\.rho'"):
+        config.compose(project(), ["grid=karras", "grid.rho=5"])
+
+
 def test_parts_that_do_not_go_together_are_refused(project: Project) -> None:
     root = project()
     with pytest.raises(UserError, match=r"^prediction, schedule: .*use prediction=v"):

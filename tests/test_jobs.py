@@ -30,6 +30,15 @@ def test_each_value_of_a_sweep_is_looked_at_first(
         jobs.without_sweeps(workspace, [text])
 
 
+def test_a_key_of_a_chosen_part_can_be_swept(workspace: Path) -> None:
+    given = ["schedule=linear", "schedule.beta_end=10,20"]
+    assert jobs.without_sweeps(workspace, given) == given[:1]
+    given = ["sampler.eta=0,0.5", "sampler=ddim,ddpm"]
+    assert jobs.without_sweeps(workspace, given) == []
+    with pytest.raises(UserError, match=r"unknown key 'sampler\.eta'"):
+        jobs.without_sweeps(workspace, ["sampler=heun", "sampler.eta=0,0.5"])
+
+
 def test_the_jobs_of_a_sweep(workspace: Path) -> None:
     given = ["seed=1", "schedule=linear,cosine", "training.steps=5,6"]
     assert jobs.jobs(workspace, given) == {

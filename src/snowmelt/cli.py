@@ -140,7 +140,12 @@ def _card(given: argparse.Namespace, root: Path) -> int:
         return _print(*configs.values())
     stage: Any = importlib.import_module("snowmelt.stages.card")
     out = root / named[-1].partition("=")[2] if named else None
-    print(f"card: {_shown(stage.run(configs, root, out))}")
+    if out is not None and (out.suffix != ".png" or out.is_dir()):
+        raise UserError(f"{named[-1]}: name a file that ends in .png")
+    try:
+        print(f"card: {_shown(stage.run(configs, root, out))}")
+    except OSError as error:
+        raise UserError(f"the card cannot be written: {error}") from error
     return 0
 
 

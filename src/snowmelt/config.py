@@ -79,13 +79,32 @@ def compose(
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"the configuration does not resolve: {reason}") from error
-    settled = frozen(plain)
+    settled = frozen(with_named_parts(plain, root))
     if is_checked:
         # It builds the parts, for which torch is needed; `--help` is not.
         from snowmelt.combinations import whole
 
         whole.check(settled)
     return settled
+
+
+def with_named_parts(plain: Any, root: Path) -> Any:
+    """A part inside another of its group, named as that one is: `schedule.of=cosine`.
+
+    Raises:
+        UserError: there is no file of that name.
+    """
+    for group, names in groups(root).items():
+        inner = plain[group].get("of") if isinstance(plain.get(group), dict) else None
+        if isinstance(inner, str):
+            if inner not in names:
+                raise UserError(
+                    f"{group}.of: unknown {group} '{inner}'{did_you_mean(inner, names)}."
+                    f" Known: {', '.join(names)} (the files of conf/{group}/)"
+                )
+            file = root / "conf" / group / f"{inner}.yaml"
+            plain[group]["of"] = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+    return plain
 
 
 def frozen(plain: Any) -> DictConfig:
@@ -162,19 +181,28 @@ def _check_value(choice: Choice, base: Any, known: Iterable[str]) -> None:
     for depth, part in enumerate(parts):
         if not isinstance(parent, dict) or part not in parent:
             near = list(parent) if isinstance(parent, dict) else []
-            near = near + list(known) if depth == 0 else near
+            near = list(dict.fromkeys([*near, *known])) if depth == 0 else near
             where = ".".join(parts[:depth])
             names = f" Known keys{f' of {where}' if where else ''}: {', '.join(near)}"
-            raise UserError(
-                f"{choice.origin}: unknown key '{key}'{did_you_mean(part, near)}.{names}"
-            )
+            meant = _elsewhere(key, base) if depth == 0 else ""
+            meant = meant or did_you_mean(part, near)
+            raise UserError(f"{choice.origin}: unknown key '{key}'{meant}.{names}")
         parent = parent[part]
     _check_type(choice, key, parent, override.value())
+
+
+def _elsewhere(key: str, base: Any) -> str:
+    """Where the keys of a group lie that is a part of another: grid and threshold."""
+    first = key.partition(".")[0]
+    owners = [k for k, v in base.items() if isinstance(v, dict) and first in v]
+    return f" (did you mean '{owners[0]}.{key}'?)" if owners else ""
 
 
 def _check_type(choice: Choice, key: str, old: Any, new: Any) -> None:
     if isinstance(new, str) and "${" in new:
         return
+    if isinstance(new, str) and isinstance(old, dict) and key.endswith(".of"):
+        return  # the name of a file: see `with_named_parts`
     if old is None or type(new) is type(old):
         return
     if new is None and not isinstance(old, int):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from snowmelt.denoiser import Denoiser
 from snowmelt.figures.completion import save_completion
 from snowmelt.figures.examples import save_examples, save_trajectory
 from snowmelt.guidance.guidance import Given, Guidance
+from snowmelt.processes import Process
 from snowmelt.samplers.sampler import Sampler, Watcher
 
 PICTURED = 64
-PICTURED_POINTS = 2000
+PICTURED_POINTS = 4000
 FOLLOWED = 8
 MOMENTS = 12
 FILM_FRAMES = 60
@@ -60,6 +62,13 @@ class Drawing:
 
 
 @torch.no_grad()
+def visible_scale(process: Process, t: Tensor) -> float:
+    """What a state is multiplied by to be seen beside data: below 1 where variance grew."""
+    length = math.hypot(float(process.alpha(t)), float(process.sigma(t)))
+    return 1.0 / length if length > 1.0 + 1e-6 else 1.0
+
+
+@torch.no_grad()
 def save_pictures(drawing: Drawing, draft: Path) -> None:
     """The first samples, and some of them on their way from noise to data."""
     manifest, device = drawing.manifest, drawing.device
@@ -77,7 +86,7 @@ def save_pictures(drawing: Drawing, draft: Path) -> None:
 
     def keep(step: int, t: Tensor, x: Tensor) -> None:
         if step in moments:
-            frames.append(drawing.stored(x))
+            frames.append(drawing.stored(x * visible_scale(drawing.denoiser.process, t)))
             times.append(float(t))
 
     drawing.draw(index, watch=keep)

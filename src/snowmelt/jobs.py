@@ -22,18 +22,24 @@ def without_sweeps(root: Path, overrides: Sequence[str]) -> list[str]:
             is unknown.
     """
     known = groups(root)
-    fixed = []
+    fixed, swept = [], {}
     for text in overrides:
         choice = Choice(text, "command line")
         override = choice.parse()
         if not override.is_sweep_override():
             fixed.append(text)
             continue
-        for value in override.sweep_string_iterator():
-            single = Choice(f"{override.key_or_group}={value}", choice.origin)
-            check_group(single, known)
-            if override.key_or_group not in known:
-                compose(root, [single.text], is_checked=False)
+        key = str(override.key_or_group)
+        swept[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        for single in swept[key]:
+            check_group(Choice(single, choice.origin), known)
+    # The keys of a part are those of the file that was chosen for it.
+    chosen = [*fixed, *(singles[0] for key, singles in swept.items() if key in known)]
+    for key, singles in swept.items():
+        beside = chosen if key.partition(".")[0] in known else []
+        for single in singles:
+            if key not in known:
+                compose(root, [*beside, single], is_checked=False)
     return fixed
 
 

@@ -229,7 +229,7 @@ class SubVariancePreserving(Process):
     $\tfrac{d\lambda}{dt} = (1 + S(\ell))\,\tfrac{d\ell}{dt}$.
 
     References:
-        Song et al. (2021), arXiv:2011.13456, eq. 29 and appendix B.
+        Song et al. (2021), arXiv:2011.13456, eq. 12, and eq. 29 for the kernel.
     """
 
     def log_snr(self, t: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ class Stream(enum.IntEnum):
     LIKELIHOOD = 9
     MEASUREMENT = 10
     DENSITY = 11
+    CLOUD = 12
 
 
 def philox(counter: Tensor, key: tuple[int, int]) -> Tensor:

@@ -91,6 +91,7 @@ def _run_job(config: DictConfig, root: Path, environment: dict[str, str]) -> Job
     plain: Any = OmegaConf.to_container(config, resolve=False)
     plain["paths"]["root"] = os.path.relpath(folder, root)
     settled: Any = OmegaConf.to_container(OmegaConf.create(plain), resolve=True)
+    settled = configuration.with_named_parts(settled, root)
     file = folder / "job.yaml"
     file.write_text(yaml.safe_dump(settled, sort_keys=True), encoding="utf-8")
     started = time.perf_counter()

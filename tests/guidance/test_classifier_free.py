@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -249,10 +250,14 @@ def test_a_network_without_classes_is_refused() -> None:
         ({"scale": math.inf}, "scale .* got inf"),
         ({"interval": [1.0]}, r"interval must be two rising log-SNRs .* got \[1.0\]"),
         ({"interval": [2, 1]}, "interval must be two rising"),
-        ({"labels": []}, "labels must name a class"),
+        ({"interval": 5}, "interval must be two rising .* got 5"),
+        ({"interval": ["a", "b"]}, "interval must be two rising"),
+        ({"labels": 1.5}, "labels must be a class by name or number"),
+        ({"labels": [0.5]}, "labels must be a class by name or number"),
+        ({"labels": []}, "labels must be a class"),
     ],
 )
-def test_refused_arguments(arguments: dict[str, float], named: str) -> None:
+def test_refused_arguments(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         ClassifierFreeGuidance(**arguments)
 

@@ -36,6 +36,29 @@ def test_without_its_blocks_it_is_two_linear_layers() -> None:
     torch.testing.assert_close(net(x, torch.zeros(3)), net.last(net.first(x)))
 
 
+def test_the_waves_of_each_coordinate() -> None:
+    net = mlp(frequencies=2)
+    nn.init.normal_(net.last.weight)
+    assert net.first.in_features == 10
+    seen = []
+    net.first.register_forward_hook(lambda _, given, answer: seen.append(given[0]))
+    x = torch.tensor([[0.25, -1.5]])
+    net(x, torch.zeros(1))
+    angles = torch.pi * torch.tensor([0.125, 0.25, -0.75, -1.5])
+    expected = torch.cat((x[0], angles.sin(), angles.cos()))
+    torch.testing.assert_close(seen[0], expected[None])
+
+
+def test_without_waves_the_first_layer_sees_the_coordinates_alone() -> None:
+    assert mlp().first.in_features == 2
+    seen = []
+    net = mlp()
+    net.first.register_forward_hook(lambda _, given, answer: seen.append(given[0]))
+    x = torch.randn(3, 2)
+    net(x, torch.zeros(3))
+    assert torch.equal(seen[0], x)
+
+
 @pytest.mark.parametrize(
     ("shape", "changes", "named"),
     [
@@ -43,6 +66,7 @@ def test_without_its_blocks_it_is_two_linear_layers() -> None:
         ((), {}, "net=mlp is for points"),
         ((2,), {"width": 0}, "width and blocks must be positive, got 0, 2"),
         ((2,), {"blocks": 0}, "width and blocks must be positive, got 8, 0"),
+        ((2,), {"frequencies": -1}, "frequencies must be 0 or more, got -1"),
         ((2,), {"embedding": 3}, "embedding must be a positive even number, got 3"),
     ],
 )

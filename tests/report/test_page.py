@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from snowmelt.figures.style import image_bytes
 from snowmelt.report.material import Material
 from snowmelt.report.page import pairs, render, shown
 
@@ -226,6 +228,24 @@ TERMS = {
     "log_snr_gained": np.array([0.0, 6.0, 6.0, 6.0, 0.0]),
     "bits_per_dim": np.array([0.01, 0.2, 1.1, 0.6, 0.4]),
 }
+
+
+def test_samples_that_were_guided_are_not_passed_off_as_free():
+    free = usual_page()
+    assert "guided" not in free
+    assert "Completed examples" not in free
+    target = "snowmelt.guidance.inpainting.Inpainting"
+    completed = {"guidance": {"_target_": target}, "error_to_examples": 3.5}
+    picture = image_bytes(Image.new("L", (4, 4)))
+    page = render(material(samples=completed, pictures={"completion": picture}))
+    assert "not drawn freely but guided (Inpainting)" in page
+    assert re.search(r"they are 3\.50* away", page)
+    assert "Completed examples" in page
+    target = "snowmelt.guidance.classifier_free.ClassifierFreeGuidance"
+    page = render(material(samples={"guidance": {"_target_": target}}))
+    assert "measure that choice too" in page
+    free = {"guidance": {"_target_": "snowmelt.guidance.guidance.Unguided"}}
+    assert "guided" not in render(material(samples=free))
 
 
 def test_likelihoods_have_a_section_of_their_own():

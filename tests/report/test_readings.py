@@ -108,3 +108,31 @@ def test_a_distance_that_chance_explains_is_at_the_floor(value: float, is_at_flo
 def test_without_metrics_nothing_is_said():
     assert sentences({}, 10) == []
     assert readings({"protocol": {}}) == []
+
+
+def test_points_lead_with_the_wasserstein_distance_and_the_size_of_its_sets():
+    names = ("frechet_distance", "wasserstein_2", "sliced_wasserstein_2", "mode_coverage")
+    metrics = dict.fromkeys(names, 0.3) | {
+        "wasserstein_2_floor": 0.2,
+        "two_sample_accuracy": 0.55,
+        "two_sample_accuracy_spread": 0.01,
+        "two_sample_accuracy_floor": 0.5,
+        "protocol": {"extractor": "coordinates", "n": 50, "points": {"set_size": 1000}},
+    }
+    found = readings(metrics)
+    assert [reading.key for reading in found] == [
+        "wasserstein_2",
+        "sliced_wasserstein_2",
+        "two_sample_accuracy",
+        "mode_coverage",
+        "frechet_distance",
+    ]
+    told = found[2]
+    assert (told.text, told.floor_text) == ("55.0 ± 1.0 %", "50.0 %")
+    assert found[3].text == "30.0 %"
+    said = sentences(metrics, 8000)
+    assert said[0] == (
+        "8,000 samples against the training split: Wasserstein distance W2 (coordinates)"
+        " 0.300, between sets of 1,000 points."
+    )
+    assert "1.5 times as far" in said[1]

@@ -120,6 +120,16 @@ def test_shape_and_precision_are_those_of_the_time(
 
 
 @every_schedule
+def test_the_curve_is_computed_where_the_time_is(file: Path) -> None:
+    # The device that holds no numbers tells wrong places as a GPU would.
+    t = torch.zeros(3, dtype=torch.float64, device="meta")
+    for found in (built(file).log_snr(t), built(file).slope(t)):
+        assert found.device == t.device
+        assert found.shape == t.shape
+        assert found.dtype == t.dtype
+
+
+@every_schedule
 def test_one_time_does_not_depend_on_the_others(file: Path) -> None:
     schedule = built(file)
     t = grid(schedule, 7)

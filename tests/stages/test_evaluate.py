@@ -209,7 +209,34 @@ def test_points(project: MakeProject, tmp_path: Path) -> None:
     found = run(project("points", "coordinates"), tmp_path)
     assert found["protocol"]["quantiser"] == "none (float32)"
     assert found["protocol"]["extractor"] == "coordinates"
+    assert found["protocol"]["points"]["set_size"] == 3
+    assert found["protocol"]["points"]["classifier_count"] == 12
+    assert found["wasserstein_2_floor"] > 0
     assert "confident_share" not in found
+    assert "mode_coverage" not in found
+
+
+def test_points_with_classes_have_modes(project: MakeProject, tmp_path: Path) -> None:
+    config = project("points", "coordinates")
+    labels = np.arange(60, dtype=np.int64) % 2
+    points = np.random.default_rng(0).normal(size=(60, 2)) + 9.0 * labels[:, None]
+    prepared.write(
+        tmp_path / "prepared",
+        examples=points.astype(np.float32),
+        labels=labels,
+        classes=("left", "right"),
+        name="some",
+        config=plain(config.data),
+    )
+    reference.run(config, tmp_path)
+    put(tmp_path / "samples", points[labels == 1][:20].astype(np.float32))
+    found = run(config, tmp_path)
+    assert (found["mode_coverage"], found["mode_coverage_floor"]) == (0.5, 1.0)
+    assert found["mode_deviation"] == pytest.approx(0.5)
+    config.evaluation.points.set_size = 2
+    again = run(config, tmp_path)["protocol"]
+    assert again["points"]["set_size"] == 2
+    assert again["digest"] != found["protocol"]["digest"]
 
 
 def test_samples_of_another_shape(project: MakeProject, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def chain_in(schedule: NoiseSchedule) -> Chain | None:
 
 
 def prior_kl(process: Process, t: float = 1.0) -> float:
-    r"""The Kullback-Leibler divergence of the prior from the marginal at a time.
+    r"""The Kullback-Leibler divergence of the prior from $q(x_t \mid x_0)$ at a time.
 
     For data of unit variance, averaged over it and for each dimension, in bits:
 
@@ -148,7 +148,9 @@ def prior_kl(process: Process, t: float = 1.0) -> float:
         - \ln\frac{\sigma^2}{p^2}\Big),$$
 
     with p the scale of the prior. It is the term of the variational bound that no network
-    can lower: the distance between where sampling starts and where it should.
+    can lower, and at least as large as the divergence between where sampling starts and
+    where it should: that of the data's own $q(x_t)$, which is 0 for normal data of unit
+    variance.
 
     References:
         Ho, Jain & Abbeel (2020), arXiv:2006.11239, eq. 5 (the term $L_T$).

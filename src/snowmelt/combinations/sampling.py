@@ -1,7 +1,7 @@
 """What a sampler asks of the denoiser that it is given.
 
 References:
-    Lin, Liu, Li & Yang (2024), arXiv:2305.08891, section 3.4 (starting at the last step).
+    Lin, Liu, Li & Yang (2024), arXiv:2305.08891, section 3.3 (starting at the last step).
 """
 
 from __future__ import annotations
@@ -75,10 +75,14 @@ def findings(config: Mapping[str, Any], parts: Trained) -> list[Finding]:
     """Everything to know about sampling, the refusals first.
 
     Raises:
-        UserError: the sampler refuses its arguments.
+        UserError: the sampler or the guidance refuses its arguments.
     """
     sampler = build(config["sampler"], Sampler)
-    found = [*_needs(sampler, parts), *_start(sampler, parts), *_labels(config, parts)]
+    found = [
+        *_needs(sampler, parts),
+        *_start(sampler, parts),
+        *_guidance(config, sampler, parts),
+    ]
     return sorted(found, key=lambda finding: not finding.is_refused)
 
 
@@ -178,16 +182,18 @@ def _last(process: Process, last: Tensor) -> list[Finding]:
     return [Finding(("sampler.steps", "sampler.grid", "schedule"), text)]
 
 
-def _labels(config: Mapping[str, Any], parts: Trained) -> list[Finding]:
-    """Guidance by labels needs a network that was told them.
+def _guidance(config: Mapping[str, Any], sampler: Sampler, parts: Trained) -> list[Finding]:
+    """Guidance by labels needs a network that was told them; some need their sampler.
 
     Raises:
         UserError: the guidance refuses its arguments.
     """
-    if parts.conditional or "_target_" not in config["guidance"]:
-        return []
     guidance = build(config["guidance"], Guidance)
-    if not guidance.needs_labels:
+    try:
+        guidance.check_sampler(sampler)
+    except ValueError as error:
+        return [Finding(("guidance", "sampler"), str(error), is_refused=True)]
+    if parts.conditional or not guidance.needs_labels:
         return []
     text = (
         f"{named(guidance)} asks the network for a class, of which it was told nothing;"

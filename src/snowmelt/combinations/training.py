@@ -1,7 +1,7 @@
 """What a training is made of: schedule, process, prediction, loss and times.
 
 References:
-    Lin, Liu, Li & Yang (2024), arXiv:2305.08891, section 3.3 (why eps and a zero terminal
+    Lin, Liu, Li & Yang (2024), arXiv:2305.08891, section 3.2 (why eps and a zero terminal
     SNR do not go together).
 """
 

@@ -12,12 +12,31 @@ wrong with it is the fault of the sampler or the likelihood.
 
 - `density`: what every density answers;
 - `exact`: densities whose noisy versions are known, and the network that knows them;
-- `mixture`, `gaussian`: mixtures of normal distributions, closed under every process.
+- `mixture`, `gaussian`, `double_gaussian`: mixtures of normal distributions, closed under
+  every process;
+- `grid`: any picture, as a density, closed under every process too;
+- `kernel`: a density from points;
+- `mcmc`: points from any density, by Markov chains.
 """
 
 from snowmelt.densities.density import Density
+from snowmelt.densities.double_gaussian import DoubleGaussian
 from snowmelt.densities.exact import ExactNet, Perturbable
 from snowmelt.densities.gaussian import Gaussian
+from snowmelt.densities.grid import GridDensity, Picture
+from snowmelt.densities.kernel import KernelDensity, Scott, Silverman
 from snowmelt.densities.mixture import GaussianMixture
 
-__all__ = ["Density", "ExactNet", "Gaussian", "GaussianMixture", "Perturbable"]
+__all__ = [
+    "Density",
+    "DoubleGaussian",
+    "ExactNet",
+    "Gaussian",
+    "GaussianMixture",
+    "GridDensity",
+    "KernelDensity",
+    "Perturbable",
+    "Picture",
+    "Scott",
+    "Silverman",
+]

@@ -9,12 +9,14 @@ would still come out a little above it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from snowmelt.data import arguments
-from snowmelt.features import neighbours
+from snowmelt.features import clouds, neighbours
 from snowmelt.features.distances import Statistics, frechet_distance, kernel_distance
 from snowmelt.features.extractor import extract
 from snowmelt.features.reference import Reference
@@ -34,12 +36,23 @@ class Settings:
         kernel_subset_size: the largest size of these; half of the smallest set if that is
             less. The estimate is unbiased, so the size changes no expectation.
         seed: of the choice of subsets.
+        points: what is measured of points alone.
     """
 
     subsets: int
     kernel_subsets: int
     kernel_subset_size: int
     seed: int
+    points: clouds.Settings = field(default_factory=clouds.Settings)
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> Settings:
+        """From the section as plain dicts.
+
+        Raises:
+            UserError: a value is refused.
+        """
+        return cls(**{**section, "points": clouds.Settings(**section["points"])})
 
     def __post_init__(self) -> None:
         least_of = {"subsets": 1, "kernel_subsets": 1, "kernel_subset_size": 2, "seed": 0}
@@ -61,8 +74,17 @@ def kernel_size(reference: Reference, num_samples: int, settings: Settings) -> i
     return max(2, min(settings.kernel_subset_size, smallest // 2))
 
 
-def measure(samples: np.ndarray, reference: Reference, settings: Settings) -> Metrics:
-    """All metrics of `samples`, stored as the data is; at least two of them."""
+def measure(
+    samples: np.ndarray,
+    reference: Reference,
+    settings: Settings,
+    labels: np.ndarray | None = None,
+) -> Metrics:
+    """All metrics of `samples`, stored as the data is; at least two of them.
+
+    Args:
+        labels: of the training split, (N,), for the modes of points.
+    """
     features = extract(reference.extractor, samples, "features of the samples")
     is_standard = reference.extractor.is_standard_inception
     n = count_used(reference, len(samples))
@@ -76,12 +98,33 @@ def measure(samples: np.ndarray, reference: Reference, settings: Settings) -> Me
         found = _kernel(rows, reference.train, size, settings)
         metrics |= _entries(f"{names[1]}{end}", found)
     metrics |= _judged(samples, reference, n, settings)
+    if reference.extractor.kind == "points":
+        sets = compared(features, reference, settings, labels)
+        metrics |= clouds.measure(sets, settings.points)
     typical = reference.description["typical_distance"]
     metrics["near_share"] = neighbours.near_share(features, reference.train, typical)
     for name in ("extractor_accuracy", "judge_accuracy"):
         if name in reference.description["figures"]:
             metrics[name] = reference.description["figures"][name]
     return metrics
+
+
+def compared(
+    features: np.ndarray,
+    reference: Reference,
+    settings: Settings,
+    labels: np.ndarray | None,
+) -> clouds.Sets:
+    """Features of samples beside those of the reference, for what points alone get."""
+    return clouds.Sets(
+        samples=features,
+        train=np.asarray(reference.train),
+        held_out=np.asarray(reference.held_out),
+        labels=None if labels is None else np.asarray(labels),
+        count=count_used(reference, len(features)),
+        subsets=settings.subsets,
+        seed=settings.seed,
+    )
 
 
 def _entries(name: str, estimate: Estimate) -> Metrics:

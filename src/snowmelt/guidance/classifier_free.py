@@ -109,14 +109,16 @@ class ClassifierFreeGuidance(Guidance):
     ) -> None:
         if not 0.0 <= scale < float("inf"):
             raise ValueError(f"scale must be a number from 0 upwards, got {scale}")
-        if interval is not None and not (len(interval) == 2 and interval[0] < interval[1]):
+        if interval is not None and not _is_interval(interval):
             raise ValueError(
-                "interval must be two rising log-SNRs [low, high] or null, got"
-                f" {list(interval)}"
+                f"interval must be two rising log-SNRs [low, high] or null, got {interval}"
             )
         self.chosen = [labels] if isinstance(labels, int | str) else labels
-        if self.chosen is not None and not self.chosen:
-            raise ValueError("labels must name a class, several or null, got an empty list")
+        if self.chosen is not None and not _are_labels(self.chosen):
+            raise ValueError(
+                "labels must be a class by name or number, a list of them, or null, got"
+                f" {labels!r}"
+            )
         self.scale = scale
         self.interval = interval
 
@@ -160,6 +162,21 @@ class ClassifierFreeGuidance(Guidance):
         labels = self.labels(index, given)
         guided = ClassifierFree(denoiser, labels, self.scale, self.interval)
         return sample(guided, sampler, index, given.shape, seed=seed, watch=watch)
+
+
+def _is_interval(value: object) -> bool:
+    """Whether a value, of any type, is two rising numbers."""
+    if not isinstance(value, Sequence) or len(value) != 2:
+        return False
+    are_numbers = all(isinstance(v, int | float) for v in value)
+    return are_numbers and bool(value[0] < value[1])
+
+
+def _are_labels(value: object) -> bool:
+    """Whether a value, of any type, is a list of names and numbers, and not empty."""
+    if not isinstance(value, Sequence) or not value:
+        return False
+    return all(isinstance(v, int | str) for v in value)
 
 
 def _number(label: int | str, classes: tuple[str, ...]) -> int:

@@ -58,6 +58,14 @@ class Guidance(ABC):
         """
         if self.needs_examples and given.examples is None:
             raise ValueError("this guidance completes real examples, and none were given")
+        self.check_sampler(sampler)
+
+    def check_sampler(self, sampler: Sampler) -> None:  # noqa: B027
+        """Refuse a sampler that this guidance cannot go along with.
+
+        Raises:
+            ValueError: it is one.
+        """
 
     def evaluations(self, sampler: Sampler, process: Process) -> int:
         """Calls of the network for one sample."""

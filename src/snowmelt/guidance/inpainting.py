@@ -77,8 +77,10 @@ class Inpainting(Guidance):
 
     def check(self, given: Given, sampler: Sampler) -> None:
         super().check(given, sampler)
-        refuse_whole_path(sampler)
         self.mask.check(given.shape)
+
+    def check_sampler(self, sampler: Sampler) -> None:
+        refuse_whole_path(sampler)
 
     def evaluations(self, sampler: Sampler, process: Process) -> int:
         """Every step but the last one, which takes one call, is repeated."""

@@ -24,8 +24,7 @@ class Inversion(Guidance):
 
     needs_examples = True
 
-    def check(self, given: Given, sampler: Sampler) -> None:
-        super().check(given, sampler)
+    def check_sampler(self, sampler: Sampler) -> None:
         if not isinstance(sampler, Gaussian) or sampler.draws:
             raise ValueError(
                 "inversion goes up by the steps of DDIM and needs it to come down again:"

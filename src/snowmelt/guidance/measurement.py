@@ -121,8 +121,10 @@ class Measurement(Guidance):
 
     def check(self, given: Given, sampler: Sampler) -> None:
         super().check(given, sampler)
-        refuse_whole_path(sampler)
         self.operator.check(given.shape)
+
+    def check_sampler(self, sampler: Sampler) -> None:
+        refuse_whole_path(sampler)
 
     def measured(
         self, index: Tensor, given: Given, *, seed: int

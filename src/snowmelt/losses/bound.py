@@ -12,8 +12,9 @@ T grows it becomes an integral,
 $\tfrac12\int_0^1 -\tfrac{d\lambda}{dt}\,\lVert\hat\epsilon - \epsilon\rVert^2\,dt$.
 
 Both are in nats a dimension. The two terms of the bound that stand outside, the prior's at
-$t = 1$ and the decoder's at $t = 0$, do not depend on the network and are left to
-`snowmelt.likelihood`.
+$t = 1$ and the decoder's at $t = 0$, do not depend on the network. The bound that
+`snowmelt.likelihood` measures is cut in another way, that of Ho et al.: there the step from
+$1/T$ goes to the data itself, and is the decoder.
 
 References:
     Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, sections 4 and 5.
@@ -38,7 +39,7 @@ class VLB(Weighted):
     training makes it minimise the variance of the loss.
 
     References:
-        Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, eqs. 17 and 18.
+        Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, eqs. 15 to 18.
     """
 
     trains_schedule = True
@@ -63,7 +64,7 @@ class DiscreteVLB(Weighted):
         ValueError: fewer than one step.
 
     References:
-        Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, section 4.
+        Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, eq. 13.
     """
 
     def __init__(self, steps: int = 1000) -> None:

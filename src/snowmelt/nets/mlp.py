@@ -1,6 +1,16 @@
-"""A residual multilayer perceptron, for points."""
+r"""A residual multilayer perceptron, for points.
+
+A perceptron learns smooth functions long before sharp ones. Told the waves
+$\sin(2^k \pi x / 2)$ and $\cos(2^k \pi x / 2)$ of a coordinate x beside x itself, it sees
+small distances as well as large ones, and the edges of a shape become easy.
+
+References:
+    Tancik et al. (2020), arXiv:2006.10739.
+"""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +28,7 @@ class MLP(Net):
         blocks: number of residual layers.
         embedding: length of the noise level's embedding.
         dropout: share of hidden features dropped in training.
+        frequencies: how many waves of each coordinate it is told; 0 for none.
         outputs: answers of the input's shape, one after the other.
         classes: how many classes it can be told of.
 
@@ -25,7 +36,8 @@ class MLP(Net):
         x: (B, D), log_snr: (B,), labels: (B,) -> (B, outputs * D)
 
     Raises:
-        ValueError: the data is not points, or a size is not positive.
+        ValueError: the data is not points, a size is not positive, or `frequencies` is
+            negative.
     """
 
     def __init__(
@@ -37,6 +49,7 @@ class MLP(Net):
         dropout: float = 0.0,
         outputs: int = 1,
         classes: int = 0,
+        frequencies: int = 0,
     ) -> None:
         super().__init__()
         if len(shape) != 1:
@@ -46,8 +59,11 @@ class MLP(Net):
             )
         if width < 1 or blocks < 1:
             raise ValueError(f"width and blocks must be positive, got {width}, {blocks}")
+        if frequencies < 0:
+            raise ValueError(f"frequencies must be 0 or more, got {frequencies}")
+        self.frequencies = frequencies
         self.embedding = LevelEmbedding(embedding, classes)
-        self.first = nn.Linear(shape[0], width)
+        self.first = nn.Linear(shape[0] * (1 + 2 * frequencies), width)
         self.blocks = nn.ModuleList(
             _Block(width, embedding, dropout) for _ in range(blocks)
         )
@@ -58,10 +74,18 @@ class MLP(Net):
 
     def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor | None = None) -> Tensor:
         level = self.embedding(log_snr, labels)
-        hidden = self.first(x)
+        hidden = self.first(self._waves(x))
         for block in self.blocks:
             hidden = block(hidden, level)
         return self.last(hidden)
+
+    def _waves(self, x: Tensor) -> Tensor:
+        """The coordinates and their waves. Shapes: (B, D) -> (B, D (1 + 2 frequencies))"""
+        if not self.frequencies:
+            return x
+        octaves = torch.arange(self.frequencies, dtype=x.dtype, device=x.device)
+        angles = (x[:, :, None] * (0.5 * math.pi * 2**octaves)).flatten(1)
+        return torch.cat((x, angles.sin(), angles.cos()), dim=1)
 
 
 class _Block(nn.Module):

@@ -188,6 +188,7 @@ def _pictures(prepared: Path, samples: Path) -> dict[str, bytes]:
     """Pictures that stages made, as far as they are there."""
     files = {
         "preview": prepared / "preview.png",
+        "completion": samples / "completion.png",
         "trajectory_film": samples / "trajectory.gif",
         "trajectory_strip": samples / "trajectory.png",
     }

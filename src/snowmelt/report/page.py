@@ -49,7 +49,11 @@ def _sections(material: Material) -> dict[str, Any]:
         "manifest": material.manifest,
         "identity": str(samples.get("identity", "")),
         "headline": known[:4],
-        "sentences": sentences(material.metrics, len(material.generated)),
+        "sentences": [
+            *sentences(material.metrics, len(material.generated)),
+            *_guided(samples),
+        ],
+        "completion": _embedded(material, "completion"),
         "clouds": _clouds(material),
         "grids": _grids(material),
         "film": _film(material),
@@ -76,6 +80,22 @@ def _sections(material: Material) -> dict[str, Any]:
         "samples_file": _samples_file(material),
         "num_samples": len(material.generated),
     }
+
+
+def _guided(samples: Mapping[str, Any]) -> list[str]:
+    """A sentence on samples that were not drawn freely, if they were not."""
+    name = str((samples.get("guidance") or {}).get("_target_", "")).rpartition(".")[2]
+    if name in ("", "Unguided"):
+        return []
+    said = f"The samples were not drawn freely but guided ({name})"
+    error = samples.get("error_to_examples")
+    if error is None:
+        return [f"{said}: the distances to all of the data measure that choice too."]
+    return [
+        f"{said}, from what was seen of held-out examples: the distances are not those of"
+        f" new samples. From the examples themselves they are {numbers.number(error)} away"
+        " (root mean square, in the data's own units)."
+    ]
 
 
 def _drawn_from(checkpoint: Mapping[str, Any]) -> str:

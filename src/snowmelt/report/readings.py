@@ -16,7 +16,9 @@ from snowmelt.figures.metrics import Measured
 from snowmelt.report.likelihood import is_likelihood
 from snowmelt.report.numbers import percent, with_spread
 
-DISTANCES = ("fid", "frechet_distance", "kid", "kernel_distance")
+DISTANCES = ("fid", "wasserstein_2", "frechet_distance", "kid", "kernel_distance")
+# Taken over sets of points, the size of which the protocol names under `points`.
+OVER_SETS = ("wasserstein_2", "sliced_wasserstein_2", "energy_distance", "squared_mmd")
 COMPANIONS = ("_floor", "_spread", "_real", "_low", "_high")
 
 
@@ -33,6 +35,25 @@ class Kind:
 
 KINDS = {
     "fid": Kind("FID", "lower is better"),
+    "wasserstein_2": Kind("Wasserstein distance W2 ({features})", "lower is better"),
+    "sliced_wasserstein_2": Kind("sliced Wasserstein distance", "lower is better"),
+    "two_sample_accuracy": Kind(
+        "told apart from real points by nearest neighbours",
+        "one half: not at all; 100 %: always",
+        True,
+    ),
+    "mode_deviation": Kind("largest deviation of a mode's share", "lower is better"),
+    "mode_chi_square": Kind(
+        "chi-square of the modes' shares, by degree of freedom",
+        "about 1: chance alone; grows with the count",
+    ),
+    "mode_coverage": Kind(
+        "modes with a tenth of their share or more", "higher is better", True
+    ),
+    "energy_distance": Kind("energy distance", "lower is better; unbiased"),
+    "squared_mmd": Kind(
+        "squared maximum mean discrepancy (Gaussians)", "lower is better; unbiased"
+    ),
     "frechet_distance": Kind("Frechet distance ({features})", "lower is better"),
     "kid": Kind("KID", "lower is better"),
     "kernel_distance": Kind("kernel distance ({features})", "lower is better"),
@@ -181,7 +202,7 @@ def sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str]:
     if main is not None:
         said.append(
             f"{num_samples:,} samples against the training split: {main.label} {main.text}"
-            f"{_taken_at(metrics, num_samples)}."
+            f"{_taken_at(main.key, metrics, num_samples)}."
         )
         if main.floor is not None:
             said.append(_against_floor(main, main.floor))
@@ -195,10 +216,13 @@ def sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str]:
     return said
 
 
-def _taken_at(metrics: Mapping[str, Any], num_samples: int) -> str:
+def _taken_at(key: str, metrics: Mapping[str, Any], num_samples: int) -> str:
     """The count that value and floor were both taken at, where it is not all samples."""
     protocol = metrics.get("protocol")
-    count = protocol.get("n") if isinstance(protocol, Mapping) else None
+    protocol = protocol if isinstance(protocol, Mapping) else {}
+    if key in OVER_SETS and isinstance(protocol.get("points"), Mapping):
+        return f", between sets of {protocol['points']['set_size']:,} points"
+    count = protocol.get("n")
     if not isinstance(count, int) or count >= num_samples:
         return ""
     return f", over sets of {count:,} of them, as many as real ones are held out"

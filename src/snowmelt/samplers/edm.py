@@ -37,7 +37,8 @@ _LARGEST_RAISE = math.sqrt(2.0) - 1.0
 class EDM(Sampler):
     r"""Algorithm 2; without churn it is algorithm 1, which is deterministic.
 
-    The last step, to $r = 0$, is Euler's in both: it lands on the estimate of the data.
+    The last step, to $r = 0$, is Euler's in both: it lands on the estimate of the data. It
+    is not raised here, where the paper would if its level lies between the bounds.
 
     Args:
         steps: times of the grid, N above; a step evaluates the network twice, the last

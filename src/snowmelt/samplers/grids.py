@@ -6,7 +6,7 @@ noising steps were taken, is the time $(i + 1)/T$. Grids of a chain hand the net
 that it was trained on; the others know of no chain.
 
 References:
-    Lin et al. (2023), arXiv:2305.08891, table 2 (leading, linspace, trailing);
+    Lin et al. (2024), arXiv:2305.08891, table 2 (leading, linspace, trailing);
     Karras et al. (2022), arXiv:2206.00364, eq. 5;
     Lu et al. (2022), arXiv:2206.00927, section 3.3 (uniform in log-SNR).
 """

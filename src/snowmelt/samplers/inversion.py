@@ -13,8 +13,7 @@ many steps an edit by inversion needs. Data that the network holds for unlikely 
 worse.
 
 References:
-    Song, Meng & Ermon (2021), arXiv:2010.02502, section 4.3 and eq. 14;
-    Dhariwal & Nichol (2021), arXiv:2105.05233, appendix F.
+    Song, Meng & Ermon (2021), arXiv:2010.02502, section 4.3 and eq. 14.
 """
 
 from __future__ import annotations

@@ -65,8 +65,8 @@ class OwnLengths(StepSize):
 
     For images, where a length hardly depends on the state. The size grows without bound
     near a mode, so with d numbers an example it ends in a wrong variance: of one standard
-    normal it makes about $1 + r^2$ for d in the thousands, but 1.3 for d = 16 and 3 to 4
-    for points of a plane (r = 0.16). It is cut where one step would carry the state beyond
+    normal it makes about $1 + r^2$ for d in the thousands, but 1.3 for d = 16 and 4.5 for
+    points of a plane (r = 0.16). It is cut where one step would carry the state beyond
     the estimate of the data, $e = \sigma_s^2$.
     """
 

@@ -41,8 +41,8 @@ class Sampler(ABC):
     """How many independent normal draws one step uses; none: it is deterministic."""
 
     needs_finite_slope: bool = False
-    """Whether a step is made of the slope of the log-SNR, as those of differential
-    equations in time are: with zero terminal SNR it is infinite at t = 1."""
+    """Whether no step can start without signal: it is made of the slope of the log-SNR, as
+    those of differential equations in time are, or divides by alpha, as EDM's does."""
 
     needs_learned_variance: bool = False
     """Whether the network must answer a variance beside its prediction."""
@@ -66,8 +66,7 @@ class Sampler(ABC):
 
         Raises:
             ValueError: the grid has no such number of times, or not for this process; or
-            the
-                sampler cannot take its first step there.
+                the sampler cannot take its first step there.
         """
         times = self.grid.times(self.steps, process)
         no_signal = process.schedule.has_zero_terminal_snr and float(times[0]) == 1.0

@@ -15,7 +15,8 @@ $$x_s = x_t - h\Big(f\,x_t - \frac{1 + \eta^2}{2}\, g^2\, \mathrm{score}\Big)
 References:
     Anderson (1982), "Reverse-time diffusion equation models";
     Song et al. (2021), arXiv:2011.13456, eqs. 6 and 13;
-    Huang, Lim & Courville (2021), arXiv:2106.02808, eq. 14 (the family).
+    Huang, Lim & Courville (2021), arXiv:2106.02808 (the family; $1 - \eta^2$ is their
+    lambda).
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Dynamic(Threshold):
         ValueError: `quantile` outside (0, 1].
 
     References:
-        Saharia et al. (2022), arXiv:2205.11487, section 2.3 and appendix C.
+        Saharia et al. (2022), arXiv:2205.11487, section 2.3.
     """
 
     def __init__(self, quantile: float = 0.995) -> None:

@@ -1,14 +1,15 @@
 r"""Variances of a reverse step of the ancestral chain.
 
-The true reverse step $q(x_s \mid x_t)$ has a variance that lies between two known ones:
+Of data of unit variance in a variance-preserving process, the true reverse step
+$q(x_s \mid x_t)$ has on average a variance that lies between two known ones:
 
 $$\sigma_{s|t}^2 = -\sigma_s^2\,\mathrm{expm1}(\lambda_t - \lambda_s)
   \quad\text{(posterior)}, \qquad
   \sigma_{t|s}^2 = -\sigma_t^2\,\mathrm{expm1}(\lambda_t - \lambda_s)
   \quad\text{(forward step)}.$$
 
-The first is right for data that is one point, the second for data that is white noise of
-variance one. A chain of many short steps can take either, since their ratio
+The first is right for data that is one point, in every process, the second for data that is
+white noise of variance one. A chain of many short steps can take either, since their ratio
 $\sigma_s^2/\sigma_t^2$ is then almost one; with few steps it matters, and a network can be
 asked where between the two the truth lies.
 

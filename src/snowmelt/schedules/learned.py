@@ -80,9 +80,10 @@ class Learned(NoiseSchedule, nn.Module):
         return t + (height * torch.sigmoid(steepness * (t[..., None] - centre))).mean(-1)
 
     def _weights(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Heights, steepnesses and centres in the precision of the time."""
+        """Heights, steepnesses and centres, where the time is and in its precision."""
         height, steepness = softplus(self.raw_height), softplus(self.raw_steepness)
-        return height.to(like.dtype), steepness.to(like.dtype), self.centre.to(like.dtype)
+        # A process asks for its prior, and a sampler for its grid, without a device.
+        return height.to(like), steepness.to(like), self.centre.to(like)
 
 
 def _before_softplus(value: float) -> float:

@@ -65,7 +65,7 @@ class Karras(NoiseSchedule):
     Args:
         sigma_min: $\sigma_0$, at the data.
         sigma_max: $\sigma_1$, at the noise.
-        rho: the root; 7 gives the best samples in the paper, 3 equal errors a step.
+        rho: the root; 7 is the paper's choice, 3 makes the errors of its steps about equal.
 
     Raises:
         ValueError: a level or `rho` is not positive, the levels are not in increasing
@@ -107,8 +107,8 @@ class RandomWalk(NoiseSchedule):
 
     In a variance-exploding process this is the walk $x_\tau = x_0 + W_\tau$ of unit
     diffusion, watched from the time $\tau = v_0$ to $\tau = v_1$. Half of its log-SNR is
-    spent in the first hundredths of the time, so a grid of sampling times that is uniform
-    in log-SNR serves it better than one that is uniform in t.
+    spent before $t = \sqrt{v_0 / v_1}$, here the first 2e-4 of the time, so a grid of
+    sampling times that is uniform in log-SNR serves it better than one uniform in t.
 
     Args:
         variance_start: $v_0$, at the data; small against the data's own variance.

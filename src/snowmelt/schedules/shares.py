@@ -86,7 +86,8 @@ class Sigmoid(NoiseSchedule):
             are not in decreasing order.
 
     References:
-        Jabri, Fleet & Chen (2023), arXiv:2212.11972, algorithm in appendix B.
+        Jabri, Fleet & Chen (2023), arXiv:2212.11972; there alpha_bar is cut near its ends
+        instead.
     """
 
     def __init__(

@@ -13,6 +13,7 @@ from snowmelt.data.manifest import Manifest
 from snowmelt.data.prepared import PreparedData
 from snowmelt.device import chosen_device
 from snowmelt.errors import UserError
+from snowmelt.features import clouds
 from snowmelt.features import samples as drawn
 from snowmelt.features.measures import Settings, count_used, kernel_size, measure
 from snowmelt.features.protocol import protocol_digest, quantiser
@@ -33,7 +34,7 @@ def run(config: DictConfig, root: Path) -> Path:
     Raises:
         UserError: an output of an earlier stage is missing or does not fit the others.
     """
-    settings = Settings(**plain(config.evaluation))
+    settings = Settings.of(plain(config.evaluation))
     folder, origin = root / config.paths.samples, root / config.paths.prepared
     data = PreparedData.open(origin)
     data.check_made_from(config.data)
@@ -45,7 +46,7 @@ def run(config: DictConfig, root: Path) -> Path:
         config, root, samples=description["identity"], checkpoint=checkpoint
     )
     with tracked as run_of_samples:
-        metrics = measure(samples, reference, settings)
+        metrics = measure(samples, reference, settings, data.train_labels)
         how = protocol(data.manifest, reference, description, len(samples), settings)
         found = likelihood(config, root, data, description["checkpoint"])
         measured = {**metrics, **found.metrics, "protocol": how}
@@ -123,4 +124,8 @@ def protocol(
         "checkpoint": checkpoint["identity"],
         "checkpoint_step": checkpoint["step"],
     }
+    if manifest.kind == "points":
+        held_out = len(reference.held_out)
+        asked = clouds.protocol(num_samples, reference.train, held_out, settings.points)
+        found["points"] = asked
     return found | {"digest": protocol_digest(found)}

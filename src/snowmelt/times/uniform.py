@@ -22,11 +22,13 @@ class Independent(Times):
 class LowDiscrepancy(Times):
     """Times spread evenly over the batch, with one common random shift a step.
 
-    Each time is uniform on (0, 1), but the batch covers the interval without gaps, which
-    lowers the variance of the loss.
+    The batch covers (0, 1) without gaps, which lowers the variance of the loss. A place of
+    the batch always looks at its own stretch of the time, from i/B to (i + 1)/B; examples
+    come to the places in random order, so that for each of them the time is uniform.
 
     References:
-        Kingma et al. (2021), arXiv:2107.00630, appendix I.1.
+        Kingma et al. (2021), arXiv:2107.00630, appendix I.1. Theirs also moves the
+        stretches round the places; as a set the times of a batch are the same.
     """
 
     def forward(

@@ -1,0 +1,205 @@
+"""Many chains at once, each with numbers of its own.
+
+The noise of a chain is keyed by (seed, number of the chain, number of the step). So a chain
+does not depend on how many run beside it, and may be continued where it ended, as far as
+the density's own arithmetic does not depend on the number of questions: that of mixtures
+does not; that of grids takes matrix products, which may round differently.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from snowmelt.densities.density import Density
+from snowmelt.processes import expand
+from snowmelt.randomness import Stream, normal, uniform
+
+# The first steps of the stream belong to the draws of densities themselves.
+_FIRST_STEP = 2**16
+Watcher = Callable[[int, Tensor], None]
+# The place and what is known of the density there, each with a row for each chain.
+State = tuple[Tensor, ...]
+
+
+class Proposal(NamedTuple):
+    """Where a chain might go.
+
+    state: as the kernel's `measure` would give it there;
+    log_ratio: (C,) the logarithm of Metropolis' ratio; infinite for a move that is never
+    refused.
+    """
+
+    state: State
+    log_ratio: Tensor
+
+
+class Asked(Density):
+    """A density that counts the points at which it is asked."""
+
+    def __init__(self, density: Density) -> None:
+        self.density = density
+        self.log_probs = self.scores = 0
+
+    def sample(self, n: int, *, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return self.density.sample(n, seed=seed, dtype=dtype)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        self.log_probs += len(x)
+        return self.density.log_prob(x)
+
+    def score(self, x: Tensor) -> Tensor:
+        self.scores += len(x)
+        return self.density.score(x)
+
+
+class Kernel(ABC):
+    """One step of a Markov chain, for many chains at once."""
+
+    @abstractmethod
+    def measure(self, density: Density, x: Tensor) -> State:
+        """What the kernel wants to know of a place; the place comes first.
+
+        Shapes:
+            x: (C, *D) -> each (C, ...)
+        """
+
+    @abstractmethod
+    def propose(
+        self, density: Density, state: State, noise: Tensor, place: Tensor
+    ) -> Proposal:
+        """Where to go from here.
+
+        Args:
+            noise: standard normal.
+            place: uniform in (0, 1), one number a chain, for a kernel that draws one.
+
+        Shapes:
+            noise: (C, *D), place: (C,)
+        """
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What chains did.
+
+    Args:
+        states: after each step, (steps, C, *D).
+        accepted: whether a step was taken, (steps, C) bool.
+        log_probs, scores: at how many points the density and its score were asked, by all
+            chains together.
+    """
+
+    states: Tensor
+    accepted: Tensor
+    log_probs: int
+    scores: int
+
+    @property
+    def acceptance(self) -> Tensor:
+        """The rate of each chain. Shapes: -> (C,) float64"""
+        return self.accepted.to(torch.float64).mean(0)
+
+    @property
+    def evaluations(self) -> int:
+        """Questions to the density of any kind, by all chains together."""
+        return self.log_probs + self.scores
+
+    def points(self, warmup: int = 0) -> Tensor:
+        """All states after the first few steps as one cloud. Shapes: -> (N, *D)"""
+        return self.states[warmup:].flatten(0, 1)
+
+
+@torch.no_grad()
+def run(
+    density: Density,
+    kernel: Kernel,
+    start: Tensor,
+    steps: int,
+    *,
+    seed: int,
+    index: Tensor | None = None,
+    first: int = 0,
+    watch: Watcher | None = None,
+) -> Chains:
+    """Run a chain from each start.
+
+    Args:
+        start: where each chain begins, somewhere of positive density.
+        steps: how many to take.
+        seed: of the noise.
+        index: the numbers of the chains; None: 0, 1, ... Chains may be run a few at a time.
+        first: the number of the first step; a run of n steps is continued by `first=n`
+            from its last state.
+        watch: called as `watch(step, x)` with the states after each step.
+
+    Shapes:
+        start: (C, *D), index: (C,)
+
+    Raises:
+        ValueError: no steps, indices that do not fit the starts, or a start where the
+            density is zero or the score is not finite.
+    """
+    if steps < 1 or first < 0:
+        raise ValueError(f"steps must be at least 1 and first 0, got {steps} and {first}")
+    index = torch.arange(len(start), device=start.device) if index is None else index
+    if index.shape != start.shape[:1]:
+        raise ValueError(
+            f"one index a chain is needed, got the shape {tuple(index.shape)} for"
+            f" {len(start)} chains"
+        )
+    asked = Asked(density)
+    # In float64 a refusal is never a matter of rounding, and energy is kept.
+    state = kernel.measure(asked, start.to(torch.float64))
+    if not all(part.isfinite().all() for part in state):
+        raise ValueError("every chain must start where the density is positive and finite")
+    shape = tuple(start.shape[1:])
+    states, accepted = [], []
+    for step in range(first, first + steps):
+        key = _FIRST_STEP + 2 * step
+        noise = normal(shape, seed=seed, stream=Stream.DENSITY, index=index, step=key)
+        choices = uniform((2,), seed=seed, stream=Stream.DENSITY, index=index, step=key + 1)
+        proposed, log_ratio = kernel.propose(
+            asked, state, noise.to(torch.float64), choices[:, 1]
+        )
+        # A ratio that is not a number, where the density cannot be asked, is refused.
+        is_taken = torch.log(choices[:, 0]) < log_ratio
+        state = tuple(
+            torch.where(_beside(is_taken, old), new, old)
+            for new, old in zip(proposed, state, strict=True)
+        )
+        states.append(state[0])
+        accepted.append(is_taken)
+        if watch is not None:
+            watch(step, state[0])
+    return Chains(torch.stack(states), torch.stack(accepted), asked.log_probs, asked.scores)
+
+
+def _beside(flags: Tensor, part: Tensor) -> Tensor:
+    return flags.reshape(-1, *[1] * (part.ndim - 1))
+
+
+def squares(x: Tensor) -> Tensor:
+    """The squared length of each row. Shapes: (C, *D) -> (C,)"""
+    return x.square().flatten(1).sum(1)
+
+
+def times(coefficient: Tensor, x: Tensor) -> Tensor:
+    """One coefficient for each row. Shapes: (C,) or (), (C, *D) -> (C, *D)"""
+    return expand(coefficient, x) * x
+
+
+def positive(name: str, value: float) -> float:
+    """A setting that must be a positive number.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not 0.0 < value < float("inf"):
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+    return value

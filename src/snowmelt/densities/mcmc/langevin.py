@@ -1,0 +1,81 @@
+r"""Walks along the score: Langevin's equation in steps, corrected or not.
+
+The diffusion $dx = \nabla\log q(x)\,d\tau + \sqrt2\,dW$ leaves $q$ as it is. A step of it,
+
+$$x' = x + e\,\nabla\log q(x) + \sqrt{2e}\;z,$$
+
+does so only as $e \to 0$. `Langevin` takes every step (the unadjusted algorithm, ULA; on
+$N(0, v)$ it ends in the variance $v/(1 - e/2v)$), `MALA` treats it as a proposal and lets
+Metropolis' rule remove the bias. The best acceptance rate of MALA is 0.574.
+
+The score says where to go, not how far the next mode is: both stay in a mode about as long
+as a random walk does. Annealed over the noise levels of a process the same walk crosses,
+see `snowmelt.samplers.langevin`.
+
+References:
+    Roberts & Tweedie (1996), "Exponential convergence of Langevin distributions and their
+    discrete approximations"; Roberts & Rosenthal (1998), "Optimal scaling of discrete
+    approximations to Langevin diffusions".
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from snowmelt.densities.density import Density
+from snowmelt.densities.mcmc.chains import Kernel, Proposal, State, positive, squares
+
+
+class Langevin(Kernel):
+    """Langevin steps that are never refused.
+
+    Args:
+        size: e above.
+
+    Raises:
+        ValueError: it is not positive.
+    """
+
+    def __init__(self, size: float) -> None:
+        self.size = positive("size", size)
+
+    def measure(self, density: Density, x: Tensor) -> State:
+        return x, density.score(x)
+
+    def propose(
+        self, density: Density, state: State, noise: Tensor, place: Tensor
+    ) -> Proposal:
+        x, score = state
+        there = x + self.size * score + math.sqrt(2.0 * self.size) * noise
+        return Proposal(self.measure(density, there), torch.full_like(place, math.inf))
+
+
+class MALA(Kernel):
+    """The Metropolis-adjusted Langevin algorithm.
+
+    Args:
+        size: e above.
+
+    Raises:
+        ValueError: it is not positive.
+    """
+
+    def __init__(self, size: float) -> None:
+        self.size = positive("size", size)
+
+    def measure(self, density: Density, x: Tensor) -> State:
+        return x, density.log_prob(x), density.score(x)
+
+    def propose(
+        self, density: Density, state: State, noise: Tensor, place: Tensor
+    ) -> Proposal:
+        x, log_prob, score = state
+        root = math.sqrt(2.0 * self.size)
+        there = self.measure(density, x + self.size * score + root * noise)
+        # The noise that would lead back is (x - x' - e score') / root.
+        back = -noise - self.size * (score + there[2]) / root
+        log_ratio = there[1] - log_prob + 0.5 * (squares(noise) - squares(back))
+        return Proposal(there, log_ratio)
