@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from arviz_stats.base import array_stats
 
 from snowmelt.densities import DoubleGaussian, Gaussian
 from snowmelt.densities.mcmc import MALA, Hamiltonian, Kernel, RandomWalk, run
@@ -57,6 +58,13 @@ def test_chains_that_mix_are_trusted(name: str) -> None:
     assert found.evaluations == chains.evaluations
     assert found.ess_bulk.min() > 100
     assert found.ess_tail.min() > 100
+    # The tails are those at 5 % and 95 %, whichever is known less well.
+    states = chains.states[100:].numpy()
+    ends = [
+        array_stats.ess(states, chain_axis=1, draw_axis=0, method="quantile", prob=prob)
+        for prob in (0.05, 0.95)
+    ]
+    assert np.array_equal(found.ess_tail, np.minimum(*ends))
     assert found.evaluations_per_draw == chains.evaluations / found.ess_bulk.min()
     assert found.acceptance == pytest.approx(float(chains.accepted[100:].double().mean()))
 
