@@ -36,6 +36,7 @@ def configuration() -> DictConfig:
                 "log_snr_max": 6.0,
                 "log_snr_min": -4.0,
             },
+            "process": {"_target_": "snowmelt.processes.VariancePreserving"},
         }
     )
 
@@ -105,6 +106,13 @@ def test_material_is_what_the_stages_wrote(tmp_path: Path, images: DictConfig):
     assert name == "Cosine"
     assert (t[0], t[-1], len(t)) == (0, 1, 256)
     assert log_snr[[0, -1]] == pytest.approx([6.0, -4.0])
+
+
+def test_the_curve_is_that_of_the_process(tmp_path: Path, images: DictConfig):
+    images.process._target_ = "snowmelt.processes.SubVariancePreserving"
+    material = read(images, tmp_path)
+    assert material.schedule is not None
+    assert material.schedule[2][0] == pytest.approx(12.0, abs=0.01)  # 6 of less noise
 
 
 def test_terms_of_the_bound_are_read_and_drawn(tmp_path: Path, images: DictConfig):

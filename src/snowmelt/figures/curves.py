@@ -113,8 +113,8 @@ def _finite(step: Curve, values: Curve) -> tuple[Curve, Curve]:
 def schedule_plot(curves: Mapping[str, tuple[Curve, Curve]]) -> Figure:
     r"""What noise schedules mean: $\log$ SNR, $\bar\alpha$ and $\sigma$ against $t$.
 
-    For a variance-preserving process, $\bar\alpha = 1 / (1 + e^{-\lambda})$ and
-    $\sigma = \sqrt{1 - \bar\alpha}$.
+    In unit coordinates, which are those of a variance-preserving process,
+    $\bar\alpha = 1 / (1 + e^{-\lambda})$ and $\sigma = \sqrt{1 - \bar\alpha}$.
 
     Args:
         curves: the name of each schedule with its `t` (N) and `log_snr` (N).

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from snowmelt.building import build, plain
+from snowmelt.checkpoint import load
 from snowmelt.data.prepared import PreparedData
 from snowmelt.errors import UserError
 from snowmelt.files import read_json, require, sha256
+from snowmelt.processes import Process
 from snowmelt.schedules import NoiseSchedule
 
 Array = NDArray[Any]
@@ -94,7 +96,7 @@ def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
         reference=read_json(reference, made_by="reference") if reference.exists() else {},
         losses=read_losses(model / "losses.csv") if _trained_here(model, samples) else {},
         likelihood=read_likelihood(root / paths.reports / "likelihood.csv"),
-        schedule=_schedule(config),
+        schedule=_schedule(config, model),
         pictures=_pictures(root / paths.prepared, folder),
         run_id=run_id,
     )
@@ -177,11 +179,15 @@ def read_likelihood(path: Path) -> dict[str, Array]:
         raise UserError(f"{path} is damaged ({error}): {again}") from error
 
 
-def _schedule(config: DictConfig) -> tuple[str, Curve, Curve]:
-    """The configured schedule's name and curve."""
+@torch.no_grad()
+def _schedule(config: DictConfig, model: Path) -> tuple[str, Curve, Curve]:
+    """The name and the log-SNR of the process; along a learned schedule as it was learned."""
     schedule = build(config.schedule, NoiseSchedule)
+    if isinstance(schedule, torch.nn.Module) and schedule.state_dict():
+        schedule.load_state_dict(load(model / "model.ckpt").schedule)
+    process = build(config.process, Process, schedule=schedule)
     t = torch.linspace(0, 1, TIMES, dtype=torch.float64)
-    return type(schedule).__name__, t.numpy(), schedule.log_snr(t).double().numpy()
+    return type(schedule).__name__, t.numpy(), process.log_snr(t).double().numpy()
 
 
 def _pictures(prepared: Path, samples: Path) -> dict[str, bytes]:

@@ -16,8 +16,8 @@ from snowmelt.data.clouds.cloud import Cloud, Points, positive
 class DoubleGaussian(Cloud):
     """Two round normal distributions, beside each other at the height 0.
 
-    Their density is `densities.DoubleGaussian` with the same arguments. The parts are unequal
-    on purpose: a model that draws each as often as the other is noticed.
+    Their density is `densities.DoubleGaussian` with the same arguments. The parts are
+    unequal on purpose: a model that draws each as often as the other is noticed.
 
     Args:
         distance: between their means, which lie left and right of 0.
