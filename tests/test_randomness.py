@@ -179,6 +179,7 @@ def test_streams_keep_their_numbers() -> None:
         "LIKELIHOOD": 9,
         "MEASUREMENT": 10,
         "DENSITY": 11,
+        "CLOUD": 12,
     }
 
 

@@ -181,7 +181,7 @@ def read_likelihood(path: Path) -> dict[str, Array]:
 
 @torch.no_grad()
 def _schedule(config: DictConfig, model: Path) -> tuple[str, Curve, Curve]:
-    """The name and the log-SNR of the process; along a learned schedule as it was learned."""
+    """The name and the process's log-SNR; a learned schedule is shown as it was learned."""
     schedule = build(config.schedule, NoiseSchedule)
     if isinstance(schedule, torch.nn.Module) and schedule.state_dict():
         schedule.load_state_dict(load(model / "model.ckpt").schedule)
