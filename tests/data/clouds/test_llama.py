@@ -46,6 +46,7 @@ def test_points_are_even(points: np.ndarray) -> None:
         ((0.755, 1.25), False),  # between them
         ((0.805, 1.086), False),  # the eye
         ((0.05, 0.60), True),  # the tail
+        ((0.20, 0.47), True),  # where body and leg overlap
         ((0.18, 0.10), True),  # four legs ...
         ((0.31, 0.10), True),
         ((0.60, 0.10), True),
