@@ -165,6 +165,15 @@ def test_method_and_threshold_reach_the_solver() -> None:
         Adaptive(method=name).step(denoiser, x, t, s, x[None, :0], {})
         calls.add(len(sizes))
     assert len(calls) == 3
+    # The error allowed is the sum of both: each shows where the other one is small.
+    needed = []
+    for tolerances in ((1e-9, 1e-9), (1e-3, 1e-9), (1e-9, 1e-3)):
+        sizes.clear()
+        Adaptive(rtol=tolerances[0], atol=tolerances[1]).step(
+            denoiser, x, t, s, x[None, :0], {}
+        )
+        needed.append(len(sizes))
+    assert max(needed[1:]) < needed[0]
     wide = mixture_denoiser(PRESERVING, [[3.0, 3.0]], [0.5], [1.0])
     free, held = (
         Adaptive(threshold=threshold).step(wide, x, t, s, x[None, :0], {})
