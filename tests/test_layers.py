@@ -25,7 +25,7 @@ ORDER = [
     {"schedules"},
     {"processes"},
     {"predictions"},
-    {"denoiser"},
+    {"denoiser", "decoder"},
     {"losses", "times", "samplers", "densities"},
     {"likelihood", "guidance"},
     {"training"},

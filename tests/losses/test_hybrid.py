@@ -13,7 +13,6 @@ from torch.distributions import Normal, kl_divergence
 from snowmelt.building import build
 from snowmelt.denoiser import Denoiser
 from snowmelt.losses import DiscreteVLB, Hybrid, Loss, Simple
-from snowmelt.losses.hybrid import log_share
 from snowmelt.predictions import V
 from snowmelt.processes import (
     Process,
@@ -115,33 +114,6 @@ def test_the_first_step_of_levels_is_the_share_of_their_interval(levels: int) ->
     upto = torch.where(x_0 > 1 - half, 1.0, ours.cdf(x_0 + half))
     below = torch.where(x_0 < half - 1, 0.0, ours.cdf(x_0 - half))
     torch.testing.assert_close(found, -(upto - below).log().mean(1), rtol=1e-6, atol=1e-9)
-
-
-@pytest.mark.parametrize("levels", [2, 3, 16, 256])
-@pytest.mark.parametrize("std", [1e-3, 0.05, 1.0, 30.0])
-@pytest.mark.parametrize("mean", [-3.0, -0.4, 0.0, 0.999, 5.0])
-def test_the_shares_of_all_levels_add_up_to_one(
-    levels: int, std: float, mean: float
-) -> None:
-    x = torch.linspace(-1, 1, levels, dtype=torch.float64)
-    log_std = torch.full_like(x, math.log(std), requires_grad=True)
-    shares = log_share(x, torch.full_like(x, mean), log_std, levels)
-    assert shares.isfinite().all()
-    assert float(shares.exp().sum()) == pytest.approx(1.0, rel=1e-9)
-    shares.sum().backward()
-    assert log_std.grad is not None
-    assert log_std.grad.isfinite().all()
-
-
-def test_a_share_far_out_keeps_its_digits() -> None:
-    # P(Z > z) is about the density over z: at 50 deviations no cdf has it in its digits.
-    x = torch.tensor([1.0, -1.0], dtype=torch.float64)
-    mean = torch.tensor([-1.0, 1.0], dtype=torch.float64)
-    half, std = 1 / 255, 0.0399
-    found = log_share(x, mean, torch.full_like(x, math.log(std)), 256)
-    z = (2 - half) / std
-    expected = -0.5 * z**2 - 0.5 * math.log(2 * math.pi) - math.log(z)
-    assert found.tolist() == pytest.approx([expected] * 2, rel=1e-6)
 
 
 @pytest.mark.parametrize("levels", [None, 256])

@@ -18,6 +18,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from snowmelt.decoder import log_share
+
 LEAST_PROBABILITY = 1e-12
 _OFF_LEVEL = 1e-3  # of a bin's width: what float32 may lose on the way to [-1, 1]
 
@@ -76,17 +78,9 @@ class Levels(Values):
         self.offset = -math.log(self.width)
 
     def decoder_nats(self, x_0: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-        level = self._level(x_0)
-        mean, scale = mean.double(), torch.exp(-0.5 * log_variance.double())
-        low = ((level - 0.5) * self.width - 1.0 - mean) * scale
-        high = ((level + 0.5) * self.width - 1.0 - mean) * scale
-        low = torch.where(level < 0.5, -math.inf, low)
-        high = torch.where(level > self.levels - 1.5, math.inf, high)
-        # Above the mean both are almost 1; the mirrored bin keeps its digits.
-        is_above = low > 0
-        low, high = torch.where(is_above, -high, low), torch.where(is_above, -low, high)
-        mass = torch.special.ndtr(high) - torch.special.ndtr(low)
-        return -mass.clamp(min=LEAST_PROBABILITY).log().flatten(1).sum(1)
+        exact = self._level(x_0) * self.width - 1.0
+        log_mass = log_share(exact, mean, 0.5 * log_variance, self.levels)
+        return -log_mass.clamp(min=math.log(LEAST_PROBABILITY)).flatten(1).sum(1)
 
     def spread(self, x_0: Tensor, shift: Tensor) -> Tensor:
         self._level(x_0)

@@ -26,13 +26,11 @@ import math
 import torch
 from torch import Tensor
 
+from snowmelt.decoder import log_share
 from snowmelt.denoiser import Denoiser
 from snowmelt.losses.bound import chain_step, snr_drop
 from snowmelt.losses.loss import Loss, mean_square
 from snowmelt.processes import expand
-
-_BEYOND = 1e8
-"""In standard deviations: no value lies further out."""
 
 
 class Hybrid(Loss):
@@ -117,26 +115,3 @@ def _log_variance_ratio(denoiser: Denoiser, t: Tensor, s: Tensor) -> Tensor:
     """How far apart the largest and the smallest variance are. Shapes: (B,) -> (B,)"""
     process = denoiser.process
     return 2.0 * torch.log(process.sigma(t) / process.sigma(s))
-
-
-def log_share(x: Tensor, mean: Tensor, log_std: Tensor, levels: int) -> Tensor:
-    r"""$\log P$ of the interval around each level under a normal.
-
-    The intervals of `levels` equally spaced values in [-1, 1] divide the line between them.
-
-    Shapes:
-        x, mean, log_std: (*) -> (*) in float64
-
-    References:
-        Ho, Jain & Abbeel (2020), arXiv:2006.11239, eq. 13.
-    """
-    half = 1.0 / (levels - 1)
-    x, mean = x.to(torch.float64), mean.to(torch.float64)
-    precision = torch.exp(-log_std.to(torch.float64))
-    low = torch.where(x <= half - 1.0, -_BEYOND, (x - half - mean) * precision)
-    high = torch.where(x >= 1.0 - half, _BEYOND, (x + half - mean) * precision)
-    # In the lower tail the logarithm of the normal's integral keeps its digits.
-    is_upper = low + high > 0
-    low, high = torch.where(is_upper, -high, low), torch.where(is_upper, -low, high)
-    below, upto = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
-    return upto + torch.log(-torch.expm1(below - upto))
