@@ -27,7 +27,7 @@ ORDER = [
     {"predictions"},
     {"denoiser", "decoder"},
     {"losses", "times", "samplers", "densities"},
-    {"likelihood", "guidance"},
+    {"likelihood", "guidance", "trajectories"},
     {"training"},
     {"stages"},
 ]

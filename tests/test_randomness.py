@@ -180,6 +180,8 @@ def test_streams_keep_their_numbers() -> None:
         "MEASUREMENT": 10,
         "DENSITY": 11,
         "CLOUD": 12,
+        "TRAJECTORY": 13,
+        "SCORE_ERROR": 14,
     }
 
 

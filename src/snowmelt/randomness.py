@@ -42,6 +42,8 @@ class Stream(enum.IntEnum):
     MEASUREMENT = 10
     DENSITY = 11
     CLOUD = 12
+    TRAJECTORY = 13
+    SCORE_ERROR = 14
 
 
 def philox(counter: Tensor, key: tuple[int, int]) -> Tensor:

@@ -16,6 +16,7 @@ wrong with it is the fault of the sampler or the likelihood.
   every process;
 - `grid`: any picture, as a density, closed under every process too;
 - `kernel`: a density from points;
+- `reverse_kernel`, `reverse_gap`: one step back, exact and normal, and how far apart;
 - `mcmc`: points from any density, by Markov chains.
 """
 

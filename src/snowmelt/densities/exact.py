@@ -12,7 +12,9 @@ References:
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Self
 
 import torch
@@ -31,6 +33,23 @@ class Perturbable(Density):
     @abstractmethod
     def at(self, process: Process, t: Tensor) -> Self:
         """The density of `x_t`, at one time for all. Shapes: t: ()"""
+
+    @abstractmethod
+    def standardised(self, mean: Tensor | Sequence[float] | float, std: float) -> Self:
+        r"""The density of $y = (x - m) / c$: the same draws in another unit of length.
+
+        Its logarithm is larger by $D\log c$ and its score $c$ times as long. With noise it
+        stays the same density seen in another unit: what $\sigma$ is to $x$,
+        $\sigma / c$ is to $y$, and $\alpha m$ is to $x_t$ what $m$ is to $x$.
+
+        Args:
+            mean: $m$, (D,) or one number for all elements.
+            std: $c$, one positive number for all elements.
+
+        Raises:
+            ValueError: a `mean` that is not finite or has another shape, or a `std` that
+                is not positive and finite.
+        """
 
     @abstractmethod
     def estimates(
@@ -64,6 +83,28 @@ class Perturbable(Density):
         """The denoiser without error; see `ExactNet`."""
         net = ExactNet(self, prediction, learned_variance)
         return Denoiser(net, process, prediction, learned_variance)
+
+
+def shift_and_scale(
+    mean: Tensor | Sequence[float] | float, std: float, size: int
+) -> tuple[Tensor, float]:
+    """The two arguments of `Perturbable.standardised`, once they make sense.
+
+    Shapes:
+        mean: (D,) or () -> (D,) float64
+
+    Raises:
+        ValueError: they do not.
+    """
+    shift, scale = torch.as_tensor(mean, dtype=torch.float64), float(std)
+    if shift.shape not in ((), (size,)) or not shift.isfinite().all():
+        raise ValueError(
+            f"mean must be finite, one for all or one for each of {size} dimensions, got"
+            f" {shift.tolist()}"
+        )
+    if not 0.0 < scale < math.inf:
+        raise ValueError(f"std must be positive and finite, got {std}")
+    return shift.expand(size), scale
 
 
 class ExactNet(nn.Module):

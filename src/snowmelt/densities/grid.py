@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.densities.cells import shares_of
-from snowmelt.densities.exact import Perturbable
+from snowmelt.densities.exact import Perturbable, shift_and_scale
 from snowmelt.densities.intervals import Cut, cut
 from snowmelt.densities.mixture import Numbers, double
 from snowmelt.processes import Process
@@ -117,8 +117,8 @@ class GridDensity(Perturbable):
         shape, step = (self.size,), _PLACE_STEP
         inside = uniform(shape, seed=seed, stream=stream, index=index, step=step)
         noise = normal(shape, seed=seed, stream=stream, index=index, step=_NORMAL_STEP)
-        x = self.scale * (self.low + self.widths * (cell + inside)) + self.std * noise
-        return x.to(dtype)
+        x = self.scale * (self.low + self.widths * (cell + inside))
+        return (x + self.std * noise.to(torch.float64)).to(dtype)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """The logarithm of the density; minus infinity outside a grid without smoothing."""
@@ -148,6 +148,16 @@ class GridDensity(Perturbable):
         noisy.scale = alpha * self.scale
         noisy.std = torch.hypot(alpha * self.std, sigma)
         return noisy
+
+    def standardised(self, mean: Numbers, std: float) -> Self:
+        shift, scale = shift_and_scale(mean, std, self.size)
+        moved = copy.copy(self)
+        # The picture is laid anew, with no scale of its own: nothing is divided by the
+        # alpha of a noisy one, which may be zero.
+        moved.low = (self.scale * self.low - shift.to(self.low.device)) / scale
+        moved.widths = self.scale * self.widths / scale
+        moved.scale, moved.std = torch.ones_like(self.scale), self.std / scale
+        return moved
 
     def estimates(
         self, x: Tensor, alpha: Tensor, sigma: Tensor, labels: Tensor | None = None

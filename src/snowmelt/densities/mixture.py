@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.densities.covariances import principal_axes
-from snowmelt.densities.exact import Perturbable
+from snowmelt.densities.exact import Perturbable, shift_and_scale
 from snowmelt.processes import Process
 from snowmelt.randomness import Stream, normal, uniform
 
@@ -88,9 +88,7 @@ class GaussianMixture(Perturbable):
 
     def sample(self, n: int, *, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
         index, stream = torch.arange(n), Stream.DENSITY
-        place = uniform((), seed=seed, stream=stream, index=index, step=_COMPONENT_STEP)
-        component = torch.searchsorted(self.weights.cumsum(0), place)
-        component = component.clamp(max=len(self.weights) - 1)
+        component = self.components(n, seed=seed)
         shape, step = (self.size,), _NORMAL_STEP
         noise = normal(shape, seed=seed, stream=stream, index=index, step=step)
         spread = self.variances[component].sqrt() * noise.to(torch.float64)
@@ -98,6 +96,13 @@ class GaussianMixture(Perturbable):
             for number, axes in enumerate(self.axes):
                 spread[component == number] = spread[component == number] @ axes.T
         return (self.means[component] + spread).to(dtype)
+
+    def components(self, n: int, *, seed: int) -> Tensor:
+        """Which component each draw of `sample` comes from. Shapes: -> (n,) int64"""
+        index, stream = torch.arange(n), Stream.DENSITY
+        place = uniform((), seed=seed, stream=stream, index=index, step=_COMPONENT_STEP)
+        component = torch.searchsorted(self.weights.cumsum(0), place.contiguous())
+        return component.clamp(max=len(self.weights) - 1)
 
     def log_prob(self, x: Tensor) -> Tensor:
         _, _, log_joint = self._components(x, *self._clean(x))
@@ -117,6 +122,13 @@ class GaussianMixture(Perturbable):
         noisy.variances = alpha**2 * self.variances + sigma**2
         return noisy
 
+    def standardised(self, mean: Numbers, std: float) -> Self:
+        shift, scale = shift_and_scale(mean, std, self.size)
+        moved = copy.copy(self)
+        moved.means = (self.means - shift.to(self.means.device)) / scale
+        moved.variances = self.variances / scale**2
+        return moved
+
     def estimates(
         self, x: Tensor, alpha: Tensor, sigma: Tensor, labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
@@ -129,6 +141,27 @@ class GaussianMixture(Perturbable):
         moved = alpha * self._unrotated(shares * variances * pulls)
         noise = sigma * self._unrotated(shares * pulls)
         return (centres + moved.sum(1)).reshape(x.shape), noise.sum(1).reshape(x.shape)
+
+    def given(self, y: Tensor, scale: Tensor, std: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        r"""The law of a draw $x$ given $y = a x + c\,\epsilon$: a mixture again.
+
+        Each component is multiplied by the same normal density of $x$, so it stays normal,
+        with the mean $m_k + a C_k V_k^{-1}(y - a m_k)$ and the variances
+        $c^2 C_k V_k^{-1}$, where $V_k = a^2 C_k + c^2$; it has the share $r_k(y)$.
+
+        Args:
+            scale, std: $a$ and $c$.
+
+        Shapes:
+            y: (B, *D), scale, std: () -> shares (B, K), means (B, K, D), variances along
+            the axes, the same for every `y`, (K, D); all float64
+        """
+        scale, std = scale.reshape(1, 1, 1), std.reshape(1, 1, 1)
+        pulls, variances, log_joint = self._components(y, scale, std)
+        moved = scale * self._unrotated(variances * pulls)
+        after = (scale**2 * variances + std**2)[0]
+        means = self.means.to(y.device) + moved
+        return log_joint.softmax(1), means, std[0] ** 2 * variances / after
 
     def _components(
         self, x: Tensor, alpha: Tensor, sigma: Tensor
