@@ -7,6 +7,7 @@ line together; what comes out has no interpolation left and is what every stage 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -151,9 +152,26 @@ def _check_values(
         _check_value(choice, own, known)
     outside = [choice for choice in given if choice not in inside]
     if outside:
-        base = _resolved(_hydra(root, [c.text for c in chosen]))
+        composed = _hydra(root, [c.text for c in chosen])
+        written, base = OmegaConf.to_container(composed), _resolved(composed)
         for choice in outside:
             _check_value(choice, base, known)
+            _check_own(choice, written)
+
+
+def _check_own(choice: Choice, written: Any) -> None:
+    """Refuse a key below one that takes its whole value from elsewhere, and say where."""
+    parts = key_of(choice).split(".")
+    for depth, part in enumerate(parts):
+        if isinstance(written, str) and (taken := re.fullmatch(r"\$\{([\w.]+)\}", written)):
+            key = ".".join((taken[1], *parts[depth:]))
+            raise UserError(
+                f"{choice.origin}: {'.'.join(parts[:depth])} is taken from {taken[1]}: set"
+                f" {key}"
+            )
+        if not isinstance(written, dict):
+            return
+        written = written.get(part)
 
 
 def _is_plain(tree: Any, key: str) -> bool:

@@ -16,9 +16,9 @@ CHOICES = sorted(path.stem for path in CONF.glob("*.yaml"))
 
 
 def node(choice: str) -> dict[str, object]:
-    config = OmegaConf.create(
-        {"data": OmegaConf.load(CONF / f"{choice}.yaml"), "data_path": "data/raw"}
-    )
+    density = OmegaConf.load(CONF.parent / "density" / "double_gaussian.yaml")
+    own = OmegaConf.load(CONF / f"{choice}.yaml")
+    config = OmegaConf.create({"data": own, "data_path": "data/raw", "density": density})
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     return dict(plain["data"])

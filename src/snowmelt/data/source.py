@@ -10,11 +10,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snowmelt.data import arguments
 from snowmelt.data.manifest import Skipped
+
+if TYPE_CHECKING:
+    from snowmelt.densities import Perturbable
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,13 @@ class Source(ABC):
         Raises:
             UserError: it is missing, unreadable or not what the configuration says.
         """
+
+    def density(self) -> Perturbable | None:
+        """The density that the examples are independent draws of, where it is known.
+
+        In the units of the examples, before any scaling; None for data of unknown origin.
+        """
+        return None
 
     def located(self, path: str) -> Path:
         """A configured path: below the project's root unless it is absolute."""

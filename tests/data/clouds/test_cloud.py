@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from scipy.stats import ks_2samp
 
 from snowmelt.building import build
 from snowmelt.data import prepared
@@ -25,7 +26,9 @@ every_cloud = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
 def cloud(file: Path, **changes: object) -> Cloud:
-    return build(OmegaConf.merge(OmegaConf.load(file), changes), Cloud)
+    density = OmegaConf.load(CONF.parent / "density" / "double_gaussian.yaml")
+    whole = OmegaConf.create({"data": OmegaConf.load(file), "density": density})
+    return build(OmegaConf.merge(whole.data, changes), Cloud)
 
 
 def test_they_are_all_there() -> None:
@@ -101,6 +104,32 @@ def test_it_is_prepared_as_two_independent_splits(file: Path, tmp_path: Path) ->
     assert (len(data.train), len(data.held_out)) == (300, 100)
     drawn = {point.tobytes() for point in raw.examples[:100]}
     assert {point.tobytes() for point in data.held_out} == drawn
+
+
+@every_cloud
+def test_its_points_follow_the_density_that_it_names(file: Path) -> None:
+    source = cloud(file)
+    density = source.density()
+    if density is None:
+        pytest.skip("its density is not known")
+    points = torch.from_numpy(source.draw(torch.arange(20_000))[0])
+    assert density.log_prob(points).isfinite().all()
+    assert density.log_prob(points.float()).isfinite().all()
+    own = density.sample(20_000, seed=1, dtype=torch.float64)
+    # Along several lines, and by the level of the density.
+    directions = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [0.6, -0.8]])
+    for direction in directions.double():
+        assert ks_2samp(points @ direction, own @ direction).pvalue > 1e-4
+    levels = (density.log_prob(points), density.log_prob(own))
+    error = 4 * float(levels[1].std()) * np.sqrt(2 / 20_000)
+    loss = 0.028 if file.stem == "llama" else 0.0
+    assert abs(float(levels[0].mean() - levels[1].mean())) <= error + loss + 1e-12
+
+
+def test_known_densities_are_told() -> None:
+    known = {file.stem for file in FILES if cloud(file).density() is not None}
+    assert {"double_gaussian", "checkerboard", "llama", "density"} <= known
+    assert "two_moons" not in known
 
 
 @pytest.mark.parametrize(

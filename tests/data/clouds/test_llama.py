@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
 
-from snowmelt.data.clouds.llama import Llama, corners, is_llama
+from snowmelt.data.clouds.llama import Llama, LlamaDensity, corners, is_llama
+from snowmelt.processes import VariancePreserving
+from snowmelt.schedules import Cosine
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +70,45 @@ def test_its_size() -> None:
     low, high = corners()
     assert np.allclose(low, 0.0, atol=0.02)
     assert np.allclose(high, [0.96, 1.30], atol=0.02)
+
+
+def test_the_density_is_that_of_its_area(points: np.ndarray) -> None:
+    ours = Llama(name="llama").density()
+    low, high = corners()
+    grid = np.random.default_rng(1).uniform(low, high, (400_000, 2))
+    hits = is_llama(grid)
+    area = hits.mean() * np.prod(high - low)
+    log_prob = ours.log_prob(torch.from_numpy(points))
+    # In a cell that is all llama, the density is one over the area.
+    error = 4 * np.sqrt((1 - hits.mean()) / hits.mean() / len(grid))
+    assert float(log_prob.max()) == pytest.approx(-np.log(area), abs=error)
+    loss = float(log_prob.max() - log_prob.mean())
+    assert 0.026 < loss < 0.030
+    # Hardly a point of it lies where there is no llama.
+    own = ours.sample(20_000, seed=0, dtype=torch.float64).numpy()
+    assert is_llama(own).mean() > 0.97
+    assert (ours.log_prob(torch.tensor([[0.805, 1.086], [0.3, 0.9]])) == -np.inf).all()
+
+
+def test_every_point_has_a_density_however_coarse_the_cells(points: np.ndarray) -> None:
+    x = torch.from_numpy(points)
+    for cell, loss in ((0.1, 0.4), (0.03, 0.14), (0.01, 0.045)):
+        log_prob = LlamaDensity(cell).log_prob(x)
+        assert log_prob.isfinite().all()
+        assert float(log_prob.max() - log_prob.mean()) < loss
+
+
+def test_its_score_with_noise_is_quick(points: np.ndarray) -> None:
+    process, t = VariancePreserving(Cosine()), torch.tensor(0.3, dtype=torch.float64)
+    noisy = Llama(name="llama").density().at(process, t)
+    x = noisy.sample(4000, seed=0)
+    start = time.process_time()
+    assert noisy.score(x).isfinite().all()
+    # About 0.4 seconds of one core; ten times that is no matter of a busy machine.
+    assert time.process_time() - start < 4.0
+
+
+@pytest.mark.parametrize("cell", [0.0, -0.1, 1.0, float("nan")])
+def test_bad_cells_are_refused(cell: float) -> None:
+    with pytest.raises(ValueError, match="cell must be positive"):
+        LlamaDensity(cell)

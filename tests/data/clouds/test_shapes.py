@@ -133,6 +133,10 @@ def test_double_gaussian_is_the_known_density_of_that_name() -> None:
     file = OmegaConf.load(CONF / "data" / "double_gaussian.yaml")
     defaults = DoubleGaussian(name="d")
     assert all(file[key] == getattr(defaults, key) for key in known)
+    told = DoubleGaussian(name="d", distance=3.0, std=0.4, share=0.6).density()
+    assert told.weights.tolist() == pytest.approx([0.6, 0.4])
+    assert told.means.tolist() == [[-1.5, 0.0], [1.5, 0.0]]
+    assert told.variances.tolist() == [pytest.approx([0.16, 0.16])] * 2
 
 
 @pytest.mark.parametrize(

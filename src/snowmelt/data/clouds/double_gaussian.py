@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snowmelt import densities
 from snowmelt.data import arguments
 from snowmelt.data.clouds.cloud import Cloud, Points, positive
 
@@ -44,3 +45,7 @@ class DoubleGaussian(Cloud):
         points = self.std * self.normals(index)
         points[:, 0] += self.distance * (labels - 0.5)
         return points, labels
+
+    def density(self) -> densities.DoubleGaussian:
+        """The two of them; its labels are those of the points."""
+        return densities.DoubleGaussian(self.distance, self.std, self.share)

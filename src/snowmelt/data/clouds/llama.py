@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snowmelt.data.clouds.cloud import Cloud, Points
+from snowmelt.data.clouds.coverage import coverage
 from snowmelt.data.clouds.outlines import is_inside, smooth
+from snowmelt.densities import GridDensity
 
 _PARTS = {
     "body": """
@@ -49,6 +51,7 @@ _PARTS = {
 }
 _EYE = "77.9,108.6 80.5,111.2 83.1,108.6 80.5,106"
 _UNIT = 0.01
+_CELL = 0.0075
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,53 @@ class Llama(Cloud):
             points[missing[hit].numpy()] = tried[hit.numpy()]
             missing, trial = missing[~hit], trial + 1
         return points, None
+
+    def density(self) -> LlamaDensity:
+        """The llama on a fine grid, of which it is too low by 0.028 nats on average."""
+        return LlamaDensity(_CELL)
+
+
+class LlamaDensity(GridDensity):
+    """The llama on a grid of square cells: even where a cell lies inside it.
+
+    A cell on the outline is as likely as a part of it is covered, so every point of the
+    llama lies in a cell of some density. What is lost is the place within such a cell. On
+    average over the llama the log density is too low by a number of nats that is
+    proportional to the side of the cells: 0.037 for sides of 0.01.
+
+    Args:
+        cell: the side of a cell; the llama is 0.95 long and 1.3 high.
+        smoothing: see `GridDensity`.
+
+    Raises:
+        ValueError: a `cell` that is not positive or longer than the llama, or a negative
+            `smoothing`.
+    """
+
+    def __init__(self, cell: float = _CELL, smoothing: float = 0.0) -> None:
+        low, high = corners()
+        if not 0.0 < cell <= (high - low).min():
+            raise ValueError(
+                f"cell must be positive and no longer than the llama, got {cell}"
+            )
+        values, bounds = _on_a_grid(float(cell))
+        super().__init__(values, bounds, smoothing)
+
+
+@functools.cache
+def _on_a_grid(cell: float) -> tuple[Tensor, Tensor]:
+    """The covered share of each cell, and the bounds of the grid around the llama."""
+    low, high = corners()
+    counts = np.ceil((high - low) / cell).astype(int) + 1
+    starts = 0.5 * (low + high - counts * cell)
+    across, up = (
+        start + cell * np.arange(count + 1)
+        for start, count in zip(starts, counts, strict=True)
+    )
+    parts, eye = outlines()
+    values = coverage(parts, [eye], (across, up))
+    bounds = [[across[0], across[-1]], [up[0], up[-1]]]
+    return torch.from_numpy(values), torch.tensor(bounds)
 
 
 @functools.cache
