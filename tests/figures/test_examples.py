@@ -6,7 +6,7 @@ from PIL import Image
 
 from snowmelt.data import prepared
 from snowmelt.data.manifest import Manifest
-from snowmelt.figures.examples import save_examples, save_trajectory
+from snowmelt.figures.examples import save_examples
 from snowmelt.figures.images import image_grid
 
 
@@ -36,13 +36,3 @@ def test_points_become_a_scatter(tmp_path, points):
     save_examples(tmp_path / "scatter.png", stored, manifest)
     with Image.open(tmp_path / "scatter.png") as picture:
         assert picture.width == picture.height
-
-
-def test_images_leave_a_strip_and_points_a_film_too(tmp_path, images, points):
-    for kind, (stored, manifest) in {"a": images, "b": points}.items():
-        folder = tmp_path / kind
-        folder.mkdir()
-        frames = np.stack([stored, stored, stored])
-        save_trajectory(folder, frames, [1.0, 0.5, 0.0], manifest)
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["trajectory.png"]
-    assert {path.suffix for path in (tmp_path / "b").iterdir()} == {".png", ".gif"}
