@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from snowmelt import config
 from snowmelt.building import plain
-from snowmelt.cli import COMMANDS, main
+from snowmelt.cli import COMMANDS, SHOWN, main
 from tests.conftest import Mistake
 from tests.project import TINY, run_command, snowmelt, succeed, user_error
 
@@ -127,6 +128,52 @@ def test_the_card_takes_a_composed_configuration(
     documents = list(yaml.safe_load_all(capsys.readouterr().out))
     names = [document["schedule"]["_target_"] for document in documents]
     assert names == ["snowmelt.schedules.Linear", "snowmelt.schedules.Cosine"]
+
+
+def test_what_shows_a_density_is_composed_without_a_look_at_training(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(workspace)
+    monkeypatch.delenv("PROJECT_ROOT", raising=False)
+    for command in SHOWN:
+        assert main((command, "--cfg", "density=gaussian", *CLASH, "seed=7")) == 0
+        composed = yaml.safe_load(capsys.readouterr().out)
+        assert composed["density"]["_target_"] == "snowmelt.densities.Gaussian"
+        assert composed["seed"] == 7
+        assert main((command, "-m", "seed=1,2")) == 2
+        assert "leave --multirun out" in capsys.readouterr().err
+        assert main((command, "--config", "none.yaml")) == 2
+        assert main((command, "--config", "mine.yaml", "seed=1")) == 2
+        assert "not both" in capsys.readouterr().err
+    # The short names of its own section.
+    assert main(("mcmc", "--cfg", "points=12", "warmup=3")) == 0
+    found = yaml.safe_load(capsys.readouterr().out)["mcmc"]
+    assert (found["points"], found["warmup"]) == (12, 3)
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_where_what_is_shown_goes(
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    """The stage gets the folder that was named, or none, and the last line says it."""
+    asked: list[Path | None] = []
+
+    def run(settled: object, root: Path, out: Path | None) -> Path:
+        asked.append(out)
+        return out or root / "usual"
+
+    stage = types.SimpleNamespace(run=run)
+    monkeypatch.setitem(sys.modules, f"snowmelt.stages.{command}", stage)
+    monkeypatch.chdir(workspace)
+    monkeypatch.delenv("PROJECT_ROOT", raising=False)
+    assert main((command, "out=some/place")) == 0
+    assert capsys.readouterr().out == f"{command}: some/place\n"
+    assert main((command,)) == 0
+    assert capsys.readouterr().out == f"{command}: usual\n"
+    assert asked == [workspace / "some" / "place", None]
 
 
 def test_outside_a_project(tmp_path: Path) -> None:

@@ -33,9 +33,19 @@ STAGES = {
 COMMANDS = STAGES | {
     "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
     "card": "show what schedules do, before anything is trained",
+    "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
+    "films": "make every film of diffusion on a known density, and one page of them",
 }
+# What shows a known density: nothing is trained, and the folder has the density's name.
+SHOWN = ("mcmc", "films")
 # The short names of a command: `snowmelt sample num_samples=64 out=DIR`.
-SECTIONS = {"train": "training", "sample": "sample", "evaluate": "evaluation"}
+SECTIONS = {
+    "train": "training",
+    "sample": "sample",
+    "evaluate": "evaluation",
+    "mcmc": "mcmc",
+    "films": "films",
+}
 OUTPUTS = {
     "compose": "paths.config",
     "prepare": "paths.prepared",
@@ -53,6 +63,8 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
   snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
   snowmelt pipeline sweep=schedules
   snowmelt card schedule=linear,cosine,sigmoid out=card.png
+  snowmelt mcmc density=double_gaussian density.distance=2.4 out=DIR
+  snowmelt films density=llama points=2000 checkpoint=model.ckpt
 """
 
 
@@ -99,6 +111,8 @@ def _run(given: argparse.Namespace) -> int:
     root = config.project_root()
     if given.command == "card":
         return _card(given, root)
+    if given.command in SHOWN:
+        return _density(given, root)
     overrides = [_full(given.command, text, root) for text in given.overrides]
     _refuse_both(given, overrides)
     if not given.config and _is_sweep(given, overrides):
@@ -146,6 +160,30 @@ def _card(given: argparse.Namespace, root: Path) -> int:
         print(f"card: {_shown(stage.run(configs, root, out))}")
     except OSError as error:
         raise UserError(f"the card cannot be written: {error}") from error
+    return 0
+
+
+def _density(given: argparse.Namespace, root: Path) -> int:
+    """Look at a known density; parts that only training needs are not checked."""
+    from snowmelt import config
+
+    named = [text for text in given.overrides if text.startswith("out=")]
+    rest = [text for text in given.overrides if text not in named]
+    overrides = [_full(given.command, text, root) for text in rest]
+    _refuse_both(given, overrides)
+    if given.multirun:
+        raise UserError("one density at a time: leave --multirun out")
+    if given.config:
+        settled = config.load(given.config)
+    else:
+        settled = config.compose(root, overrides, is_checked=False)
+    if given.cfg:
+        return _print(settled)
+    out = root / named[-1].partition("=")[2] if named else None
+    stage: Any = importlib.import_module(f"snowmelt.stages.{given.command}")
+    with _stopped_in_good_order():
+        result: Path = stage.run(settled, root, out)
+    print(f"{given.command}: {_shown(result)}")
     return 0
 
 

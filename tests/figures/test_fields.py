@@ -86,7 +86,7 @@ def test_each_row_has_one_scale_and_says_it():
         longest = fields.scale(row[0])
         text = left.get_ylabel()
         assert f"full {longest:.2g}" in text
-        assert f"half: {longest / 4:.2g}" in text
+        assert f"half {longest / 4:.2g}" in text
         free = row[0].lengths() <= longest
         ratio = np.hypot(*arrows(right).T)[free] / np.hypot(*arrows(left).T)[free]
         assert np.allclose(ratio, np.sqrt(factor))

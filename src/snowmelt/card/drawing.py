@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from snowmelt.building import build, plain
+from snowmelt.building import build
 from snowmelt.card.example import example, forward_strip, moments
 from snowmelt.card.numbers import Measured, measure
 from snowmelt.combinations.findings import Finding
 from snowmelt.combinations.training import built_process
 from snowmelt.errors import UserError
 from snowmelt.figures.card import Strip, card_figure
+from snowmelt.naming import file_of
 from snowmelt.predictions import Prediction
 
 ROWS = (
@@ -107,11 +107,8 @@ def said(finding: Finding) -> str:
 
 def label_of(config: DictConfig, root: Path) -> str:
     """The name of the file that says what the schedule says, else that of its class."""
-    wanted = plain(config.schedule)
-    for file in sorted((root / "conf" / "schedule").glob("*.yaml")):
-        if yaml.safe_load(file.read_text(encoding="utf-8")) == wanted:
-            return file.stem
-    return str(wanted["_target_"]).rpartition(".")[2]
+    own = str(config.schedule["_target_"]).rpartition(".")[2]
+    return file_of(config.schedule, "schedule", root) or own
 
 
 def _numbers(one: Measured) -> list[str]:

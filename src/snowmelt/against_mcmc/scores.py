@@ -1,0 +1,61 @@
+"""The scores that diffusion follows: the exact one, and perhaps a learned one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from snowmelt.against_mcmc.diffusion import Score
+from snowmelt.against_mcmc.starts import size_of
+from snowmelt.checkpoint import Checkpoint, load
+from snowmelt.densities import Perturbable
+from snowmelt.errors import UserError
+from snowmelt.predictions import V
+from snowmelt.processes import Process
+from snowmelt.truth.known import known_density
+
+_ASKED = 100
+_TOLERANCE = 1e-6
+
+
+def exact(density: Perturbable, process: Process) -> Score:
+    """The best denoiser that there is."""
+    mean = torch.zeros(size_of(density), dtype=torch.float64)
+    return Score("exact", density.denoiser(process, V()), mean)
+
+
+def learned(density: Perturbable, file: Path) -> Score:
+    """That of a checkpoint, with the evaluations that its training took.
+
+    Raises:
+        UserError: there is no checkpoint, or one of other data.
+    """
+    checkpoint = load(file)
+    manifest = checkpoint.manifest
+    if manifest.kind != "points" or tuple(manifest.shape) != (size_of(density),):
+        raise UserError(
+            f"{file} was trained on {manifest.kind} of the shape {tuple(manifest.shape)},"
+            f" and the density has points of {size_of(density)} elements"
+        )
+    mean = torch.tensor(manifest.mean, dtype=torch.float64)
+    std = float(manifest.std or 1.0)
+    known = known_density(manifest)
+    if known is not None and not _are_one(density.standardised(mean, std), known):
+        raise UserError(
+            f"{file} was trained on draws of another density than the section `density`"
+            " describes: choose that of the data"
+        )
+    return Score("learned", checkpoint.denoiser("ema"), mean, std, _training(checkpoint))
+
+
+def _are_one(one: Perturbable, two: Perturbable) -> bool:
+    """Whether two densities answer alike."""
+    x = torch.cat([d.sample(_ASKED, seed=0, dtype=torch.float64) for d in (one, two)])
+    # Far out a logarithm is large, and what both round there is no difference.
+    return torch.allclose(one.log_prob(x), two.log_prob(x), atol=_TOLERANCE, rtol=1e-5)
+
+
+def _training(checkpoint: Checkpoint) -> int:
+    """Calls of the network in training, each with its gradient."""
+    return checkpoint.step * int(checkpoint.config["training"]["batch_size"])

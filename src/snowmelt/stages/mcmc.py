@@ -1,0 +1,57 @@
+"""mcmc: a known density in, a table and a picture of chains against diffusion out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from snowmelt.against_mcmc import scores, table
+from snowmelt.against_mcmc.drawing import picture
+from snowmelt.against_mcmc.measuring import measure
+from snowmelt.against_mcmc.settings import Settings
+from snowmelt.building import plain
+from snowmelt.chosen_density import chosen_density, density_name, results_folder
+from snowmelt.combinations.training import built_process
+from snowmelt.errors import UserError
+from snowmelt.figures.style import rgb, save_png
+from snowmelt.files import new_directory, require_ours
+
+MARKER = "table.csv"
+COLORS = 128
+
+
+def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
+    """Measure, and write table.md, table.csv and mcmc.png. Returns their folder.
+
+    Args:
+        config: reads `density`, `mcmc`, `seed`, and `schedule` and `process` for the way
+            that diffusion goes.
+        out: the folder; by default one in outputs/mcmc of the density's name.
+
+    Raises:
+        UserError: a value out of range, a density on which chains cannot start, a
+            checkpoint of other data, or a folder that something else filled.
+    """
+    settings = Settings(**plain(config.mcmc))
+    if not 0 <= config.seed < 2**32:
+        raise UserError(f"seed must be between 0 and 2^32 - 1, got {config.seed}")
+    folder = results_folder(config, root, "mcmc", out)
+    require_ours(folder, MARKER)
+    density = chosen_density(config)
+    followed = [scores.exact(density, built_process(config))]
+    if settings.checkpoint is not None:
+        followed.append(scores.learned(density, root / settings.checkpoint))
+    try:
+        measured = measure(density, followed, settings, seed=config.seed)
+    except ValueError as error:
+        raise UserError(f"mcmc: {error}") from error
+    words = table.markdown(measured)
+    with new_directory(folder, MARKER) as draft:
+        (draft / "table.md").write_text(words, encoding="utf-8")
+        (draft / MARKER).write_text(table.comma_separated(measured), encoding="utf-8")
+        drawn = rgb(picture(measured, density_name(config, root)))
+        # A palette is enough for lines, and a third of the bytes.
+        save_png(drawn.quantize(COLORS), draft / "mcmc.png")
+    print(words)
+    return folder

@@ -1,0 +1,70 @@
+"""How near a cloud is: exact draws reach the floor, wrong ones do not."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import pytest
+import torch
+
+from snowmelt.against_mcmc.quality import floor, quality, true_weight, weight
+from snowmelt.densities import (
+    DoubleGaussian,
+    Gaussian,
+    GaussianMixture,
+    KernelDensity,
+    Scott,
+)
+
+DENSITY = DoubleGaussian()
+
+
+def test_true_draws_are_at_the_floor() -> None:
+    found = floor(DENSITY, 200, 12, seed=0)
+    distances = [one.wasserstein_2 for one in found]
+    assert len(set(distances)) == 12
+    fresh = DENSITY.sample(200, seed=7), DENSITY.sample(200, seed=8)
+    again = quality(DENSITY, *fresh)
+    width = statistics.stdev(distances)
+    assert abs(again.wasserstein_2 - statistics.fmean(distances)) < 4 * width
+    # The energy distance has no bias.
+    energies = [one.energy_distance for one in found]
+    assert abs(statistics.fmean(energies)) < 4 * statistics.stdev(energies) / math.sqrt(12)
+    weights = [one.weight for one in found]
+    assert statistics.fmean(weights) == pytest.approx(
+        0.3, abs=4 * math.sqrt(0.21 / 200 / 12)
+    )
+
+
+def test_a_shift_is_its_own_distance() -> None:
+    true = DENSITY.sample(100, seed=0, dtype=torch.float64)
+    moved = quality(DENSITY, true + torch.tensor([0.0, 0.5]), true)
+    assert moved.wasserstein_2 == pytest.approx(0.5)
+    assert quality(DENSITY, true, true).wasserstein_2 == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_weight_is_that_of_the_leftmost_part() -> None:
+    turned = torch.tensor([[0.1, 0.06], [0.06, 0.1]])
+    mixture = GaussianMixture(
+        [0.5, 0.2, 0.3],
+        [[0.0, 0.0], [-2.0, 0.0], [2.0, 0.0]],
+        torch.stack([turned, turned / 2, turned]),
+    )
+    assert true_weight(mixture) == pytest.approx(0.2)
+    # An exact answer, also where the parts overlap: the mean share is the weight.
+    x = mixture.sample(40_000, seed=0, dtype=torch.float64)
+    assert weight(mixture, x) == pytest.approx(0.2, abs=4 * math.sqrt(0.16 / 40_000))
+    left = torch.tensor([[-2.0, 0.0]]).double()
+    assert weight(mixture, left) == pytest.approx(1.0, abs=1e-6)
+    assert weight(mixture, -left) == pytest.approx(0.0, abs=1e-6)
+    close = DoubleGaussian(0.2)
+    x = close.sample(40_000, seed=0, dtype=torch.float64)
+    assert weight(close, x) == pytest.approx(0.3, abs=0.01)
+
+
+def test_no_modes_no_weight() -> None:
+    points = DENSITY.sample(30, seed=0)
+    for density in (Gaussian([0.0, 0.0], std=1.0), KernelDensity(points, Scott())):
+        assert true_weight(density) is None
+        assert quality(density, points, points).weight is None
