@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro sweep ui test test-slow mutation lint format dependencies clean
+.PHONY: help setup repro sweep films ui test test-slow mutation lint format dependencies clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -30,6 +30,16 @@ repro: $(STAMP) ## the whole pipeline: dvc repro
 
 sweep: $(STAMP) ## compare the schedules: one tracked run each
 	@snowmelt pipeline sweep=schedules
+
+FILMED := double_gaussian llama
+
+films: $(STAMP) ## every film of two known densities, with what a model learns of them (minutes)
+	@set -e; for name in $(FILMED); do \
+	  learned=outputs/films/learned/$$name; \
+	  snowmelt pipeline experiment=$$name tracking=none out=$$learned; \
+	  snowmelt films density=$$name checkpoint=$$learned/outputs/model/model.ckpt; \
+	done
+	@echo 'films: $(FILMED:%=outputs/films/%/index.html)   reports: $(FILMED:%=outputs/films/learned/%/reports/index.html)'
 
 ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000 (PORT=5000)
 	@mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
@@ -57,4 +67,4 @@ dependencies: $(STAMP) ## write the source files that each stage runs into dvc.y
 	@python -m snowmelt.dependencies
 
 clean: ## remove what the pipeline made (not the runs in mlflow.db, not .venv)
-	rm -rf outputs multirun data/prepared reports/index.html reports/figures reports/sweep .snowmelt/resume
+	rm -rf outputs multirun data/prepared reports/index.html reports/figures reports/sweep reports/likelihood.csv reports/score_error.csv .snowmelt/resume

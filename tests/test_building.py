@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from snowmelt import config
 from snowmelt.building import build
 from snowmelt.data.source import Source
+from snowmelt.densities import Perturbable
 from snowmelt.errors import UserError
 from snowmelt.guidance.guidance import Guidance
 from snowmelt.losses import Loss
@@ -41,6 +42,7 @@ BASES: dict[str, type] = {
     "threshold": Threshold,
     "guidance": Guidance,
     "data": Source,
+    "density": Perturbable,
 }
 # Where the files of a group end up, if not under its name.
 PLACES = {"grid": "sampler.grid", "threshold": "sampler.threshold"}
@@ -84,8 +86,8 @@ def test_every_file_of_conf_composes_and_builds(group: str, choice: str) -> None
 
 
 def built(group: str, section: DictConfig, extra: dict[str, Any]) -> Any:
-    if group == "data":
-        return build(section, Source, root=ROOT)
+    if group in ("data", "density"):
+        return build(section, BASES[group], root=ROOT)
     if group != "net":
         return build(section, BASES[group], **extra)
     shape = (2,) if "mlp" in section["_target_"] else (1, 8, 8)

@@ -247,6 +247,28 @@ def test_keys_of_a_part_inside_another_are_pointed_to(project: Project) -> None:
         config.compose(project(), ["grid=karras", "grid.rho=5"])
 
 
+def test_keys_of_a_part_that_is_taken_from_elsewhere_are_pointed_to(
+    project: Project,
+) -> None:
+    root = project()
+    with pytest.raises(
+        UserError, match=r"data\.density is taken from .*set density\.size$"
+    ):
+        config.compose(root, ["data=density", "data.density.size=3"])
+    settled = config.compose(root, ["data=density", "density.size=3", "data.count=9"])
+    assert settled.data.density == settled.density
+    assert settled.data.density["size"] == 3
+
+
+def test_a_density_reaches_only_the_data_that_is_drawn_from_it(project: Project) -> None:
+    root = project()
+    one, two = (
+        plain(config.compose(root, [f"density={name}"])) for name in ("gaussian", "mixture")
+    )
+    assert one.pop("density") != two.pop("density")
+    assert one == two
+
+
 def test_parts_that_do_not_go_together_are_refused(project: Project) -> None:
     root = project()
     with pytest.raises(UserError, match=r"^prediction, schedule: .*use prediction=v"):

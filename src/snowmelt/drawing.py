@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import traceback
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,21 +12,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.scaling import to_stored
 from snowmelt.denoiser import Denoiser
+from snowmelt.densities.exact import Perturbable
+from snowmelt.errors import PictureWarning, UserError
 from snowmelt.figures.completion import save_completion
-from snowmelt.figures.examples import save_examples, save_trajectory
+from snowmelt.figures.examples import save_examples
+from snowmelt.figures.trajectory import save_trajectory
 from snowmelt.guidance.guidance import Given, Guidance
-from snowmelt.processes import Process
+from snowmelt.journeys.fields import score_fields
+from snowmelt.journeys.films import forward_film, reverse_film
+from snowmelt.journeys.paths import paths
+from snowmelt.journeys.setting import Setting
 from snowmelt.samplers.sampler import Sampler, Watcher
+from snowmelt.scenes import visible_scale
+from snowmelt.truth.known import known_density
 
 PICTURED = 64
 PICTURED_POINTS = 4000
 FOLLOWED = 8
 MOMENTS = 12
-FILM_FRAMES = 60
+FILM_FRAMES = 48
 COMPLETED = 16
 
 
@@ -35,6 +46,8 @@ class Drawing:
     Attributes:
         given: what the guidance may draw on, for the data of `manifest`.
         seed: of all noise.
+        real: points of the data to compare with, (N, D) in the model's units, where some
+            are at hand.
     """
 
     denoiser: Denoiser
@@ -43,6 +56,7 @@ class Drawing:
     given: Given
     manifest: Manifest
     seed: int
+    real: Tensor | None = None
 
     @property
     def device(self) -> torch.device:
@@ -62,35 +76,102 @@ class Drawing:
 
 
 @torch.no_grad()
-def visible_scale(process: Process, t: Tensor) -> float:
-    """What a state is multiplied by to be seen beside data: below 1 where variance grew."""
-    length = math.hypot(float(process.alpha(t)), float(process.sigma(t)))
-    return 1.0 / length if length > 1.0 + 1e-6 else 1.0
-
-
-@torch.no_grad()
 def save_pictures(drawing: Drawing, draft: Path) -> None:
-    """The first samples, and some of them on their way from noise to data."""
-    manifest, device = drawing.manifest, drawing.device
-    is_image = manifest.kind == "images"
+    """The first samples, and how they and others came about.
+
+    The samples are there already and may have taken hours. So a picture that fails takes
+    nothing with it: what was raised is shown as a `PictureWarning`, with its traceback, and
+    the others are drawn.
+
+    Args:
+        draft: holds `samples.npy`, and gets the pictures.
+    """
     stored = np.load(draft / "samples.npy", mmap_mode="r", allow_pickle=False)
-    shown = PICTURED if is_image else PICTURED_POINTS
-    save_examples(draft / "samples.png", np.array(stored[:shown]), manifest)
+    is_image = drawing.manifest.kind == "images"
+    asked = _of_images if is_image else _of_points
+    pictures = {"samples": lambda: _save_samples(drawing, stored, draft)}
     if drawing.guidance.needs_examples:
-        _save_completion(drawing, stored, draft)
-    followed = FOLLOWED if is_image else PICTURED_POINTS
-    index = torch.arange(min(followed, len(stored)), device=device)
-    count = MOMENTS if is_image else FILM_FRAMES
-    moments = set(np.linspace(0, drawing.sampler.steps, count).round().astype(int).tolist())
+        pictures["completion"] = lambda: _save_completion(drawing, stored, draft)
+    _attempt("pictures", lambda: pictures.update(asked(drawing, stored, draft)))
+    with tqdm(pictures.items(), desc="draw", unit="picture", leave=False) as bar:
+        for name, picture in bar:
+            bar.set_postfix_str(name)
+            _attempt(name, picture)
+
+
+def _attempt(name: str, picture: Callable[[], None]) -> None:
+    try:
+        picture()
+    except Exception:  # a defect of ours, which must be seen but not cost the samples
+        said = f"{name} could not be drawn and is left out:\n{traceback.format_exc()}"
+        warnings.warn(said, PictureWarning, stacklevel=2)
+
+
+def _of_images(
+    drawing: Drawing, stored: NDArray, draft: Path
+) -> dict[str, Callable[[], None]]:
+    def trajectory() -> None:
+        frames, times = _on_their_way(drawing, min(FOLLOWED, len(stored)), MOMENTS)
+        save_trajectory(draft, frames, times, drawing.manifest)
+
+    return {"trajectory": trajectory}
+
+
+def _of_points(
+    drawing: Drawing, stored: NDArray, draft: Path
+) -> dict[str, Callable[[], None]]:
+    """The pictures there are for points like these, by what they are called."""
+    density = _density(drawing.manifest)
+    setting = Setting.of(
+        drawing.denoiser, drawing.manifest, density, drawing.real, drawing.seed
+    )
+
+    def reverse() -> None:
+        count = min(PICTURED_POINTS, len(stored))
+        frames, times = _on_their_way(drawing, count, FILM_FRAMES)
+        reverse_film(setting, frames, times, draft)
+
+    pictures: dict[str, Callable[[], None]] = {"trajectory": reverse}
+    if setting.real is not None:
+        pictures["forward"] = lambda: forward_film(setting, draft)
+    else:
+        print("forward film: left out, since no real points are at hand")
+    pictures["paths"] = lambda: paths(setting, draft)
+    if setting.size == 2:
+        pictures["fields"] = lambda: score_fields(setting, draft)
+    return pictures
+
+
+def _density(manifest: Manifest) -> Perturbable | None:
+    """The density of the data; None where nobody knows it or a file of it is missing."""
+    try:
+        return known_density(manifest)
+    except UserError as error:
+        print(f"pictures: without the density of the data ({error})")
+        return None
+
+
+def _on_their_way(
+    drawing: Drawing, count: int, moments: int
+) -> tuple[NDArray, list[float]]:
+    """The first samples at some moments, as they are stored, and the times of those."""
+    steps = drawing.sampler.steps
+    chosen = set(np.linspace(0, steps, moments).round().astype(int).tolist())
+    index = torch.arange(count, device=drawing.device)
     frames, times = [], []
 
     def keep(step: int, t: Tensor, x: Tensor) -> None:
-        if step in moments:
+        if step in chosen:
             frames.append(drawing.stored(x * visible_scale(drawing.denoiser.process, t)))
             times.append(float(t))
 
     drawing.draw(index, watch=keep)
-    save_trajectory(draft, np.stack(frames), times, manifest)
+    return np.stack(frames), times
+
+
+def _save_samples(drawing: Drawing, stored: NDArray, draft: Path) -> None:
+    shown = PICTURED if drawing.manifest.kind == "images" else PICTURED_POINTS
+    save_examples(draft / "samples.png", np.array(stored[:shown]), drawing.manifest)
 
 
 def _save_completion(drawing: Drawing, stored: NDArray, draft: Path) -> None:

@@ -15,6 +15,14 @@ class UserError(Exception):
     """
 
 
+class PictureWarning(RuntimeWarning):
+    """A picture that could not be drawn, beside results that stand without it.
+
+    The message holds the traceback: it is a defect of snowmelt, and the tests turn the
+    warning into an error.
+    """
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``" (did you mean 'cosine'?)"`` for a near miss among `known`, else ``""``."""
     close = difflib.get_close_matches(word, list(known), n=1)

@@ -41,6 +41,7 @@ def draw(
     given: Given,
     target: Path,
     described: dict[str, Any],
+    real: Tensor | None = None,
 ) -> None:
     """Write samples.npy, its description and its pictures, whole or not at all.
 
@@ -52,6 +53,7 @@ def draw(
         given: what the guidance may draw on.
         target: the folder to write.
         described: what `describe` says; samples.json holds it and the samples' digest.
+        real: points of the data for the pictures, in the model's units, if any are at hand.
 
     Raises:
         UserError: an argument out of range, or a device that is not there.
@@ -59,23 +61,22 @@ def draw(
     _check(config)
     device = chosen_device(config.sample.device)
     denoiser = checkpoint.denoiser(config.sample.weights).to(device)
-    drawing = Drawing(
-        denoiser, sampler, guidance, given, checkpoint.manifest, config.sample.seed
-    )
-    started = time.perf_counter()
+    manifest, seed = checkpoint.manifest, config.sample.seed
+    drawing = Drawing(denoiser, sampler, guidance, given, manifest, seed, real)
+    clock = [time.perf_counter()]
     with Group() as group, group.directory(target, MARKER) as draft:
         _draw_rows(config, drawing, draft, group)
         group.wait()
+        clock.append(time.perf_counter())
         if group.rank == 0:
             found = described | _measured(drawing, draft, config.sample.num_samples)
             write_json(draft / MARKER, found)
             save_pictures(drawing, draft)
     if launch.rank() == 0:
-        seconds = time.perf_counter() - started
-        rate = config.sample.num_samples / seconds
-        print(
-            f"{config.sample.num_samples} samples in {seconds:.1f} s ({rate:.1f} a second)"
-        )
+        count, seconds = config.sample.num_samples, clock[1] - clock[0]
+        drawn = time.perf_counter() - clock[1]
+        rate = f"{count / seconds:.1f} a second"
+        print(f"{count} samples in {seconds:.1f} s ({rate}), pictures in {drawn:.1f} s")
 
 
 def _check(config: DictConfig) -> None:

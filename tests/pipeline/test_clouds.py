@@ -26,7 +26,20 @@ SMALL = (
     "likelihood.examples=16",
     "likelihood.ode.steps=4",
     "evaluation.points.directions=10",
+    "evaluation.truth.points=100",
+    "evaluation.truth.level_points=50",
+    "evaluation.truth.levels=4",
+    "evaluation.truth.draws=200",
 )
+PICTURES = {
+    "samples.png",
+    "forward.gif",
+    "forward.png",
+    "trajectory.gif",
+    "trajectory.png",
+    "paths.png",
+    "fields.png",
+}
 DISTANCES = ("wasserstein_2", "sliced_wasserstein_2", "energy_distance", "squared_mmd")
 
 
@@ -49,9 +62,14 @@ def test_from_the_drawing_to_the_page(
     assert metrics["protocol"]["points"]["set_size"] == 50
     assert metrics["likelihood"]["ode"]["divergence"] == "Exact"
     assert ("mode_deviation" in metrics) == (experiment == "double_gaussian")
+    assert {"score_error", "score_error_floor", "ode_excess_nats"} <= metrics.keys()
+    levels = (folder / "reports" / "score_error.csv").read_text().splitlines()
+    assert len(levels) == 1 + 4
     page = (folder / "reports" / "index.html").read_text()
+    assert "Against the truth" in page
+    assert (folder / "reports" / "figures" / "score_error.png").stat().st_size > 0
     assert "Wasserstein distance W2 (coordinates)" in page
     assert "told apart from real points by nearest neighbours" in page
-    assert "data:image/gif" in page
-    for file in ("samples.png", "trajectory.gif", "trajectory.png"):
-        assert (folder / "outputs" / "samples" / file).stat().st_size > 0
+    assert page.count("data:image/gif") == 2, "there and back"
+    drawn = {file.name for file in (folder / "outputs" / "samples").iterdir()}
+    assert drawn >= PICTURES

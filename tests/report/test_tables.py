@@ -29,10 +29,13 @@ def test_settings_leave_out_what_changes_no_result():
     config = {
         "seed": 0,
         "paths": {"root": "/home/someone"},
+        "density": {"share": 0.3},
+        "data": {"density": {"share": 0.3}},
         "net": {"width": 8},
         "name": None,
     }
     assert tables.settings(config) == [
         ("general", [("seed", "0"), ("name", "null")]),
+        ("data", [("density.share", "0.3")]),
         ("net", [("width", "8")]),
     ]

@@ -12,14 +12,16 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from snowmelt.building import plain
+from snowmelt.building import build, plain
 from snowmelt.checkpoint import Checkpoint, build_denoiser, save
 from snowmelt.data import prepared
 from snowmelt.data.prepared import PreparedData
+from snowmelt.data.source import Source
 from snowmelt.errors import UserError
 from snowmelt.features.protocol import protocol_digest
 from snowmelt.files import sha256
 from snowmelt.stages import evaluate, reference
+from snowmelt.truth.table import COLUMNS
 
 CONF = Path(__file__).parents[2] / "conf"
 MakeProject = Callable[..., DictConfig]
@@ -166,6 +168,87 @@ def test_likelihoods_stand_beside_the_distances(
     # How likelihoods are measured does not decide which distances may be ranked.
     assert found["protocol"] == without["protocol"]
     assert not [key for key in without if key.startswith(("bound", "ode", "likelihood"))]
+
+
+KNOWN = {
+    "_target_": "snowmelt.data.clouds.known.Known",
+    "name": "some",
+    "density": {"_target_": "snowmelt.densities.Gaussian", "mean": [3.0, 1.0], "std": 2.0},
+    "count": 60,
+    "held_out_count": 20,
+}
+
+
+def put_known(config: DictConfig, root: Path) -> None:
+    """Data of a known density in place of the other, with a model and samples of it."""
+    config.data = KNOWN
+    config.evaluation.truth.update(points=20, level_points=10, levels=3, draws=50)
+    raw = build(config.data, Source).read()
+    prepared.write(
+        root / "prepared",
+        examples=raw.examples,
+        name="some",
+        held_out=raw.held_out,
+        held_out_fraction=None,
+        config=plain(config.data),
+    )
+    reference.run(config, root)
+    put(root / "samples", raw.examples[:20])
+    put_model(root)
+
+
+def test_a_known_density_is_what_the_network_is_held_against(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project("points", "coordinates")
+    without = run(config, tmp_path)
+    table = tmp_path / "reports" / "score_error.csv"
+    assert len(table.read_text().splitlines()) == 1
+    put_known(config, tmp_path)
+    found = run(config, tmp_path)
+    assert len(table.read_text().splitlines()) == 1 + 3
+    new = found.keys() - without.keys()
+    score = {f"score_error{end}" for end in ("", "_spread", "_floor", "_floor_spread")}
+    assert new == score | {"entropy_nats", "entropy_nats_se", "truth"}
+    assert 1e-4 < found["score_error"] < 1.0
+    assert found["truth"]["n"] == 20
+    assert found["truth"]["floor_count"] == 60
+    assert found["truth"]["checkpoint"] == "c"
+    # How the truth is told does not decide which distances may be ranked.
+    config.evaluation.truth.seed = 1
+    again = run(config, tmp_path)
+    assert again["protocol"] == found["protocol"]
+    assert again["truth"]["digest"] != found["truth"]["digest"]
+    assert again["score_error"] != found["score_error"]
+    config.likelihood = OmegaConf.load(CONF / "likelihood" / "ode.yaml")
+    config.likelihood.ode.steps = 4
+    told = run(config, tmp_path)
+    assert {"ode_nats_floor", "ode_excess_nats", "ode_excess_nats_se"} <= told.keys()
+
+
+def test_images_have_no_truth(project: MakeProject, tmp_path: Path) -> None:
+    found = run(project(), tmp_path)
+    lines = (tmp_path / "reports" / "score_error.csv").read_text().splitlines()
+    assert lines == [",".join(COLUMNS)]
+    assert not [key for key in found if key.startswith(("score", "entropy", "truth"))]
+
+
+def test_the_truth_is_told_of_the_checkpoint_that_was_sampled(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project("points", "coordinates")
+    put_known(config, tmp_path)
+    put(tmp_path / "samples", np.load(tmp_path / "samples" / "samples.npy"))
+    with pytest.raises(UserError, match=r"model\.ckpt is not the checkpoint that the samp"):
+        evaluate.run(config, tmp_path)
+
+
+def test_a_setting_that_is_refused(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    config.evaluation.truth.levels = 1
+    with pytest.raises(UserError, match=r"evaluation\.truth\.levels"):
+        evaluate.run(config, tmp_path)
+    assert not (tmp_path / "reports").exists()
 
 
 def test_a_checkpoint_that_was_not_sampled(project: MakeProject, tmp_path: Path) -> None:

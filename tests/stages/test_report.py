@@ -14,7 +14,7 @@ from PIL import Image
 from snowmelt.data import prepared
 from snowmelt.errors import UserError
 from snowmelt.files import sha256, write_json
-from snowmelt.report.material import read, read_losses
+from snowmelt.report.material import SCORE_ERROR, read, read_losses
 from snowmelt.stages import report
 
 PATHS = {
@@ -133,6 +133,23 @@ def test_terms_of_the_bound_are_read_and_drawn(tmp_path: Path, images: DictConfi
     assert "likelihood.png" in figure_names(tmp_path)
     terms.write_text(heading + "\nstep,x,1,1")
     with pytest.raises(UserError, match=r"likelihood\.csv is damaged.*snowmelt evaluate"):
+        read(images, tmp_path)
+
+
+def test_the_score_error_is_read_and_drawn(tmp_path: Path, images: DictConfig):
+    table = tmp_path / PATHS["reports"] / "score_error.csv"
+    assert read(images, tmp_path).score_error == {}
+    table.write_text(",".join(SCORE_ERROR) + "\n")
+    assert read(images, tmp_path).score_error == {}
+    lines = [",".join([level] + ["0.5"] * 7) for level in ("-3", "0", "3")]
+    table.write_text("\n".join([",".join(SCORE_ERROR), *lines]))
+    found = read(images, tmp_path).score_error
+    assert found["log_snr"].tolist() == [-3.0, 0.0, 3.0]
+    assert found["floor"].tolist() == [0.5, 0.5, 0.5]
+    report.run(images, tmp_path)
+    assert "score_error.png" in figure_names(tmp_path)
+    table.write_text("log_snr\n0")
+    with pytest.raises(UserError, match=r"score_error\.csv is damaged.*snowmelt evaluate"):
         read(images, tmp_path)
 
 

@@ -51,10 +51,12 @@ def test_every_parameter_belongs_to_exactly_one_stage() -> None:
         "sample": {"seed": 0},
         "evaluation": {"subsets": 10},
         "anything_new": 1,
+        "data": {"density": {"share": 0.3}},
+        "density": {"share": 0.3},
     }
     parts = [of_stage(config, stage) for stage in ("train", "sample", "evaluate", "report")]
     assert [sorted(part) for part in parts] == [
-        ["anything_new", "seed"],
+        ["anything_new", "data.density.share", "seed"],
         ["sample.seed", "sampler.steps"],
         ["evaluation.subsets"],
         [],

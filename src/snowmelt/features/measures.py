@@ -47,12 +47,13 @@ class Settings:
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> Settings:
-        """From the section as plain dicts.
+        """From the section as plain dicts; `truth` is not about samples and left aside.
 
         Raises:
             UserError: a value is refused.
         """
-        return cls(**{**section, "points": clouds.Settings(**section["points"])})
+        own = {key: value for key, value in section.items() if key != "truth"}
+        return cls(**{**own, "points": clouds.Settings(**section["points"])})
 
     def __post_init__(self) -> None:
         least_of = {"subsets": 1, "kernel_subsets": 1, "kernel_subset_size": 2, "seed": 0}

@@ -22,6 +22,8 @@ from snowmelt.held_out.table import Row, mean, rows
 from snowmelt.likelihood.bound import Bound, Terms
 from snowmelt.likelihood.ode import ProbabilityFlow
 from snowmelt.likelihood.values import LEAST_PROBABILITY
+from snowmelt.truth.entropy import surprise
+from snowmelt.truth.known import known_density
 
 Protocol = dict[str, Any]
 
@@ -159,10 +161,33 @@ def _add_flow(
 
 
 def _numbers(name: str, bits: Tensor, held_out: HeldOut) -> dict[str, float]:
-    """Mean and standard error; of points also in nats an example."""
+    """Mean and standard error; of points also in nats an example, beside the truth."""
     value, error = mean(bits)
     found = {f"{name}_bits_per_dim": value, f"{name}_bits_per_dim_se": error}
     if not held_out.is_discrete:
         nats = math.prod(held_out.manifest.shape) * math.log(2.0)
         found |= {f"{name}_nats": value * nats, f"{name}_nats_se": error * nats}
+        found |= _beside_the_truth(name, bits * nats, held_out)
+    return found
+
+
+def _beside_the_truth(name: str, nats: Tensor, held_out: HeldOut) -> dict[str, float]:
+    """What the true density gives the same examples, and the mean difference.
+
+    Nothing where the truth is unknown, where the model was told the classes (it was then
+    asked for another density than that of the data), or where rounding has put an example
+    off the density's support.
+    """
+    density = known_density(held_out.manifest)
+    if density is None or held_out.is_told:
+        return {}
+    (true,) = held_out.each(
+        f"true density, {name}",
+        lambda _, x_0, __: (surprise(density, x_0, held_out.manifest.std or 1.0),),
+    )
+    if not true.isfinite().all():
+        return {}
+    found = {}
+    for key, values in ((f"{name}_nats_floor", true), (f"{name}_excess_nats", nats - true)):
+        found[key], found[f"{key}_se"] = mean(values)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,25 @@ from snowmelt.schedules import NoiseSchedule
 Array = NDArray[Any]
 Curve = NDArray[np.float64]
 TIMES = 256  # points of the schedule's curves
+SCORE_ERROR = (
+    "log_snr",
+    "score_error",
+    "score_error_se",
+    "relative_error",
+    "floor",
+    "floor_se",
+    "relative_floor",
+    "irreducible_loss",
+)
+# Pictures of how samples came about, in their folder, by what the page calls them.
+JOURNEY = {
+    "forward_film": "forward.gif",
+    "trajectory_film": "trajectory.gif",
+    "forward_strip": "forward.png",
+    "trajectory_strip": "trajectory.png",
+    "paths": "paths.png",
+    "fields": "fields.png",
+}
 LIKELIHOOD = ("log_snr", "log_snr_gained", "bits_per_dim")  # what the page draws of it
 
 
@@ -42,6 +61,7 @@ class Material:
         losses: the columns of losses.csv; empty where there is none, or where the samples
             come from another checkpoint than the one beside it.
         likelihood: the columns of likelihood.csv; empty where no bound was measured.
+        score_error: the columns of score_error.csv; empty where no density is known.
         schedule: name, times and log-SNR of the noise schedule.
         pictures: PNG and GIF files of stages, by name.
         run_id: of the tracked run, where one is known.
@@ -56,6 +76,7 @@ class Material:
     reference: Mapping[str, Any] = field(default_factory=dict)
     losses: Mapping[str, Curve] = field(default_factory=dict)
     likelihood: Mapping[str, Array] = field(default_factory=dict)
+    score_error: Mapping[str, Curve] = field(default_factory=dict)
     schedule: tuple[str, Curve, Curve] | None = None
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     run_id: str | None = None
@@ -96,6 +117,7 @@ def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
         reference=read_json(reference, made_by="reference") if reference.exists() else {},
         losses=read_losses(model / "losses.csv") if _trained_here(model, samples) else {},
         likelihood=read_likelihood(root / paths.reports / "likelihood.csv"),
+        score_error=read_score_error(root / paths.reports / "score_error.csv"),
         schedule=_schedule(config, model),
         pictures=_pictures(root / paths.prepared, folder),
         run_id=run_id,
@@ -167,16 +189,43 @@ def read_likelihood(path: Path) -> dict[str, Array]:
     Raises:
         UserError: it lacks a column, or a cell is not a number.
     """
-    if not path.exists():
+    rows, found = _measured(path, LIKELIHOOD)
+    if not rows:
         return {}
+    try:
+        return {"term": np.array([row["term"] for row in rows]), **found}
+    except KeyError as error:
+        raise _damaged(path, error) from error
+
+
+def read_score_error(path: Path) -> dict[str, Curve]:
+    """The columns of score_error.csv; empty without the file or its lines.
+
+    Raises:
+        UserError: it lacks a column, or a cell is not a number.
+    """
+    return _measured(path, SCORE_ERROR)[1]
+
+
+def _measured(
+    path: Path, names: Sequence[str]
+) -> tuple[list[dict[str, str]], dict[str, Curve]]:
+    """The lines of a table of the stage evaluate, and these columns of it as numbers."""
+    if not path.exists():
+        return [], {}
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
+    if not rows:
+        return [], {}
     try:
-        found = {name: np.array([float(row[name]) for row in rows]) for name in LIKELIHOOD}
-        return {"term": np.array([row["term"] for row in rows]), **found} if rows else {}
+        found = {name: np.array([float(row[name]) for row in rows]) for name in names}
     except (KeyError, TypeError, ValueError) as error:
-        again = "run `snowmelt evaluate` again"
-        raise UserError(f"{path} is damaged ({error}): {again}") from error
+        raise _damaged(path, error) from error
+    return rows, found
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is damaged ({error}): run `snowmelt evaluate` again")
 
 
 @torch.no_grad()
@@ -195,7 +244,6 @@ def _pictures(prepared: Path, samples: Path) -> dict[str, bytes]:
     files = {
         "preview": prepared / "preview.png",
         "completion": samples / "completion.png",
-        "trajectory_film": samples / "trajectory.gif",
-        "trajectory_strip": samples / "trajectory.png",
+        **{name: samples / file for name, file in JOURNEY.items()},
     }
     return {name: path.read_bytes() for name, path in files.items() if path.is_file()}

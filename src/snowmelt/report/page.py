@@ -16,13 +16,14 @@ import numpy as np
 from markupsafe import Markup
 
 from snowmelt.figures import curves, images, likelihood, metrics, points
-from snowmelt.report import numbers, pictures, tables
+from snowmelt.report import journey, numbers, pictures, tables
 from snowmelt.report.likelihood import likelihoods
 from snowmelt.report.material import Array, Material
 from snowmelt.report.readings import Reading, extractor_name, readings, sentences
+from snowmelt.report.truth import sentences as truth_sentences
+from snowmelt.report.truth import truth
 
 GRID_PIXELS = 520  # about the width of a grid
-MOST_FILM_BYTES = 1_200_000
 
 
 def render(material: Material) -> str:
@@ -51,13 +52,15 @@ def _sections(material: Material) -> dict[str, Any]:
         "headline": known[:4],
         "sentences": [
             *sentences(material.metrics, len(material.generated)),
+            *truth_sentences(material.metrics),
             *_guided(samples),
         ],
         "completion": _embedded(material, "completion"),
         "clouds": _clouds(material),
         "grids": _grids(material),
-        "film": _film(material),
-        "strip": _embedded(material, "trajectory_strip"),
+        "films": journey.films(material),
+        "stills": journey.stills(material),
+        "behind": journey.behind(material),
         # Plots on white turn dark with the page; pictures of the data never change.
         "turning": "" if material.is_images else "turning",
         "curves": _curves(material),
@@ -68,6 +71,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "by_log_snr": _by_log_snr(material),
         "likelihoods": likelihoods(material.metrics),
         "bound_terms": _bound_terms(material),
+        "truth": truth(material),
         "protocol": tables.rows(material.metrics.get("protocol") or {}),
         "data": _data(material),
         "preview": _embedded(material, "preview"),
@@ -147,12 +151,6 @@ def _clouds(material: Material) -> Markup | None:
     clouds = [points.thinned(part) for part in (material.real, material.generated)]
     figure = points.clouds_beside(clouds, ["real", "generated"])
     return pictures.inline_svg(figure, "clouds", "real points beside generated points")
-
-
-def _film(material: Material) -> str:
-    """The film of the points, where it is light enough to embed."""
-    film = material.pictures.get("trajectory_film", b"")
-    return pictures.data_address(film, "gif") if 0 < len(film) <= MOST_FILM_BYTES else ""
 
 
 def _embedded(material: Material, name: str) -> str:

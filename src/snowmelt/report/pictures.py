@@ -73,3 +73,12 @@ def png_address(content: bytes) -> str:
     if len(content) <= MOST_BYTES:
         return data_address(content)
     return picture_address(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def plot_address(content: bytes) -> str:
+    """A plot in PNG bytes, with a palette, which holds its few colours in a third."""
+    if len(content) <= MOST_BYTES // 4:
+        return data_address(content)
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    few = image_bytes(picture.quantize(256, dither=Image.Dither.NONE))
+    return data_address(few) if len(few) <= MOST_BYTES else picture_address(picture)

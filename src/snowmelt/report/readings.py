@@ -19,6 +19,8 @@ from snowmelt.report.numbers import percent, with_spread
 DISTANCES = ("fid", "wasserstein_2", "frechet_distance", "kid", "kernel_distance")
 # Taken over sets of points, the size of which the protocol names under `points`.
 OVER_SETS = ("wasserstein_2", "sliced_wasserstein_2", "energy_distance", "squared_mmd")
+# Not of the samples but of the model or of the data alone: told in a section of their own.
+OF_THE_TRUTH = ("score_error", "entropy_")
 COMPANIONS = ("_floor", "_spread", "_real", "_low", "_high")
 
 
@@ -149,10 +151,14 @@ def extractor_name(metrics: Mapping[str, Any]) -> str:
 def readings(metrics: Mapping[str, Any]) -> list[Reading]:
     """Every numeric metric, known ones first and in the order of `KINDS`.
 
-    Likelihoods stand in a section of their own.
+    Likelihoods and what is held against a known density stand in sections of their own.
     """
     plain = {key: float(value) for key, value in metrics.items() if _is_number(value)}
-    plain = {key: value for key, value in plain.items() if not is_likelihood(key)}
+    plain = {
+        key: value
+        for key, value in plain.items()
+        if not is_likelihood(key) and not key.startswith(OF_THE_TRUTH)
+    }
     main = [key for key in plain if not _companion_of(key, plain)]
     order = {key: place for place, key in enumerate(KINDS)}
     main.sort(key=lambda key: (order.get(key, len(order)), key))

@@ -40,11 +40,14 @@ def text(value: Any) -> str:
 
 
 def settings(config: Mapping[str, Any]) -> list[tuple[str, Rows]]:
-    """The configuration by section; what changes no result is left out."""
+    """The configuration by section; what changes no result is left out.
+
+    So is the density beside the data: data that is drawn from it holds it as a part.
+    """
     sections = []
     loose: Rows = []
     for key, value in config.items():
-        if key in ("paths", "tracking"):
+        if key in ("paths", "tracking", "density"):
             continue
         if isinstance(value, Mapping):
             sections.append((str(key), rows(value)))

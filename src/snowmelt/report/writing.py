@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from snowmelt.figures import curves, images, likelihood, points
+from snowmelt.figures import curves, images, likelihood, points, score_error
 from snowmelt.figures.style import save_png
 from snowmelt.files import new_directory, new_file
 from snowmelt.report.material import Material
@@ -49,6 +49,8 @@ def standalone(material: Material) -> dict[str, Figure | Image.Image]:
         found["curves"] = curves.training_curves(material.losses)
     if material.likelihood:
         found["likelihood"] = likelihood.bound_terms(material.likelihood)
+    if material.score_error:
+        found["score_error"] = score_error.score_error(material.score_error)
     if material.schedule is not None:
         name, t, log_snr = material.schedule
         found["schedule"] = curves.schedule_plot({name: (t, log_snr)})

@@ -1,4 +1,4 @@
-"""Stage evaluate: measure samples against real data, and real data under the model."""
+"""Stage evaluate: samples against real data, real data under the model, and the truth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from snowmelt.building import plain
-from snowmelt.checkpoint import load
+from snowmelt.checkpoint import Checkpoint, load
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.prepared import PreparedData
 from snowmelt.device import chosen_device
@@ -21,10 +21,16 @@ from snowmelt.features.reference import Reference, data_digest
 from snowmelt.files import sha256, write_json
 from snowmelt.held_out import measuring, table
 from snowmelt.tracking import open_evaluation
+from snowmelt.truth import measuring as truth
+from snowmelt.truth import table as score_errors
+from snowmelt.truth.known import known_density
 
 
 def run(config: DictConfig, root: Path) -> Path:
-    """Write metrics.json and, beside it, likelihood.csv; returns the former.
+    """Write metrics.json and, beside it, two tables; returns the former.
+
+    likelihood.csv and score_error.csv are always written: without anything to tell, their
+    headings alone.
 
     Args:
         config: reads `evaluation`, `likelihood`, the checkpoint and the device of `sample`
@@ -35,6 +41,7 @@ def run(config: DictConfig, root: Path) -> Path:
         UserError: an output of an earlier stage is missing or does not fit the others.
     """
     settings = Settings.of(plain(config.evaluation))
+    against_truth = truth.Settings.of(plain(config.evaluation.truth))
     folder, origin = root / config.paths.samples, root / config.paths.prepared
     data = PreparedData.open(origin)
     data.check_made_from(config.data)
@@ -49,13 +56,20 @@ def run(config: DictConfig, root: Path) -> Path:
         metrics = measure(samples, reference, settings, data.train_labels)
         how = protocol(data.manifest, reference, description, len(samples), settings)
         found = likelihood(config, root, data, description["checkpoint"])
-        measured = {**metrics, **found.metrics, "protocol": how}
+        errors = score_error(config, root, data, description["checkpoint"], against_truth)
+        measured = {**metrics, **found.metrics, **errors.metrics, "protocol": how}
         terms = target.with_name("likelihood.csv")
         table.write(terms, found.rows)
+        levels = target.with_name("score_error.csv")
+        score_errors.write(levels, errors.rows)
         if found.protocols:
             measured["likelihood"] = found.protocols
             run_of_samples.log_params({"likelihood_protocol": found.protocols})
             run_of_samples.log_file(terms, "evaluation")
+        if errors.protocol:
+            measured["truth"] = errors.protocol
+            run_of_samples.log_params({"truth_protocol": errors.protocol})
+            run_of_samples.log_file(levels, "evaluation")
         write_json(target, measured)
         run_of_samples.log_evaluation(target)
     return target
@@ -75,6 +89,41 @@ def likelihood(
     section = plain(config.likelihood)
     if section["bound"] is None and section["ode"] is None:
         return measuring.Found()
+    checkpoint = sampled_checkpoint(config, root, sampled)
+    device = chosen_device(config.sample.device)
+    return measuring.measure(section, checkpoint, sampled["weights"], data, device)
+
+
+def score_error(
+    config: DictConfig,
+    root: Path,
+    data: PreparedData,
+    sampled: dict[str, Any],
+    settings: truth.Settings,
+) -> truth.Found:
+    """The checkpoint that was sampled against the density of the data, if it is known.
+
+    Args:
+        sampled: what samples.json says of the checkpoint.
+
+    Raises:
+        UserError: the checkpoint is another one by now; see also `truth.measuring`.
+    """
+    if known_density(data.manifest) is None:
+        return truth.Found()
+    checkpoint = sampled_checkpoint(config, root, sampled)
+    device = chosen_device(config.sample.device)
+    return truth.measure(settings, checkpoint, sampled["weights"], data, device)
+
+
+def sampled_checkpoint(
+    config: DictConfig, root: Path, sampled: dict[str, Any]
+) -> Checkpoint:
+    """The checkpoint that the samples were drawn from.
+
+    Raises:
+        UserError: it is missing, or another one by now.
+    """
     source = root / config.sample.checkpoint
     checkpoint = load(source)
     if sha256(source) != sampled["sha256"]:
@@ -82,8 +131,7 @@ def likelihood(
             f"{source} is not the checkpoint that the samples were drawn from: run"
             " `snowmelt sample` again"
         )
-    device = chosen_device(config.sample.device)
-    return measuring.measure(section, checkpoint, sampled["weights"], data, device)
+    return checkpoint
 
 
 def protocol(

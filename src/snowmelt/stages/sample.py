@@ -46,10 +46,11 @@ def run(config: DictConfig, root: Path) -> Path:
         raise UserError(f"guidance: {error}") from error
     examples = data.manifest.digests[data.manifest.array_file] if data else None
     described = describe(config, checkpoint, source, examples)
+    real = _real(root / config.paths.prepared, checkpoint)
     with tracking.open_sampling(
         config, root, checkpoint=checkpoint.identity, samples=described["identity"]
     ) as tracked:
-        draw(config, checkpoint, sampler, guidance, given, target, described)
+        draw(config, checkpoint, sampler, guidance, given, target, described, real)
         if launch.rank() == 0:
             for file in sorted(target.iterdir()):
                 tracked.log_file(file, "samples")
@@ -71,6 +72,23 @@ def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:
             f" and {trained.value_range}: prepare the data that it was trained on"
         )
     return data
+
+
+def _real(folder: Path, checkpoint: Checkpoint, most: int = 4000) -> Tensor | None:
+    """Points of the training for the pictures; None where they are not at hand.
+
+    A checkpoint can be sampled anywhere, also beside the prepared form of other data.
+    """
+    manifest = checkpoint.manifest
+    if manifest.kind != "points" or not (folder / "manifest.json").is_file():
+        return None
+    try:
+        data = PreparedData.open(folder)
+    except UserError:
+        return None
+    if data.manifest.digests != manifest.digests:
+        return None
+    return to_model(torch.from_numpy(data.train[:most].copy()), manifest)
 
 
 def _given(checkpoint: Checkpoint, data: PreparedData | None) -> Given:

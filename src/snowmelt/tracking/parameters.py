@@ -16,14 +16,22 @@ MAX_KEY = 250
 # so that one run never holds two values of one parameter. Training logs all the others.
 SECTIONS = {
     "sample": ("sampler", "sample", "guidance"),
-    "evaluate": ("evaluation", "likelihood", "protocol", "likelihood_protocol"),
+    "evaluate": (
+        "evaluation",
+        "likelihood",
+        "protocol",
+        "likelihood_protocol",
+        "truth_protocol",
+    ),
 }
+# Of no stage: data that is drawn from this density holds it as a part of its own.
+_UNREAD = {"density"}
 
 
 def of_stage(config: Mapping[str, Any], stage: str) -> dict[str, str]:
     """The flat parameters of the sections that `stage` logs."""
     later = {section for sections in SECTIONS.values() for section in sections}
-    own = SECTIONS.get(stage, ()) if stage != "train" else set(config) - later
+    own = SECTIONS.get(stage, ()) if stage != "train" else set(config) - later - _UNREAD
     return flat({key: value for key, value in config.items() if key in own})
 
 
