@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_density_name_and_folder(tmp_path: Path) -> None:
     composed = config.compose(ROOT, ["density=double_gaussian"], is_checked=False)
-    assert isinstance(chosen_density(composed), DoubleGaussian)
+    assert isinstance(chosen_density(composed, Path()), DoubleGaussian)
     assert density_name(composed, ROOT) == "double_gaussian"
     usual = results_folder(composed, ROOT, "films", None)
     assert usual == ROOT / "outputs" / "films" / "double_gaussian"
@@ -31,4 +31,4 @@ def test_density_name_and_folder(tmp_path: Path) -> None:
 def test_what_is_no_density_is_refused() -> None:
     wrong = OmegaConf.create({"density": {"_target_": "snowmelt.samplers.dpm.DPM"}})
     with pytest.raises(UserError, match="is not a Perturbable"):
-        chosen_density(wrong)
+        chosen_density(wrong, Path())

@@ -12,13 +12,16 @@ from snowmelt.errors import UserError
 from snowmelt.naming import name_of
 
 
-def chosen_density(config: DictConfig) -> Perturbable:
+def chosen_density(config: DictConfig, root: Path) -> Perturbable:
     """The density that the section `density` describes.
+
+    Args:
+        root: what the path of a picture file is relative to.
 
     Raises:
         UserError: it describes none that stays known under noise.
     """
-    return build(config.density, Perturbable)
+    return build(config.density, Perturbable, root=root)
 
 
 def density_name(config: DictConfig, root: Path) -> str:

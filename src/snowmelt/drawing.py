@@ -48,6 +48,7 @@ class Drawing:
         seed: of all noise.
         real: points of the data to compare with, (N, D) in the model's units, where some
             are at hand.
+        root: what paths of the data's configuration are relative to.
     """
 
     denoiser: Denoiser
@@ -57,6 +58,7 @@ class Drawing:
     manifest: Manifest
     seed: int
     real: Tensor | None = None
+    root: Path = Path()
 
     @property
     def device(self) -> torch.device:
@@ -121,7 +123,7 @@ def _of_points(
     drawing: Drawing, stored: NDArray, draft: Path
 ) -> dict[str, Callable[[], None]]:
     """The pictures there are for points like these, by what they are called."""
-    density = _density(drawing.manifest)
+    density = _density(drawing)
     setting = Setting.of(
         drawing.denoiser, drawing.manifest, density, drawing.real, drawing.seed
     )
@@ -142,10 +144,10 @@ def _of_points(
     return pictures
 
 
-def _density(manifest: Manifest) -> Perturbable | None:
+def _density(drawing: Drawing) -> Perturbable | None:
     """The density of the data; None where nobody knows it or a file of it is missing."""
     try:
-        return known_density(manifest)
+        return known_density(drawing.manifest, drawing.root)
     except UserError as error:
         print(f"pictures: without the density of the data ({error})")
         return None

@@ -42,6 +42,7 @@ def draw(
     target: Path,
     described: dict[str, Any],
     real: Tensor | None = None,
+    root: Path = Path(),
 ) -> None:
     """Write samples.npy, its description and its pictures, whole or not at all.
 
@@ -54,6 +55,7 @@ def draw(
         target: the folder to write.
         described: what `describe` says; samples.json holds it and the samples' digest.
         real: points of the data for the pictures, in the model's units, if any are at hand.
+        root: what paths of the data's configuration are relative to.
 
     Raises:
         UserError: an argument out of range, or a device that is not there.
@@ -62,7 +64,7 @@ def draw(
     device = chosen_device(config.sample.device)
     denoiser = checkpoint.denoiser(config.sample.weights).to(device)
     manifest, seed = checkpoint.manifest, config.sample.seed
-    drawing = Drawing(denoiser, sampler, guidance, given, manifest, seed, real)
+    drawing = Drawing(denoiser, sampler, guidance, given, manifest, seed, real, root)
     clock = [time.perf_counter()]
     with Group() as group, group.directory(target, MARKER) as draft:
         _draw_rows(config, drawing, draft, group)

@@ -12,6 +12,8 @@ import pytest
 import torch
 from tests.truth.conftest import GAUSSIAN, Make, Prepare, as_tensor
 
+from snowmelt.checkpoint import Checkpoint
+from snowmelt.data.prepared import PreparedData
 from snowmelt.data.scaling import to_model
 from snowmelt.densities import Gaussian
 from snowmelt.errors import UserError
@@ -27,11 +29,18 @@ CPU = torch.device("cpu")
 SMALL = Settings(points=80, level_points=40, levels=5, draws=400)
 
 
+def against(
+    settings: Settings, checkpoint: Checkpoint, weights: str, data: PreparedData
+) -> Found:
+    """The data as its own manifest says that it is."""
+    return measure(settings, checkpoint, weights, data, known_density(data.manifest), CPU)
+
+
 def test_the_numbers_of_a_model_that_is_off_by_a_constant(
     prepare: Prepare, checkpoint_of: Make
 ) -> None:
     data = prepare()
-    found = measure(SMALL, checkpoint_of(data, added=0.2), "ema", data, CPU)
+    found = against(SMALL, checkpoint_of(data, added=0.2), "ema", data)
     assert found.metrics["score_error"] == pytest.approx(0.04, rel=1e-3)
     assert found.metrics["score_error_spread"] < 1e-4
     assert found.metrics["score_error_floor"] > 0
@@ -47,7 +56,7 @@ def test_the_numbers_of_a_model_that_is_off_by_a_constant(
 
 def test_an_exact_model_has_no_error(prepare: Prepare, checkpoint_of: Make) -> None:
     data = prepare()
-    found = measure(SMALL, checkpoint_of(data), "ema", data, CPU)
+    found = against(SMALL, checkpoint_of(data), "ema", data)
     assert found.metrics["score_error"] < 1e-10
     assert max(row["score_error"] for row in found.rows) < 1e-10
 
@@ -56,7 +65,7 @@ def test_the_table_from_noise_to_data(
     prepare: Prepare, checkpoint_of: Make, tmp_path: Path
 ) -> None:
     data = prepare()
-    found = measure(SMALL, checkpoint_of(data, added=0.2), "ema", data, CPU)
+    found = against(SMALL, checkpoint_of(data, added=0.2), "ema", data)
     table.write(tmp_path / "score_error.csv", found.rows)
     with (tmp_path / "score_error.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -107,7 +116,7 @@ def test_without_rows_the_table_has_its_heading(tmp_path: Path) -> None:
 
 def test_the_protocol(prepare: Prepare, checkpoint_of: Make) -> None:
     data = prepare()
-    found = measure(SMALL, checkpoint_of(data), "raw", data, CPU).protocol
+    found = against(SMALL, checkpoint_of(data), "raw", data).protocol
     said = {
         "data": "known",
         "density": "Gaussian",
@@ -126,17 +135,17 @@ def test_the_protocol(prepare: Prepare, checkpoint_of: Make) -> None:
     assert found["last_log_snr"] == pytest.approx(10.0)
     assert found["digest"] == protocol_digest(found)
     other = replace(checkpoint_of(data), identity="other", step=9)
-    assert measure(SMALL, other, "raw", data, CPU).protocol["digest"] == found["digest"]
+    assert against(SMALL, other, "raw", data).protocol["digest"] == found["digest"]
     for changes in ({"seed": 1}, {"points": 50}, {"level_points": 20}, {"levels": 4}):
         settings = replace(SMALL, **changes)
-        again = measure(settings, other, "raw", data, CPU).protocol
+        again = against(settings, other, "raw", data).protocol
         assert again["digest"] != found["digest"], changes
 
 
 def test_no_more_points_than_there_are(prepare: Prepare, checkpoint_of: Make) -> None:
     data = prepare()
     settings = replace(SMALL, points=10_000, level_points=10_000)
-    found = measure(settings, checkpoint_of(data), "ema", data, CPU).protocol
+    found = against(settings, checkpoint_of(data), "ema", data).protocol
     assert (found["n"], found["level_n"]) == (100, 100)
 
 
@@ -146,19 +155,19 @@ def test_nothing_is_measured_where_there_is_no_truth(
     data = prepare()
     known = checkpoint_of(data)
     nobody_knows = replace(data, manifest=replace(data.manifest, config={}))
-    assert measure(SMALL, known, "ema", nobody_knows, CPU) == Found()
+    assert against(SMALL, known, "ema", nobody_knows) == Found()
     elsewhere = replace(known, manifest=replace(data.manifest, digests={"points.npy": "x"}))
-    assert measure(SMALL, elsewhere, "ema", data, CPU) == Found()
+    assert against(SMALL, elsewhere, "ema", data) == Found()
     told = {"conditional": True, "label_dropout": 0.0}
-    assert measure(SMALL, checkpoint_of(data, denoiser=told), "ema", data, CPU) == Found()
+    assert against(SMALL, checkpoint_of(data, denoiser=told), "ema", data) == Found()
     sometimes = checkpoint_of(data, denoiser=told | {"label_dropout": 0.1})
-    assert measure(SMALL, sometimes, "ema", data, CPU).metrics
+    assert against(SMALL, sometimes, "ema", data).metrics
 
 
 def test_a_network_without_bounds(prepare: Prepare, checkpoint_of: Make) -> None:
     data = prepare()
     with pytest.raises(UserError, match="the score error is not finite"):
-        measure(SMALL, checkpoint_of(data, added=math.inf), "ema", data, CPU)
+        against(SMALL, checkpoint_of(data, added=math.inf), "ema", data)
 
 
 ODE = {
@@ -175,7 +184,9 @@ ODE = {
 
 
 def likelihood(checkpoint: Any, data: Any, **changes: Any) -> dict[str, float]:
-    return held_out.measure(ODE | changes, checkpoint, "ema", data, CPU).metrics
+    return held_out.measure(
+        ODE | changes, checkpoint, "ema", data, CPU, known_density(checkpoint.manifest)
+    ).metrics
 
 
 def test_an_exact_model_has_no_excess(prepare: Prepare, checkpoint_of: Make) -> None:

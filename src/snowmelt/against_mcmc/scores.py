@@ -25,8 +25,11 @@ def exact(density: Perturbable, process: Process) -> Score:
     return Score("exact", density.denoiser(process, V()), mean)
 
 
-def learned(density: Perturbable, file: Path) -> Score:
+def learned(density: Perturbable, file: Path, root: Path = Path()) -> Score:
     """That of a checkpoint, with the evaluations that its training took.
+
+    Args:
+        root: what paths of the data's configuration are relative to.
 
     Raises:
         UserError: there is no checkpoint, or one of other data.
@@ -40,7 +43,7 @@ def learned(density: Perturbable, file: Path) -> Score:
         )
     mean = torch.tensor(manifest.mean, dtype=torch.float64)
     std = float(manifest.std or 1.0)
-    known = known_density(manifest)
+    known = known_density(manifest, root)
     if known is not None and not _are_one(density.standardised(mean, std), known):
         raise UserError(
             f"{file} was trained on draws of another density than the section `density`"

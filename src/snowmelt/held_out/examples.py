@@ -13,6 +13,7 @@ from snowmelt.data.manifest import Manifest
 from snowmelt.data.prepared import PreparedData
 from snowmelt.data.scaling import to_model
 from snowmelt.denoiser import Denoiser
+from snowmelt.densities.exact import Perturbable
 from snowmelt.errors import UserError
 from snowmelt.features.reference import data_digest
 from snowmelt.likelihood.values import Levels, Points, Values
@@ -31,6 +32,7 @@ class HeldOut:
         denoiser: of the checkpoint.
         count: how many examples, at most.
         batch_size: how many at once.
+        density: the true one, of the data as the model sees it, where it is known.
 
     Raises:
         UserError: the data is not that of the training, so its held-out split may have
@@ -45,12 +47,14 @@ class HeldOut:
         *,
         count: int,
         batch_size: int,
+        density: Perturbable | None = None,
     ) -> None:
         _check(checkpoint.manifest, data)
         self.manifest = checkpoint.manifest
         self.denoiser = denoiser
         self.count = min(count, len(data.held_out))
         self.is_told = bool(checkpoint.config.get("denoiser", {}).get("conditional", False))
+        self.density = density
         self._data = data
         self._batch_size = batch_size
         self._device = next(denoiser.net.parameters()).device

@@ -13,6 +13,7 @@ from torch import Tensor
 from snowmelt.checkpoint import Checkpoint
 from snowmelt.data.prepared import PreparedData
 from snowmelt.denoiser import Denoiser
+from snowmelt.densities.exact import Perturbable
 from snowmelt.errors import UserError
 from snowmelt.features.protocol import protocol_digest
 from snowmelt.features.reference import data_digest
@@ -23,7 +24,6 @@ from snowmelt.likelihood.bound import Bound, Terms
 from snowmelt.likelihood.ode import ProbabilityFlow
 from snowmelt.likelihood.values import LEAST_PROBABILITY
 from snowmelt.truth.entropy import surprise
-from snowmelt.truth.known import known_density
 
 Protocol = dict[str, Any]
 
@@ -49,6 +49,7 @@ def measure(
     weights: str,
     data: PreparedData,
     device: torch.device,
+    density: Perturbable | None = None,
 ) -> Found:
     """All that the configuration asks for.
 
@@ -58,6 +59,7 @@ def measure(
         weights: which of its weights, "ema" or "raw".
         data: what it was trained on.
         device: where to compute.
+        density: the true one, of the data as the model sees it, where it is known.
 
     Raises:
         UserError: the settings are refused, do not go with the model or the data, or a
@@ -72,6 +74,7 @@ def measure(
         denoiser,
         count=settings.examples,
         batch_size=settings.batch_size,
+        density=density,
     )
     found = Found()
     common = _common(settings, checkpoint, weights, held_out)
@@ -178,7 +181,7 @@ def _beside_the_truth(name: str, nats: Tensor, held_out: HeldOut) -> dict[str, f
     asked for another density than that of the data), or where rounding has put an example
     off the density's support.
     """
-    density = known_density(held_out.manifest)
+    density = held_out.density
     if density is None or held_out.is_told:
         return {}
     (true,) = held_out.each(

@@ -11,6 +11,7 @@ from snowmelt.building import plain
 from snowmelt.checkpoint import Checkpoint, load
 from snowmelt.data.manifest import Manifest
 from snowmelt.data.prepared import PreparedData
+from snowmelt.densities.exact import Perturbable
 from snowmelt.device import chosen_device
 from snowmelt.errors import UserError
 from snowmelt.features import clouds
@@ -55,8 +56,10 @@ def run(config: DictConfig, root: Path) -> Path:
     with tracked as run_of_samples:
         metrics = measure(samples, reference, settings, data.train_labels)
         how = protocol(data.manifest, reference, description, len(samples), settings)
-        found = likelihood(config, root, data, description["checkpoint"])
-        errors = score_error(config, root, data, description["checkpoint"], against_truth)
+        density = known_density(data.manifest, root)
+        sampled = description["checkpoint"]
+        found = likelihood(config, root, data, sampled, density)
+        errors = score_error(config, root, data, sampled, density, against_truth)
         measured = {**metrics, **found.metrics, **errors.metrics, "protocol": how}
         terms = target.with_name("likelihood.csv")
         table.write(terms, found.rows)
@@ -76,12 +79,17 @@ def run(config: DictConfig, root: Path) -> Path:
 
 
 def likelihood(
-    config: DictConfig, root: Path, data: PreparedData, sampled: dict[str, Any]
+    config: DictConfig,
+    root: Path,
+    data: PreparedData,
+    sampled: dict[str, Any],
+    density: Perturbable | None,
 ) -> measuring.Found:
     """The likelihood of the held-out split under the checkpoint that was sampled.
 
     Args:
         sampled: what samples.json says of the checkpoint.
+        density: the true one, where it is known.
 
     Raises:
         UserError: the checkpoint is another one by now; see also `measuring.measure`.
@@ -91,7 +99,8 @@ def likelihood(
         return measuring.Found()
     checkpoint = sampled_checkpoint(config, root, sampled)
     device = chosen_device(config.sample.device)
-    return measuring.measure(section, checkpoint, sampled["weights"], data, device)
+    weights = sampled["weights"]
+    return measuring.measure(section, checkpoint, weights, data, device, density)
 
 
 def score_error(
@@ -99,21 +108,24 @@ def score_error(
     root: Path,
     data: PreparedData,
     sampled: dict[str, Any],
+    density: Perturbable | None,
     settings: truth.Settings,
 ) -> truth.Found:
     """The checkpoint that was sampled against the density of the data, if it is known.
 
     Args:
         sampled: what samples.json says of the checkpoint.
+        density: the true one, where it is known.
 
     Raises:
         UserError: the checkpoint is another one by now; see also `truth.measuring`.
     """
-    if known_density(data.manifest) is None:
+    if density is None:
         return truth.Found()
     checkpoint = sampled_checkpoint(config, root, sampled)
     device = chosen_device(config.sample.device)
-    return truth.measure(settings, checkpoint, sampled["weights"], data, device)
+    weights = sampled["weights"]
+    return truth.measure(settings, checkpoint, weights, data, density, device)
 
 
 def sampled_checkpoint(

@@ -34,7 +34,7 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
             checkpoint is not of a model of its points, or the folder holds something else.
     """
     size = size_of(config)
-    density, name = chosen_density(config), density_name(config, root)
+    density, name = chosen_density(config, root), density_name(config, root)
     require_plane(density)
     denoiser = None
     if config.films.checkpoint is None:

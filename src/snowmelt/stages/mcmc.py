@@ -38,10 +38,10 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
         raise UserError(f"seed must be between 0 and 2^32 - 1, got {config.seed}")
     folder = results_folder(config, root, "mcmc", out)
     require_ours(folder, MARKER)
-    density = chosen_density(config)
+    density = chosen_density(config, root)
     followed = [scores.exact(density, built_process(config))]
     if settings.checkpoint is not None:
-        followed.append(scores.learned(density, root / settings.checkpoint))
+        followed.append(scores.learned(density, root / settings.checkpoint, root))
     try:
         measured = measure(density, followed, settings, seed=config.seed)
     except ValueError as error:

@@ -50,7 +50,7 @@ def run(config: DictConfig, root: Path) -> Path:
     with tracking.open_sampling(
         config, root, checkpoint=checkpoint.identity, samples=described["identity"]
     ) as tracked:
-        draw(config, checkpoint, sampler, guidance, given, target, described, real)
+        draw(config, checkpoint, sampler, guidance, given, target, described, real, root)
         if launch.rank() == 0:
             for file in sorted(target.iterdir()):
                 tracked.log_file(file, "samples")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from snowmelt.building import build
@@ -10,7 +12,7 @@ from snowmelt.data.source import Source
 from snowmelt.densities.exact import Perturbable
 
 
-def known_density(manifest: Manifest) -> Perturbable | None:
+def known_density(manifest: Manifest, root: Path = Path()) -> Perturbable | None:
     r"""The density of the data as the model sees it; None where nobody knows it.
 
     The source says which density its examples are independent draws of. The model sees them
@@ -21,13 +23,14 @@ def known_density(manifest: Manifest) -> Perturbable | None:
     Args:
         manifest: of the prepared data, which says what it was made from and how it is
             scaled. Images have no known density, nor has data of no known source.
+        root: what the path of a picture file is relative to.
 
     Raises:
         UserError: the source that the manifest names is refused.
     """
     if manifest.mean is None or manifest.std is None or "_target_" not in manifest.config:
         return None
-    density = build(manifest.config, Source).density()
+    density = build(manifest.config, Source, root=root).density()
     if density is None:
         return None
     mean = torch.tensor(manifest.mean, dtype=torch.float64)

@@ -22,7 +22,6 @@ from snowmelt.features.protocol import protocol_digest
 from snowmelt.features.reference import data_digest
 from snowmelt.truth import table
 from snowmelt.truth.entropy import entropy
-from snowmelt.truth.known import known_density
 from snowmelt.truth.score_error import Asked, levels, mean_over_times, uniform_times
 from snowmelt.truth.settings import Settings
 from snowmelt.truth.training_points import TrainingPoints
@@ -50,6 +49,7 @@ def measure(
     checkpoint: Checkpoint,
     weights: str,
     data: PreparedData,
+    density: Perturbable | None,
     device: torch.device,
 ) -> Found:
     """The score error of a checkpoint and the entropy of its data.
@@ -60,12 +60,12 @@ def measure(
 
     Args:
         weights: which of the checkpoint's, "ema" or "raw".
+        density: the true one, of the data as the model sees it; None: unknown.
         device: where the network computes.
 
     Raises:
         UserError: the network answers without bounds.
     """
-    density = known_density(data.manifest)
     is_other = data_digest(data.manifest) != data_digest(checkpoint.manifest)
     if density is None or is_other or _is_always_told(checkpoint):
         return Found()
