@@ -10,6 +10,7 @@ does not answer never stops a stage and loses nothing. Only this package imports
     tracked     what it may log                     ledger      what is known locally
     outbox      lines that wait                     courier     what each line does
     delivery    when they are sent                  store       MLflow
+    reading     runs read back
 """
 
 from snowmelt.tracking.location import locate
@@ -20,9 +21,12 @@ from snowmelt.tracking.opening import (
     open_sweep,
     open_training,
 )
+from snowmelt.tracking.reading import Logbook, PastRun
 from snowmelt.tracking.run import Run
 
 __all__ = [
+    "Logbook",
+    "PastRun",
     "Run",
     "locate",
     "open_evaluation",

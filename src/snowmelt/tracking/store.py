@@ -166,6 +166,25 @@ class Store:
             )
         return runs[0] if runs else None
 
+    def runs(self) -> list[entities.Run]:
+        """All runs of the experiment, oldest first."""
+        found: list[entities.Run] = []
+        token = None
+        with self._client() as (client, experiment):
+            while True:
+                page = client.search_runs(
+                    [experiment], order_by=["attributes.start_time ASC"], page_token=token
+                )
+                found += page
+                if not (token := page.token):
+                    return found
+
+    def history(self, run_id: str, key: str) -> list[tuple[int, float]]:
+        """Every (step, value) of a metric, in no order."""
+        with self._client(run_id) as (client, _):
+            points = client.get_metric_history(run_id, key)
+        return [(point.step, point.value) for point in points]
+
     # --- telling --------------------------------------------------------------------------
 
     def create(self, key: str, name: str, tags: Mapping[str, str], start: int) -> str:

@@ -1,0 +1,130 @@
+"""Reading runs back: what the store holds, in values of our own.
+
+    logbook = Logbook(config, root)
+    for run in logbook.runs():
+        print(run.name, run.metrics.get("frechet_distance"))
+
+Whoever compares runs reads them here, whatever kind of store they are in. Reading makes no
+store where there is none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from snowmelt.errors import UserError
+from snowmelt.tracking.location import locate
+from snowmelt.tracking.opening import QUIET
+
+if TYPE_CHECKING:
+    from snowmelt.tracking.store import Store
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as the store holds it.
+
+    Attributes:
+        run_id: the store's own name of it.
+        name: for people.
+        status: "FINISHED", "FAILED", "KILLED" or "RUNNING".
+        seconds: from its opening to its last end, pauses between stages included; None
+            while it runs.
+        params: the configuration that the stages read, flat: `schedule._target_`, `seed`.
+        metrics: the last value of each.
+        tags: data, code, host, stages.
+    """
+
+    run_id: str
+    name: str
+    status: str
+    seconds: float | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def choice(self, key: str) -> str | None:
+        """What the run had for a key: its value, or the class of a configured part.
+
+        `choice("seed")` is "1", `choice("schedule")` is "Cosine"; None if it had neither.
+        """
+        if key in self.params:
+            return self.params[key]
+        part = self.params.get(f"{key}._target_")
+        return part.rpartition(".")[2] if part else None
+
+
+class Logbook:
+    """The runs of one experiment in the tracking store.
+
+    Args:
+        config: reads `tracking`; `MLFLOW_TRACKING_URI` wins over the address in it.
+        root: what a relative address is relative to.
+
+    Raises:
+        UserError: the address is wrong, the store is not there or does not answer.
+    """
+
+    def __init__(self, config: DictConfig, root: Path) -> None:
+        location = locate(config, root)
+        if location.database is not None and not location.database.is_file():
+            raise UserError(
+                f"there is no tracking store {location.shown}: run a stage with"
+                " tracking=mlflow first, or name another with MLFLOW_TRACKING_URI"
+            )
+        for variable, value in QUIET.items():
+            os.environ.setdefault(variable, value)
+        from snowmelt.tracking.store import Store
+
+        self._store: Store = Store(location)
+
+    def runs(self) -> list[PastRun]:
+        """All runs that are not deleted, oldest first."""
+        from snowmelt.tracking.store import Rejected, Unreachable
+
+        try:
+            found = self._store.runs()
+        except (Unreachable, Rejected) as error:
+            raise UserError(self._silence(error)) from error
+        return [
+            PastRun(
+                run_id=str(run.info.run_id),
+                name=str(run.info.run_name),
+                status=str(run.info.status),
+                seconds=_seconds(run.info.start_time, run.info.end_time),
+                params=dict(run.data.params),
+                metrics=dict(run.data.metrics),
+                tags=dict(run.data.tags),
+            )
+            for run in found
+        ]
+
+    def history(self, run_id: str, metric: str) -> list[tuple[int, float]]:
+        """Every (step, value) of a metric by step; empty where the run never logged it.
+
+        Raises:
+            UserError: the run is not there, or the store does not answer.
+        """
+        from snowmelt.tracking.store import Rejected, Unreachable
+
+        try:
+            if self._store.run(run_id) is None:
+                raise UserError(f"the tracking store has no run {run_id}")
+            return sorted(self._store.history(run_id, metric))
+        except (Unreachable, Rejected) as error:
+            raise UserError(self._silence(error)) from error
+
+    def _silence(self, error: Exception) -> str:
+        shown = self._store.location.shown
+        return f"the tracking store {shown} does not answer: {error}"
+
+
+def _seconds(start: int | None, end: int | None) -> float | None:
+    """Between two times in milliseconds."""
+    return None if start is None or end is None else (end - start) / 1000.0

@@ -1,0 +1,119 @@
+"""What was tracked is read back as it was said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from snowmelt import tracking
+from snowmelt.errors import UserError
+from snowmelt.tracking import Logbook, PastRun
+
+
+def experiment(project: Any, seed: int, distance: float) -> None:
+    """A run from training to evaluation."""
+    config = project.changed(seed=seed)
+    checkpoint = project.root / "model.ckpt"
+    checkpoint.write_bytes(b"weights")
+    identity = f"model-{seed}"
+    with tracking.open_training(
+        config, project.root, state=project.state / identity, identity=identity
+    ) as run:
+        for step in (2, 4, 10):
+            run.log_metrics({"loss": seed + 1 / step}, step)
+        run.log_checkpoint(checkpoint, step=10)
+    with tracking.open_sampling(
+        config, project.root, checkpoint=identity, samples=f"samples-{seed}"
+    ) as run:
+        run.log_metrics({"sampling_seconds": 2.0})
+    path = project.root / "metrics.json"
+    measured = {"frechet_distance": distance, "protocol": {"digest": "d", "n": 5}}
+    path.write_text(json.dumps(measured))
+    with tracking.open_evaluation(
+        config, project.root, samples=f"samples-{seed}", checkpoint=identity
+    ) as run:
+        run.log_evaluation(path)
+
+
+def test_runs_come_oldest_first_with_all_that_they_said(project: Any) -> None:
+    experiment(project, 3, 0.5)
+    experiment(project, 1, 0.25)
+    first, second = Logbook(project.config, project.root).runs()
+    assert (first.choice("seed"), second.choice("seed")) == ("3", "1")
+    assert (first.choice("schedule"), first.choice("no such part")) == ("Cosine", None)
+    assert first.metrics["frechet_distance"] == 0.5
+    assert second.metrics["frechet_distance"] == 0.25
+    assert first.params["protocol.digest"] == "d"
+    assert first.name == "digits cosine v"
+    assert first.status == "FINISHED"
+    assert first.tags["identity"] == "model-3"
+    stored = {run.info.run_id: run.info for run in project.runs()}
+    info = stored[first.run_id]
+    assert first.seconds == (info.end_time - info.start_time) / 1000
+
+
+def test_a_failed_run_is_there_too(project: Any) -> None:
+    state = project.state / "broken"
+    opened = tracking.open_training(
+        project.config, project.root, state=state, identity="broken"
+    )
+    with pytest.raises(RuntimeError), opened:
+        raise RuntimeError("no luck")
+    (run,) = Logbook(project.config, project.root).runs()
+    assert run.status == "FAILED"
+    assert run.tags["stage.train"] == "failed: RuntimeError: no luck"
+
+
+def test_all_pages_are_read(project: Any) -> None:
+    project.client.create_experiment("snowmelt")
+    experiment_id = project.client.get_experiment_by_name("snowmelt").experiment_id
+    logbook = Logbook(project.config, project.root)
+    for number in range(3):
+        project.client.create_run(experiment_id, start_time=number)
+
+    def page_of_one(*given: Any, **named: Any) -> Any:
+        return type(client).search_runs(client, *given, **named, max_results=1)
+
+    logbook.runs()
+    client = logbook._store._connected[0]
+    client.search_runs = page_of_one
+    assert len({run.run_id for run in logbook.runs()}) == 3
+
+
+def test_the_history_of_a_metric(project: Any) -> None:
+    experiment(project, 0, 0.5)
+    logbook = Logbook(project.config, project.root)
+    (run,) = logbook.runs()
+    assert logbook.history(run.run_id, "loss") == [(2, 0.5), (4, 0.25), (10, 0.1)]
+    assert logbook.history(run.run_id, "never said") == []
+    logbook._store.history = lambda *_: [(4, 1.0), (2, 3.0)]  # type: ignore[method-assign]
+    assert logbook.history(run.run_id, "loss") == [(2, 3.0), (4, 1.0)]
+
+
+def test_a_run_that_is_not_there(project: Any) -> None:
+    experiment(project, 0, 0.5)
+    with pytest.raises(UserError, match="no run 0123456789abcdef"):
+        Logbook(project.config, project.root).history("0123456789abcdef", "loss")
+
+
+def test_reading_makes_no_store(project: Any, tmp_path: Path) -> None:
+    empty = tmp_path / "elsewhere"
+    with pytest.raises(
+        UserError, match=r"no tracking store sqlite:.*elsewhere.*mlflow\.db"
+    ):
+        Logbook(project.config, empty)
+    assert not empty.exists()
+
+
+def test_a_store_that_does_not_answer(project: Any) -> None:
+    config = project.changed(tracking__uri="http://127.0.0.1:9")
+    with pytest.raises(UserError, match=r"127\.0\.0\.1:9 does not answer"):
+        Logbook(config, project.root).runs()
+
+
+def test_a_value_stands_before_a_class() -> None:
+    run = PastRun("i", "n", "FINISHED", params={"a": "1", "a._target_": "x.Y"})
+    assert run.choice("a") == "1"
