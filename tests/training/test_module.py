@@ -103,6 +103,17 @@ def test_a_step_is_the_same_whatever_happened_before(
     )
 
 
+def test_a_step_asks_nothing_of_devices_that_nobody_uses(
+    make_module: Make, examples: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "_lazy_call", lambda *given, **_: queued.append(given))
+    module = make_module(dropout=0.5).train()
+    for number in range(3):
+        module.training_step(batch(examples), number)
+    assert not queued
+
+
 def test_dropout_of_each_step_and_process_is_its_own(
     make_module: Make,
     examples: np.ndarray,

@@ -73,10 +73,7 @@ class DiffusionModule(LightningModule):
         self.history: list[dict[str, float]] = []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        # Dropout draws from the global generator; give it a state of this step's own.
-        torch.manual_seed(
-            self.seed + _DROPOUT_SEED_STRIDE * (self.global_step + 1) + self.global_rank
-        )
+        self._seed_dropout()
         x_0 = to_model(batch.stored, self.manifest)
         t, weight = self.times(
             batch.slot,
@@ -153,6 +150,15 @@ class DiffusionModule(LightningModule):
             return (step + 1) / training.warmup_steps
         left = max(training.steps - training.warmup_steps, 1)
         return 0.5 * (1.0 + math.cos(math.pi * (step - training.warmup_steps) / left))
+
+    def _seed_dropout(self) -> None:
+        """Give the generator that dropout draws from a state of this step's own."""
+        seed = self.seed + _DROPOUT_SEED_STRIDE * (self.global_step + 1) + self.global_rank
+        # `torch.manual_seed` would queue the call, and a printed stack, for each kind of
+        # device that nobody uses: at every step, for as long as the training runs.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         norm = self._clipped(list(self.denoiser.net.parameters()))
