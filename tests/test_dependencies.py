@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,6 +90,34 @@ def test_without_a_build_the_siblings_stay_out(package: Path) -> None:
     source.write_text(source.read_text().replace("build(node, Shade)", "None"))
     assert "colours/base.py" in names(package, "paint")
     assert not {"colours/red.py", "pigments.py"} & names(package, "paint")
+
+
+def test_a_file_is_parsed_once_and_again_when_it_changed(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = package / "stages" / "paint.py"
+    parsed, parse = [], ast.parse
+
+    def counting(content: bytes) -> ast.Module:
+        parsed.append(content)
+        return parse(content)
+
+    monkeypatch.setattr(ast, "parse", counting)
+    before = names(package, "paint")
+    first = len(parsed)
+    assert names(package, "paint") == before
+    assert len(parsed) == first, "nothing has changed"
+    stamp = source.stat()
+    text = source.read_text()
+    source.write_text(text.replace("import snowmelt.late.sub", "import snowmelt.unused  "))
+    os.utime(source, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert source.stat().st_size == stamp.st_size
+    assert names(package, "paint") ^ before == {
+        "late/__init__.py",
+        "late/sub.py",
+        "unused.py",
+    }
+    assert len(parsed) == first + 2, "the changed file, and one that it brings"
 
 
 def test_the_digest_is_of_just_these_files(package: Path) -> None:

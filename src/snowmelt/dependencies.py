@@ -66,22 +66,35 @@ def code_digest(stage: str) -> str:
 
 def _imported(name: str) -> list[str]:
     """The modules of this package that one module imports or may build from."""
-    tree = ast.parse(_modules()[name].read_text(encoding="utf-8"))
+    imports, bases = _read(_modules()[name].read_bytes())
+    built = [module for base in bases for module in _siblings(base)]
+    return [module for module in (*imports, *built) if module in _modules()]
+
+
+@functools.cache
+def _read(content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a source file with this content imports, and where the bases it builds live.
+
+    Parsing takes most of the time, and in one process most files are asked for often. What
+    they hold is the key, so that an edit is seen whatever the clock of the disk says.
+    """
+    tree = ast.parse(content)
     origin: dict[str, str] = {}
-    found = []
+    imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.append(node.module)
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
+            imports.append(node.module)
+            imports += [f"{node.module}.{alias.name}" for alias in node.names]
             origin |= {alias.asname or alias.name: node.module for alias in node.names}
+    bases = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and len(node.args) > 1 and _is_build(node):
             base = node.args[1]
             if isinstance(base, ast.Name) and base.id in origin:
-                found += _siblings(origin[base.id])
-    return [module for module in found if module in _modules()]
+                bases.append(origin[base.id])
+    return tuple(imports), tuple(bases)
 
 
 def _is_build(node: ast.Call) -> bool:

@@ -25,6 +25,7 @@ _WORD = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
+Step = int | Tensor
 
 
 class Stream(enum.IntEnum):
@@ -72,18 +73,24 @@ def philox(counter: Tensor, key: tuple[int, int]) -> Tensor:
 
 
 def _words(
-    count: int, seed: int, stream: Stream, index: Tensor, step: int
+    count: int, seed: int, stream: Stream, index: Tensor, step: Step
 ) -> tuple[Tensor, Tensor]:
     """Two halves of random words in (0, 1), float64: each (B, ceil(count / 4), 2)."""
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed must be between 0 and 2^64 - 1, got {seed}")
+    steps = torch.as_tensor(step, device=index.device)
+    if steps.shape not in ((), index.shape):
+        raise ValueError(
+            "step must be one number, or one for each index, got the shape"
+            f" {tuple(steps.shape)} for {len(index)} indices"
+        )
     blocks = torch.arange((count + 3) // 4, device=index.device)
     index = index.to(torch.int64)
     counter = torch.empty(
         len(index), len(blocks), 4, dtype=torch.int64, device=index.device
     )
     counter[..., 0] = blocks
-    counter[..., 1] = step
+    counter[..., 1] = steps.reshape(-1, 1)
     counter[..., 2] = (index & _WORD)[:, None]
     counter[..., 3] = ((index >> 32) << 8 | int(stream))[:, None]
     words = philox(counter, (seed & _WORD, seed >> 32))
@@ -93,15 +100,18 @@ def _words(
 
 
 def uniform(
-    shape: tuple[int, ...], *, seed: int, stream: Stream, index: Tensor, step: int = 0
+    shape: tuple[int, ...], *, seed: int, stream: Stream, index: Tensor, step: Step = 0
 ) -> Tensor:
     """Uniform numbers in (0, 1), float64, keyed by (seed, stream, index, step, element).
 
+    Args:
+        step: one for all, or one for each index: the numbers of many steps in one call.
+
     Shapes:
-        index: (B,) -> (B, *shape)
+        index: (B,), step: () or (B,) -> (B, *shape)
 
     Raises:
-        ValueError: the seed is not in [0, 2^64).
+        ValueError: the seed is not in [0, 2^64), or steps that do not fit the indices.
     """
     count = math.prod(shape)
     halves = _words(count, seed, stream, index, step)
@@ -110,15 +120,18 @@ def uniform(
 
 
 def normal(
-    shape: tuple[int, ...], *, seed: int, stream: Stream, index: Tensor, step: int = 0
+    shape: tuple[int, ...], *, seed: int, stream: Stream, index: Tensor, step: Step = 0
 ) -> Tensor:
     """Standard normal numbers, float32, keyed by (seed, stream, index, step, element).
 
+    Args:
+        step: one for all, or one for each index: the numbers of many steps in one call.
+
     Shapes:
-        index: (B,) -> (B, *shape)
+        index: (B,), step: () or (B,) -> (B, *shape)
 
     Raises:
-        ValueError: the seed is not in [0, 2^64).
+        ValueError: the seed is not in [0, 2^64), or steps that do not fit the indices.
     """
     count = math.prod(shape)
     first, second = _words(count, seed, stream, index, step)

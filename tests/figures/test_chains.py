@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -51,6 +53,27 @@ def test_traces_stand_over_the_density_of_the_coordinate(states):
     assert np.allclose(image.get_array()[:, 0], np.sqrt(shares / shares.max()))
     assert tuple(image.get_extent()) == (0.0, 40.0, -9.0, 9.0)
     assert below.get_ylim() == (-9.0, 9.0)
+
+
+@pytest.mark.parametrize(
+    "extent",
+    [
+        (-1.298, 1.349, -1.334, 1.313),  # ticks by the panel's size would become wider
+        (-1.2, 1.2, -0.6, 0.6),
+        (-1000.0, 1000.0, -1700.0, 1700.0),
+    ],
+)
+def test_nothing_is_cut_at_the_edges(states, extent):
+    raster = Raster(np.ones((1, 2, 2)), extent)
+    scaled = states * extent[1] / 9.0
+    figure = chains.chains_on_density({"one": scaled, "two": scaled}, raster=raster)
+    with Image.open(io.BytesIO(style.png_bytes(figure))) as picture:
+        ink = np.asarray(picture.convert("L")) < 250
+    assert ink.any()
+    assert not ink[:3].any()
+    assert not ink[-3:].any()
+    assert not ink[:, :3].any()
+    assert not ink[:, -3:].any()
 
 
 def test_a_film_shows_what_was_visited_so_far(monkeypatch, states):

@@ -53,6 +53,8 @@ def test_every_parameter_belongs_to_exactly_one_stage() -> None:
         "anything_new": 1,
         "data": {"density": {"share": 0.3}},
         "density": {"share": 0.3},
+        "mcmc": {"points": 1000},
+        "films": {"frames": 51},
     }
     parts = [of_stage(config, stage) for stage in ("train", "sample", "evaluate", "report")]
     assert [sorted(part) for part in parts] == [

@@ -165,6 +165,8 @@ def _draw_traces(axes: Axes, states: Array, raster: Raster | None, extent: Exten
     steps = len(states)
     axes.set(xlim=(0.0, float(max(1, steps))), ylim=(left, right), xlabel="step")
     axes.grid(False)
+    # Ticks that follow the panel's size may grow wider once the margins are settled.
+    axes.locator_params(nbins=4)
     if raster is not None:
         shares = np.nan_to_num(raster.at(0).astype(np.float64)).sum(axis=0)
         ends = (0.0, float(max(1, steps)), *raster.extent[:2])

@@ -9,6 +9,9 @@ from snowmelt.report.numbers import number
 
 Rows = list[tuple[str, str]]
 MOST_ITEMS = 40  # of one list; a thousand classes would bury the page
+# No result of a run follows from them. Data that is drawn from the density holds it as a
+# part; what `mcmc` and `films` say is for the commands of these names alone.
+ASIDE = ("paths", "tracking", "density", "mcmc", "films")
 
 
 def rows(tree: Mapping[str, Any], prefix: str = "") -> Rows:
@@ -40,14 +43,11 @@ def text(value: Any) -> str:
 
 
 def settings(config: Mapping[str, Any]) -> list[tuple[str, Rows]]:
-    """The configuration by section; what changes no result is left out.
-
-    So is the density beside the data: data that is drawn from it holds it as a part.
-    """
+    """The configuration by section; what changes no result is left out."""
     sections = []
     loose: Rows = []
     for key, value in config.items():
-        if key in ("paths", "tracking", "density"):
+        if key in ASIDE:
             continue
         if isinstance(value, Mapping):
             sections.append((str(key), rows(value)))

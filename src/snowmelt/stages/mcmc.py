@@ -14,6 +14,7 @@ from snowmelt.building import plain
 from snowmelt.chosen_density import chosen_density, density_name, results_folder
 from snowmelt.combinations.training import built_process
 from snowmelt.errors import UserError
+from snowmelt.features.threads import single_thread
 from snowmelt.figures.style import rgb, save_png
 from snowmelt.files import new_directory, require_ours
 
@@ -43,7 +44,9 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
     if settings.checkpoint is not None:
         followed.append(scores.learned(density, root / settings.checkpoint, root))
     try:
-        measured = measure(density, followed, settings, seed=config.seed)
+        # The tensors are small: threads would wait for each other longer than they work.
+        with single_thread():
+            measured = measure(density, followed, settings, seed=config.seed)
     except ValueError as error:
         raise UserError(f"mcmc: {error}") from error
     words = table.markdown(measured)

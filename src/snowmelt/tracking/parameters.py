@@ -24,8 +24,9 @@ SECTIONS = {
         "truth_protocol",
     ),
 }
-# Of no stage: data that is drawn from this density holds it as a part of its own.
-_UNREAD = {"density"}
+# Of no stage: data that is drawn from this density holds it as a part of its own, and the
+# commands `mcmc` and `films` are tracked nowhere.
+_UNREAD = {"density", "mcmc", "films"}
 
 
 def of_stage(config: Mapping[str, Any], stage: str) -> dict[str, str]:

@@ -8,8 +8,9 @@ does not; that of grids takes matrix products, which may round differently.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from snowmelt.densities.density import Density
 from snowmelt.processes import expand
 from snowmelt.randomness import Stream, normal, uniform
 
+# Numbers drawn in one call: few calls, and tensors that stay in the cache.
+_AT_ONCE = 2**15
 # The first steps of the stream belong to the draws of densities themselves.
 _FIRST_STEP = 2**16
 Watcher = Callable[[int, Tensor], None]
@@ -159,14 +162,10 @@ def run(
     if not all(part.isfinite().all() for part in state):
         raise ValueError("every chain must start where the density is positive and finite")
     shape = tuple(start.shape[1:])
+    drawn = _drawn(shape, range(first, first + steps), seed=seed, index=index)
     states, accepted = [], []
-    for step in range(first, first + steps):
-        key = _FIRST_STEP + 2 * step
-        noise = normal(shape, seed=seed, stream=Stream.DENSITY, index=index, step=key)
-        choices = uniform((2,), seed=seed, stream=Stream.DENSITY, index=index, step=key + 1)
-        proposed, log_ratio = kernel.propose(
-            asked, state, noise.to(torch.float64), choices[:, 1]
-        )
+    for step, (noise, choices) in enumerate(drawn, first):
+        proposed, log_ratio = kernel.propose(asked, state, noise, choices[:, 1])
         # A ratio that is not a number, where the density cannot be asked, is refused.
         is_taken = torch.log(choices[:, 0]) < log_ratio
         state = tuple(
@@ -178,6 +177,22 @@ def run(
         if watch is not None:
             watch(step, state[0])
     return Chains(torch.stack(states), torch.stack(accepted), asked.log_probs, asked.scores)
+
+
+def _drawn(
+    shape: tuple[int, ...], steps: range, *, seed: int, index: Tensor
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The noise of each step, and its two places: (C, *shape), (C, 2), both float64."""
+    chains, stream = len(index), Stream.DENSITY
+    at_once = max(1, _AT_ONCE // max(1, chains * math.prod(shape)))
+    for begin in range(0, len(steps), at_once):
+        some = torch.tensor(steps[begin : begin + at_once], device=index.device)
+        keys = _FIRST_STEP + 2 * some.repeat_interleave(chains)
+        who = index.repeat(len(some))
+        noise = normal(shape, seed=seed, stream=stream, index=who, step=keys)
+        places = uniform((2,), seed=seed, stream=stream, index=who, step=keys + 1)
+        noises = noise.to(torch.float64).reshape(len(some), chains, *shape)
+        yield from zip(noises, places.reshape(len(some), chains, 2), strict=True)
 
 
 def _beside(flags: Tensor, part: Tensor) -> Tensor:
