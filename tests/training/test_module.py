@@ -106,11 +106,9 @@ def test_a_step_is_the_same_whatever_happened_before(
 def test_a_step_asks_nothing_of_devices_that_nobody_uses(
     make_module: Make, examples: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queued: list[Any] = []
-    monkeypatch.setattr(
-        torch.cuda.random, "_lazy_call", lambda *given, **_: queued.append(given)
-    )
-    module = make_module(dropout=0.5).train()
+    module, queued = make_module(dropout=0.5).train(), []
+    keep: Callable[..., None] = lambda *given, **_: queued.append(given)  # noqa: E731
+    monkeypatch.setattr(torch.cuda.random, "_lazy_call", keep)
     for number in range(3):
         module.training_step(batch(examples), number)
     assert not queued
