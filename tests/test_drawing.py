@@ -18,10 +18,12 @@ from snowmelt.denoiser import Denoiser
 from snowmelt.drawing import Drawing, save_pictures
 from snowmelt.errors import PictureWarning
 from snowmelt.figures import style
+from snowmelt.figures.images import denoising_strip
 from snowmelt.guidance.classifier_free import ClassifierFreeGuidance
 from snowmelt.guidance.guidance import Given, Unguided
 from snowmelt.journeys import films, paths
 from snowmelt.nets.mlp import MLP
+from snowmelt.nets.unet import UNet
 from snowmelt.predictions import V
 from snowmelt.processes import (
     Process,
@@ -150,6 +152,35 @@ CASES: dict[str, tuple[dict[str, Any], set[str]]] = {
 def test_points_of_all_kinds(name: str, draw: Callable[[Drawing], set[str]]) -> None:
     given, wanted = CASES[name]
     assert draw(drawing(**given)) == ALWAYS | wanted
+
+
+def test_images_leave_a_strip_of_the_way(
+    draw: Callable[[Drawing], set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape, strips = (1, 4, 4), []
+    about = replace(
+        manifest(), kind="images", shape=shape, value_range=(0, 16), dtype="uint8",
+        mean=(8.0,), std=4.0, classes=None, class_counts=None,
+    )  # fmt: skip
+    net = UNet(shape, widths=[8], blocks=1, attention=[False], embedding=8)
+    pictured = replace(
+        drawing(), denoiser=Denoiser(net, COSINE, V()).eval(), given=Given(shape=shape),
+        manifest=about, real=None,
+    )  # fmt: skip
+
+    def strip(frames: np.ndarray, times: list[float], value_range: Any) -> Any:
+        strips.append((frames, times, value_range))
+        return denoising_strip(frames, times, value_range)
+
+    monkeypatch.setattr(subject, "denoising_strip", strip)
+    assert draw(pictured) == {"samples.npy", "samples.png", "trajectory.png"}
+    ((frames, times, value_range),) = strips
+    assert frames.shape == (4, subject.FOLLOWED, *shape)
+    assert frames.dtype == np.uint8
+    assert times[0] == pytest.approx(1.0)
+    assert times[-1] == 0.0
+    assert value_range == (0, 16)
+    assert (frames[-1] == pictured.draw(torch.arange(subject.FOLLOWED))).all()
 
 
 def test_a_network_of_classes_with_guidance(draw: Callable[[Drawing], set[str]]) -> None:

@@ -199,6 +199,32 @@ def test_a_batch_changes_no_bit(draw, shape: tuple[int, ...]) -> None:
     assert draw(shape, index=torch.arange(0), **place).shape == (0, *shape)
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (7,), (3, 5, 5)])
+@pytest.mark.parametrize("draw", [normal, uniform])
+def test_many_steps_in_one_call_change_no_bit(draw, shape: tuple[int, ...]) -> None:
+    place = {"seed": 9, "stream": Stream.DENSITY}
+    index = torch.arange(37) * 7919 + 2**33
+    steps = torch.tensor([0, 5, 2**16, 2**16 + 1, 2**32 - 1])
+    one_by_one = [draw(shape, index=index, step=step, **place) for step in steps.tolist()]
+    at_once = draw(
+        shape, index=index.repeat(5), step=steps.repeat_interleave(37), **place
+    )
+    assert at_once.dtype == one_by_one[0].dtype
+    assert torch.equal(at_once, torch.cat(one_by_one))
+    # A step for each index, each another.
+    own = draw(shape, index=index[:5], step=steps, **place)
+    assert torch.equal(own, torch.stack([one_by_one[row][row] for row in range(5)]))
+    assert torch.equal(draw(shape, index=index, step=steps[1], **place), one_by_one[1])
+
+
+@pytest.mark.parametrize("shape", [(1,), (4,), (3, 1), (1, 3)])
+@pytest.mark.parametrize("draw", [normal, uniform])
+def test_steps_that_do_not_fit_are_refused(draw, shape: tuple[int, ...]) -> None:
+    place = {"seed": 0, "stream": Stream.DENSITY, "index": torch.arange(3)}
+    with pytest.raises(ValueError, match=r"one for each index.* for 3 indices"):
+        draw((2,), step=torch.ones(shape, dtype=torch.int64), **place)
+
+
 def test_a_longer_draw_begins_with_the_shorter_one() -> None:
     place = {"seed": 0, "stream": Stream.SAMPLING_START, "index": torch.arange(3)}
     assert torch.equal(normal((5,), **place), normal((64,), **place)[:, :5])

@@ -21,8 +21,10 @@ from snowmelt.densities.exact import Perturbable
 from snowmelt.errors import PictureWarning, UserError
 from snowmelt.figures.completion import save_completion
 from snowmelt.figures.examples import save_examples
-from snowmelt.figures.trajectory import save_trajectory
+from snowmelt.figures.images import denoising_strip
+from snowmelt.figures.style import save_png
 from snowmelt.guidance.guidance import Given, Guidance
+from snowmelt.journeys.densities import point_densities
 from snowmelt.journeys.fields import score_fields
 from snowmelt.journeys.films import forward_film, reverse_film
 from snowmelt.journeys.paths import paths
@@ -112,9 +114,13 @@ def _attempt(name: str, picture: Callable[[], None]) -> None:
 def _of_images(
     drawing: Drawing, stored: NDArray, draft: Path
 ) -> dict[str, Callable[[], None]]:
+    value_range = drawing.manifest.value_range
+    assert value_range is not None  # images have one
+
     def trajectory() -> None:
         frames, times = _on_their_way(drawing, min(FOLLOWED, len(stored)), MOMENTS)
-        save_trajectory(draft, frames, times, drawing.manifest)
+        strip = denoising_strip(frames, times, value_range)
+        save_png(strip, draft / "trajectory.png")
 
     return {"trajectory": trajectory}
 
@@ -141,6 +147,7 @@ def _of_points(
     pictures["paths"] = lambda: paths(setting, draft)
     if setting.size == 2:
         pictures["fields"] = lambda: score_fields(setting, draft)
+        pictures["densities"] = lambda: point_densities(setting, stored, draft)
     return pictures
 
 

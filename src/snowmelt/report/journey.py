@@ -71,6 +71,12 @@ _STILLS = {
         " network has learned nothing, and is hardly asked.",
         "fields",
     ),
+    "densities": Shown(
+        "densities of the data, of the samples and of the model",
+        "From points back to a density. Bumps on samples blur it; the probability-flow"
+        " equation gives the model's own at every place, whether a sample came there or"
+        " not. The true one stands first where it is known. Each is drawn by its own peak.",
+    ),
 }
 
 

@@ -42,6 +42,7 @@ JOURNEY = {
     "trajectory_strip": "trajectory.png",
     "paths": "paths.png",
     "fields": "fields.png",
+    "densities": "densities.png",
 }
 LIKELIHOOD = ("log_snr", "log_snr_gained", "bits_per_dim")  # what the page draws of it
 

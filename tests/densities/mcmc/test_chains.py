@@ -11,7 +11,17 @@ from torch import Tensor
 
 from snowmelt.densities import DoubleGaussian, Gaussian, GaussianMixture, GridDensity
 from snowmelt.densities.density import Density
-from snowmelt.densities.mcmc import MALA, Hamiltonian, Kernel, Langevin, RandomWalk, run
+from snowmelt.densities.mcmc import (
+    MALA,
+    Hamiltonian,
+    Kernel,
+    Langevin,
+    Proposal,
+    RandomWalk,
+    run,
+)
+from snowmelt.densities.mcmc.chains import State
+from snowmelt.randomness import Stream, normal, uniform
 
 # Close enough together for every chain to cross, and not symmetric.
 LINE = GaussianMixture([0.3, 0.7], [[-1.0], [0.8]], [0.16, 0.36])
@@ -123,6 +133,38 @@ def test_chains_have_numbers_of_their_own() -> None:
     assert chains.accepted.all()
     assert ((noise - drawn).abs() > 1e-4).any(-1).all()
     assert ((noise[1:] - noise[:-1]).abs() > 1e-4).any(-1).all()
+
+
+@pytest.mark.parametrize("at_once", [1, 8, 25, 10**6])
+def test_noise_is_that_of_its_chain_and_step(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The numbers are a promise: with others, no published table could be made again.
+    monkeypatch.setattr("snowmelt.densities.mcmc.chains._AT_ONCE", at_once)
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    class Noted(RandomWalk):
+        def propose(
+            self, density: Density, state: State, noise: Tensor, place: Tensor
+        ) -> Proposal:
+            seen.append((noise, place))
+            return super().propose(density, state, noise, place)
+
+    index = torch.tensor([4, 0, 2**40])
+    start, walk = torch.zeros(3, 2), Noted(0.5)
+    found = run(DoubleGaussian(), walk, start, 11, seed=7, index=index, first=3)
+    assert len(seen) == 11
+    density, x = DoubleGaussian(), start.double()
+    for number, (noise, place) in enumerate(seen):
+        key = 2**16 + 2 * (number + 3)
+        keyed = {"seed": 7, "stream": Stream.DENSITY, "index": index}
+        assert torch.equal(noise, normal((2,), step=key, **keyed).double())
+        choices = uniform((2,), step=key + 1, **keyed)
+        assert torch.equal(place, choices[:, 1])
+        there = x + 0.5 * noise
+        is_taken = choices[:, 0].log() < density.log_prob(there) - density.log_prob(x)
+        x = torch.where(is_taken[:, None], there, x)
+        assert torch.equal(found.states[number], x)
 
 
 @pytest.mark.parametrize(
