@@ -21,7 +21,7 @@ from snowmelt.figures import style
 from snowmelt.figures.images import denoising_strip
 from snowmelt.guidance.classifier_free import ClassifierFreeGuidance
 from snowmelt.guidance.guidance import Given, Unguided
-from snowmelt.journeys import films, paths
+from snowmelt.journeys import densities, films, paths
 from snowmelt.nets.mlp import MLP
 from snowmelt.nets.unet import UNet
 from snowmelt.predictions import V
@@ -43,7 +43,7 @@ SOLID = {
     "name": "solid",
     "density": {"_target_": "snowmelt.densities.DoubleGaussian", "size": 3},
 }
-ALL = {"forward.gif", "forward.png", "fields.png", "paths.png"}
+ALL = {"forward.gif", "forward.png", "fields.png", "densities.png", "paths.png"}
 ALWAYS = {"samples.npy", "samples.png", "trajectory.gif", "trajectory.png"}
 PIXELS = style.png_bytes
 COSINE = VariancePreserving(Cosine())
@@ -105,6 +105,7 @@ def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Drawing],
     """
     monkeypatch.setattr(style, "png_bytes", lambda figure: b"drawn")
     monkeypatch.setattr(films, "MOMENTS", 3)
+    monkeypatch.setattr(densities, "CELLS", 8)
     for name, few in (("FOLLOWED", 3), ("STEPS", 4), ("HEUN_STEPS", 3)):
         monkeypatch.setattr(paths, name, few)
 
@@ -138,12 +139,18 @@ CASES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "unknown, over real points": ({"config": None}, ALL),
     "unknown, a bare checkpoint": (
         {"config": None, "is_real": False},
-        {"fields.png", "paths.png"},
+        {"fields.png", "densities.png", "paths.png"},
     ),
     "known, a bare checkpoint": ({"is_real": False}, ALL),
-    "a line": ({"size": 1, "config": None}, ALL - {"fields.png"}),
-    "three dimensions": ({"size": 3, "config": None}, ALL - {"fields.png"}),
-    "three known ones": ({"size": 3, "config": SOLID}, ALL - {"fields.png"}),
+    "a line": ({"size": 1, "config": None}, ALL - {"fields.png", "densities.png"}),
+    "three dimensions": (
+        {"size": 3, "config": None},
+        ALL - {"fields.png", "densities.png"},
+    ),
+    "three known ones": (
+        {"size": 3, "config": SOLID},
+        ALL - {"fields.png", "densities.png"},
+    ),
     "a solver of its own": ({"sampler": Adaptive(3, rtol=0.1, atol=0.1)}, ALL),
 }
 

@@ -31,7 +31,7 @@ _HIGHEST = 0.998  # the share of the cells whose density is drawn as it is
 
 
 def point_densities(
-    setting: Setting, samples: NDArray[np.floating], folder: Path, cells: int = CELLS
+    setting: Setting, samples: NDArray[np.floating], folder: Path, cells: int | None = None
 ) -> None:
     """Write `densities.png`: the true density, that of the samples, the model's own.
 
@@ -39,11 +39,12 @@ def point_densities(
 
     Args:
         samples: as they are stored, (N, 2).
-        cells: along the longer side of each picture.
+        cells: along the longer side of each picture; None: `CELLS`.
 
     Raises:
         ValueError: the data does not lie in the plane.
     """
+    cells = CELLS if cells is None else cells
     if setting.size != 2:
         raise ValueError(f"a picture needs two coordinates, got {setting.size}")
     real = samples if setting.real is None else setting.seen(setting.real, 0.0)
@@ -61,9 +62,7 @@ def point_densities(
     save_png(density_panels(Raster(values, extent), list(parts)), folder / "densities.png")
 
 
-def own_density(
-    setting: Setting, extent: Extent, cells: int = CELLS
-) -> NDArray[np.float64] | None:
+def own_density(setting: Setting, extent: Extent, cells: int) -> NDArray[np.float64] | None:
     """The model's density by its flow, in the data's units; None where that has no end.
 
     Shapes:
