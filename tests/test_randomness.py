@@ -206,9 +206,7 @@ def test_many_steps_in_one_call_change_no_bit(draw, shape: tuple[int, ...]) -> N
     index = torch.arange(37) * 7919 + 2**33
     steps = torch.tensor([0, 5, 2**16, 2**16 + 1, 2**32 - 1])
     one_by_one = [draw(shape, index=index, step=step, **place) for step in steps.tolist()]
-    at_once = draw(
-        shape, index=index.repeat(5), step=steps.repeat_interleave(37), **place
-    )
+    at_once = draw(shape, index=index.repeat(5), step=steps.repeat_interleave(37), **place)
     assert at_once.dtype == one_by_one[0].dtype
     assert torch.equal(at_once, torch.cat(one_by_one))
     # A step for each index, each another.

@@ -37,6 +37,24 @@ def test_true_draws_are_at_the_floor() -> None:
     )
 
 
+@pytest.mark.parametrize("far", [math.inf, -math.inf, math.nan, 1e200, -1e4])
+def test_a_cloud_that_ran_away_is_infinitely_far(far: float) -> None:
+    true = DENSITY.sample(20, seed=1, dtype=torch.float64)
+    cloud = DENSITY.sample(20, seed=2, dtype=torch.float64)
+    cloud[3, 1] = far
+    found = quality(DENSITY, cloud, true)
+    assert (found.wasserstein_2, found.energy_distance) == (math.inf, math.inf)
+    assert found.weight is None
+    # What is far and no more has a distance; so has a density that reaches far itself.
+    cloud[3, 1] = 500.0
+    assert quality(DENSITY, cloud, true).wasserstein_2 == pytest.approx(
+        500 / math.sqrt(20), rel=0.02
+    )
+    wide = Gaussian([0.0, 0.0], std=1e4)
+    clouds = [wide.sample(20, seed=seed, dtype=torch.float64) for seed in (1, 2)]
+    assert quality(wide, *clouds).wasserstein_2 < 1e5
+
+
 def test_a_shift_is_its_own_distance() -> None:
     true = DENSITY.sample(100, seed=0, dtype=torch.float64)
     moved = quality(DENSITY, true + torch.tensor([0.0, 0.5]), true)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 
 import pytest
 
@@ -135,3 +136,15 @@ def test_numbers() -> None:
     assert spread([0.123]) == "0.12"
     assert spread([1.0, 3.0]) == "2.00 ± 1.41"
     assert spread([1.0, 3.0], 3, is_alone=True) == "2.000"
+
+
+def test_what_ran_away_is_said_and_never_arrives() -> None:
+    assert spread([0.5, math.inf]) == spread([math.inf]) == "ran away"
+    gone = [row("steps", 10, seed, math.inf) for seed in (0, 1)]
+    near = [row("steps", 30, seed, 0.1) for seed in (0, 1)]
+    back, away = lines(gone + near), lines([*gone, row("steps", 30, 0, math.inf)])
+    assert arrival(back[0], 0.1) == 30
+    assert arrival(away[0], 0.1) is None
+    words = markdown(Measured(gone, FLOOR, None, [], SETTINGS))
+    assert "| steps | one place | ran away |" in words
+    assert "| never |" in words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 
 import numpy as np
@@ -30,6 +31,8 @@ def picture(measured: Measured, name: str) -> Figure:
 
 
 def _band(values: list[float]) -> Band:
+    if not all(map(math.isfinite, values)):
+        return Band(math.nan, 0.0)  # ran away, and is not drawn
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return Band(statistics.fmean(values), spread)
 
@@ -45,7 +48,9 @@ def _curve(line: Line) -> Curve:
         evaluations=np.array([line.at(b)[0].evaluations for b in line.budgets], float),
         distances=np.array([band.mean for band in bands]),
         spread=np.array([band.spread for band in bands]),
-        weights=np.array([np.mean(share) for share in shares]) if shares[0] else None,
+        weights=np.array([np.mean(share) if share else math.nan for share in shares])
+        if any(shares)
+        else None,
     )
 
 

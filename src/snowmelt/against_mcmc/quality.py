@@ -11,6 +11,7 @@ $\sqrt{w(1 - w)/N}$.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +24,17 @@ from snowmelt.features.transport import wasserstein_2
 
 # A mixture of more parts has no modes to speak of: a kernel density has one for each point.
 _MOST_PARTS = 9
+# Steps that nothing corrects may run away where a density has steep edges; a cloud that is
+# so many times too large is on its way to infinity, and a program for it has no solution.
+_GONE = 1e3
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Numbers of one cloud; the weight is None where the density has no modes."""
+    """Numbers of one cloud; the weight is None where the density has no modes.
+
+    Distances are infinite, and there is no weight, for a cloud that ran away.
+    """
 
     wasserstein_2: float
     energy_distance: float
@@ -40,6 +47,8 @@ def quality(density: Density, cloud: Tensor, true: Tensor) -> Quality:
     Shapes:
         cloud, true: (N, D)
     """
+    if not float(cloud.abs().max()) <= _GONE * max(1.0, float(true.abs().max())):
+        return Quality(math.inf, math.inf, None)
     one, two = cloud.double().numpy(), true.double().numpy()
     return Quality(
         wasserstein_2(one, two), energy_distance(one, two), weight(density, cloud)

@@ -79,6 +79,8 @@ def arrival(line: Line, floor: float) -> int | None:
     arrived = None
     for budget in reversed(line.budgets):
         found = line.values(budget, distance)
+        if not all(map(math.isfinite, found)):
+            break
         error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
         if statistics.fmean(found) - error > ARRIVED * floor:
             break
@@ -133,6 +135,8 @@ def spread(values: Sequence[float], decimals: int = 2, *, is_alone: bool = False
     """`0.55 ± 0.02`, mean and standard deviation; an empty cell for no values."""
     if not values:
         return ""
+    if not all(map(math.isfinite, values)):
+        return "ran away"
     mean = f"{statistics.fmean(values):.{decimals}f}"
     if len(values) == 1 or is_alone:
         return mean

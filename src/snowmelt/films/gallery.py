@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
 from tqdm import tqdm
 
 from snowmelt.files import new_directory
 from snowmelt.films import carrying, learned, melting, returning, walking
 from snowmelt.films.material import Material
 from snowmelt.films.scene import Chapter, Scene
+from snowmelt.pages import templates
 
 PAGE = "index.html"
 CHAPTERS = (
@@ -71,17 +71,14 @@ def render(
     material: Material, chapters: Sequence[Chapter], left_out: Sequence[tuple[Scene, str]]
 ) -> str:
     """The page as HTML; the same set gives the same bytes."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
-        name=material.name.replace("_", " ").title(),
-        has_learned=material.learned is not None,
-        chapters=chapters,
-        scenes=[scene for chapter in chapters for scene in chapter.scenes],
-        left_out=[(scene.title, reason) for scene, reason in left_out],
+    return (
+        templates(Path(__file__).parent)
+        .get_template("page.html")
+        .render(
+            name=material.name.replace("_", " ").title(),
+            has_learned=material.learned is not None,
+            chapters=chapters,
+            scenes=[scene for chapter in chapters for scene in chapter.scenes],
+            left_out=[(scene.title, reason) for scene, reason in left_out],
+        )
     )

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
 from snowmelt.figures import curves, images, likelihood, metrics, points
+from snowmelt.pages import templates
 from snowmelt.report import journey, numbers, pictures, tables
 from snowmelt.report.likelihood import likelihoods
 from snowmelt.report.material import Array, Material
@@ -28,13 +28,7 @@ GRID_PIXELS = 520  # about the width of a grid
 
 def render(material: Material) -> str:
     """The whole page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(Path(__file__).parent)
     environment.filters["number"] = numbers.number
     environment.filters["text"] = tables.text
     return environment.get_template("page.html").render(**_sections(material))
