@@ -80,7 +80,7 @@ def test_the_numbers_of_the_samples_stand_apart() -> None:
 @pytest.mark.parametrize(("excess", "by_chance"), [(0.01, False), (0.006, True)])
 def test_the_headline_says_what_chance_can_do(excess: float, by_chance: bool) -> None:
     (said,) = sentences(METRICS | {"ode_excess_nats": excess})
-    assert f"{excess:.4f} ± 0.0035 nats more than under the true density" in said
+    assert f"{excess:.4f} ± 0.0035 nats more than under the known density" in said
     assert ("chance alone" in said) is by_chance
     page = render(material("points", metrics=METRICS | {"ode_excess_nats": excess}))
     assert said in Reader(page).text

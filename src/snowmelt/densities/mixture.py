@@ -29,7 +29,7 @@ from snowmelt.randomness import Stream, normal, uniform
 
 Numbers = Tensor | Sequence[Any] | float
 _SUM_ERROR = 1e-6
-# Step 0 of its stream puts data in order; these make it up.
+# Step 0 of its stream is the noise that pictures of the start are drawn with.
 _COMPONENT_STEP, _NORMAL_STEP = 1, 2
 
 

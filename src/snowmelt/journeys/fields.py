@@ -23,7 +23,7 @@ from snowmelt.journeys.setting import Setting
 from snowmelt.scenes import difference, extent_of, field, marginal, raster
 from snowmelt.scenes.raster import Extent
 
-# From noise three times the signal to noise of a sixth of it.
+# From noise three times the signal to noise of a seventh of it.
 LEVELS = (-2.0, 0.0, 2.0, 4.0)
 ARROWS = 18
 DEEPEST = 7.0

@@ -14,6 +14,11 @@ from snowmelt.report.material import Material
 from snowmelt.report.numbers import number, with_spread
 
 CONFIDENT = 1.96  # standard errors
+_EXCESS = {
+    "bound": "it estimates KL(data | model) and the gap of the bound, which falls with its"
+    " steps and is there for an exact model too",
+    "ode": "it estimates KL(data | model), which is not below zero",
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
     error = metrics.get("ode_excess_nats_se") or 0.0
     said = (
         f"Under the model held-out examples cost {_text(metrics, 'ode_excess_nats')} nats"
-        " more than under the true density, which no model can be better than"
+        " more than under the known density, the best that any model can do"
     )
     if abs(excess) <= CONFIDENT * error:
         said += "; chance alone can make this difference"
@@ -81,8 +86,8 @@ def _of_score(material: Material) -> Iterator[Line]:
         yield Line(
             "what the score error can cost",
             f"{number(cost)} nats",
-            "at most so far from the truth, in Kullback-Leibler divergence, are samples of"
-            " the reverse stochastic equation, but for errors of its start and its solver",
+            "a bound on KL(data | samples) for samples of the reverse stochastic equation,"
+            " but for errors of its start and its solver; estimated from these levels",
         )
 
 
@@ -106,15 +111,14 @@ def _of_likelihood(
         yield Line(
             "excess of the model",
             f"{_text(metrics, f'{name}_excess_nats')} nats",
-            "mean difference of the two, example by example: an estimate of the divergence"
-            " of the truth from the model, which is never negative",
+            f"mean difference of the two, example by example: {_EXCESS[name]}",
         )
     if "entropy_nats" in metrics:
         draws = protocol.get("entropy_draws", 0)
         yield Line(
             "entropy of the true density",
             f"{_text(metrics, 'entropy_nats')} nats",
-            f"an example, over {draws:,} draws: no model's mean is less",
+            f"an example, over {draws:,} draws: the least mean of any model",
         )
 
 

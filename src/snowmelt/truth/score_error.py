@@ -12,12 +12,13 @@ $$\frac1D\mathrm{E}|\hat\epsilon - \epsilon|^2
 A loss alone does not say how much of it could be trained away; the score error is just that
 part. It is taken at true noisy points, held-out ones with noise of their own.
 
-Integrated over the log-SNR it is worth nats: samples of the reverse stochastic equation,
-solved exactly, have a Kullback-Leibler divergence from the truth of at most
+Integrated over the log-SNR it is worth nats. With $p$ the law of samples of the reverse
+stochastic equation, solved exactly,
 
-$$\tfrac{D}{2} \int \text{score error}\;d\lambda$$
+$$\mathrm{KL}(q \,\|\, p) \le \tfrac{D}{2} \int \text{score error}\;d\lambda$$
 
-and what the prior adds at $t = 1$. The probability flow has no such bound.
+and what the prior adds at $t = 1$. The divergence the other way round may be larger, and
+the probability flow has no such bound at all.
 
 References:
     Vincent (2011), "A connection between score matching and denoising autoencoders";

@@ -85,7 +85,7 @@ def test_the_density_is_that_of_its_area(points: np.ndarray) -> None:
     assert float(log_prob.max()) == pytest.approx(-np.log(area), abs=error)
     loss = float(log_prob.max() - log_prob.mean())
     assert 0.026 < loss < 0.030
-    # It is said with the data: in a cell a share of which is covered, its logarithm is lost.
+    # It is said with the data: by the share of each cell that is covered.
     (note,) = Llama(name="llama", count=2, held_out_count=2).read().notes
     (said,) = re.findall(r"([\d.]+) nats too low on average", note)
     shares = ours.weights / ours.weights.max()

@@ -56,7 +56,7 @@ _CELL = 0.0075
 _LOST = 0.028  # nats, by cells of this side; see `LlamaDensity`
 _NOTE = (
     "The density of the llama is known as fine cells, of which those on the outline smear"
-    f" it: its log density is {_LOST} nats too low on average over the llama, so in a report"
+    f" it: its logarithm is {_LOST} nats too low on average over the llama, so in a report"
     " the entropy is too high by this and the excess of a model too low."
 )
 

@@ -8,8 +8,8 @@ does so only as $e \to 0$. `Langevin` takes every step (the unadjusted algorithm
 $N(0, v)$ it ends in the variance $v/(1 - e/2v)$), `MALA` treats it as a proposal and lets
 Metropolis' rule remove the bias. The best acceptance rate of MALA is 0.574.
 
-The score says where to go, not how far the next mode is: both stay in a mode about as long
-as a random walk does. Annealed over the noise levels of a process the same walk crosses,
+The score says where to go, not that there is another mode: both stay in one at least as
+long as a random walk does. Annealed over the noise levels of a process the same walk crosses,
 see `snowmelt.samplers.langevin`.
 
 References:

@@ -3,7 +3,7 @@ r"""Random-walk Metropolis-Hastings: step anywhere near, go back if it was a bad
 The proposal $x' = x + r z$ is as likely as its reverse, so Metropolis' ratio is
 $q(x')/q(x)$ alone. It needs no gradient, and pays with a random walk: to move by a distance
 L it takes $(L/r)^2$ steps, and $r$ must shrink like $D^{-1/2}$ for any of them to be taken.
-The best acceptance rate is 0.234 in many dimensions, and about 0.35 in two.
+The best acceptance rate is 0.234 in many dimensions, and higher in a few.
 
 References:
     Roberts, Gelman & Gilks (1997), "Weak convergence and optimal scaling of random walk

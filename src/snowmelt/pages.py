@@ -1,0 +1,18 @@
+"""Templates of HTML pages, read in the one way that is safe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+
+
+def templates(folder: Path) -> jinja2.Environment:
+    """The templates of a folder: text is escaped, and a missing name is an error."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
