@@ -9,8 +9,8 @@ $N(0, v)$ it ends in the variance $v/(1 - e/2v)$), `MALA` treats it as a proposa
 Metropolis' rule remove the bias. The best acceptance rate of MALA is 0.574.
 
 The score says where to go, not that there is another mode: both stay in one at least as
-long as a random walk does. Annealed over the noise levels of a process the same walk crosses,
-see `snowmelt.samplers.langevin`.
+long as a random walk does. Annealed over the noise levels of a process the same walk
+crosses, see `snowmelt.samplers.langevin`.
 
 References:
     Roberts & Tweedie (1996), "Exponential convergence of Langevin distributions and their
