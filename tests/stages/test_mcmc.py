@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from tests.conftest import Mistake
 
@@ -97,3 +98,22 @@ def test_stopped_on_the_way_nothing_is_left(
     monkeypatch.setattr(mcmc, "picture", fails)
     assert main(("mcmc", "density=double_gaussian", *TINY)) == 130
     assert not list((here / "outputs" / "mcmc").iterdir())
+
+
+def test_it_is_measured_in_one_thread(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from snowmelt.stages import mcmc
+
+    seen: list[int] = []
+
+    def counts(*_: object, **__: object) -> None:
+        seen.append(torch.get_num_threads())
+        raise KeyboardInterrupt
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        monkeypatch.setattr(mcmc, "measure", counts)
+        assert main(("mcmc", *TINY)) == 130
+        assert (seen, torch.get_num_threads()) == ([1], 3)
+    finally:
+        torch.set_num_threads(before)

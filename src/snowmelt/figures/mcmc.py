@@ -169,6 +169,7 @@ def _distances(
     axes.set_title(f"distance; chains start from {start}")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("")
+    axes.xaxis.set_minor_formatter("")
 
 
 def _weights(
@@ -183,6 +184,7 @@ def _weights(
             axes.plot(curve.evaluations, curve.weights, **looks[curve.label])
     _band(axes, weight, "")
     axes.set(xscale="log", xlabel="evaluations a point", ylabel="weight")
+    axes.xaxis.set_minor_formatter("")
     axes.set_title(f"weight of the left mode; from {start}")
 
 
