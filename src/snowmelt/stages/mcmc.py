@@ -19,7 +19,7 @@ from snowmelt.figures.style import rgb, save_png
 from snowmelt.files import new_directory, require_ours
 
 MARKER = "table.csv"
-COLORS = 128
+COLORS = 256
 
 
 def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
