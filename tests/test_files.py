@@ -14,6 +14,7 @@ import pytest
 
 from snowmelt.errors import UserError
 from snowmelt.files import (
+    new_collection,
     new_directory,
     new_file,
     read_json,
@@ -191,3 +192,57 @@ def test_the_digest_is_of_the_bytes(tmp_path: Path) -> None:
     assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+def collect(target: Path, *names: str) -> None:
+    with new_collection(target, "set.json") as draft:
+        for name in names:
+            (draft / name).parent.mkdir(exist_ok=True)
+            (draft / name).write_text(name)
+
+
+def test_a_collection_replaces_itself(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    collect(target, "a", "deep/b")
+    assert json.loads((target / "set.json").read_text()) == ["a", "deep/b"]
+    collect(target, "c")
+    assert content(target).keys() == {"c", "set.json"}
+
+
+@pytest.mark.parametrize("stranger", ["mine.txt", "deep/mine.txt", "index.html"])
+def test_a_collection_never_takes_what_a_person_put_beside_it(
+    tmp_path: Path, stranger: str
+) -> None:
+    target = tmp_path / "out"
+    collect(target, "a", "deep/b")
+    (target / stranger).write_text("mine")
+    before = content(target)
+    with pytest.raises(UserError, match=rf"out holds {stranger}, which this command did"):
+        collect(target, "a")
+    assert content(target) == before
+
+
+@pytest.mark.parametrize("listing", ["", "{", "3", "[[1]]", '{"mine.txt": 1, "a": 2}'])
+def test_a_listing_that_is_none_or_not_ours(tmp_path: Path, listing: str) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "set.json").write_text(listing)
+    (target / "b").write_text("mine")
+    with pytest.raises(UserError, match="out holds b"):
+        collect(target, "a")
+
+
+def test_a_collection_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UserError, match="out is a file: name a folder"):
+        collect(tmp_path / "out", "a")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with (
+        pytest.raises(UserError, match="cannot be written: ."),
+        new_directory(tmp_path / "file" / "out"),
+    ):
+        pass

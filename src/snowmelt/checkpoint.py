@@ -157,8 +157,12 @@ def load(path: Path) -> Checkpoint:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes make the unpickler fail in every way
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path} is not a readable checkpoint: {reason}") from error
+        # Not the loader's own words: they advise to load without its protection.
+        kind = type(error).__name__
+        raise UserError(
+            f"{path} is not a readable checkpoint: it is another kind of file, damaged, or"
+            f" holds more than tensors and plain data ({kind})"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(
             f"{path} is not a checkpoint of snowmelt (format {FORMAT}): give the model.ckpt"

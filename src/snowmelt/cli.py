@@ -77,6 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("RANK", "0") == "0":
             print(f"snowmelt {given.command}: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None:
+            raise  # no file is at fault, so someone has to see where it happened
+        named = f"{error.filename}: {error.strerror}"
+        print(f"snowmelt {given.command}: error: {named}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"\nsnowmelt {given.command}: stopped", file=sys.stderr)
         return 130

@@ -27,13 +27,16 @@ def new_directory(target: Path, marker: str | None = None) -> Iterator[Path]:
             made it. A user's own folder, named by mistake, is then never deleted.
 
     Raises:
-        UserError: `target` holds something else.
+        UserError: `target` holds something else, or nothing can be written beside it.
     """
     if marker is not None:
         require_ours(target, marker)
     target = target.resolve()  # a link stays, and what it points to is replaced
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise UserError(f"{target} cannot be written: {error.strerror}") from error
     # mkdtemp makes it private; what a stage hands on follows the user's umask instead.
     umask = os.umask(0)
     os.umask(umask)
@@ -45,6 +48,43 @@ def new_directory(target: Path, marker: str | None = None) -> Iterator[Path]:
         draft.replace(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_collection(target: Path, listing: str) -> Iterator[Path]:
+    """As `new_directory`, for a folder that a person names and may keep other things in.
+
+    Args:
+        listing: a JSON file that names all that was written beside it. Only a folder that
+            holds nothing else is replaced.
+
+    Raises:
+        UserError: `target` is a file, or holds one that is not listed.
+    """
+    _refuse_strangers(target, listing)
+    with new_directory(target) as draft:
+        yield draft
+        made = [str(path.relative_to(draft)) for path in _files_in(draft)]
+        write_json(draft / listing, sorted(made))
+
+
+def _refuse_strangers(target: Path, listing: str) -> None:
+    """Refuse a folder that holds what `listing` does not name, and a file."""
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target} is a file: name a folder")
+    known = {listing}
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        known |= set(json.loads((target / listing).read_text(encoding="utf-8")))
+    for path in _files_in(target):
+        if (name := str(path.relative_to(target))) not in known:
+            raise UserError(
+                f"{target} holds {name}, which this command did not make: name another"
+                " folder, or move it away"
+            )
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
 
 
 def require_ours(target: Path, marker: str) -> None:

@@ -34,7 +34,10 @@ def test_every_file_is_named_and_every_name_is_a_file(material: Material, tmp_pa
     text = page.read_text()
     named = set(re.findall(r'(?:src|srcset)="([^"]*)"', text))
     assert named == {"a.png", "b.gif", "b.png", "c.gif"}
-    assert {path.name for path in page.parent.iterdir()} == named | {"index.html"}
+    assert {path.name for path in page.parent.iterdir()} == named | {
+        "index.html",
+        "films.json",
+    }
     assert all(alt.strip() for alt in re.findall(r'<img[^>]*alt="([^"]*)"', text))
     assert text.count("<img") == text.count("alt=") == 4
     assert text.count("prefers-reduced-motion") == 1, "a still in place of b's film"
@@ -66,7 +69,7 @@ def test_the_page_is_the_same_each_time_and_replaces_itself(
 
 def test_a_folder_of_something_else_is_left_alone(material: Material, tmp_path: Path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(UserError, match="not made by this command"):
+    with pytest.raises(UserError, match="this command did not make"):
         gallery.make(material, tmp_path, [Chapter("One", (scene("a"),))])
     assert (tmp_path / "mine.txt").read_text() == "mine"
 

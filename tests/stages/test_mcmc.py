@@ -35,6 +35,7 @@ def test_table_and_picture(here: Path, capsys: pytest.CaptureFixture[str]) -> No
     said = capsys.readouterr().out
     assert said.splitlines()[-1] == "mcmc: outputs/mcmc/double_gaussian"
     assert sorted(file.name for file in folder.iterdir()) == [
+        "mcmc.json",
         "mcmc.png",
         "table.csv",
         "table.md",
@@ -72,7 +73,7 @@ def test_another_density_another_folder(here: Path) -> None:
         (("budgets=[30,5]",), "mcmc.budgets must rise"),
         (("seed=-1",), "seed must be between 0"),
         (("out=params.yaml",), "name a folder"),
-        (("out=conf",), "holds no table.csv"),
+        (("out=conf",), "which this command did not make"),
         (("checkpoint=none.ckpt",), "none.ckpt is missing"),
         (("-m", "density=gaussian"), "leave --multirun out"),
         (("schedule=zero_terminal",), "mcmc: "),

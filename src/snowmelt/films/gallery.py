@@ -11,13 +11,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from snowmelt.files import new_directory
+from snowmelt.files import new_collection
 from snowmelt.films import carrying, learned, melting, returning, walking
 from snowmelt.films.material import Material
 from snowmelt.films.scene import Chapter, Scene
 from snowmelt.pages import templates
 
 PAGE = "index.html"
+LISTING = "films.json"
 CHAPTERS = (
     carrying.CHAPTER,
     melting.CHAPTER,
@@ -39,11 +40,11 @@ def make(
         The page.
 
     Raises:
-        UserError: the folder holds something that is not such a set.
+        UserError: the folder holds something that is not of such a set.
     """
     shown, left_out = _sorted(material, CHAPTERS if chapters is None else chapters)
     scenes = [scene for chapter in shown for scene in chapter.scenes]
-    with new_directory(folder, PAGE) as draft:
+    with new_collection(folder, LISTING) as draft:
         with tqdm(scenes, desc="films", unit="picture") as bar:
             for scene in bar:
                 bar.set_postfix_str(scene.name)

@@ -130,8 +130,9 @@ CHAPTER = Chapter(
             "A random walk",
             "What is a stochastic differential equation, to look at?",
             "A few points with pure noise, f = 0 and constant g: at each step a normal"
-            " number is drawn and added. The marked dots are where the paths start;"
-            " nothing in a path remembers it, and the walk drifts off for good.",
+            " number is drawn and added. The marked dots are where the paths start."
+            " Nothing pulls a path back there or anywhere else: on average it stays, and"
+            " it spreads without end.",
             "random paths in the plane that wander away from their marked starts",
             draw_random_walk,
         ),
@@ -141,7 +142,7 @@ CHAPTER = Chapter(
             "What does the drift f change?",
             "The same starts and the same random numbers, and a pull to the middle that is"
             " the stronger the further out a point is. This is the Ornstein-Uhlenbeck"
-            " process: the paths forget their starts too, but stay near the middle.",
+            " process: the paths forget where they started, and stay near the middle.",
             "random paths that are held near the middle",
             draw_ornstein_uhlenbeck,
         ),

@@ -49,7 +49,10 @@ def draw_markov_chains(material: Material, folder: Path) -> None:
         name: run(density, kernel, start, size.chain_steps, seed=material.seed)
         for name, kernel in KERNELS.items()
     }
-    states = {name: found.states.numpy() for name, found in chains.items()}
+    states = {
+        name: torch.cat((start[None].double(), found.states)).numpy()
+        for name, found in chains.items()
+    }
     chains_film(
         folder / "markov_chains.gif",
         states,
@@ -106,7 +109,7 @@ CHAPTER = Chapter(
             "markov_chains",
             "Markov chain Monte Carlo",
             "Why not simply walk uphill, and downhill now and then?",
-            "Chains on the density itself, all from one place: a step in a random"
+            "Chains on the density itself, all from one place, the mark: a step in a random"
             " direction, a step along the score, and a push with a long roll. All are"
             " exact in the long run; where two parts of a density lie far apart, the long"
             " run is very long, and a chain that stays where it began looks perfectly"

@@ -8,17 +8,18 @@ from omegaconf import DictConfig
 
 from snowmelt.against_mcmc import scores, table
 from snowmelt.against_mcmc.drawing import picture
-from snowmelt.against_mcmc.measuring import measure
+from snowmelt.against_mcmc.measuring import Measured, measure
 from snowmelt.against_mcmc.settings import Settings
 from snowmelt.building import plain
 from snowmelt.chosen_density import chosen_density, density_name, results_folder
 from snowmelt.combinations.training import built_process
+from snowmelt.densities import Perturbable
 from snowmelt.errors import UserError
 from snowmelt.features.threads import single_thread
 from snowmelt.figures.style import rgb, save_png
-from snowmelt.files import new_directory, require_ours
+from snowmelt.files import new_collection
 
-MARKER = "table.csv"
+LISTING = "mcmc.json"
 COLORS = 256
 
 
@@ -38,23 +39,31 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
     if not 0 <= config.seed < 2**32:
         raise UserError(f"seed must be between 0 and 2^32 - 1, got {config.seed}")
     folder = results_folder(config, root, "mcmc", out)
-    require_ours(folder, MARKER)
     density = chosen_density(config, root)
     followed = [scores.exact(density, built_process(config))]
     if settings.checkpoint is not None:
         followed.append(scores.learned(density, root / settings.checkpoint, root))
-    try:
-        # The tensors are small: threads would wait for each other longer than they work.
-        with single_thread():
-            measured = measure(density, followed, settings, seed=config.seed)
-    except ValueError as error:
-        raise UserError(f"mcmc: {error}") from error
-    words = table.markdown(measured)
-    with new_directory(folder, MARKER) as draft:
+    with new_collection(folder, LISTING) as draft:
+        measured = _measured(config, density, followed, settings)
+        words = table.markdown(measured)
         (draft / "table.md").write_text(words, encoding="utf-8")
-        (draft / MARKER).write_text(table.comma_separated(measured), encoding="utf-8")
+        (draft / "table.csv").write_text(table.comma_separated(measured), encoding="utf-8")
         drawn = rgb(picture(measured, density_name(config, root)))
         # A palette is enough for lines, and a third of the bytes.
         save_png(drawn.quantize(COLORS), draft / "mcmc.png")
     print(words)
     return folder
+
+
+def _measured(
+    config: DictConfig,
+    density: Perturbable,
+    followed: list[scores.Score],
+    settings: Settings,
+) -> Measured:
+    try:
+        # The tensors are small: threads would wait for each other longer than they work.
+        with single_thread():
+            return measure(density, followed, settings, seed=config.seed)
+    except ValueError as error:
+        raise UserError(f"mcmc: {error}") from error
