@@ -242,7 +242,14 @@ def test_a_collection_is_no_file(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with (
-        pytest.raises(UserError, match="cannot be written: ."),
+        pytest.raises(UserError, match=r"cannot be written: ."),
         new_directory(tmp_path / "file" / "out"),
     ):
         pass
+
+
+def test_a_failure_leaves_no_empty_folders(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(RuntimeError), new_directory(tmp_path / "there" / "a" / "b" / "out"):
+        raise RuntimeError
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]

@@ -32,6 +32,7 @@ def new_directory(target: Path, marker: str | None = None) -> Iterator[Path]:
     if marker is not None:
         require_ours(target, marker)
     target = target.resolve()  # a link stays, and what it points to is replaced
+    missing = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -48,6 +49,9 @@ def new_directory(target: Path, marker: str | None = None) -> Iterator[Path]:
         draft.replace(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # one that holds what was made stays
 
 
 @contextlib.contextmanager

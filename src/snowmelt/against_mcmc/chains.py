@@ -9,7 +9,8 @@ from the first.
 
 References:
     Roberts, Gelman & Gilks (1997), 0.234 for random walks; Roberts & Rosenthal (1998),
-    0.574 for MALA; Neal (2011), arXiv:1206.1901, 0.65 and more for Hamiltonian chains.
+    0.574 for MALA; Neal (2011), arXiv:1206.1901, 0.65 and more for Hamiltonian chains,
+    which are given 0.7 here.
     Robbins & Monro (1951), "A stochastic approximation method".
 """
 

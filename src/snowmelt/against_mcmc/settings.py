@@ -19,7 +19,8 @@ class Settings:
         budgets: evaluations a point at which the clouds are looked at, rising.
         warmup: evaluations a chain in which its step size is tuned; they count.
         most_calls: of a denoiser; above this number diffusion is not measured.
-        floor_pairs: pairs of true clouds that the floor is the mean over.
+        floor_pairs: pairs of true clouds that the floor is the mean over. Of modes that
+            are apart the distance scatters by half of itself from pair to pair.
         checkpoint: a denoiser that was trained on draws of the density; None: the exact
             score alone.
     """
@@ -29,7 +30,7 @@ class Settings:
     budgets: Sequence[int] = (5, 10, 30, 100, 300, 1000)
     warmup: int = 300
     most_calls: int = 300
-    floor_pairs: int = 8
+    floor_pairs: int = 64
     checkpoint: str | None = None
 
     def __post_init__(self) -> None:

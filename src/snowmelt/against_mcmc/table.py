@@ -71,6 +71,18 @@ def mean_floor(measured: Measured) -> float:
     return statistics.fmean(one.wasserstein_2 for one in measured.floor)
 
 
+def floor_error(measured: Measured) -> float:
+    """The standard error of that mean; infinite for a single pair."""
+    return standard_error([one.wasserstein_2 for one in measured.floor])
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Of a mean of independent values; infinite for a single one."""
+    if len(values) < 2:
+        return math.inf
+    return statistics.stdev(values) / math.sqrt(len(values))
+
+
 def arrival(line: Line, floor: float) -> int | None:
     """The least budget from which on the distance stays within twice the floor.
 
@@ -81,7 +93,7 @@ def arrival(line: Line, floor: float) -> int | None:
         found = line.values(budget, distance)
         if not all(map(math.isfinite, found)):
             break
-        error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
+        error = standard_error(found) if len(found) > 1 else 0.0
         if statistics.fmean(found) - error > ARRIVED * floor:
             break
         arrived = budget
@@ -103,10 +115,18 @@ def markdown(measured: Measured) -> str:
     body.append(["**two true clouds**", "", *[floor] * len(budgets), "", *last, "", "", ""])
     told = (
         f"{settings.points} points a cloud, {settings.seeds} seeds: Wasserstein distance"
-        " from as many true draws, after so many evaluations a point."
+        " from as many true draws, after so many evaluations a point. The mean over"
+        f" {len(measured.floor)} pairs of true clouds is {told_floor(measured)}."
     )
     rule = "|" + "---|" * len(head)
     return "\n".join([told, "", joined(head), rule, *map(joined, body)]) + "\n"
+
+
+def told_floor(measured: Measured) -> str:
+    """`0.102 with a standard error of 0.005`."""
+    error = floor_error(measured)
+    known = f"{error:.3f}" if math.isfinite(error) else "unknown size"
+    return f"{mean_floor(measured):.3f} with a standard error of {known}"
 
 
 def _line(line: Line, measured: Measured) -> list[str]:
@@ -144,12 +164,21 @@ def spread(values: Sequence[float], decimals: int = 2, *, is_alone: bool = False
 
 
 def comma_separated(measured: Measured) -> str:
-    """A line for each cloud; those of the floor come last."""
+    """A line for each cloud; those of the floor come last.
+
+    Beside each stand the mean of the floor and its standard error, where there is one.
+    """
     rows = [_flat(row) for row in measured.rows]
     rows += [
         {"method": "true draws", "family": "floor", "seed": number} | _of(found)
         for number, found in enumerate(measured.floor)
     ]
+    error = floor_error(measured)
+    known = {
+        "floor": mean_floor(measured),
+        "floor_error": error if math.isfinite(error) else "",
+    }
+    rows = [row | known for row in rows]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(rows[0]), restval="", lineterminator="\n")
     writer.writeheader()
