@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from snowmelt.against_mcmc import chains, diffusion
 from snowmelt.against_mcmc.diffusion import Score, draw
@@ -52,6 +53,31 @@ def test_every_cloud_is_there_once(measured: Measured) -> None:
     assert all(r.training == 0 for r in rows)
     assert len(measured.floor) == 2
     assert measured.weight == pytest.approx(0.3)
+
+
+class Recorded(DoubleGaussian):
+    """Keeps the draws that it gave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[Tensor] = []
+
+    def sample(self, n: int, *, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        x = super().sample(n, seed=seed, dtype=dtype)
+        if n > 1:  # one alone is asked for its size
+            self.drawn.append(x)
+        return x
+
+
+def test_true_clouds_and_those_of_the_floor_have_no_point_in_common() -> None:
+    """Neither with each other, nor with the draws of a data set of any of the seeds."""
+    density = Recorded()
+    measure(density, [exact(density, PROCESS)], SMALL, seed=3, quiet=True)
+    points, pairs = SMALL.points, SMALL.floor_pairs
+    assert [len(x) for x in density.drawn] == [points, points, 2 * pairs * points]
+    data = [DoubleGaussian().sample(500, seed=s, dtype=torch.float64) for s in range(6)]
+    apart = torch.cat([*density.drawn, *data])
+    assert len(apart.unique(dim=0)) == len(apart)
 
 
 def test_it_can_be_repeated(measured: Measured) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from snowmelt.against_mcmc.quality import floor, quality, true_weight, weight
 from snowmelt.densities import (
+    Density,
     DoubleGaussian,
     Gaussian,
     GaussianMixture,
@@ -35,6 +36,19 @@ def test_true_draws_are_at_the_floor() -> None:
     assert statistics.fmean(weights) == pytest.approx(
         0.3, abs=4 * math.sqrt(0.21 / 200 / 12)
     )
+
+
+def test_no_point_of_the_floor_is_used_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs that share a cloud would scatter too little."""
+    clouds: list[torch.Tensor] = []
+
+    def keeps(density: Density, one: torch.Tensor, two: torch.Tensor) -> None:
+        clouds.extend((one, two))
+
+    monkeypatch.setattr("snowmelt.against_mcmc.quality.quality", keeps)
+    assert len(floor(DENSITY, 7, 5, seed=0)) == 5
+    assert [cloud.shape for cloud in clouds] == [(7, 2)] * 10
+    assert len(torch.cat(clouds).unique(dim=0)) == 70
 
 
 @pytest.mark.parametrize("far", [math.inf, -math.inf, math.nan, 1e200, -1e4])
@@ -63,7 +77,7 @@ def test_a_shift_is_its_own_distance() -> None:
 
 
 def test_the_weight_is_that_of_the_leftmost_part() -> None:
-    turned = torch.tensor([[0.1, 0.06], [0.06, 0.1]])
+    turned = torch.tensor([[0.1, 0.06], [0.06, 0.3]])  # not its own mirror image
     mixture = GaussianMixture(
         [0.5, 0.2, 0.3],
         [[0.0, 0.0], [-2.0, 0.0], [2.0, 0.0]],
@@ -73,6 +87,12 @@ def test_the_weight_is_that_of_the_leftmost_part() -> None:
     # An exact answer, also where the parts overlap: the mean share is the weight.
     x = mixture.sample(40_000, seed=0, dtype=torch.float64)
     assert weight(mixture, x) == pytest.approx(0.2, abs=4 * math.sqrt(0.16 / 40_000))
+    # Of a single part next to nothing else, every point along either axis is its own.
+    alone = GaussianMixture(
+        [0.2, 0.8], [[-2.0, 0.0], [90.0, 0.0]], torch.stack([turned, turned])
+    )
+    y = torch.tensor([[-1.8, 0.9], [-2.0, -0.7], [-1.6, 0.0]]).double()
+    assert weight(alone, y) == pytest.approx(1.0, abs=1e-6)
     left = torch.tensor([[-2.0, 0.0]]).double()
     assert weight(mixture, left) == pytest.approx(1.0, abs=1e-6)
     assert weight(mixture, -left) == pytest.approx(0.0, abs=1e-6)

@@ -14,10 +14,12 @@ from snowmelt.against_mcmc.settings import Settings
 from snowmelt.against_mcmc.table import (
     arrival,
     comma_separated,
+    floor_error,
     lines,
     markdown,
     mean_floor,
     spread,
+    standard_error,
 )
 
 SETTINGS = Settings(points=10, seeds=2, budgets=(10, 30, 100))
@@ -90,6 +92,9 @@ def test_arrival_forgives_the_standard_error_of_a_mean() -> None:
 def test_markdown() -> None:
     text = markdown(measured()).splitlines()
     assert text[0].startswith("10 points a cloud, 2 seeds")
+    assert text[0].endswith(
+        "2 pairs of true clouds is 0.100 with a standard error of 0.010."
+    )
     head, rule, walk, exact, learned, floor = (line.split(" | ") for line in text[2:])
     assert head[2:5] == ["10", "30", "100"]
     assert rule == ["|" + "---|" * len(head)]
@@ -129,6 +134,19 @@ def test_csv_has_every_cloud() -> None:
     assert (found[1]["budget"], found[1]["evaluations"]) == ("30", "29")
     assert found[6]["training_evaluations"] == "12800"
     assert {line["family"] for line in found[-2:]} == {"floor"}
+    for line in found:
+        assert float(line["floor"]) == pytest.approx(0.1)
+        assert float(line["floor_error"]) == pytest.approx(0.01)
+
+
+def test_the_floor_is_as_sure_as_its_pairs_are_many() -> None:
+    assert floor_error(measured()) == pytest.approx(0.01)  # of 0.09 and 0.11
+    assert standard_error([1.0, 3.0, 1.0, 3.0]) == pytest.approx(math.sqrt(1 / 3))
+    alone = Measured(ROWS, FLOOR[:1], 0.3, [], SETTINGS)
+    assert floor_error(alone) == math.inf
+    assert "with a standard error of unknown size." in markdown(alone)
+    lines_of = csv.DictReader(io.StringIO(comma_separated(alone)))
+    assert {line["floor_error"] for line in lines_of} == {""}
 
 
 def test_numbers() -> None:

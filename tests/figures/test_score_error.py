@@ -19,9 +19,9 @@ def columns(levels: int = 9, error: float = 1e-3) -> dict[str, np.ndarray]:
         "score_error": even,
         "score_error_se": 0.1 * even,
         "relative_error": even,
-        "floor": floor,
-        "floor_se": 2.0 * floor,
-        "relative_floor": 2.0 * floor,
+        "training_points": floor,
+        "training_points_se": 2.0 * floor,
+        "relative_training_points": 2.0 * floor,
         "irreducible_loss": np.full(levels, 0.5),
     }
 
@@ -44,7 +44,12 @@ def test_both_panels_hold_the_columns() -> None:
         )
     }
     found = list(drawn.values())
-    for name in ("score_error", "floor", "irreducible_loss", "relative_floor"):
+    for name in (
+        "score_error",
+        "training_points",
+        "irreducible_loss",
+        "relative_training_points",
+    ):
         assert any(np.array_equal(given[name], values) for values in found), name
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "log"]
 

@@ -62,7 +62,11 @@ def test_from_the_drawing_to_the_page(
     assert metrics["protocol"]["points"]["set_size"] == 50
     assert metrics["likelihood"]["ode"]["divergence"] == "Exact"
     assert ("mode_deviation" in metrics) == (experiment == "double_gaussian")
-    assert {"score_error", "score_error_floor", "ode_excess_nats"} <= metrics.keys()
+    assert {
+        "score_error",
+        "score_error_training_points",
+        "ode_excess_nats",
+    } <= metrics.keys()
     levels = (folder / "reports" / "score_error.csv").read_text().splitlines()
     assert len(levels) == 1 + 4
     page = (folder / "reports" / "index.html").read_text()

@@ -98,7 +98,7 @@ def test_stopped_on_the_way_nothing_is_left(
 
     monkeypatch.setattr(mcmc, "picture", fails)
     assert main(("mcmc", "density=double_gaussian", *TINY)) == 130
-    assert not list((here / "outputs" / "mcmc").iterdir())
+    assert not (here / "outputs").exists()
 
 
 def test_it_is_measured_in_one_thread(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,7 @@ def test_the_score_error_is_read_and_drawn(tmp_path: Path, images: DictConfig):
     table.write_text("\n".join([",".join(SCORE_ERROR), *lines]))
     found = read(images, tmp_path).score_error
     assert found["log_snr"].tolist() == [-3.0, 0.0, 3.0]
-    assert found["floor"].tolist() == [0.5, 0.5, 0.5]
+    assert found["training_points"].tolist() == [0.5, 0.5, 0.5]
     report.run(images, tmp_path)
     assert "score_error.png" in figure_names(tmp_path)
     table.write_text("log_snr\n0")

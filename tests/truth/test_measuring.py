@@ -43,8 +43,8 @@ def test_the_numbers_of_a_model_that_is_off_by_a_constant(
     found = against(SMALL, checkpoint_of(data, added=0.2), "ema", data)
     assert found.metrics["score_error"] == pytest.approx(0.04, rel=1e-3)
     assert found.metrics["score_error_spread"] < 1e-4
-    assert found.metrics["score_error_floor"] > 0
-    assert found.metrics["score_error_floor_spread"] > 0
+    assert found.metrics["score_error_training_points"] > 0
+    assert found.metrics["score_error_training_points_spread"] > 0
     value, error = found.metrics["entropy_nats"], found.metrics["entropy_nats_se"]
     exact = Gaussian([4.0, -2.0], std=3.0).entropy()
     assert value == pytest.approx(exact, abs=4 * error)
@@ -82,9 +82,9 @@ def test_the_table_from_noise_to_data(
         errors = asked.errors(times[number], 40, number + 1)
         size = float(errors.size.mean())
         expected = {
-            "floor": float(errors.floor.mean()),
-            "floor_se": float(errors.floor.std()) / math.sqrt(40),
-            "relative_floor": float(errors.floor.mean()) / size,
+            "training_points": float(errors.training_points.mean()),
+            "training_points_se": float(errors.training_points.std()) / math.sqrt(40),
+            "relative_training_points": float(errors.training_points.mean()) / size,
             "relative_error": float(errors.learned.mean()) / size,
             "score_error_se": float(errors.learned.std()) / math.sqrt(40),
             "irreducible_loss": float(errors.least.mean()),
@@ -93,7 +93,9 @@ def test_the_table_from_noise_to_data(
         for key, value in expected.items():
             assert float(row[key]) == pytest.approx(value, rel=1e-6), key
     whole = asked.errors(uniform_times(80), 80, 0)
-    assert found.metrics["score_error_floor"] == pytest.approx(float(whole.floor.mean()))
+    assert found.metrics["score_error_training_points"] == pytest.approx(
+        float(whole.training_points.mean())
+    )
 
 
 def _asked(data: Any, checkpoint_of: Make, train: Any, x_0: Any) -> Any:
@@ -121,7 +123,7 @@ def test_the_protocol(prepare: Prepare, checkpoint_of: Make) -> None:
         "data": "known",
         "density": "Gaussian",
         "n": 80,
-        "floor_count": 300,
+        "training_points_count": 300,
         "levels": 5,
         "level_n": 40,
         "entropy_draws": 400,

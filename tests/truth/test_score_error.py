@@ -71,7 +71,7 @@ def test_an_exact_denoiser_has_no_error_but_rounding(
         uniform_times(200), 200, 0
     )
     assert float(errors.learned.mean()) < 1e-7
-    assert float(errors.floor.mean()) > 1e-4
+    assert float(errors.training_points.mean()) > 1e-4
     times, _ = levels(process, 5)
     for t in times[1:-1]:
         assert float(asked(process=process).errors(t, 200, 1).learned.mean()) < 1e-9
@@ -107,7 +107,9 @@ def test_the_floor_is_the_error_of_the_training_points(t: float) -> None:
     points = KernelDensity(HEAPS.sample(64, seed=8), 1e-7)
     both = [density.at(COSINE, time).score(x_t.double()) for density in (points, HEAPS)]
     expected = (COSINE.sigma(time) * (both[0] - both[1])).square().mean(1)
-    assert asking.errors(time, 200, 1).floor.numpy() == pytest.approx(expected, rel=1e-4)
+    assert asking.errors(time, 200, 1).training_points.numpy() == pytest.approx(
+        expected, rel=1e-4
+    )
 
 
 class Scaled(nn.Module):
@@ -156,7 +158,7 @@ def test_the_noise_is_keyed_and_the_first_points_are_asked(
     whole = asking.errors(t, 200, 4)
     monkeypatch.setattr(score_error, "_AT_ONCE", 30)
     parts = asking.errors(t, 110, 4)
-    for name in ("least", "size", "floor"):
+    for name in ("least", "size", "training_points"):
         assert torch.allclose(getattr(parts, name), getattr(whole, name)[:110])
     assert not torch.allclose(asking.errors(t, 200, 5).least, whole.least)
     eps = asking._noisy(torch.arange(3), t.expand(3), 4)[0]
@@ -169,7 +171,9 @@ def test_each_point_has_its_own_time() -> None:
     whole = asking.errors(times, 200, 2)
     for row in (0, 70, 199):
         one = asking.errors(times[row], 200, 2)
-        assert float(one.floor[row]) == pytest.approx(float(whole.floor[row]))
+        assert float(one.training_points[row]) == pytest.approx(
+            float(whole.training_points[row])
+        )
         assert float(one.least[row]) == pytest.approx(float(whole.least[row]))
 
 

@@ -136,7 +136,7 @@ def _draw_curves(axes: Axes, curves: Sequence[PathCurve]) -> None:
             markersize=7,
         )
         axes.annotate(
-            f"{curve.name}\nfalls as $T^{{{curve.order:.2f}}}$",
+            f"{curve.name}\nhere as $T^{{{curve.order:.2f}}}$",
             (float(curve.steps[-1]), float(curve.divergences[-1])),
             xytext=(8, 0),
             textcoords="offset points",

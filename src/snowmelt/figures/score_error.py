@@ -49,9 +49,9 @@ def _draw_errors(axes: Axes, columns: Columns) -> None:
         log_snr, columns["irreducible_loss"], color=GREEN, linestyle=":",
         label="irreducible loss",
     )  # fmt: skip
-    _draw_band(axes, columns, "floor", VERMILLION)
+    _draw_band(axes, columns, "training_points", VERMILLION)
     axes.plot(
-        log_snr, columns["floor"], color=VERMILLION, linestyle="--", marker="s",
+        log_snr, columns["training_points"], color=VERMILLION, linestyle="--", marker="s",
         markersize=3.5, label="training points, no network",
     )  # fmt: skip
     _draw_band(axes, columns, "score_error", BLUE)
@@ -68,8 +68,8 @@ def _draw_relative(axes: Axes, columns: Columns) -> None:
     log_snr = columns["log_snr"]
     axes.axhline(1.0, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
     axes.plot(
-        log_snr, columns["relative_floor"], color=VERMILLION, linestyle="--", marker="s",
-        markersize=3.5,
+        log_snr, columns["relative_training_points"], color=VERMILLION, linestyle="--",
+        marker="s", markersize=3.5,
     )  # fmt: skip
     axes.plot(log_snr, columns["relative_error"], color=BLUE, marker="o", markersize=4)
     axes.set(ylabel="share of the score's mean square", title="relative to the score")

@@ -68,7 +68,9 @@ _STILLS = {
         "The score points to where points get denser. Where the true one is known it stands"
         " beside the learned one, with what is left between them, and each row is one noise"
         " level with a scale of its own. Arrows stand only where points come: elsewhere a"
-        " network has learned nothing, and is hardly asked.",
+        " network has learned nothing, and is hardly asked. An arrow's length grows as the"
+        " root of the score's, so that small ones are seen; black ones are longer than they"
+        " are drawn; rms is the root mean square over the arrows.",
         "fields",
     ),
     "densities": Shown(

@@ -48,7 +48,7 @@ def likelihoods(metrics: Mapping[str, Any]) -> list[Likelihood]:
 
 def _bound(metrics: Mapping[str, Any], protocol: Mapping[str, Any]) -> Likelihood:
     steps, computed = protocol.get("steps", 0), protocol.get("steps_computed", 0)
-    note = "at most this many bits"
+    note = f"at most this many bits{_of_what(protocol)}"
     if computed < steps - 1:
         note += f", estimated without bias from {computed:,} of {steps - 1:,} steps"
     return Likelihood(
@@ -60,7 +60,7 @@ def _bound(metrics: Mapping[str, Any], protocol: Mapping[str, Any]) -> Likelihoo
 
 
 def _flow(metrics: Mapping[str, Any], protocol: Mapping[str, Any]) -> Likelihood:
-    note = "exact but for the solver"
+    note = f"exact but for the solver{_of_what(protocol)}"
     if "levels" in protocol:
         note = "at most this many bits, by dequantisation"
     error = metrics.get("ode_bits_per_dim_step_error")
@@ -69,6 +69,13 @@ def _flow(metrics: Mapping[str, Any], protocol: Mapping[str, Any]) -> Likelihood
     return Likelihood(
         "probability-flow equation", _text("ode", metrics), note, tables.rows(protocol)
     )
+
+
+def _of_what(protocol: Mapping[str, Any]) -> str:
+    """A model that was told the class answers another question than one that was not."""
+    if protocol.get("labels") != "given":
+        return ""
+    return ", of an example whose class is told: less than of one whose class is not"
 
 
 def _text(name: str, metrics: Mapping[str, Any]) -> str:

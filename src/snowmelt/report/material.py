@@ -29,9 +29,9 @@ SCORE_ERROR = (
     "score_error",
     "score_error_se",
     "relative_error",
-    "floor",
-    "floor_se",
-    "relative_floor",
+    "training_points",
+    "training_points_se",
+    "relative_training_points",
     "irreducible_loss",
 )
 # Pictures of how samples came about, in their folder, by what the page calls them.

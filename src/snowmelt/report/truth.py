@@ -73,7 +73,7 @@ def _of_score(material: Material) -> Iterator[Line]:
     metrics = material.metrics
     if "score_error" not in metrics:
         return
-    floor = _text(metrics, "score_error_floor", "spread")
+    floor = _text(metrics, "score_error_training_points", "spread")
     yield Line(
         "score error, mean over all times",
         _text(metrics, "score_error", "spread"),

@@ -59,6 +59,8 @@ def run(config: DictConfig, root: Path) -> Path:
 def summary(manifest: Manifest) -> str:
     """What was prepared, in a few lines."""
     shape = "x".join(map(str, manifest.shape))
+    if manifest.kind == "points":
+        shape = f"of {shape} coordinate{'s' if manifest.shape[0] > 1 else ''}"
     values = ""
     if manifest.value_range is not None:
         low, high = manifest.value_range

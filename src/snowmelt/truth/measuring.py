@@ -118,7 +118,10 @@ def _numbers(asked: Asked) -> dict[str, float]:
     count = len(asked.x_0)
     errors = asked.errors(uniform_times(count), count, step=0)
     found = {}
-    for name, values in (("", errors.learned), ("_floor", errors.floor)):
+    for name, values in (
+        ("", errors.learned),
+        ("_training_points", errors.training_points),
+    ):
         key = f"score_error{name}"
         found[key], found[f"{key}_spread"] = mean_over_times(values)
     return found
@@ -138,8 +141,8 @@ def _protocol(
         "density": type(asked.density).__name__,
         "split": "held-out",
         "n": len(asked.x_0),
-        "floor": "the answer of least training loss on the training split",
-        "floor_count": len(asked.training_points),
+        "training_points": "the answer of least training loss on the training split",
+        "training_points_count": len(asked.training_points),
         "mean": "over uniform times",
         "levels": len(lines),
         "level_n": min(settings.level_points, len(asked.x_0)),

@@ -52,13 +52,13 @@ class Errors:
         learned: of the network, (B,).
         least: of the true answer from the noise itself, (B,): the irreducible loss.
         size: of the true answer, from zero, (B,).
-        floor: of the training points, (B,).
+        training_points: of these, without a network, (B,).
     """
 
     learned: Tensor
     least: Tensor
     size: Tensor
-    floor: Tensor
+    training_points: Tensor
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class Asked:
         x = x_t.to(torch.float64)
         _, true = self.density.estimates(x, expand(alpha, x), expand(sigma, x))
         learned = self.denoiser.eps(x_t.to(self.device), t.to(self.device))
-        floor = self.training_points.eps(x, alpha, sigma)
-        found = (learned.cpu().to(torch.float64) - true, eps - true, true, floor - true)
+        nearest = self.training_points.eps(x, alpha, sigma)
+        found = (learned.cpu().to(torch.float64) - true, eps - true, true, nearest - true)
         # Mean squares over the dimensions.
         return tuple(part.flatten(1).square().mean(1) for part in found)
 

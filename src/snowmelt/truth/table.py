@@ -16,9 +16,9 @@ COLUMNS = (
     "score_error",
     "score_error_se",
     "relative_error",
-    "floor",
-    "floor_se",
-    "relative_floor",
+    "training_points",
+    "training_points_se",
+    "relative_training_points",
     "irreducible_loss",
     "irreducible_loss_se",
 )
@@ -28,7 +28,7 @@ Row = dict[str, float]
 def rows(asked: Asked, times: Tensor, log_snrs: Tensor, count: int) -> list[Row]:
     """A line for each noise level, from noise to data.
 
-    The errors are mean squares of noise, by dimension; `floor` is that of the training
+    The errors are mean squares of noise, by dimension; `training_points` is that of these
     points without a network. Relative is what is divided by the mean square of the true
     answer: the mean squared error of a score over the mean square of the true one.
 
@@ -42,10 +42,12 @@ def rows(asked: Asked, times: Tensor, log_snrs: Tensor, count: int) -> list[Row]
     for number, (time, log_snr) in enumerate(zip(times, log_snrs, strict=True)):
         # Step 0 is for the mean over times.
         errors = asked.errors(time, count, step=number + 1)
-        learned, floor, least = map(mean, (errors.learned, errors.floor, errors.least))
+        learned, points, least = map(
+            mean, (errors.learned, errors.training_points, errors.least)
+        )
         size = float(errors.size.mean())
         ours = (*learned, learned[0] / size)
-        line = (float(log_snr), float(time), *ours, *floor, floor[0] / size, *least)
+        line = (float(log_snr), float(time), *ours, *points, points[0] / size, *least)
         found.append(dict(zip(COLUMNS, line, strict=True)))
     return found
 
