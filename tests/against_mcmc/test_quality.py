@@ -77,7 +77,7 @@ def test_a_shift_is_its_own_distance() -> None:
 
 
 def test_the_weight_is_that_of_the_leftmost_part() -> None:
-    turned = torch.tensor([[0.1, 0.06], [0.06, 0.3]])  # not its own mirror image
+    turned = torch.tensor([[0.1, 0.06], [0.06, 0.3]])
     mixture = GaussianMixture(
         [0.5, 0.2, 0.3],
         [[0.0, 0.0], [-2.0, 0.0], [2.0, 0.0]],
@@ -87,18 +87,26 @@ def test_the_weight_is_that_of_the_leftmost_part() -> None:
     # An exact answer, also where the parts overlap: the mean share is the weight.
     x = mixture.sample(40_000, seed=0, dtype=torch.float64)
     assert weight(mixture, x) == pytest.approx(0.2, abs=4 * math.sqrt(0.16 / 40_000))
-    # Of a single part next to nothing else, every point along either axis is its own.
-    alone = GaussianMixture(
-        [0.2, 0.8], [[-2.0, 0.0], [90.0, 0.0]], torch.stack([turned, turned])
-    )
-    y = torch.tensor([[-1.8, 0.9], [-2.0, -0.7], [-1.6, 0.0]]).double()
-    assert weight(alone, y) == pytest.approx(1.0, abs=1e-6)
     left = torch.tensor([[-2.0, 0.0]]).double()
     assert weight(mixture, left) == pytest.approx(1.0, abs=1e-6)
     assert weight(mixture, -left) == pytest.approx(0.0, abs=1e-6)
     close = DoubleGaussian(0.2)
     x = close.sample(40_000, seed=0, dtype=torch.float64)
     assert weight(close, x) == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_part_is_turned_as_its_covariance_is() -> None:
+    """In three dimensions, where the axes of a part are not their own transpose."""
+    turned = torch.tensor([[0.1, 0.06, 0.0], [0.06, 0.3, -0.1], [0.0, -0.1, 0.2]])
+    far = GaussianMixture(
+        [0.2, 0.8], [[-2.0, 0.0, 0.0], [90.0, 0.0, 0.0]], torch.stack([turned, turned])
+    )
+    assert far.axes is not None
+    assert not torch.allclose(far.axes[0], far.axes[0].mT, atol=0.1)
+    # Where there is nothing else, every point of the left part is wholly its own.
+    x = far.sample(200, seed=0, dtype=torch.float64)
+    for one in x[x[:, 0] < 0]:
+        assert weight(far, one[None]) == pytest.approx(1.0, abs=1e-6)
 
 
 def test_no_modes_no_weight() -> None:

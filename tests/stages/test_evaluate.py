@@ -208,11 +208,12 @@ def test_a_known_density_is_what_the_network_is_held_against(
     found = run(config, tmp_path)
     assert len(table.read_text().splitlines()) == 1 + 3
     new = found.keys() - without.keys()
-    score = {f"score_error{end}" for end in ("", "_spread", "_floor", "_floor_spread")}
+    ends = ("", "_spread", "_training_points", "_training_points_spread")
+    score = {f"score_error{end}" for end in ends}
     assert new == score | {"entropy_nats", "entropy_nats_se", "truth"}
     assert 1e-4 < found["score_error"] < 1.0
     assert found["truth"]["n"] == 20
-    assert found["truth"]["floor_count"] == 60
+    assert found["truth"]["training_points_count"] == 60
     assert found["truth"]["checkpoint"] == "c"
     # How the truth is told does not decide which distances may be ranked.
     config.evaluation.truth.seed = 1
