@@ -78,3 +78,11 @@ def test_only_the_plane_has_a_picture(tmp_path: Path) -> None:
     solid = Setting(flat.denoiser, flat.view, 3, TRUTH, None, 0)
     with pytest.raises(ValueError, match="two coordinates, got 3"):
         subject.point_densities(solid, np.zeros((4, 3)), tmp_path)
+
+
+def test_bumps_are_round_whatever_the_cloud_is() -> None:
+    points = torch.tensor([[-8.0, 0.0], [8.0, 0.1], [7.0, -0.1]], dtype=torch.float64)
+    found = subject._suggested(points)
+    assert found.variances[:, 0].tolist() == pytest.approx(found.variances[:, 1].tolist())
+    still = subject._suggested(points * 0.0)
+    assert float(still.variances.min()) == pytest.approx(1e-6)
