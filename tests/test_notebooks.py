@@ -89,7 +89,7 @@ def test_a_folder_that_it_makes_goes_with_its_last_cell(path: Path) -> None:
     ("text", "is_found"),
     [
         ('x = "/home/me/dogs"', True),
-        ("in /work/main now", True),
+        ("in /srv/data now", True),
         ("open('/tmp')", True),
         (r"C:\pictures", True),
         ("export SNOWMELT_IMAGES=~/dogs", False),
