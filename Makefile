@@ -64,7 +64,7 @@ format: $(STAMP) ## let ruff mend what it can
 	@ruff format .
 
 dependencies: $(STAMP) ## write the source files that each stage runs into dvc.yaml
-	@python -m snowmelt.dependencies
+	@python -m snowmelt.common.code_identity
 
 clean: ## remove what the pipeline made (not the runs in mlflow.db, not .venv)
 	rm -rf outputs multirun data/prepared reports/index.html reports/figures reports/sweep reports/likelihood.csv reports/score_error.csv .snowmelt/resume

@@ -11,10 +11,10 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from snowmelt.building import build
-from snowmelt.predictions import Prediction
-from snowmelt.processes import Process, VarianceExploding
-from snowmelt.schedules import NoiseSchedule
+from snowmelt.common.instantiate import build
+from snowmelt.diffusion.predictions import Prediction
+from snowmelt.diffusion.processes import Process, VarianceExploding
+from snowmelt.diffusion.schedules import NoiseSchedule
 
 CONF = Path(__file__).parents[1] / "conf"
 PREDICTIONS = sorted((CONF / "prediction").glob("*.yaml"))

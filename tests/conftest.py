@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from snowmelt.cli import main
+from snowmelt.pipeline.cli import main
 from snowmelt.tracking.opening import QUIET
 from tests.project import make_workspace
 

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from snowmelt.against_mcmc import chains, diffusion
-from snowmelt.against_mcmc.measuring import _FLOOR_SEED, true_cloud
-from snowmelt.against_mcmc.quality import floor, quality, weight
-from snowmelt.against_mcmc.scores import exact
-from snowmelt.against_mcmc.settings import Settings
-from snowmelt.against_mcmc.starts import one_place, wide
-from snowmelt.against_mcmc.table import ARRIVED, standard_error
 from snowmelt.densities import DoubleGaussian, GaussianMixture, Perturbable
 from snowmelt.densities.density import Density
-from snowmelt.processes import VariancePreserving
-from snowmelt.schedules import Cosine
+from snowmelt.diffusion.processes import VariancePreserving
+from snowmelt.diffusion.schedules import Cosine
+from snowmelt.evaluation.mcmc_benchmark import chain_clouds, sampler_clouds
+from snowmelt.evaluation.mcmc_benchmark.benchmark import _FLOOR_SEED, true_cloud
+from snowmelt.evaluation.mcmc_benchmark.benchmark_settings import Settings
+from snowmelt.evaluation.mcmc_benchmark.benchmark_table import ARRIVED, standard_error
+from snowmelt.evaluation.mcmc_benchmark.cloud_quality import floor, quality, weight
+from snowmelt.evaluation.mcmc_benchmark.score_models import exact
+from snowmelt.evaluation.mcmc_benchmark.starts import one_place, wide
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "mcmc.md").read_text(encoding="utf-8")
@@ -145,9 +145,9 @@ def test_what_training_costs_is_counted_as_is_said() -> None:
 def test_a_row_of_diffusion(budget: int) -> None:
     density = DENSITIES["Two modes"]
     score = exact(density, VariancePreserving(Cosine()))
-    method = diffusion.METHODS[3]
+    method = sampler_clouds.METHODS[3]
     clouds = [
-        diffusion.draw(score, method.sampler(budget), SETTINGS.points, seed=seed)
+        sampler_clouds.draw(score, method.sampler(budget), SETTINGS.points, seed=seed)
         for seed in range(SETTINGS.seeds)
     ]
     row = table("Two modes")[f"{method.name}, exact score", "N(0, 1)"]
@@ -156,10 +156,10 @@ def test_a_row_of_diffusion(budget: int) -> None:
 
 @pytest.mark.parametrize("heading", DENSITIES)
 def test_a_row_of_chains(heading: str) -> None:
-    density, method, budget = DENSITIES[heading], chains.METHODS[0], 30
+    density, method, budget = DENSITIES[heading], chain_clouds.METHODS[0], 30
     clouds = []
     for seed in range(SETTINGS.seeds):
-        walk = chains.walk(
+        walk = chain_clouds.walk(
             density,
             method,
             wide(density, SETTINGS.points, seed),
@@ -201,7 +201,9 @@ def conditional() -> tuple[float, float, float]:
     """Of a random walk on a conditional density: distance, floor, share left of 0."""
     density = Observed(DoubleGaussian(), 0.4, 0.6)
     start = wide(density, SETTINGS.points, 0)
-    walk = chains.walk(density, chains.METHODS[0], start, budget=1000, warmup=300, seed=0)
+    walk = chain_clouds.walk(
+        density, chain_clouds.METHODS[0], start, budget=1000, warmup=300, seed=0
+    )
     assert walk is not None
     cloud = walk.at(1000)
     true = density.sample(8 * SETTINGS.points, seed=6, dtype=torch.float64).chunk(8)
@@ -229,7 +231,9 @@ def test_where_chains_are_fooled() -> None:
     assert float(row["R-hat, last"]) < 1.05
     density = DENSITIES["Two modes further apart"]
     start = one_place(density, 100, 0)
-    walk = chains.walk(density, chains.METHODS[1], start, budget=200, warmup=100, seed=0)
+    walk = chain_clouds.walk(
+        density, chain_clouds.METHODS[1], start, budget=200, warmup=100, seed=0
+    )
     assert walk is not None
     assert float((walk.at(200)[:, 0] < 0).double().mean()) == 1.0
 

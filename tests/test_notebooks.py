@@ -15,7 +15,7 @@ import pytest
 from tests.project import ROOT
 
 Cells = list[dict[str, Any]]
-# Whoever can install the package can run them; figures come from `snowmelt.figures`.
+# Whoever can install the package can run them; figures come from `snowmelt.viz.plots`.
 LIBRARIES = {"snowmelt", "numpy", "torch", "IPython", *sys.stdlib_module_names}
 # A path from the root of a disk: not `a/b`, not `~/a`, no address and no comment's `/`.
 ABSOLUTE = re.compile(r"(?<![\w~.:/$}*)])(?:/[\w.-]+){2,}|\b[A-Za-z]:\\\w|/tmp\b")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from snowmelt.cli import main
+from snowmelt.pipeline.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from snowmelt.data.manifest import Manifest
+from snowmelt.data.prepared.manifest import Manifest
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
-from snowmelt.building import build
-from snowmelt.data.clouds.known import Known
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import build
 from snowmelt.data.picture_density import PictureFile
-from snowmelt.data.source import Source
+from snowmelt.data.sources.source import Source
+from snowmelt.data.sources.toy.density_draws import Known
 from snowmelt.densities import Perturbable, Picture
-from snowmelt.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 LEVELS = np.array([[0, 100, 255], [255, 30, 255]], dtype=np.uint8)
-NODE = {"_target_": "snowmelt.data.picture_density.PictureFile"}
+NODE = {"_target_": "snowmelt.data.PictureFile"}
 
 
 @pytest.fixture
@@ -78,7 +78,11 @@ def test_any_kind_of_file(tmp_path: Path, mode: str, name: str) -> None:
 def test_a_relative_path_is_below_the_root_also_inside_of_data(picture: Path) -> None:
     node = NODE | {"path": "picture.png"}
     assert build(node, Perturbable, root=picture.parent).size == 2
-    data = {"_target_": "snowmelt.data.clouds.known.Known", "name": "k", "density": node}
+    data = {
+        "_target_": "snowmelt.data.Known",
+        "name": "k",
+        "density": node,
+    }
     source = build(data, Source, root=picture.parent)
     assert isinstance(source, Known)
     assert source.read().examples.shape == (30_000, 2)

@@ -9,12 +9,12 @@ import functools
 from fractions import Fraction
 
 import torch
-from tests.samplers.orders import slope
+from tests.sampling.samplers.orders import slope
 
 from snowmelt.densities import DoubleGaussian
 from snowmelt.densities.reverse_gap import Gap, path_divergence, reverse_gap
-from snowmelt.processes import VariancePreserving
-from snowmelt.schedules import Geometric
+from snowmelt.diffusion.processes import VariancePreserving
+from snowmelt.diffusion.schedules import Geometric
 
 DATA = DoubleGaussian(size=1)
 # The same levels as any other process that preserves the variance, far beyond both ends.

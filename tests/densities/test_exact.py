@@ -18,8 +18,8 @@ from snowmelt.densities import (
     Perturbable,
     Picture,
 )
-from snowmelt.processes import VarianceExploding, VariancePreserving
-from snowmelt.schedules import Cosine, Geometric, InputScaled, ZeroTerminal
+from snowmelt.diffusion.processes import VarianceExploding, VariancePreserving
+from snowmelt.diffusion.schedules import Cosine, Geometric, InputScaled, ZeroTerminal
 
 MEAN, STD = [0.3, -1.2], 2.5
 SHIFT = torch.tensor(MEAN, dtype=torch.float64)

@@ -11,12 +11,12 @@ import torch
 from omegaconf import OmegaConf
 from tests.combinations import close, double
 
-from snowmelt.building import build
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import build
 from snowmelt.densities import Perturbable
-from snowmelt.errors import UserError
-from snowmelt.predictions import X0
-from snowmelt.processes import VariancePreserving
-from snowmelt.schedules import Cosine
+from snowmelt.diffusion.predictions import X0
+from snowmelt.diffusion.processes import VariancePreserving
+from snowmelt.diffusion.schedules import Cosine
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "conf" / "density").glob("*.yaml"))

@@ -8,8 +8,8 @@ from tests.combinations import close, double
 from torch.distributions import MultivariateNormal
 
 from snowmelt.densities import Gaussian
-from snowmelt.processes import VarianceExploding
-from snowmelt.schedules import Cosine
+from snowmelt.diffusion.processes import VarianceExploding
+from snowmelt.diffusion.schedules import Cosine
 
 FULL = [[0.5, 0.2], [0.2, 0.3]]
 

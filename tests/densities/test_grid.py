@@ -11,11 +11,11 @@ from tests.combinations import Pair, close, double, every_process, process_of
 
 from snowmelt.densities import GaussianMixture, GridDensity, Picture
 from snowmelt.densities.cells import shares_of
-from snowmelt.predictions import Eps, V
-from snowmelt.processes import VariancePreserving
-from snowmelt.samplers.sampler import sample
-from snowmelt.samplers.sde import EulerMaruyama
-from snowmelt.schedules import Cosine
+from snowmelt.diffusion.predictions import Eps, V
+from snowmelt.diffusion.processes import VariancePreserving
+from snowmelt.diffusion.schedules import Cosine
+from snowmelt.sampling.samplers.sampler import sample
+from snowmelt.sampling.samplers.sde import EulerMaruyama
 
 VALUES = [[0.0, 1.0, 3.0], [2.0, 0.0, 0.5]]
 BOUNDS = [[-1.0, 0.6], [0.0, 0.9]]

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from snowmelt.densities import Gaussian, GaussianMixture
-from snowmelt.predictions import EDM, X0, Eps, Score, V
-from snowmelt.processes import Process, SubVariancePreserving
-from snowmelt.schedules import Linear
+from snowmelt.diffusion.predictions import EDM, X0, Eps, Score, V
+from snowmelt.diffusion.processes import Process, SubVariancePreserving
+from snowmelt.diffusion.schedules import Linear
 
 WEIGHTS, MEANS = [0.2, 0.5, 0.3], [[0.7, -0.4], [-1.0, 0.5], [0.0, 2.0]]
 FULL = torch.tensor(

@@ -16,14 +16,14 @@ from tests.densities.reverse_kernel import (
     fitted,
     gap,
 )
-from tests.samplers.orders import slope
+from tests.sampling.samplers.orders import slope
 from torch import Tensor
 
 from snowmelt.densities import DoubleGaussian, Gaussian, GaussianMixture, KernelDensity
 from snowmelt.densities.reverse_gap import path_divergence, reverse_gap
 from snowmelt.densities.reverse_kernel import closest_normal, ddpm_kernel, reverse_kernel
-from snowmelt.processes import SubVariancePreserving, VariancePreserving
-from snowmelt.schedules import Cosine, Linear
+from snowmelt.diffusion.processes import SubVariancePreserving, VariancePreserving
+from snowmelt.diffusion.schedules import Cosine, Linear
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_level = pytest.mark.parametrize("level", LEVELS)

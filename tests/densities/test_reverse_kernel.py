@@ -10,8 +10,8 @@ from torch.distributions import Independent, Normal
 
 from snowmelt.densities import DoubleGaussian, Gaussian, GaussianMixture, KernelDensity
 from snowmelt.densities.reverse_kernel import closest_normal, ddpm_kernel, reverse_kernel
-from snowmelt.processes import Process, SubVariancePreserving, VariancePreserving
-from snowmelt.schedules import Cosine, Linear, ZeroTerminal
+from snowmelt.diffusion.processes import Process, SubVariancePreserving, VariancePreserving
+from snowmelt.diffusion.schedules import Cosine, Linear, ZeroTerminal
 
 FULL = torch.tensor(
     [[[0.2, 0.1], [0.1, 0.3]], [[1.0, -0.7], [-0.7, 0.6]]], dtype=torch.float64

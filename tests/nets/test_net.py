@@ -9,8 +9,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from snowmelt.building import build
-from snowmelt.errors import UserError
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import build
 from snowmelt.nets.net import Net
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "net").glob("*.yaml"))

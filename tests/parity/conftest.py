@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snowmelt.denoiser import Denoiser
-from snowmelt.predictions import Eps, Prediction
-from snowmelt.processes import Process, VariancePreserving
-from snowmelt.samplers.sampler import Sampler
-from snowmelt.schedules import LinearBetas
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.predictions import Eps, Prediction
+from snowmelt.diffusion.processes import Process, VariancePreserving
+from snowmelt.diffusion.schedules import LinearBetas
+from snowmelt.sampling.samplers.sampler import Sampler
 
 STEPS = 1000
 SHAPE = (5, 3, 2)

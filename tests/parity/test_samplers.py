@@ -23,18 +23,18 @@ from diffusers import (
 )
 from torch import Tensor
 
-from snowmelt.denoiser import Denoiser
-from snowmelt.predictions import EDM as EDMPrediction
-from snowmelt.predictions import X0, Eps, Prediction, V
-from snowmelt.processes import Process, VarianceExploding, VariancePreserving
-from snowmelt.samplers.dpm import DPM
-from snowmelt.samplers.edm import EDM
-from snowmelt.samplers.gaussian import Gaussian
-from snowmelt.samplers.grids import Karras as KarrasGrid
-from snowmelt.samplers.grids import Leading, Linspace, Trailing
-from snowmelt.samplers.thresholds import Clip, Dynamic
-from snowmelt.samplers.variances import FixedLarge, FixedSmall, Learned
-from snowmelt.schedules import Karras, LinearBetas
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.predictions import EDM as EDMPrediction
+from snowmelt.diffusion.predictions import X0, Eps, Prediction, V
+from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePreserving
+from snowmelt.diffusion.schedules import Karras, LinearBetas
+from snowmelt.sampling.samplers.ancestral_variances import FixedLarge, FixedSmall, Learned
+from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.dpm import DPM
+from snowmelt.sampling.samplers.edm import EDM
+from snowmelt.sampling.samplers.grids import Karras as KarrasGrid
+from snowmelt.sampling.samplers.grids import Leading, Linspace, Trailing
+from snowmelt.sampling.samplers.thresholds import Clip, Dynamic
 from tests.parity.conftest import STEPS, noises, start, walk
 from tests.parity.measured import agree
 

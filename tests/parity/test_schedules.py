@@ -13,8 +13,8 @@ from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from diffusers.schedulers.scheduling_ddpm import betas_for_alpha_bar
 from torch import Tensor
 
-from snowmelt.processes import VariancePreserving
-from snowmelt.schedules import (
+from snowmelt.diffusion.processes import VariancePreserving
+from snowmelt.diffusion.schedules import (
     Betas,
     BetaSigmoid,
     CosineBetas,

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from snowmelt import config
-from snowmelt.checkpoint import load
-from snowmelt.cli import main
+from snowmelt.pipeline.cli import main
+from snowmelt.pipeline.config import composition
+from snowmelt.training.checkpoint import load
 from tests.project import ROOT, make_workspace
 
-GROUPS = config.groups(ROOT)
+GROUPS = composition.groups(ROOT)
 SMALL = (
     "tracking=none",
     "net.widths=[8,16]",

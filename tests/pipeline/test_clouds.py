@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from snowmelt.cli import main
+from snowmelt.pipeline.cli import main
 from tests.project import make_workspace
 
 SMALL = (

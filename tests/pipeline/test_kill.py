@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from snowmelt.checkpoint import load
+from snowmelt.training.checkpoint import load
 from tests.pipeline.clone import make_clone, repro
 from tests.project import clean_environment
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from snowmelt.schedules.schedule import NoiseSchedule
+from snowmelt.diffusion.noise_schedule import NoiseSchedule
 
 
 class Mine(NoiseSchedule):
@@ -32,7 +32,7 @@ class Mine(NoiseSchedule):
     def log_snr(self, t: Tensor) -> Tensor:
         return (1 - t) * self.start + t * self.end
 '''
-FILE = "_target_: snowmelt.schedules.mine.Mine\n"
+FILE = "_target_: snowmelt.schedules.Mine\n"
 SHORT = ("training.steps=10", "sample.num_samples=64", "sample.batch_size=64")
 
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from snowmelt.cli import STAGES
-from snowmelt.dependencies import PACKAGE, code_of
+from snowmelt.common.code_identity import PACKAGE, code_of
+from snowmelt.pipeline.cli import STAGES
 from tests.pipeline.clone import make_clone, ran, repro, set_params
 from tests.project import run_command, succeed
 

@@ -48,7 +48,10 @@ class Project:
                 "name": None,
                 "seed": 0,
                 "data": {"name": "digits"},
-                "schedule": {"_target_": "snowmelt.schedules.Cosine", "log_snr_max": 10.0},
+                "schedule": {
+                    "_target_": "snowmelt.schedules.Cosine",
+                    "log_snr_max": 10.0,
+                },
                 "prediction": {"_target_": "snowmelt.predictions.V"},
                 "training": {"steps": 6, "ema": {"decay": 0.999}},
                 "sampler": {"steps": 50},

@@ -13,9 +13,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from snowmelt import tracking
-from snowmelt.tracking.ledger import Ledger
 from snowmelt.tracking.location import locate
-from snowmelt.tracking.store import Store
+from snowmelt.tracking.mlflow_store import Store
+from snowmelt.tracking.run_records import Ledger
 
 CALLS = ("create_run", "log_batch", "log_artifact", "search_runs", "get_run", "update_run")
 

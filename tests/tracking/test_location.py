@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from snowmelt.errors import UserError
+from snowmelt.common.errors import UserError
 from snowmelt.tracking.location import locate, redacted
 
 

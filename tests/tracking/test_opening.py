@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from snowmelt import tracking
-from snowmelt.errors import UserError
+from snowmelt.common.errors import UserError
 from snowmelt.tracking.opening import name_of
 
 
@@ -136,7 +136,7 @@ def test_the_checkpoint_is_a_logged_model_with_the_metrics_of_its_evaluation(
     assert model.source_run_id == run.info.run_id
     assert str(model.status) == "READY"
     assert model.tags["identity"] == "model-a"
-    assert model.params["schedule._target_"] == "snowmelt.schedules.Cosine"
+    assert model.params["schedule._target_"] == "snowmelt.diffusion.schedules.Cosine"
     assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
     (metric,) = model.metrics
     assert (metric.key, metric.value, metric.run_id) == (

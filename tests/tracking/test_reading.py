@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from snowmelt import tracking
-from snowmelt.errors import UserError
+from snowmelt.common.errors import UserError
 from snowmelt.tracking import Logbook, PastRun
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from snowmelt import tracking
-from snowmelt.errors import UserError
-from snowmelt.tracking.ledger import Ledger, Owner
+from snowmelt.common.errors import UserError
+from snowmelt.tracking.run_records import Ledger, Owner
 
 
 def train_until_killed(project: Any, last: int, has_logged: Any) -> None:

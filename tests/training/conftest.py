@@ -12,16 +12,16 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
-from snowmelt.data.manifest import Manifest
-from snowmelt.denoiser import Denoiser
-from snowmelt.losses import Loss, Simple
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.losses import Loss, Simple
+from snowmelt.diffusion.predictions import Eps
+from snowmelt.diffusion.processes import VariancePreserving
+from snowmelt.diffusion.schedules import Cosine, NoiseSchedule
+from snowmelt.diffusion.time_sampling import LowDiscrepancy, Times
 from snowmelt.nets.mlp import MLP
-from snowmelt.predictions import Eps
-from snowmelt.processes import VariancePreserving
-from snowmelt.schedules import Cosine, NoiseSchedule
-from snowmelt.times import LowDiscrepancy, Times
+from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.module import DiffusionModule
-from snowmelt.training.stream import BatchStream
 
 SETTINGS = {
     "steps": 12,

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snowmelt.config import compose
-from snowmelt.data.manifest import Manifest
-from snowmelt.errors import UserError
-from snowmelt.losses import Hybrid
+from snowmelt.common.errors import UserError
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.diffusion.losses import Hybrid
+from snowmelt.pipeline.config.composition import compose
 from snowmelt.training.fit import _Data, _parts, check
 
 ROOT = Path(__file__).parents[2]

@@ -13,17 +13,17 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from snowmelt.data.manifest import Manifest
-from snowmelt.data.scaling import to_model
-from snowmelt.denoiser import Denoiser
-from snowmelt.errors import UserError
-from snowmelt.losses import VLB, Hybrid, Loss, Simple
-from snowmelt.processes import Process
-from snowmelt.randomness import Stream, normal, uniform
-from snowmelt.schedules import Learned
-from snowmelt.times import Importance, LowDiscrepancy, Times
+from snowmelt.common.errors import UserError
+from snowmelt.common.randomness import Stream, normal, uniform
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.scaling import to_model
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.losses import VLB, Hybrid, Loss, Simple
+from snowmelt.diffusion.processes import Process
+from snowmelt.diffusion.schedules import Learned
+from snowmelt.diffusion.time_sampling import Importance, LowDiscrepancy, Times
+from snowmelt.training.batch_order import Batch
 from snowmelt.training.module import DiffusionModule
-from snowmelt.training.stream import Batch
 
 Make = Callable[..., DiffusionModule]
 Fit = Callable[..., pl.Trainer]

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snowmelt.denoiser import Denoiser
-from snowmelt.losses import VLB, Loss, Simple
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.losses import VLB, Loss, Simple
+from snowmelt.diffusion.predictions import V
+from snowmelt.diffusion.processes import SubVariancePreserving, VariancePreserving
+from snowmelt.diffusion.schedules import Cosine, Learned
 from snowmelt.nets.mlp import MLP
-from snowmelt.predictions import V
-from snowmelt.processes import SubVariancePreserving, VariancePreserving
-from snowmelt.schedules import Cosine, Learned
 from snowmelt.training.objective import Objective
 
 KINDS = [VariancePreserving, SubVariancePreserving]

@@ -13,11 +13,11 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
-from snowmelt.data.manifest import Manifest
-from snowmelt.losses import VLB
-from snowmelt.schedules import Learned
-from snowmelt.times import Importance
-from snowmelt.training import resume as resume_module
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.diffusion.losses import VLB
+from snowmelt.diffusion.schedules import Learned
+from snowmelt.diffusion.time_sampling import Importance
+from snowmelt.training import resume
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.resume import SECTIONS, Resume, sections, training_identity
 
@@ -36,9 +36,7 @@ CONFIG: dict[str, Any] = {name: {"value": 1} for name in SECTIONS} | {
 def same_code(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Fixed code, and for which stages its digest was asked for."""
     asked: list[str] = []
-    monkeypatch.setattr(
-        resume_module, "code_digest", lambda stage: asked.append(stage) or "code"
-    )
+    monkeypatch.setattr(resume, "code_digest", lambda stage: asked.append(stage) or "code")
     return asked
 
 
@@ -218,5 +216,5 @@ def test_the_code_is_part_of_the_identity(
 ) -> None:
     before = training_identity(CONFIG, manifest)
     assert same_code == ["train"]
-    monkeypatch.setattr(resume_module, "code_digest", lambda stage: "other code")
+    monkeypatch.setattr(resume, "code_digest", lambda stage: "other code")
     assert training_identity(CONFIG, manifest) != before

@@ -1,1 +1,34 @@
-"""Data: sources, the prepared form, and the only way between stored and model values."""
+"""Data: sources, the prepared form, and the only way between stored and model values.
+
+The sources are imported when one is asked for: training reads the prepared form alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_MODULES = {
+    "Array": "sources.array",
+    "Board": "sources.toy.checkerboard",
+    "Checkerboard": "sources.toy.checkerboard",
+    "Digits": "sources.digits",
+    "DoubleGaussian": "sources.toy.double_gaussian",
+    "FashionMnist": "sources.fashion_mnist",
+    "Folder": "sources.folder",
+    "Known": "sources.toy.density_draws",
+    "Llama": "sources.toy.llama",
+    "LlamaDensity": "sources.toy.llama",
+    "PictureFile": "picture_density",
+    "Rings": "sources.toy.curves",
+    "Source": "sources.source",
+    "Spiral": "sources.toy.curves",
+    "SwissRoll": "sources.toy.curves",
+    "TwoMoons": "sources.toy.curves",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"snowmelt.data has no {name}: {', '.join(_MODULES)}")
+    return getattr(importlib.import_module(f"snowmelt.data.{_MODULES[name]}"), name)

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from snowmelt.data import arguments
-from snowmelt.data.pictures import UnreadableImageError, decode, flattened
+from snowmelt.common import argument_checks
+from snowmelt.common.errors import UserError
+from snowmelt.data.image_file import UnreadableImageError, decode, flattened
 from snowmelt.densities import Picture
-from snowmelt.errors import UserError
 
 
 class PictureFile(Picture):
@@ -47,8 +47,8 @@ class PictureFile(Picture):
         cells: int = 96,
         root: Path = Path(),
     ) -> None:
-        arguments.text("density.path", path)
-        arguments.integer("density.cells", cells, least=1)
+        argument_checks.text("density.path", path)
+        argument_checks.integer("density.cells", cells, least=1)
         if not isinstance(dark_is_likely, bool):
             raise UserError(
                 f"density.dark_is_likely must be true or false, got {dark_is_likely!r}"

@@ -25,7 +25,7 @@ from snowmelt.densities.double_gaussian import DoubleGaussian
 from snowmelt.densities.exact import ExactNet, Perturbable
 from snowmelt.densities.gaussian import Gaussian
 from snowmelt.densities.grid import GridDensity, Picture
-from snowmelt.densities.kernel import KernelDensity, Scott, Silverman
+from snowmelt.densities.kernel_density import KernelDensity, Scott, Silverman
 from snowmelt.densities.mixture import GaussianMixture
 
 __all__ = [

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from snowmelt.denoiser import Denoiser
 from snowmelt.densities.density import Density
-from snowmelt.predictions import Prediction
-from snowmelt.processes import Process, expand
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.predictions import Prediction
+from snowmelt.diffusion.processes import Process, expand
 
 
 class Perturbable(Density):

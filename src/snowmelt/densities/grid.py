@@ -32,12 +32,12 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.densities.cells import shares_of
 from snowmelt.densities.exact import Perturbable, shift_and_scale
 from snowmelt.densities.intervals import Cut, cut
 from snowmelt.densities.mixture import Numbers, double
-from snowmelt.processes import Process
-from snowmelt.randomness import Stream, normal, uniform
+from snowmelt.diffusion.processes import Process
 
 _CELL_STEP, _PLACE_STEP, _NORMAL_STEP = 3, 4, 5
 # Noise that is nothing beside a cell, in place of none at all.

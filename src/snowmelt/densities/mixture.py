@@ -22,10 +22,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.densities.covariances import principal_axes
 from snowmelt.densities.exact import Perturbable, shift_and_scale
-from snowmelt.processes import Process
-from snowmelt.randomness import Stream, normal, uniform
+from snowmelt.diffusion.processes import Process
 
 Numbers = Tensor | Sequence[Any] | float
 _SUM_ERROR = 1e-6

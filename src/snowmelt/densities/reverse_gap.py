@@ -35,7 +35,7 @@ from torch import Tensor
 
 from snowmelt.densities.mixture import GaussianMixture
 from snowmelt.densities.reverse_kernel import ddpm_variance, reverse_components
-from snowmelt.processes import Process
+from snowmelt.diffusion.processes import Process
 
 # Nodes in a standard deviation, and how many of these on either side.
 _STATES_DENSITY, _PLACES_DENSITY, _REACH = 8, 4, 9.0

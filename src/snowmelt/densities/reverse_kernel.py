@@ -40,7 +40,7 @@ from torch import Tensor
 
 from snowmelt.densities.gaussian import Gaussian
 from snowmelt.densities.mixture import GaussianMixture
-from snowmelt.processes import Process
+from snowmelt.diffusion.processes import Process
 
 
 def reverse_kernel(

@@ -1,1 +1,11 @@
 """Networks, one a file; `conf/net/` names them."""
+
+from snowmelt.nets.mlp import MLP
+from snowmelt.nets.net import Net
+from snowmelt.nets.unet import UNet
+
+__all__ = [
+    "MLP",
+    "Net",
+    "UNet",
+]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
-from snowmelt.tracking.courier import Courier
-from snowmelt.tracking.ledger import Ledger
-from snowmelt.tracking.store import Gone, Store, Unreachable, Waiting, why
+from snowmelt.tracking.mlflow_store import Gone, Store, Unreachable, Waiting, why
+from snowmelt.tracking.run_records import Ledger
+from snowmelt.tracking.uploader import Courier
 
 
 def tell(message: str) -> None:

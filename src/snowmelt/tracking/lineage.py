@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from snowmelt.errors import UserError
-from snowmelt.tracking.courier import write_state
+from snowmelt.common.errors import UserError
 from snowmelt.tracking.delivery import now
-from snowmelt.tracking.ledger import Ledger, Record
-from snowmelt.tracking.store import Rejected, Store, Unreachable
+from snowmelt.tracking.mlflow_store import Rejected, Store, Unreachable
+from snowmelt.tracking.run_records import Ledger, Record
+from snowmelt.tracking.uploader import write_state
 
 Answer = TypeVar("Answer")
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from omegaconf import DictConfig, OmegaConf
 
-from snowmelt.errors import UserError
+from snowmelt.common.errors import UserError
 
 SERVERS = {"http", "https", "databricks"}
 DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}

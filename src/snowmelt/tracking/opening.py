@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from snowmelt.files import sha256
+from snowmelt.common.files import sha256
 from snowmelt.tracking import parameters
-from snowmelt.tracking.ledger import Ledger, Record
 from snowmelt.tracking.location import locate, redacted
 from snowmelt.tracking.provenance import origin
 from snowmelt.tracking.run import Run
+from snowmelt.tracking.run_records import Ledger, Record
 
 if TYPE_CHECKING:
     from snowmelt.tracking.lineage import Archive
-    from snowmelt.tracking.outbox import Operation
+    from snowmelt.tracking.upload_queue import Operation
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -173,7 +173,7 @@ def _archive(config: DictConfig, root: Path) -> Archive:
     for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)
     from snowmelt.tracking.lineage import Archive
-    from snowmelt.tracking.store import Store
+    from snowmelt.tracking.mlflow_store import Store
 
     return Archive(Ledger(location.runs), Store(location))
 
@@ -194,7 +194,7 @@ def _run(
     The parameters of a later stage are logged when that has finished.
     """
     from snowmelt.tracking.delivery import Pace
-    from snowmelt.tracking.tracked import TrackedRun
+    from snowmelt.tracking.tracked_run import TrackedRun
 
     archive.lay_ghosts()
     pace = Pace(

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from snowmelt.errors import UserError
+from snowmelt.common.errors import UserError
 from snowmelt.tracking.location import locate
 from snowmelt.tracking.opening import QUIET
 
 if TYPE_CHECKING:
-    from snowmelt.tracking.store import Store
+    from snowmelt.tracking.mlflow_store import Store
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ class Logbook:
             )
         for variable, value in QUIET.items():
             os.environ.setdefault(variable, value)
-        from snowmelt.tracking.store import Store
+        from snowmelt.tracking.mlflow_store import Store
 
         self._store: Store = Store(location)
 
     def runs(self) -> list[PastRun]:
         """All runs that are not deleted, oldest first."""
-        from snowmelt.tracking.store import Rejected, Unreachable
+        from snowmelt.tracking.mlflow_store import Rejected, Unreachable
 
         try:
             found = self._store.runs()
@@ -111,7 +111,7 @@ class Logbook:
         Raises:
             UserError: the run is not there, or the store does not answer.
         """
-        from snowmelt.tracking.store import Rejected, Unreachable
+        from snowmelt.tracking.mlflow_store import Rejected, Unreachable
 
         try:
             if self._store.run(run_id) is None:

@@ -12,22 +12,22 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from snowmelt import launch
-from snowmelt.building import build
-from snowmelt.checkpoint import Checkpoint, build_denoiser
-from snowmelt.data.prepared import PreparedData
-from snowmelt.denoiser import Denoiser
-from snowmelt.errors import UserError
-from snowmelt.files import new_file
-from snowmelt.losses import Loss
-from snowmelt.samplers.gaussian import Gaussian
-from snowmelt.samplers.thresholds import Clip
-from snowmelt.times import Times
+from snowmelt.common import distributed
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import new_file
+from snowmelt.common.instantiate import build
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.losses import Loss
+from snowmelt.diffusion.time_sampling import Times
+from snowmelt.pipeline.callbacks import Log, Pictures, ProgressBar
+from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.thresholds import Clip
 from snowmelt.tracking.run import Run
+from snowmelt.training.batch_order import BatchStream
+from snowmelt.training.checkpoint import Checkpoint, build_denoiser
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.resume import Resume, sections
-from snowmelt.training.stream import BatchStream
-from snowmelt.training.watch import Log, Pictures, ProgressBar
 
 PICTURE_STEPS = 50
 COLUMNS = ("step", "loss", "held_out_loss", "learning_rate", "gradient_norm")
@@ -181,7 +181,7 @@ def check(config: DictConfig, data: PreparedData) -> None:
         batch_size=config.training.batch_size,
         steps=config.training.steps,
         seed=config.seed,
-        world_size=launch.world_size(config),
+        world_size=distributed.world_size(config),
     )
     _parts(config, data)
 
@@ -209,7 +209,10 @@ def _check_values(config: DictConfig) -> None:
         raise UserError(
             f"training.gradient_clip must be positive or null, got {training.gradient_clip}"
         )
-    if launch.world_size(config) > 1 and training.checkpoint_every % training.log_every:
+    if (
+        distributed.world_size(config) > 1
+        and training.checkpoint_every % training.log_every
+    ):
         # Only the first process's sums are saved: a mean must not reach over a save.
         raise UserError(
             "training.checkpoint_every must be a multiple of training.log_every for several"

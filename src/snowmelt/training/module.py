@@ -11,16 +11,16 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from snowmelt.data.manifest import Manifest
-from snowmelt.data.scaling import to_model
-from snowmelt.denoiser import NO_LABEL, Denoiser
-from snowmelt.errors import UserError
-from snowmelt.losses import Loss
-from snowmelt.randomness import Stream, normal, uniform
-from snowmelt.times import Times
+from snowmelt.common.errors import UserError
+from snowmelt.common.randomness import Stream, normal, uniform
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.scaling import to_model
+from snowmelt.diffusion.denoiser import NO_LABEL, Denoiser
+from snowmelt.diffusion.losses import Loss
+from snowmelt.diffusion.time_sampling import Times
+from snowmelt.training.batch_order import Batch
 from snowmelt.training.ema import EMA
 from snowmelt.training.objective import Objective
-from snowmelt.training.stream import Batch
 
 _DROPOUT_SEED_STRIDE = 1_000_003
 

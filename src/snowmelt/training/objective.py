@@ -22,8 +22,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from snowmelt.denoiser import Denoiser
-from snowmelt.losses import Loss
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.losses import Loss
 
 
 class Objective(nn.Module):

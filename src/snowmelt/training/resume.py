@@ -15,9 +15,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from snowmelt.building import plain
-from snowmelt.data.manifest import Manifest
-from snowmelt.dependencies import code_digest
+from snowmelt.common.code_identity import code_digest
+from snowmelt.common.instantiate import plain
+from snowmelt.data.prepared.manifest import Manifest
 
 SECTIONS = (
     "seed",

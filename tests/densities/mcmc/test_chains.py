@@ -9,6 +9,7 @@ import torch
 from tests.combinations import close, double
 from torch import Tensor
 
+from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.densities import DoubleGaussian, Gaussian, GaussianMixture, GridDensity
 from snowmelt.densities.density import Density
 from snowmelt.densities.mcmc import (
@@ -21,7 +22,6 @@ from snowmelt.densities.mcmc import (
     run,
 )
 from snowmelt.densities.mcmc.chains import State
-from snowmelt.randomness import Stream, normal, uniform
 
 # Close enough together for every chain to cross, and not symmetric.
 LINE = GaussianMixture([0.3, 0.7], [[-1.0], [0.8]], [0.16, 0.36])

@@ -12,7 +12,7 @@ ratios alone, so it need not be normalised.
 Correct in the long run is not correct soon. Between two modes lie places of low density; a
 chain that moves by small steps crosses them as rarely as they are unlikely, and nothing in
 the chain itself tells that it has not crossed yet. Several chains from places far apart do
-tell: see `snowmelt.diagnostics`.
+tell: see `snowmelt.densities.mcmc.diagnostics`.
 
 - `chains`: a kernel, and the loop that runs many chains of it at once;
 - `metropolis`: random-walk Metropolis-Hastings;

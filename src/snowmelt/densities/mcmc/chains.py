@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.densities.density import Density
-from snowmelt.processes import expand
-from snowmelt.randomness import Stream, normal, uniform
+from snowmelt.diffusion.processes import expand
 
 # Numbers drawn in one call: few calls, and tensors that stay in the cache.
 _AT_ONCE = 2**15

@@ -10,7 +10,7 @@ Metropolis' rule remove the bias. The best acceptance rate of MALA is 0.574.
 
 The score says where to go, not that there is another mode: both stay in one at least as
 long as a random walk does. Annealed over the noise levels of a process the same walk
-crosses, see `snowmelt.samplers.langevin`.
+crosses, see `snowmelt.sampling.samplers.predictor_corrector`.
 
 References:
     Roberts & Tweedie (1996), "Exponential convergence of Langevin distributions and their

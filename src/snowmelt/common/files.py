@@ -1,0 +1,160 @@
+"""Writing whole files or nothing, and naming bytes by their digest."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from snowmelt.common.errors import UserError
+
+
+@contextlib.contextmanager
+def new_directory(target: Path, marker: str | None = None) -> Iterator[Path]:
+    """Fill a directory beside `target` and put it in its place when all went well.
+
+    An exception, or a kill, leaves `target` as it was: a stage's output is whole or absent.
+
+    Args:
+        target: the directory; what is there already is replaced.
+        marker: a file that the one to be replaced must hold, as a sign that the same stage
+            made it. A user's own folder, named by mistake, is then never deleted.
+
+    Raises:
+        UserError: `target` holds something else, or nothing can be written beside it.
+    """
+    if marker is not None:
+        require_ours(target, marker)
+    target = target.resolve()  # a link stays, and what it points to is replaced
+    missing = [folder for folder in target.parents if not folder.exists()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise UserError(f"{target} cannot be written: {error.strerror}") from error
+    # mkdtemp makes it private; what a stage hands on follows the user's umask instead.
+    umask = os.umask(0)
+    os.umask(umask)
+    draft.chmod(0o777 & ~umask)
+    try:
+        yield draft
+        if target.exists():
+            shutil.rmtree(target)
+        draft.replace(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # one that holds what was made stays
+
+
+@contextlib.contextmanager
+def new_collection(target: Path, listing: str) -> Iterator[Path]:
+    """As `new_directory`, for a folder that a person names and may keep other things in.
+
+    Args:
+        listing: a JSON file that names all that was written beside it. Only a folder that
+            holds nothing else is replaced.
+
+    Raises:
+        UserError: `target` is a file, or holds one that is not listed.
+    """
+    _refuse_strangers(target, listing)
+    with new_directory(target) as draft:
+        yield draft
+        made = [str(path.relative_to(draft)) for path in _files_in(draft)]
+        write_json(draft / listing, sorted(made))
+
+
+def _refuse_strangers(target: Path, listing: str) -> None:
+    """Refuse a folder that holds what `listing` does not name, and a file."""
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target} is a file: name a folder")
+    known = {listing}
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        known |= set(json.loads((target / listing).read_text(encoding="utf-8")))
+    for path in _files_in(target):
+        if (name := str(path.relative_to(target))) not in known:
+            raise UserError(
+                f"{target} holds {name}, which this command did not make: name another"
+                " folder, or move it away"
+            )
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+
+
+def require_ours(target: Path, marker: str) -> None:
+    """Refuse to replace a folder that another program or a person filled.
+
+    Raises:
+        UserError: `target` is a file, or a folder with content but without `marker`.
+    """
+    if not target.exists() or (target / marker).is_file():
+        return
+    if not target.is_dir() or any(target.iterdir()):
+        raise UserError(
+            f"{target} exists and holds no {marker}: it was not made by this command and is"
+            " not replaced; name another folder, or move it away"
+        )
+
+
+@contextlib.contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """Write a file beside `target` and put it in its place when all went well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield draft
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with new_file(target) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def read_json(source: Path, *, made_by: str) -> Any:
+    """Read JSON that the stage `made_by` wrote.
+
+    Raises:
+        UserError: the file is missing or is not JSON.
+    """
+    require(source, made_by=made_by)
+    try:
+        return json.loads(source.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"{source} is not valid JSON ({error}): run `snowmelt {made_by}` again"
+        ) from error
+
+
+def require(path: Path, *, made_by: str) -> Path:
+    """Return `path`, an output of the stage `made_by`.
+
+    Raises:
+        UserError: it is not there; the message names the stage that makes it.
+    """
+    if not path.exists():
+        raise UserError(
+            f"{path} is missing: run `snowmelt {made_by}` first (or `dvc repro`, which runs"
+            " every stage that is needed)"
+        )
+    return path
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

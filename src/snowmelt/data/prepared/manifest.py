@@ -1,0 +1,106 @@
+"""What a prepared data set says about itself: manifest.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from snowmelt.common.errors import UserError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A raw file that was left out, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The description of a prepared data set, whose files `prepared` describes.
+
+    Attributes:
+        kind: "images" (stored uint8) or "points" (stored float32).
+        shape: of one example, (C, H, W) or (D,).
+        value_range: images: the smallest and the largest level, both inclusive.
+        levels: images: the number of levels; bits is its base-2 logarithm.
+        class_counts: the number of examples of each class, over both splits.
+        mean: points: the mean of each coordinate over the training split.
+        std: points: one scale for all coordinates, the root mean square distance from
+            the mean over the training split, per coordinate.
+        split: "kind" (official, stratified or random), "seed" and "held_out_fraction"
+            (as configured; None for an official split).
+        digests: the SHA-256 of each array's file.
+        config: the section `data` of the configuration that it was made from.
+    """
+
+    kind: str
+    name: str
+    count: int
+    train_count: int
+    held_out_count: int
+    shape: tuple[int, ...]
+    dtype: str
+    value_range: tuple[int, int] | None
+    classes: tuple[str, ...] | None
+    class_counts: dict[str, int] | None
+    mean: tuple[float, ...] | None
+    std: float | None
+    split: dict[str, Any]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    digests: dict[str, str]
+    config: dict[str, Any]
+
+    @property
+    def levels(self) -> int | None:
+        """How many values a pixel can take; None for points."""
+        if self.value_range is None:
+            return None
+        return self.value_range[1] - self.value_range[0] + 1
+
+    @property
+    def bits(self) -> float | None:
+        """log2 of the levels, the bits of an uncompressed pixel; None for points."""
+        return None if self.levels is None else math.log2(self.levels)
+
+    @property
+    def array_file(self) -> str:
+        """The name of the file that holds the examples."""
+        return f"{self.kind}.npy"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists and scalars, ready for JSON or a checkpoint."""
+        plain = {"format": FORMAT, **asdict(self)}
+        plain |= {"levels": self.levels, "bits": self.bits}
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in plain.items()}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any], *, where: str = "manifest") -> Manifest:
+        """The inverse of `to_dict`.
+
+        Args:
+            plain: what `to_dict` gave, perhaps by way of JSON.
+            where: the file that it was read from, for the error.
+
+        Raises:
+            UserError: it has another format or lacks a field.
+        """
+        again = "run `snowmelt prepare` again"
+        if not isinstance(plain, Mapping) or plain.get("format") != FORMAT:
+            raise UserError(f"{where} is not of the format {FORMAT}: {again}")
+        names = [field.name for field in fields(cls)]
+        missing = [name for name in names if name not in plain]
+        if missing or plain["kind"] not in ("images", "points"):
+            wrong = f"lacks {', '.join(missing)}" if missing else "is of no known kind"
+            raise UserError(f"{where} {wrong}: {again}")
+        values = {name: plain[name] for name in names}
+        for name in ("shape", "value_range", "classes", "mean", "notes"):
+            values[name] = None if values[name] is None else tuple(values[name])
+        values["skipped"] = tuple(Skipped(**item) for item in values["skipped"])
+        return cls(**values)

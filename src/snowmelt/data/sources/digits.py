@@ -1,0 +1,32 @@
+"""Handwritten digits that come with scikit-learn: the embedded data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from snowmelt.data.sources.source import RawData, Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits(Source):
+    """1,797 digits of 8x8 pixels with 17 grey levels, kept as they are: 0 to 16.
+
+    Each pixel counts the inked bits of a 4x4 block of a 32x32 scan, hence the 17 levels
+    and 4.09 bits. Nothing is fetched: the package holds the data.
+
+    References:
+        Alpaydin & Kaynak (1998), "Optical Recognition of Handwritten Digits", UCI.
+    """
+
+    def read(self) -> RawData:
+        """The images (1797, 1, 8, 8) and their labels."""
+        bunch = load_digits()
+        return RawData(
+            examples=bunch.images.astype(np.uint8)[:, None],
+            labels=bunch.target.astype(np.int64),
+            classes=tuple(str(digit) for digit in bunch.target_names),
+            value_range=(0, 16),
+        )

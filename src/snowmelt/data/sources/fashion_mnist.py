@@ -1,0 +1,230 @@
+"""Fashion-MNIST: 70,000 grey pictures of clothes in ten classes."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import urllib.request
+import zlib
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from snowmelt.common import argument_checks
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import new_file
+from snowmelt.data.sources.source import RawData, Source
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+DOWNLOADS = Path("data/downloads/fashion_mnist")
+MIRRORS = (
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+)
+# SHA-256 of the unpacked files: they are packed differently in different places.
+DIGESTS = {
+    "train-images-idx3-ubyte": (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+    ),
+    "train-labels-idx1-ubyte": (
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+    ),
+    "t10k-images-idx3-ubyte": (
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+    ),
+    "t10k-labels-idx1-ubyte": (
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+    ),
+}
+CLASSES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+_TIMEOUT = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FashionMnist(Source):
+    """The four idx files, verified by digest, with their official split.
+
+    They are looked for in `path` if it is given, else in the folder of Debian's package
+    dataset-fashion-mnist, else in data/downloads/fashion_mnist, into which they are
+    fetched once.
+
+    Args:
+        path: the folder of the files, packed (.gz) or not; None to look and fetch.
+        held_out_fraction: None, because the official test images are held out.
+
+    References:
+        Xiao, Rasul & Vollgraf (2017), arXiv:1708.07747.
+    """
+
+    path: str | None = None
+    held_out_fraction: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse bad values before anything is read."""
+        super().__post_init__()
+        if self.path is not None:
+            argument_checks.text("data.path", self.path)
+        if self.held_out_fraction is not None:
+            raise UserError(
+                "data.held_out_fraction must be null: Fashion-MNIST holds out its"
+                f" 10,000 official test images, got {self.held_out_fraction}"
+            )
+
+    def read(self) -> RawData:
+        """The images (70000, 1, 28, 28), their labels and which are held out.
+
+        Raises:
+            UserError: a file is missing and cannot be fetched, or is not the right one.
+        """
+        folder = self._folder()
+        parts = {stem: _verified(folder, stem) for stem in DIGESTS}
+        images = [parts["train-images-idx3-ubyte"], parts["t10k-images-idx3-ubyte"]]
+        labels = [parts["train-labels-idx1-ubyte"], parts["t10k-labels-idx1-ubyte"]]
+        return RawData(
+            examples=np.concatenate(images)[:, None],
+            labels=np.concatenate(labels).astype(np.int64),
+            classes=CLASSES,
+            value_range=(0, 255),
+            held_out=np.repeat([False, True], [len(part) for part in images]),
+        )
+
+    def _folder(self) -> Path:
+        """The folder that holds all four files, fetching them if need be."""
+        if self.path is not None:
+            folder = self.located(self.path)
+            missing = _missing(folder)
+            if missing:
+                raise UserError(
+                    f"data.path: {folder} lacks {', '.join(missing)} (.gz or not)"
+                )
+            return folder
+        if not _missing(DEBIAN):
+            return DEBIAN
+        folder = self.root / DOWNLOADS
+        for stem in _missing(folder):
+            fetch(stem, folder)
+        return folder
+
+
+def _missing(folder: Path) -> list[str]:
+    return [stem for stem in DIGESTS if _file(folder, stem) is None]
+
+
+def _file(folder: Path, stem: str) -> Path | None:
+    """The packed or unpacked file of that name, if it is there."""
+    candidates = (folder / f"{stem}.gz", folder / stem)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _verified(folder: Path, stem: str) -> np.ndarray:
+    """Read one file; what is wrong with its form is told before its digest is."""
+    path = _file(folder, stem)
+    if path is None:
+        raise UserError(f"{folder / stem} has vanished")
+    content = unpacked(path.read_bytes(), path)
+    array = parse_idx(content, path, axes=3 if "images" in stem else 1)
+    check_digest(content, stem, path)
+    return array
+
+
+def unpacked(content: bytes, path: Path) -> bytes:
+    """The content of the file `path`, whether it is packed by gzip or not.
+
+    Raises:
+        UserError: it is packed and damaged.
+    """
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} is damaged ({error}): replace or delete it") from error
+
+
+def parse_idx(content: bytes, path: Path, *, axes: int) -> np.ndarray:
+    """Read the idx format: a magic number, the length of each axis, then the bytes.
+
+    Args:
+        content: the unpacked file.
+        path: names the file in an error.
+        axes: how many axes there must be.
+
+    Returns:
+        A read-only uint8 array.
+
+    Raises:
+        UserError: another magic number, or more or fewer bytes than the header says.
+    """
+    magic, expected = content[:4], bytes([0, 0, 8, axes])  # 8 stands for uint8
+    if magic != expected:
+        raise UserError(
+            f"{path} is not an idx file of bytes with {axes} axes: it starts with"
+            f" {magic.hex()}, not {expected.hex()}"
+        )
+    start = 4 + 4 * axes
+    header = content[4:start].ljust(4 * axes, b"\0")
+    shape = tuple(int(length) for length in np.frombuffer(header, ">u4"))
+    size = int(np.prod(shape, dtype=object))
+    if len(content) - start != size:
+        raise UserError(
+            f"{path} is cut short or damaged: its header says {shape}, {size} bytes,"
+            f" but {max(len(content) - start, 0)} follow"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def check_digest(content: bytes, stem: str, path: Path) -> None:
+    """Raise UserError unless `content` is the file `stem` of Fashion-MNIST."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != DIGESTS[stem]:
+        raise UserError(
+            f"{path} is not Fashion-MNIST's {stem}: the SHA-256 of its content is"
+            f" {found}, not {DIGESTS[stem]}; for other data use data=folder or array"
+        )
+
+
+def fetch(stem: str, folder: Path) -> None:
+    """Download one file into `folder`, whole and verified, or not at all.
+
+    Raises:
+        UserError: no mirror answers, or what came is not the file.
+    """
+    target = folder / f"{stem}.gz"
+    reasons = []
+    for mirror in MIRRORS:
+        try:
+            with new_file(target) as draft:
+                _download(f"{mirror}{target.name}", draft)
+                content = unpacked(draft.read_bytes(), target)
+                check_digest(content, stem, target)
+            return
+        except (OSError, HTTPException) as error:
+            reasons.append(f"{mirror}: {error}")
+    files = ", ".join(f"{name}.gz" for name in DIGESTS)
+    raise UserError(
+        "Fashion-MNIST is not on this machine and cannot be fetched"
+        f" ({'; '.join(reasons)}). Put {files} into {folder}, name their folder by"
+        " data.path=DIR, or install Debian's package dataset-fashion-mnist"
+    )
+
+
+def _download(address: str, target: Path) -> None:
+    with (
+        urllib.request.urlopen(address, timeout=_TIMEOUT) as answer,
+        target.open("wb") as out,
+        tqdm(
+            total=int(answer.headers.get("Content-Length") or 0) or None,
+            desc=target.name.strip(".").split(".")[0],
+            unit="B",
+            unit_scale=True,
+        ) as bar,
+    ):
+        while block := answer.read(1 << 16):
+            out.write(block)
+            bar.update(len(block))

@@ -1,0 +1,188 @@
+r"""The denoiser: a network, a process and a prediction, asked as one.
+
+The network is asked in unit coordinates: the state of any process divided by
+$\rho = \sqrt{\alpha^2 + \sigma^2}$ is the state of a variance-preserving one at the same
+log-SNR. From the network's one answer follow estimates of the data, the noise, the velocity
+and the score, the last by Tweedie's formula:
+$\nabla\log q(x_t) = -\mathrm{E}[\epsilon \mid x_t] / \sigma_t$.
+
+References:
+    Efron (2011), "Tweedie's formula and selection bias"; Vincent (2011), "A connection
+    between score matching and denoising autoencoders".
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from snowmelt.diffusion.predictions import Prediction
+from snowmelt.diffusion.processes import Process, expand
+
+LOG_SNR_LIMIT = 30.0
+NO_LABEL = -1
+
+
+class Denoiser(nn.Module):
+    """Estimates of everything that a sampler asks for, from one call of the network.
+
+    Args:
+        net: called as `net(x, log_snr)` with x: (B, *D) of about unit variance and
+            log_snr: (B,), and as `net(x, log_snr, labels)` once labels were given; answers
+            in the shape of x, or with twice the channels for a learned variance.
+        process: the perturbation that made `x_t`.
+        prediction: what the network was trained to answer.
+        learned_variance: whether the second half of the answer's channels is the share
+            between the smallest and the largest variance of a reverse step.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        process: Process,
+        prediction: Prediction,
+        learned_variance: bool = False,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.process = process
+        self.prediction = prediction
+        self.learned_variance = learned_variance
+        self.labels: Tensor | None = None
+        schedule = process.schedule
+        # A learned schedule is trained with the network: its parameters are this module's.
+        self.schedule = schedule if isinstance(schedule, nn.Module) else None
+
+    def given(self, labels: Tensor | None) -> Denoiser:
+        """The same denoiser, told the class of each example; the weights are shared.
+
+        Shapes:
+            labels: (B,) int64, -1 where there is none
+        """
+        told = copy.copy(self)
+        told.labels = labels
+        return told
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """The network's own answer, in the terms of its prediction.
+
+        The network is shown a scaled `x_t` and the log-SNR, never the time, so one trained
+        network fits every schedule that covers its noise levels.
+
+        Shapes:
+            x_t: (B, *D), t: (B,) or () -> (B, *D)
+
+        Raises:
+            ValueError: the times do not fit the batch, or the network's answer does not.
+        """
+        return self._answer(x_t, t)[0]
+
+    def with_variance(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        r"""The answer, and the share of the logarithm of the reverse step's variance.
+
+        At a share of 0 the variance is that of the posterior, the smallest that is
+        possible; at 1 it is that of the forward step, the largest.
+
+        Shapes:
+            x_t: (B, *D), t: (B,) or () -> (B, *D), (B, *D)
+
+        Raises:
+            ValueError: the network has no learned variance.
+
+        References:
+            Nichol & Dhariwal (2021), arXiv:2102.09672, eq. 15.
+        """
+        output, share = self._answer(x_t, t)
+        if share is None:
+            raise ValueError("this network has no learned variance")
+        return output, 0.5 * (share + 1.0)
+
+    def _answer(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
+        t = t.expand(len(x_t)) if t.ndim == 0 else t
+        x, alpha, sigma = self._unit(x_t, t)
+        # Where no signal is left the log-SNR is minus infinity, which no layer can take.
+        log_snr = self.process.log_snr(t).clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT)
+        given = () if self.labels is None else (self.labels,)
+        output = self.net(
+            self.prediction.input_scale(alpha, sigma) * x, log_snr.to(x_t.dtype), *given
+        )
+        # Under autocast the network answers in half precision; what follows must not.
+        output = output.to(x_t.dtype)
+        shape = list(x_t.shape)
+        if self.learned_variance:
+            shape[1] *= 2
+        if list(output.shape) != shape:
+            raise ValueError(
+                f"the network answered in the shape {tuple(output.shape)} to a state of"
+                f" {tuple(x_t.shape)}, which asks for {tuple(shape)}"
+            )
+        if not self.learned_variance:
+            return output, None
+        answer, share = output.chunk(2, dim=1)
+        return answer, share
+
+    def _unit(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """State and scales, divided by the length of the scales."""
+        alpha, sigma = self.process.alpha(t), self.process.sigma(t)
+        scale = torch.rsqrt(alpha**2 + sigma**2)
+        unit = expand(alpha * scale, x_t), expand(sigma * scale, x_t)
+        return expand(scale, x_t) * x_t, *unit
+
+    def scales(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Alpha and sigma of the process in a shape that multiplies `x_t`."""
+        return expand(self.process.alpha(t), x_t), expand(self.process.sigma(t), x_t)
+
+    def target(self, x_0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """What the network should answer. Shapes: x_0, eps: (B, *D), t: (B,) -> (B, *D)"""
+        _, alpha, sigma = self._unit(x_0, t)
+        return self.prediction.target(x_0, eps, alpha, sigma)
+
+    def x_0_slope(self, t: Tensor) -> Tensor:
+        r"""$\partial\hat x_0 / \partial\,\mathrm{output}$. Shapes: t: (*) -> (*)"""
+        alpha, sigma = self.process.alpha(t), self.process.sigma(t)
+        scale = torch.rsqrt(alpha**2 + sigma**2)
+        return self.prediction.x_0_slope(alpha * scale, sigma * scale)
+
+    def estimates(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Data and noise from one call of the network.
+
+        Shapes:
+            x_t: (B, *D), t: (B,) or () -> x_0_hat (B, *D), eps_hat (B, *D)
+        """
+        return self.estimates_from(self(x_t, t), x_t, t)
+
+    def estimates_from(
+        self, output: Tensor, x_t: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Data and noise that follow from an answer of the network.
+
+        Shapes:
+            output, x_t: (B, *D), t: (B,) or () -> x_0_hat (B, *D), eps_hat (B, *D)
+        """
+        x, alpha, sigma = self._unit(x_t, t)
+        ask = self.prediction
+        return ask.x_0(output, x, alpha, sigma), ask.eps(output, x, alpha, sigma)
+
+    def x_0(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """The estimate of the data. Shapes: x_t: (B, *D), t: (B,) or () -> (B, *D)"""
+        return self.estimates(x_t, t)[0]
+
+    def eps(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """The estimate of the noise. Shapes: x_t: (B, *D), t: (B,) or () -> (B, *D)"""
+        return self.estimates(x_t, t)[1]
+
+    def v(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """The estimate of the velocity, in unit coordinates.
+
+        Shapes:
+            x_t: (B, *D), t: (B,) or () -> (B, *D)
+        """
+        x_0_hat, eps_hat = self.estimates(x_t, t)
+        _, alpha, sigma = self._unit(x_t, t)
+        return alpha * eps_hat - sigma * x_0_hat
+
+    def score(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """The estimate of the score. Shapes: x_t: (B, *D), t: (B,) or () -> (B, *D)"""
+        return -self.eps(x_t, t) / expand(self.process.sigma(t), x_t)

@@ -1,0 +1,37 @@
+"""Points are their own features."""
+
+from __future__ import annotations
+
+import hashlib
+
+from torch import Tensor
+
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.scaling import to_model
+from snowmelt.evaluation.features.extractor import Extractor
+
+
+class Coordinates(Extractor):
+    """The coordinates, centred and divided by the one scale of the training split."""
+
+    name = "coordinates"
+    kind = "points"
+    batch = 65536
+
+    def __init__(self, manifest: Manifest) -> None:
+        super().__init__(manifest)
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates."""
+        return self.manifest.shape[0]
+
+    @property
+    def digest(self) -> str:
+        """Names the mean and the scale, which are all that there is."""
+        facts = f"{self.name} {self.manifest.mean} {self.manifest.std}"
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """The standardised coordinates, (B, D) -> (B, D)."""
+        return to_model(stored, self.manifest)

@@ -1,0 +1,147 @@
+"""What a feature extractor is: stored examples in, one row of numbers for each out."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.threads import single_thread
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.evaluation.features import weight_files
+
+AGAIN = "run `snowmelt reference` again"
+
+
+class Extractor(nn.Module, abc.ABC):
+    """A fixed map from a stored example to a vector of features.
+
+    Life: built from the configuration, made ready by `fit` in the stage reference, saved,
+    and loaded in the stage evaluate, which need not know the configuration's choice.
+
+    Args:
+        manifest: of the data that it will see.
+
+    Attributes:
+        name: its choice of `features=`.
+        kind: of the examples that it reads, "images" or "points".
+        resize: how it resizes them, for the protocol.
+        batch: examples at once. It is no setting, since the last bits of a feature may
+            depend on it.
+        is_small: it runs in one thread of the CPU, with or without a GPU, and gives the
+            same bytes on machines with more cores or fewer.
+
+    Raises:
+        UserError: the data is of another kind.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[str] = "images"
+    resize: ClassVar[str] = "none"
+    batch: ClassVar[int] = 250
+    is_small: ClassVar[bool] = True
+
+    def __init__(self, manifest: Manifest) -> None:
+        super().__init__()
+        self.manifest = manifest
+        if manifest.kind == self.kind:
+            return
+        fitting = (
+            "features=coordinates"
+            if manifest.kind == "points"
+            else "features=classifier (needs labels), random_conv or inception"
+        )
+        raise UserError(
+            f"features={self.name} reads {self.kind}, the data '{manifest.name}' holds"
+            f" {manifest.kind}: choose {fitting}"
+        )
+
+    @property
+    @abc.abstractmethod
+    def dimension(self) -> int:
+        """The number of features F."""
+
+    @abc.abstractmethod
+    def forward(self, stored: Tensor) -> Tensor:
+        """The features of a batch.
+
+        Shapes:
+            stored: (B, C, H, W) uint8 or (B, D) float32 -> (B, F) float32
+        """
+
+    def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
+        """Make it ready: train it or find its weights, whatever it needs.
+
+        Args:
+            data: what to train on; the held-out split is only for the returned figures.
+            root: what configured paths are relative to.
+
+        Returns:
+            Figures to report, such as an accuracy.
+
+        Raises:
+            UserError: the data or the files do not serve; another choice is named.
+        """
+        return {}
+
+    @property
+    def digest(self) -> str:
+        """Names the extractor: equal digests give equal features."""
+        return weight_files.digest(self, self.name, self.resize)
+
+    @property
+    def is_standard_inception(self) -> bool:
+        """Whether a distance on these features may be called FID or KID."""
+        return False
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs: a large one on a GPU if there is one."""
+        has_gpu = not self.is_small and torch.cuda.is_available()
+        return torch.device("cuda" if has_gpu else "cpu")
+
+    def save(self, path: Path) -> None:
+        """Write what `load` needs."""
+        weight_files.save(self, path)
+
+    def load(self, path: Path) -> None:
+        """Become the extractor that `save` wrote.
+
+        Raises:
+            UserError: the file is missing or of another network.
+        """
+        weight_files.load(self, path, remedy=AGAIN)
+
+
+def extract(extractor: Extractor, stored: np.ndarray, desc: str) -> np.ndarray:
+    """The features of a whole set, in batches under a bar.
+
+    Args:
+        stored: examples as they are stored; may be mapped from disk.
+        desc: what the bar says.
+
+    Shapes:
+        stored: (N, *D) -> (N, F) float32
+    """
+    extractor.eval().to(extractor.device)
+    features = np.empty((len(stored), extractor.dimension), np.float32)
+    unit = extractor.kind.removesuffix("s")
+    starts = range(0, len(stored), extractor.batch)
+    threads = single_thread() if extractor.is_small else contextlib.nullcontext()
+    bar = tqdm(total=len(stored), desc=desc, unit=unit)
+    with torch.inference_mode(), threads, bar:
+        for start in starts:
+            # A copy: torch does not take read-only arrays.
+            chunk = np.array(stored[start : start + extractor.batch])
+            found = extractor(torch.from_numpy(chunk).to(extractor.device))
+            features[start : start + len(chunk)] = found.cpu().numpy()
+            bar.update(len(chunk))
+    return features

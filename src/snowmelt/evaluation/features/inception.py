@@ -1,0 +1,110 @@
+"""Features of the Inception network, on which a Frechet distance is known as FID."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+from snowmelt.common.errors import UserError
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.scaling import to_unit
+from snowmelt.evaluation.features import inception_weights, weight_files
+from snowmelt.evaluation.features.extractor import AGAIN, Extractor
+
+LAYER = "2048"
+
+
+class Inception(Extractor):
+    """The last pooling layer of torch-fidelity's InceptionV3.
+
+    Stored levels become 0..255, one channel is repeated to three, and the network itself
+    resizes to 299x299. Only with the standard weights, recognised by their digest, do the
+    distances carry the names FID and KID.
+
+    Args:
+        manifest: of the data: images with one or three channels.
+        weights: a file in torch-fidelity's format; None for the standard one, see
+            `inception_weights.read`.
+
+    References:
+        Szegedy et al. (2015), arXiv:1512.00567; the conversion of Heusel et al. (2017).
+    """
+
+    name = "inception"
+    resize = "299x299, bilinear as in TensorFlow 1 (torch-fidelity), not antialiased"
+    batch = 32
+    is_small = False  # some ten images a second on two cores
+
+    def __init__(self, manifest: Manifest, *, weights: str | None) -> None:
+        super().__init__(manifest)
+        if manifest.shape[0] not in (1, 3):
+            raise UserError(
+                f"features=inception reads images with 1 or 3 channels, the data"
+                f" '{manifest.name}' has {manifest.shape[0]}: choose features=random_conv"
+            )
+        self.weights = weights
+        self.content = b""
+        self.net: nn.Module = nn.Identity()
+
+    @property
+    def dimension(self) -> int:
+        """The width of the pooling layer."""
+        return int(LAYER)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the file of weights."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def is_standard_inception(self) -> bool:
+        """Whether the weights are the ones that FID is defined by."""
+        return inception_weights.is_standard(self.content)
+
+    def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
+        """Find or fetch the weights."""
+        content = inception_weights.read(self.weights, root)
+        self._become(content, self.weights or inception_weights.FILE, "give another file")
+        return {}
+
+    def save(self, path: Path) -> None:
+        """Keep the very file, so that its digest still says what it is."""
+        path.write_bytes(self.content)
+
+    def load(self, path: Path) -> None:
+        """Become the network whose file `save` kept."""
+        if not path.is_file():
+            raise UserError(f"{path} is missing: {AGAIN}")
+        self._become(path.read_bytes(), str(path), AGAIN)
+
+    def _become(self, content: bytes, name: str, remedy: str) -> None:
+        """Build the network from the bytes of a file.
+
+        torch-fidelity loads the file that it is given as a pickle, which runs whatever is
+        in it. So the tensors are read safely here and handed on in bytes of our own.
+        """
+        state = weight_files.read(io.BytesIO(content), name=name, remedy=remedy)
+        ours = io.BytesIO()
+        torch.save(state, ours)
+        ours.seek(0)
+        try:
+            self.net = FeatureExtractorInceptionV3(
+                "inception", [LAYER], feature_extractor_weights_path=ours
+            )
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:160]
+            raise UserError(
+                f"{name} does not hold torch-fidelity's InceptionV3 ({reason}): {remedy}"
+            ) from error
+        self.content = content
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """The features of stored images, (B, 1 or 3, H, W) -> (B, 2048)."""
+        levels = torch.round(255 * to_unit(stored, self.manifest)).to(torch.uint8)
+        return self.net(levels.expand(-1, 3, -1, -1))[0]

@@ -1,0 +1,130 @@
+r"""A second classifier, which only says how sure it is of what it sees.
+
+The share of samples that it is sure of means nothing unless its confidence does. Two
+measures see to that. Half of each batch is mixed (`fitting`), so that it does not find
+classes in noise; and its confidence is calibrated by one temperature $T$,
+$p = \mathrm{softmax}(\text{logits} / T)$, chosen for the least negative log-likelihood on
+a tenth of the training split that it was not trained on. It shares nothing with the
+extractor: another architecture, another seed, no features.
+
+References:
+    Guo et al. (2017), arXiv:1706.04599, section 4.2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_calibration_error,
+)
+
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.scaling import to_model
+from snowmelt.evaluation.features import classifier_training, weight_files
+from snowmelt.evaluation.features.convnets import GridNet
+from snowmelt.evaluation.features.extractor import AGAIN
+
+MIXED = 0.5
+SET_ASIDE = 0.1
+# A set that is classified without a mistake would ask for a temperature of zero.
+TEMPERATURES = torch.logspace(-1, 2, 61, base=2.0)
+_BINS = 15
+
+
+class Judge(nn.Module):
+    """A calibrated classifier of the data's classes.
+
+    Args:
+        manifest: of the data: images with at least two classes.
+        seed, steps, batch_size, learning_rate: see `fitting.Plan`.
+    """
+
+    temperature: Tensor
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        seed: int,
+        steps: int,
+        batch_size: int,
+        learning_rate: float,
+    ) -> None:
+        super().__init__()
+        self.manifest = manifest
+        self.plan = classifier_training.Plan(
+            "features.judge", seed, steps, batch_size, learning_rate, MIXED
+        )
+        channels, height, width = manifest.shape
+        with classifier_training.seeded(seed):
+            self.net = GridNet(channels, (height, width), len(manifest.classes or ())).to(
+                memory_format=torch.channels_last
+            )
+        self.register_buffer("temperature", torch.ones(()))
+
+    def fit(self, data: PreparedData) -> dict[str, float]:
+        """Train and calibrate on the training split.
+
+        Returns:
+            On the held-out split: the accuracy and the expected calibration error; and
+            the temperature.
+
+        Raises:
+            UserError: the data has fewer than two classes.
+        """
+        labels = classifier_training.check_labels(data.train_labels, self.manifest.name)
+        aside = round(SET_ASIDE * len(labels))
+        classifier_training.train(
+            self.net, data.train[aside:], labels[aside:], self._scale, self.plan, "judge"
+        )
+        if aside:
+            found = classifier_training.logits(self.net, data.train[:aside], self._scale)
+            self.temperature.copy_(calibrated(found, torch.tensor(labels[:aside])))
+        shares = torch.from_numpy(self.probabilities(data.held_out))
+        truth, classes = torch.tensor(data.held_out_labels), shares.shape[1]
+        accuracy = multiclass_accuracy(shares, truth, classes, average="micro")
+        error = multiclass_calibration_error(shares, truth, classes, n_bins=_BINS)
+        return {
+            "judge_accuracy": float(accuracy),
+            "judge_calibration_error": float(error),
+            "judge_temperature": float(self.temperature),
+        }
+
+    def probabilities(self, stored: np.ndarray) -> np.ndarray:
+        """What it makes of stored images, (N, C, H, W) -> (N, K) float32."""
+        self.eval()
+        found = classifier_training.logits(self.net, stored, self._scale)
+        return (found / self.temperature).softmax(dim=1).numpy()
+
+    @property
+    def digest(self) -> str:
+        """Names its weights and its temperature."""
+        return weight_files.digest(self, "judge")
+
+    def load(self, path: Path) -> None:
+        """Become the judge that `weights.save` wrote.
+
+        Raises:
+            UserError: the file is missing or of another network.
+        """
+        weight_files.load(self, path, remedy=AGAIN)
+
+    def _scale(self, stored: Tensor) -> Tensor:
+        return to_model(stored, self.manifest)
+
+
+def calibrated(logits: Tensor, labels: Tensor) -> Tensor:
+    """The temperature with the least negative log-likelihood, of those in TEMPERATURES.
+
+    Shapes:
+        logits: (N, K), labels: (N,) -> ()
+    """
+    losses = [F.cross_entropy(logits / t, labels) for t in TEMPERATURES]
+    return TEMPERATURES[torch.stack(losses).argmin()]

@@ -1,0 +1,49 @@
+r"""The least that any model can ask of the data: its own entropy.
+
+The mean negative log-likelihood of a model $p$ on data of density $q$ is
+
+$$-\mathrm{E}\log p(x) = H(q) + \mathrm{KL}(q\,\|\,p), \qquad H(q) = -\mathrm{E}\log q(x),$$
+
+so it can be no less than the entropy, and what it is more is the divergence. On the same
+examples both means scatter together: that of $\log q(x) - \log p(x)$ has a far smaller
+error than either, and it vanishes with the divergence.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from snowmelt.densities.exact import Perturbable
+from snowmelt.evaluation.ground_truth.score_error import mean
+
+
+def surprise(density: Perturbable, x_0: Tensor, scale: float) -> Tensor:
+    r"""$-\log q$ of each example, in nats and for the data's own unit of length.
+
+    Args:
+        density: of the data as the model sees it.
+        x_0: examples as the model sees them.
+        scale: what one unit of the model's coordinates is in the data's.
+
+    Shapes:
+        x_0: (B, *D) -> (B,) float64, infinite off the density's support
+    """
+    log_prob = density.log_prob(x_0.to(torch.float64).cpu())
+    return x_0[0].numel() * math.log(scale) - log_prob
+
+
+def entropy(
+    density: Perturbable, scale: float, *, draws: int, seed: int
+) -> tuple[float, float]:
+    """The entropy in nats, from so many draws of the density, and its standard error.
+
+    Args:
+        density, scale: as in `surprise`.
+        draws: at least 2.
+        seed: of the draws.
+    """
+    x_0 = density.sample(draws, seed=seed, dtype=torch.float64)
+    return mean(surprise(density, x_0, scale))

@@ -1,0 +1,60 @@
+"""The score error by noise level as lines of a table: score_error.csv."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from torch import Tensor
+
+from snowmelt.common.files import new_file
+from snowmelt.evaluation.ground_truth.score_error import Asked, mean
+
+COLUMNS = (
+    "log_snr",
+    "time",
+    "score_error",
+    "score_error_se",
+    "relative_error",
+    "training_points",
+    "training_points_se",
+    "relative_training_points",
+    "irreducible_loss",
+    "irreducible_loss_se",
+)
+Row = dict[str, float]
+
+
+def rows(asked: Asked, times: Tensor, log_snrs: Tensor, count: int) -> list[Row]:
+    """A line for each noise level, from noise to data.
+
+    The errors are mean squares of noise, by dimension; `training_points` is that of these
+    points without a network. Relative is what is divided by the mean square of the true
+    answer: the mean squared error of a score over the mean square of the true one.
+
+    Args:
+        count: points at each level.
+
+    Shapes:
+        times, log_snrs: (K,)
+    """
+    found: list[Row] = []
+    for number, (time, log_snr) in enumerate(zip(times, log_snrs, strict=True)):
+        # Step 0 is for the mean over times.
+        errors = asked.errors(time, count, step=number + 1)
+        learned, points, least = map(
+            mean, (errors.learned, errors.training_points, errors.least)
+        )
+        size = float(errors.size.mean())
+        ours = (*learned, learned[0] / size)
+        line = (float(log_snr), float(time), *ours, *points, points[0] / size, *least)
+        found.append(dict(zip(COLUMNS, line, strict=True)))
+    return found
+
+
+def write(target: Path, lines: list[Row]) -> None:
+    """Write the lines as CSV; without any, the heading alone."""
+    with new_file(target) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)

@@ -1,0 +1,71 @@
+"""The terms of the bound as lines of a table: likelihood.csv."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from snowmelt.common.files import new_file
+from snowmelt.diffusion.processes import Process
+from snowmelt.evaluation.likelihood.variational_bound import Bound, Terms
+
+COLUMNS = (
+    "term",
+    "first_step",
+    "last_step",
+    "time",
+    "log_snr",
+    "log_snr_gained",
+    "bits_per_dim",
+    "bits_per_dim_se",
+)
+Row = dict[str, str | int | float]
+
+
+def rows(terms: Terms, bound: Bound, process: Process) -> list[Row]:
+    """The prior, the steps from noise to data, the decoder.
+
+    A line of steps is the sum over a run of them, with the log-SNR that they gain; its
+    time is that of the run's middle.
+    """
+    steps = bound.steps
+    runs = reversed(list(enumerate(bound.runs(process))))
+    lines = [("prior", steps, steps, terms.prior)]
+    lines += [("step", first, last, terms.steps[:, place]) for place, (first, last) in runs]
+    lines += [("decoder", 1, 1, terms.decoder)]
+    found: list[Row] = []
+    for term, first, last, bits in lines:
+        time = (first + last) / (2 * steps)
+        value, error = mean(bits)
+        log_snr, gained = _log_snr(process, time), 0.0
+        if term == "step":
+            start, end = last / steps, (first - 1) / steps
+            gained = _log_snr(process, end) - _log_snr(process, start)
+        line = (term, first, last, time, log_snr, gained, value, error)
+        found.append(dict(zip(COLUMNS, line, strict=True)))
+    return found
+
+
+def mean(values: Tensor) -> tuple[float, float]:
+    """The mean over examples and its standard error. Shapes: values: (B,), B > 1"""
+    return float(values.mean()), float(values.std()) / math.sqrt(len(values))
+
+
+@torch.no_grad()
+def _log_snr(process: Process, time: float) -> float:
+    schedule = process.schedule
+    learned = list(schedule.parameters()) if isinstance(schedule, torch.nn.Module) else []
+    device = learned[0].device if learned else None
+    return float(process.log_snr(torch.tensor(time, dtype=torch.float64, device=device)))
+
+
+def write(target: Path, lines: list[Row]) -> None:
+    """Write the lines as CSV; without any, the heading alone."""
+    with new_file(target) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)

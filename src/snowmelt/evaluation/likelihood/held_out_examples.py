@@ -1,0 +1,113 @@
+"""The held-out examples as a model sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from snowmelt.common.errors import UserError
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.scaling import to_model
+from snowmelt.densities.exact import Perturbable
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.evaluation.likelihood.value_kinds import Levels, Points, Values
+from snowmelt.evaluation.reference_features import data_digest
+from snowmelt.training.checkpoint import Checkpoint
+
+Ask = Callable[[Denoiser, Tensor, Tensor], tuple[Tensor, ...]]
+
+
+class HeldOut:
+    """The first examples of the held-out split, in batches.
+
+    Each batch comes with the denoiser, which was told its classes if it was trained to be.
+
+    Args:
+        checkpoint: what was trained.
+        data: what it was trained on.
+        denoiser: of the checkpoint.
+        count: how many examples, at most.
+        batch_size: how many at once.
+        density: the true one, of the data as the model sees it, where it is known.
+
+    Raises:
+        UserError: the data is not that of the training, so its held-out split may have
+            been trained on; or it holds fewer than two examples.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        data: PreparedData,
+        denoiser: Denoiser,
+        *,
+        count: int,
+        batch_size: int,
+        density: Perturbable | None = None,
+    ) -> None:
+        _check(checkpoint.manifest, data)
+        self.manifest = checkpoint.manifest
+        self.denoiser = denoiser
+        self.count = min(count, len(data.held_out))
+        self.is_told = bool(checkpoint.config.get("denoiser", {}).get("conditional", False))
+        self.density = density
+        self._data = data
+        self._batch_size = batch_size
+        self._device = next(denoiser.net.parameters()).device
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether the examples have levels, else they are points."""
+        return self.manifest.levels is not None
+
+    @property
+    def values(self) -> Values:
+        """What kind of values the examples have."""
+        if self.manifest.levels is not None:
+            return Levels(self.manifest.levels)
+        return Points(self.manifest.std or 1.0)
+
+    def each(self, what: str, ask: Ask) -> list[Tensor]:
+        """What `ask(denoiser, x_0, index)` answers, over all examples.
+
+        Args:
+            what: the bar says.
+
+        Returns:
+            A tensor for each of the answer's, (count, ...) float64 on the processor.
+        """
+        found = [ask(*part) for part in self._parts(what)]
+        return [torch.cat(column).double().cpu() for column in zip(*found, strict=True)]
+
+    def _parts(self, what: str) -> Iterator[tuple[Denoiser, Tensor, Tensor]]:
+        with tqdm(total=self.count, desc=what, unit="example") as bar:
+            for index in torch.arange(self.count).split(self._batch_size):
+                rows = slice(int(index[0]), int(index[-1]) + 1)
+                stored = torch.from_numpy(self._data.held_out[rows].copy())
+                x_0 = to_model(stored.to(self._device), self.manifest)
+                yield self._told(rows), x_0, index.to(self._device)
+                bar.update(len(index))
+
+    def _told(self, rows: slice) -> Denoiser:
+        labels = self._data.held_out_labels
+        if not self.is_told or labels is None:
+            return self.denoiser
+        return self.denoiser.given(torch.from_numpy(labels[rows].copy()).to(self._device))
+
+
+def _check(trained: Manifest, data: PreparedData) -> None:
+    if data_digest(data.manifest) != data_digest(trained):
+        raise UserError(
+            f"likelihood: {data.folder} holds other data than the '{trained.name}' that the"
+            " checkpoint was trained on, so nothing in it is known to be held out: prepare"
+            " that data, or set likelihood=none"
+        )
+    if len(data.held_out) < 2:
+        raise UserError(
+            f"likelihood: {len(data.held_out)} example(s) are held out, at least 2 are"
+            " needed: raise data.held_out_fraction"
+        )

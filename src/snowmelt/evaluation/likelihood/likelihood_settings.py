@@ -1,0 +1,68 @@
+"""What is to be measured: the section `likelihood` of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from snowmelt.common import argument_checks
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import build
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
+from snowmelt.evaluation.likelihood.variational_bound import Bound
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section, with what it describes built.
+
+    Args:
+        examples: of the held-out split, from the first; at most.
+        batch_size: how many at once.
+        seed: of all random numbers, which are keyed by it and the example.
+        bound, ode: what to measure; None for neither.
+    """
+
+    examples: int
+    batch_size: int
+    seed: int
+    bound: Bound | None
+    ode: ProbabilityFlow | None
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> Settings:
+        """Build the section.
+
+        Raises:
+            UserError: a value is refused.
+        """
+        for key, least in {"examples": 2, "batch_size": 1, "seed": 0}.items():
+            argument_checks.integer(f"likelihood.{key}", section[key], least=least)
+        bound, ode = section["bound"], section["ode"]
+        return cls(
+            section["examples"],
+            section["batch_size"],
+            section["seed"],
+            bound=None if bound is None else build(bound, Bound),
+            ode=None if ode is None else build(ode, ProbabilityFlow),
+        )
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is anything to measure."""
+        return self.bound is not None or self.ode is not None
+
+    def check(self, denoiser: Denoiser) -> None:
+        """Refuse a model that one of the two cannot be asked of.
+
+        Raises:
+            UserError: with the reason.
+        """
+        try:
+            for asked in (self.bound, self.ode):
+                if asked is not None:
+                    asked.check(denoiser)
+        except ValueError as error:
+            raise UserError(f"likelihood: {error}") from error

@@ -1,0 +1,224 @@
+r"""The variational bound: what a chain of T steps needs at most to say an example.
+
+The chain visits the times $t_i = i/T$, $i = T \dots 1$, and steps from $t_1$ to the data
+itself. With $q$ the forward process and $p$ the model,
+
+$$-\log p(x_0) \le
+  \underbrace{\mathrm{KL}(q(x_1 | x_0) \,\|\, p(x_1))}_{\text{prior}}
+  + \sum_{i=2}^{T} \underbrace{\mathrm{E}_q\,
+      \mathrm{KL}(q(x_s | x_t, x_0) \,\|\, p(x_s | x_t))}_{t = i/T,\ s = (i-1)/T}
+  + \underbrace{\mathrm{E}_q[-\log p(x_0 | x_{1/T})]}_{\text{decoder}}.$$
+
+Every divergence is between normals. If $e^\delta$ is the model's variance over the
+posterior's, a step costs
+
+$$\tfrac12 \sum \left[\mathrm{expm1}(-\delta) + \delta
+  + e^{-\delta}\,(e^{\lambda_s} - e^{\lambda_t})\,(x_0 - \hat x_0)^2\right]$$
+
+nats: what is paid for a wrong variance, and for a wrong mean. The expectations over noise
+are estimated with one draw a term and example, so the mean over many examples is unbiased
+and has a standard error.
+
+References:
+    Ho, Jain & Abbeel (2020), arXiv:2006.11239, eq. 5;
+    Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, eqs. 11 to 13.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from snowmelt.common.randomness import Stream, normal, uniform
+from snowmelt.diffusion.denoiser import LOG_SNR_LIMIT, Denoiser
+from snowmelt.diffusion.processes import Process, expand
+from snowmelt.evaluation.likelihood.step_variances import (
+    ReverseVariance,
+    log_excess,
+    own_variance,
+)
+from snowmelt.evaluation.likelihood.value_kinds import Values, bits_per_dim
+
+# Places of the random numbers of an example: which steps, the decoder's noise, the steps'.
+_CHOICE, _DECODER, _STEPS = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The bound of each example by its terms, in bits a dimension.
+
+    Attributes:
+        prior: (B,).
+        steps: (B, K), the sum over each stratum of steps.
+        decoder: (B,).
+    """
+
+    prior: Tensor
+    steps: Tensor
+    decoder: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """The bound. Shapes: -> (B,)"""
+        return self.prior + self.steps.sum(1) + self.decoder
+
+
+class Bound:
+    """The bound above, exactly or from some of the steps.
+
+    Args:
+        steps: T.
+        strata: the T - 1 steps between prior and decoder are cut into so many runs of about
+            equal fall in log-SNR, and of each one step an example is drawn and stands for
+            all: an unbiased estimate. None: every step is computed.
+        variance: of the reverse steps; None: the network's where it has learned one, else
+            the posterior's.
+        clip: clamp the estimate of the data to [-1, 1], as improved-diffusion does when it
+            evaluates. The bound holds either way.
+
+    Raises:
+        ValueError: fewer than two steps, or not between 1 and T - 1 strata.
+    """
+
+    def __init__(
+        self,
+        steps: int = 1000,
+        strata: int | None = None,
+        variance: ReverseVariance | None = None,
+        clip: bool = False,
+    ) -> None:
+        if steps < 2:
+            raise ValueError(f"steps must be at least 2, got {steps}")
+        if strata is not None and not 1 <= strata <= steps - 1:
+            raise ValueError(f"strata must lie between 1 and {steps - 1}, got {strata}")
+        self.steps = steps
+        self.strata = steps - 1 if strata is None else strata
+        self.variance = variance
+        self.clip = clip
+
+    def check(self, denoiser: Denoiser) -> None:
+        """Refuse a model that this bound cannot be asked of.
+
+        Raises:
+            ValueError: a learned variance is wanted of a network that has none.
+        """
+        if self.variance_for(denoiser).is_learned and not denoiser.learned_variance:
+            raise ValueError(
+                "the bound's variance is learned, but the network was trained without:"
+                " take a fixed one, or train with denoiser.learned_variance=true"
+            )
+
+    def variance_for(self, denoiser: Denoiser) -> ReverseVariance:
+        """The variance in use for a model."""
+        return own_variance(denoiser) if self.variance is None else self.variance
+
+    @torch.no_grad()
+    def runs(self, process: Process) -> list[tuple[int, int]]:
+        """The first and the last step of every stratum, numbered from 2 to T.
+
+        Of equal fall in log-SNR as nearly as whole steps allow: a step costs about what it
+        falls, so runs of equal length would leave most of the cost, and of its spread, to
+        the few steps near the data.
+        """
+        time = torch.arange(1, self.steps + 1, dtype=torch.float64) / self.steps
+        fallen = process.log_snr(time).clamp(min=-LOG_SNR_LIMIT)
+        # The last step of run k is where share k / K of the whole fall is reached.
+        level = torch.linspace(float(fallen[0]), float(fallen[-1]), self.strata + 1)
+        nearest = 1 + (fallen[:, None] - level[1:-1]).abs().argmin(0)
+        last = [1]
+        for run, step in enumerate(nearest.tolist(), start=1):
+            # At least one step for this run, and for each that is to come.
+            last.append(min(max(step, last[-1] + 1), self.steps - self.strata + run))
+        return [(a + 1, b) for a, b in itertools.pairwise([*last, self.steps])]
+
+    @torch.no_grad()
+    def terms(
+        self, denoiser: Denoiser, x_0: Tensor, index: Tensor, values: Values, *, seed: int
+    ) -> Terms:
+        """The terms of every example; the noise is keyed by (seed, index).
+
+        Shapes:
+            x_0: (B, *D), index: (B,) int64
+
+        Raises:
+            ValueError: see `check`, or the data is not of the kind that `values` says.
+        """
+        self.check(denoiser)
+        chosen = uniform(
+            (self.strata,), seed=seed, stream=Stream.LIKELIHOOD, index=index, step=_CHOICE
+        )
+        costs = []
+        for stratum, (first, last) in enumerate(self.runs(denoiser.process)):
+            count = last - first + 1
+            step = first + (chosen[:, stratum] * count).floor()
+            eps = _noise(x_0, index, seed, _STEPS + stratum)
+            costs.append(count * self.step_nats(denoiser, x_0, step, eps))
+        decoder = self.decoder_nats(
+            denoiser, x_0, _noise(x_0, index, seed, _DECODER), values
+        )
+        nats = prior_nats(denoiser.process, x_0), torch.stack(costs, dim=1), decoder
+        return Terms(*(bits_per_dim(part, x_0) for part in nats))
+
+    @torch.no_grad()
+    def step_nats(
+        self, denoiser: Denoiser, x_0: Tensor, step: Tensor, eps: Tensor
+    ) -> Tensor:
+        """The divergence of the reverse step from `step / T` for one draw of the noise.
+
+        Shapes:
+            x_0, eps: (B, *D), step: (B,) whole numbers from 2 to T -> (B,) float64
+        """
+        process = denoiser.process
+        step = step.to(torch.float64)
+        t, s = step / self.steps, (step - 1.0) / self.steps
+        x_0_hat, share = self._ask(denoiser, process.perturb(x_0, t, eps), t)
+        excess = log_excess(process, t, s, share)
+        log_snr = process.log_snr(s)
+        weight = -torch.exp(log_snr) * torch.expm1(process.log_snr(t) - log_snr)
+        error = torch.exp(-excess) * expand(weight, x_0) * (x_0 - x_0_hat).square()
+        nats = 0.5 * (torch.expm1(-excess) + excess + error)
+        return nats.flatten(1).to(torch.float64).sum(1)
+
+    @torch.no_grad()
+    def decoder_nats(
+        self, denoiser: Denoiser, x_0: Tensor, eps: Tensor, values: Values
+    ) -> Tensor:
+        r"""$-\log p(x_0 \mid x_{1/T})$ for one draw of the noise.
+
+        Shapes:
+            x_0, eps: (B, *D) -> (B,) float64
+        """
+        process = denoiser.process
+        first = x_0.new_ones((), dtype=torch.float64) / self.steps
+        t = first.expand(len(x_0))
+        x_0_hat, share = self._ask(denoiser, process.perturb(x_0, t, eps), t)
+        log_variance = self.variance_for(denoiser).last(process, first, 2.0 * first, share)
+        return values.decoder_nats(x_0, x_0_hat, log_variance)
+
+    def _ask(self, denoiser: Denoiser, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        x_0_hat, share = self.variance_for(denoiser).ask(denoiser, x_t, t)
+        return (x_0_hat.clamp(-1.0, 1.0) if self.clip else x_0_hat), share
+
+
+@torch.no_grad()
+def prior_nats(process: Process, x_0: Tensor) -> Tensor:
+    r"""$\mathrm{KL}(q(x_1 \mid x_0) \,\|\, N(0, \mathrm{prior\_std}^2))$, summed over D.
+
+    Shapes:
+        x_0: (B, *D) -> (B,) float64
+    """
+    end = x_0.new_ones((), dtype=torch.float64)
+    std = process.prior_std()
+    log_ratio = 2.0 * (torch.log(process.sigma(end)) - math.log(std))
+    moved = (process.alpha(end) / std * x_0.double()).square()
+    return (0.5 * (torch.expm1(log_ratio) - log_ratio + moved)).flatten(1).sum(1)
+
+
+def _noise(x_0: Tensor, index: Tensor, seed: int, place: int) -> Tensor:
+    shape = tuple(x_0.shape[1:])
+    drawn = normal(shape, seed=seed, stream=Stream.LIKELIHOOD, index=index, step=place)
+    return drawn.to(x_0.dtype)

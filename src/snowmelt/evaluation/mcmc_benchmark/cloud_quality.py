@@ -1,0 +1,89 @@
+r"""How near a cloud is to a density: distances from true draws, and the weight of a mode.
+
+Two true clouds are apart too, and a value says something only beside that floor. The weight
+of the leftmost part of a mixture is the mean of its posterior share,
+
+$$\hat w = \frac1N\sum_n \frac{w\,N(x_n;\ m, C)}{q(x_n)},$$
+
+whose mean over draws of $q$ is $w$ itself; of N draws it scatters by at most
+$\sqrt{w(1 - w)/N}$.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snowmelt.densities import Density, GaussianMixture
+from snowmelt.evaluation.metrics.pairwise import energy_distance
+from snowmelt.evaluation.metrics.wasserstein import wasserstein_2
+
+# A mixture of more parts has no modes to speak of: a kernel density has one for each point.
+_MOST_PARTS = 9
+# Steps that nothing corrects may run away where a density has steep edges; a cloud that is
+# so many times too large is on its way to infinity, and a program for it has no solution.
+_GONE = 1e3
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Numbers of one cloud; the weight is None where the density has no modes.
+
+    Distances are infinite, and there is no weight, for a cloud that ran away.
+    """
+
+    wasserstein_2: float
+    energy_distance: float
+    weight: float | None
+
+
+def quality(density: Density, cloud: Tensor, true: Tensor) -> Quality:
+    """Of a cloud against true draws of the density.
+
+    Shapes:
+        cloud, true: (N, D)
+    """
+    if not float(cloud.abs().max()) <= _GONE * max(1.0, float(true.abs().max())):
+        return Quality(math.inf, math.inf, None)
+    one, two = cloud.double().numpy(), true.double().numpy()
+    return Quality(
+        wasserstein_2(one, two), energy_distance(one, two), weight(density, cloud)
+    )
+
+
+def floor(density: Density, points: int, pairs: int, *, seed: int) -> list[Quality]:
+    """Of true clouds against others, all independent."""
+    true = density.sample(2 * pairs * points, seed=seed, dtype=torch.float64)
+    clouds = true.reshape(2 * pairs, points, -1)
+    return [quality(density, one, two) for one, two in clouds.reshape(pairs, 2, points, -1)]
+
+
+def has_modes(density: Density) -> bool:
+    """Whether it is a mixture of two or a few parts."""
+    return isinstance(density, GaussianMixture) and 2 <= len(density.weights) <= _MOST_PARTS
+
+
+def true_weight(density: Density) -> float | None:
+    """Of the leftmost part."""
+    if not isinstance(density, GaussianMixture) or not has_modes(density):
+        return None
+    return float(density.weights[density.means[:, 0].argmin()])
+
+
+def weight(density: Density, cloud: Tensor) -> float | None:
+    """The share of a cloud that belongs to the leftmost part. Shapes: cloud: (N, D)"""
+    due = true_weight(density)
+    if due is None or not isinstance(density, GaussianMixture):
+        return None
+    part = density.means[:, 0].argmin()
+    variances = density.variances[part]
+    own = torch.diag(variances)
+    if density.axes is not None:
+        own = density.axes[part] @ own @ density.axes[part].mT
+    left = GaussianMixture([1.0], density.means[part][None], own[None])
+    log_share = np.log(due) + left.log_prob(cloud) - density.log_prob(cloud)
+    return float(log_share.exp().mean())

@@ -1,0 +1,64 @@
+"""The scores that diffusion follows: the exact one, and perhaps a learned one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from snowmelt.common.errors import UserError
+from snowmelt.data.known_density import known_density
+from snowmelt.densities import Perturbable
+from snowmelt.diffusion.predictions import V
+from snowmelt.diffusion.processes import Process
+from snowmelt.evaluation.mcmc_benchmark.sampler_clouds import Score
+from snowmelt.evaluation.mcmc_benchmark.starts import size_of
+from snowmelt.training.checkpoint import Checkpoint, load
+
+_ASKED = 100
+_TOLERANCE = 1e-6
+
+
+def exact(density: Perturbable, process: Process) -> Score:
+    """The best denoiser that there is."""
+    mean = torch.zeros(size_of(density), dtype=torch.float64)
+    return Score("exact", density.denoiser(process, V()), mean)
+
+
+def learned(density: Perturbable, file: Path, root: Path = Path()) -> Score:
+    """That of a checkpoint, with the evaluations that its training took.
+
+    Args:
+        root: what paths of the data's configuration are relative to.
+
+    Raises:
+        UserError: there is no checkpoint, or one of other data.
+    """
+    checkpoint = load(file)
+    manifest = checkpoint.manifest
+    if manifest.kind != "points" or tuple(manifest.shape) != (size_of(density),):
+        raise UserError(
+            f"{file} was trained on {manifest.kind} of the shape {tuple(manifest.shape)},"
+            f" and the density has points of {size_of(density)} elements"
+        )
+    mean = torch.tensor(manifest.mean, dtype=torch.float64)
+    std = float(manifest.std or 1.0)
+    known = known_density(manifest, root)
+    if known is not None and not _are_one(density.standardised(mean, std), known):
+        raise UserError(
+            f"{file} was trained on draws of another density than the section `density`"
+            " describes: choose that of the data"
+        )
+    return Score("learned", checkpoint.denoiser("ema"), mean, std, _training(checkpoint))
+
+
+def _are_one(one: Perturbable, two: Perturbable) -> bool:
+    """Whether two densities answer alike."""
+    x = torch.cat([d.sample(_ASKED, seed=0, dtype=torch.float64) for d in (one, two)])
+    # Far out a logarithm is large, and what both round there is no difference.
+    return torch.allclose(one.log_prob(x), two.log_prob(x), atol=_TOLERANCE, rtol=1e-5)
+
+
+def _training(checkpoint: Checkpoint) -> int:
+    """Calls of the network in training, each with its gradient."""
+    return checkpoint.step * int(checkpoint.config["training"]["batch_size"])

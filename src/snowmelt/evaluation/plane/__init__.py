@@ -1,0 +1,40 @@
+r"""Scenes: densities, processes and denoisers as the arrays that a picture is made of.
+
+The mathematics answers point by point and in tensors; a picture wants values on a lattice.
+Between the two stands this package. It draws nothing: all arithmetic is in float64 with
+torch, and what comes out is numpy, in the two shapes that `snowmelt.viz.plots` draws,
+`Raster` and `VectorField`.
+
+- `lattice`: densities on the points of a lattice, all at once;
+- `raster`: densities in the plane, as pictures; and where to look;
+- `marginals`: the density of one coordinate, and how it moves in time;
+- `fields`: scores, as arrows;
+- `reverse_kernel`: one step back, exact and normal;
+- `seen`: states and densities in the units that a person looks at.
+"""
+
+from snowmelt.evaluation.plane.lattice import centres, on_lattice
+from snowmelt.evaluation.plane.marginals import marginal, marginal_in_time
+from snowmelt.evaluation.plane.raster import extent_of, raster
+from snowmelt.evaluation.plane.score_fields import (
+    difference,
+    field,
+    score_of_denoiser,
+    score_of_density,
+)
+from snowmelt.evaluation.plane.view import View, visible_scale
+
+__all__ = [
+    "View",
+    "centres",
+    "difference",
+    "extent_of",
+    "field",
+    "marginal",
+    "marginal_in_time",
+    "on_lattice",
+    "raster",
+    "score_of_denoiser",
+    "score_of_density",
+    "visible_scale",
+]

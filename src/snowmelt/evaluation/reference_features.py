@@ -1,0 +1,212 @@
+"""What the real data gave: the folder between the stages reference and evaluate.
+
+- `extractor.pt`, and `judge.pt` where the data has classes: weights, nothing but tensors;
+- `train_features.npy`, `held_out_features.npy`: float32 (N, F);
+- `statistics.npz`: mean and covariance of the training features, float64;
+- `held_out_probabilities.npy`: what the judge makes of the held-out split, (N, K);
+- `reference.json`: what these are, enough to build both networks again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import new_directory, read_json, require, write_json
+from snowmelt.common.instantiate import build
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.evaluation.features import weight_files
+from snowmelt.evaluation.features.extractor import AGAIN, Extractor, extract
+from snowmelt.evaluation.features.independent_classifier import Judge
+from snowmelt.evaluation.metrics import memorisation
+from snowmelt.evaluation.metrics.feature_distances import Statistics, frechet_distance
+
+FORMAT = 1
+DESCRIPTION = "reference.json"
+_STAGE = "reference"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The features of both splits and the networks that make them.
+
+    Attributes:
+        description: the content of reference.json.
+        train, held_out: features, float32 (N, F), mapped from disk.
+        statistics: of `train`.
+        judge: None for data without classes, and then so is
+        held_out_probabilities: the judge's, float32 (N, K).
+    """
+
+    folder: Path
+    description: dict[str, Any]
+    extractor: Extractor
+    train: np.ndarray
+    held_out: np.ndarray
+    statistics: Statistics
+    judge: Judge | None
+    held_out_probabilities: np.ndarray | None
+
+    @classmethod
+    def open(cls, folder: Path, manifest: Manifest) -> Reference:
+        """Read what `write` wrote.
+
+        Args:
+            manifest: of the prepared data, from which it must have been made.
+
+        Raises:
+            UserError: a file is missing or damaged, or was made from other data.
+        """
+        path = folder / DESCRIPTION
+        description = read_json(path, made_by=_STAGE)
+        if not isinstance(description, dict) or description.get("format") != FORMAT:
+            raise UserError(f"{path} is not of the format {FORMAT}: {AGAIN}")
+        if description["data"] != data_digest(manifest):
+            raise UserError(
+                f"{folder} was made from other data than the prepared '{manifest.name}'"
+                f" {manifest.shape}: {AGAIN}"
+            )
+        extractor = build(description["extractor"]["config"], Extractor, manifest=manifest)
+        extractor.load(folder / "extractor.pt")
+        _check_digest(extractor.digest, description["extractor"], folder / "extractor.pt")
+        judge, probabilities = None, None
+        if description["judge"] is not None:
+            judge = build(description["judge"]["config"], Judge, manifest=manifest)
+            judge.load(folder / "judge.pt")
+            _check_digest(judge.digest, description["judge"], folder / "judge.pt")
+            probabilities = _array(folder / "held_out_probabilities.npy")
+        moments = _array(folder / "statistics.npz")
+        return cls(
+            folder=folder,
+            description=description,
+            extractor=extractor,
+            train=_array(folder / "train_features.npy"),
+            held_out=_array(folder / "held_out_features.npy"),
+            statistics=Statistics(moments["mean"], moments["covariance"]),
+            judge=judge,
+            held_out_probabilities=probabilities,
+        )
+
+
+def write(
+    target: Path, data: PreparedData, features: dict[str, Any], root: Path
+) -> dict[str, Any]:
+    """Make the extractor ready, measure both splits and write the folder, or nothing.
+
+    Args:
+        target: replaced if this stage made it.
+        features: the section `features` of the configuration; its `judge` describes the
+            judge, the rest the extractor.
+        root: what paths in it are relative to.
+
+    Returns:
+        The content of reference.json.
+
+    Raises:
+        UserError: data and extractor do not go together; the message names another.
+    """
+    manifest = data.manifest
+    settings = {key: value for key, value in features.items() if key != "judge"}
+    extractor = build(settings, Extractor, manifest=manifest)
+    figures = extractor.fit(data, root)
+    with new_directory(target, DESCRIPTION) as draft:
+        train = extract(extractor, data.train, "features of the training split")
+        held_out = extract(extractor, data.held_out, "features of the held-out split")
+        statistics = Statistics.of(train)
+        extractor.save(draft / "extractor.pt")
+        np.save(draft / "train_features.npy", train)
+        np.save(draft / "held_out_features.npy", held_out)
+        np.savez(
+            draft / "statistics.npz",
+            mean=statistics.mean,
+            covariance=statistics.covariance,
+        )
+        description = {
+            "format": FORMAT,
+            "data": data_digest(manifest),
+            "shape": list(manifest.shape),
+            "train_count": len(train),
+            "held_out_count": len(held_out),
+            "extractor": {
+                "name": extractor.name,
+                "digest": extractor.digest,
+                "dimension": extractor.dimension,
+                "resize": extractor.resize,
+                "is_standard_inception": extractor.is_standard_inception,
+                "config": settings,
+            },
+            "judge": None,
+            "figures": figures,
+            "class_shares": _class_shares(data),
+            "floor": frechet_distance(Statistics.of(held_out), statistics),
+            "typical_distance": memorisation.typical_distance(held_out, train),
+        }
+        if _is_judged(data, features):
+            judge, learned = _judge(draft, data, features["judge"])
+            description["judge"] = judge
+            description["figures"] = figures | learned
+        write_json(draft / DESCRIPTION, description)
+    return description
+
+
+def _is_judged(data: PreparedData, features: dict[str, Any]) -> bool:
+    """Whether there is something to tell apart, and a judge is wanted."""
+    labels = data.train_labels
+    is_sorted = labels is not None and len(np.unique(labels)) >= 2
+    is_wanted = data.manifest.kind == "images" and features.get("judge") is not None
+    return is_sorted and is_wanted
+
+
+def _judge(
+    draft: Path, data: PreparedData, settings: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Train and save the judge; returns its description and its figures."""
+    judge = build(settings, Judge, manifest=data.manifest)
+    figures = judge.fit(data)
+    weight_files.save(judge, draft / "judge.pt")
+    np.save(draft / "held_out_probabilities.npy", judge.probabilities(data.held_out))
+    return {"digest": judge.digest, "config": settings}, figures
+
+
+def _class_shares(data: PreparedData) -> list[float] | None:
+    """The share of each class in the training split."""
+    labels, classes = data.train_labels, data.manifest.classes
+    if labels is None or classes is None:
+        return None
+    shares = np.bincount(labels, minlength=len(classes)) / len(labels)
+    return [float(share) for share in shares]
+
+
+def data_digest(manifest: Manifest) -> str:
+    """Names the prepared data: the bytes of its arrays, its split and its range."""
+    facts = [
+        manifest.digests,
+        manifest.train_count,
+        list(manifest.shape),
+        list(manifest.value_range or ()),
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _array(path: Path) -> Any:
+    """An array of this folder, mapped from disk, or the arrays of an .npz."""
+    require(path, made_by=_STAGE)
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path} is not a readable array ({error}): {AGAIN}") from error
+
+
+def _check_digest(found: str, description: dict[str, Any], path: Path) -> None:
+    if found != description["digest"]:
+        raise UserError(
+            f"{path} is not the file that {DESCRIPTION} describes (digest {found[:12]}, not"
+            f" {description['digest'][:12]}): {AGAIN}"
+        )

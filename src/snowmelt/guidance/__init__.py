@@ -1,1 +1,0 @@
-"""Guidance: making samples agree with what is known; `conf/guidance/` names it."""

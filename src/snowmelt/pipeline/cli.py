@@ -1,0 +1,271 @@
+"""The command line: one command a stage, and all of them in a row.
+
+Nothing heavy is imported before it is known what to do, so `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from snowmelt import __version__
+from snowmelt.common.errors import UserError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+STAGES = {
+    "compose": "resolve params.yaml and conf/ into one configuration file",
+    "prepare": "read raw data into the prepared form, with a held-out split",
+    "reference": "fit the feature extractor and measure the real data with it",
+    "train": "train the denoiser, or go on with a training that was cut short",
+    "sample": "draw samples from a checkpoint",
+    "evaluate": "measure the samples against the real data",
+    "report": "write one page that shows all of it",
+}
+COMMANDS = STAGES | {
+    "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
+    "card": "show what schedules do, before anything is trained",
+    "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
+    "films": "make every film of diffusion on a known density, and one page of them",
+}
+# What shows a known density: nothing is trained, and the folder has the density's name.
+SHOWN = ("mcmc", "films")
+# The short names of a command: `snowmelt sample num_samples=64 out=DIR`.
+SECTIONS = {
+    "train": "training",
+    "sample": "sample",
+    "evaluate": "evaluation",
+    "mcmc": "mcmc",
+    "films": "films",
+}
+OUTPUTS = {
+    "compose": "paths.config",
+    "prepare": "paths.prepared",
+    "reference": "paths.reference",
+    "train": "paths.model",
+    "sample": "paths.samples",
+    "evaluate": "paths.reports",
+    "report": "paths.reports",
+    "pipeline": "paths.root",
+}
+EPILOG = """\
+Overrides are key=value in Hydra's grammar and beat params.yaml:
+  snowmelt train schedule=linear training.steps=500
+  snowmelt sample checkpoint=model.ckpt num_samples=64 seed=1 batch_size=16 out=DIR
+  snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
+  snowmelt pipeline sweep=schedules
+  snowmelt card schedule=linear,cosine,sigmoid out=card.png
+  snowmelt mcmc density=double_gaussian density.distance=2.4 out=DIR
+  snowmelt films density=llama points=2000 checkpoint=model.ckpt
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
+    given = _parser().parse_intermixed_args(arguments)
+    try:
+        return _run(given)
+    except UserError as error:
+        if os.environ.get("RANK", "0") == "0":
+            print(f"snowmelt {given.command}: error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None:
+            raise  # no file is at fault, so someone has to see where it happened
+        named = f"{error.filename}: {error.strerror}"
+        print(f"snowmelt {given.command}: error: {named}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\nsnowmelt {given.command}: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="snowmelt",
+        usage="snowmelt COMMAND [--config FILE] [--cfg] [--multirun] [key=value ...]",
+        description=f"commands:\n{commands}",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--config", type=Path, help="a composed configuration to run")
+    parser.add_argument("--cfg", action="store_true", help="print the configuration only")
+    parser.add_argument(
+        "-m",
+        "--multirun",
+        action="store_true",
+        help="one job for each comma-separated value",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+def _run(given: argparse.Namespace) -> int:
+    from snowmelt.common import distributed
+    from snowmelt.pipeline.config import composition
+
+    root = composition.project_root()
+    if given.command == "card":
+        return _card(given, root)
+    if given.command in SHOWN:
+        return _density(given, root)
+    overrides = [_full(given.command, text, root) for text in given.overrides]
+    _refuse_both(given, overrides)
+    if not given.config and _is_sweep(given, overrides):
+        from snowmelt.pipeline.sweep import multirun
+
+        return multirun.run(given.command, overrides, root)
+    if given.config:
+        settled = composition.load(given.config)
+    else:
+        # Samples come from a checkpoint's parts, against which the stage checks the rest.
+        settled = composition.compose(root, overrides, is_checked=given.command != "sample")
+    if given.cfg:
+        return _print(settled)
+    with _stopped_in_good_order():
+        if given.command == "pipeline":
+            result = _pipeline(settled, root)
+        else:
+            result = run_stage(given.command, settled, root)
+    if distributed.speaks():
+        print(f"{given.command}: {_shown(result)}")
+    return 0
+
+
+def _card(given: argparse.Namespace, root: Path) -> int:
+    """One picture of all values; what is refused is shown on it instead of refused here."""
+    from snowmelt.pipeline.config import composition, sweep_jobs
+
+    named = [text for text in given.overrides if text.startswith("out=")]
+    overrides = [text for text in given.overrides if text not in named]
+    _refuse_both(given, overrides)
+    if given.config:
+        configs = {"": composition.load(given.config)}
+    else:
+        configs = {
+            label: composition.compose(root, job, is_checked=False)
+            for label, job in sweep_jobs.jobs(root, overrides).items()
+        }
+    if given.cfg:
+        return _print(*configs.values())
+    stage: Any = importlib.import_module("snowmelt.pipeline.stages.card")
+    out = root / named[-1].partition("=")[2] if named else None
+    if out is not None and (out.suffix != ".png" or out.is_dir()):
+        raise UserError(f"{named[-1]}: name a file that ends in .png")
+    try:
+        print(f"card: {_shown(stage.run(configs, root, out))}")
+    except OSError as error:
+        raise UserError(f"the card cannot be written: {error}") from error
+    return 0
+
+
+def _density(given: argparse.Namespace, root: Path) -> int:
+    """Look at a known density; parts that only training needs are not checked."""
+    from snowmelt.pipeline.config import composition
+
+    named = [text for text in given.overrides if text.startswith("out=")]
+    rest = [text for text in given.overrides if text not in named]
+    overrides = [_full(given.command, text, root) for text in rest]
+    _refuse_both(given, overrides)
+    if given.multirun:
+        raise UserError("one density at a time: leave --multirun out")
+    if given.config:
+        settled = composition.load(given.config)
+    else:
+        settled = composition.compose(root, overrides, is_checked=False)
+    if given.cfg:
+        return _print(settled)
+    out = root / named[-1].partition("=")[2] if named else None
+    stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{given.command}")
+    with _stopped_in_good_order():
+        result: Path = stage.run(settled, root, out)
+    print(f"{given.command}: {_shown(result)}")
+    return 0
+
+
+def _refuse_both(given: argparse.Namespace, overrides: Sequence[str]) -> None:
+    if given.config and overrides:
+        raise UserError("--config FILE is already composed: give it or overrides, not both")
+
+
+def _print(*configs: DictConfig) -> int:
+    """Show configurations as YAML, one document each."""
+    from omegaconf import OmegaConf
+
+    print("---\n".join(map(OmegaConf.to_yaml, configs)), end="")
+    return 0
+
+
+def _is_sweep(given: argparse.Namespace, overrides: list[str]) -> bool:
+    chosen = any(text.startswith("sweep=") and text != "sweep=null" for text in overrides)
+    return given.multirun or chosen
+
+
+def _full(command: str, text: str, root: Path) -> str:
+    """Write out a command's short key: `out=` or a key of the command's own section."""
+    from omegaconf import OmegaConf
+
+    key, equals, value = text.partition("=")
+    if not equals or "." in key:
+        return text
+    if key == "out":
+        return f"{OUTPUTS[command]}={value}"
+    section = SECTIONS.get(command)
+    known: Any = OmegaConf.load(root / "conf" / "config.yaml")
+    if section and key not in known and key in known[section]:
+        return f"{section}.{key}={value}"
+    return text
+
+
+def run_stage(name: str, settled: DictConfig, root: Path) -> Path:
+    """Import one stage and run it."""
+    stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{name}")
+    result: Path = stage.run(settled, root)
+    return result
+
+
+def _pipeline(settled: DictConfig, root: Path) -> Path:
+    """All stages in this process; each says what it made."""
+    from snowmelt.common import distributed
+
+    if distributed.is_launched():
+        raise UserError(
+            "pipeline runs in one process and starts others itself (trainer.processes);"
+            " torchrun is for `snowmelt train` and `snowmelt sample`"
+        )
+    for number, name in enumerate(STAGES, start=1):
+        print(f"[{number}/{len(STAGES)}] {name}", flush=True)
+        result = run_stage(name, settled, root)
+    return result
+
+
+@contextlib.contextmanager
+def _stopped_in_good_order() -> Iterator[None]:
+    """Treat a request to terminate like Ctrl-C."""
+
+    def stop(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

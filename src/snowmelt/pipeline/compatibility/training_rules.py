@@ -1,0 +1,227 @@
+"""What a training is made of: schedule, process, prediction, loss and times.
+
+References:
+    Lin, Liu, Li & Yang (2024), arXiv:2305.08891, section 3.2 (why eps and a zero terminal
+    SNR do not go together).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import build
+from snowmelt.diffusion.losses import Loss, Simple
+from snowmelt.diffusion.predictions import Prediction, Score
+from snowmelt.diffusion.processes import Process
+from snowmelt.diffusion.schedule_diagnostics import chain_in, prior_kl
+from snowmelt.diffusion.schedules import NoiseSchedule
+from snowmelt.diffusion.time_sampling import Times
+from snowmelt.pipeline.compatibility.issues import Finding, refuse
+
+LARGEST_PRIOR_KL = 0.01  # bits a dimension; the network's own error is about as large
+LEAST_LOG_SNR_AT_DATA = 4.0  # noise of 0.13 of the data's spread
+NOISE_ONLY = -7.0  # a log-SNR below which an image cannot be told from noise
+BATCH = 1024  # times to look at
+HALF = {"16-true": "half", "bf16-true": "bfloat16"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a training that have to fit each other."""
+
+    process: Process
+    prediction: Prediction
+    loss: Loss
+    times: Times
+    learned_variance: bool
+    conditional: bool
+    precision: str
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        return self.process.schedule
+
+
+def built_process(config: Mapping[str, Any]) -> Process:
+    """The process of a configuration, along its schedule.
+
+    Raises:
+        UserError: an argument is refused, or the process refuses the schedule.
+    """
+    schedule = build(config["schedule"], NoiseSchedule)
+    try:
+        return build(config["process"], Process, schedule=schedule)
+    except UserError as error:
+        raise UserError(f"process, schedule: {error}") from error
+
+
+def built(config: Mapping[str, Any]) -> Parts:
+    """The parts that a configuration names.
+
+    Raises:
+        UserError: one of them refuses its arguments.
+    """
+    denoiser = config.get("denoiser", {})
+    return Parts(
+        process=built_process(config),
+        prediction=build(config["prediction"], Prediction),
+        loss=build(config["loss"], Loss),
+        times=build(config["times"], Times),
+        learned_variance=bool(denoiser.get("learned_variance", False)),
+        conditional=bool(denoiser.get("conditional", False)),
+        precision=str(config["trainer"]["precision"]),
+    )
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Refuse parts that cannot be trained together.
+
+    Raises:
+        UserError: with the keys, the reason and what to do.
+    """
+    refuse(findings(built(config)))
+
+
+@torch.no_grad()
+def findings(parts: Parts) -> list[Finding]:
+    """Everything to know about the parts of a training, the refusals first."""
+    found = [
+        *_ends(parts),
+        *_losses(parts),
+        *_weights(parts),
+        *_curve(parts),
+        *_numbers(parts),
+    ]
+    return sorted(found, key=lambda finding: not finding.is_refused)
+
+
+def is_learned(schedule: NoiseSchedule) -> bool:
+    """Whether the schedule, or one inside it, has parameters to train."""
+    return isinstance(schedule, nn.Module) and any(True for _ in schedule.parameters())
+
+
+def named(part: object) -> str:
+    """The name of a part's class."""
+    return type(part).__name__
+
+
+def _ends(parts: Parts) -> list[Finding]:
+    """What goes wrong at pure noise, and at the data."""
+    schedule, process = parts.schedule, parts.process
+    if schedule.has_zero_terminal_snr and parts.prediction.needs_signal:
+        text = (
+            f"{named(parts.prediction)} finds the data by dividing by alpha, which is 0 at"
+            f" the end of {named(schedule)} (zero terminal SNR); use prediction=v or"
+            " prediction=x_0"
+        )
+        return [Finding(("prediction", "schedule"), text, is_refused=True)]
+    found = []
+    kl = prior_kl(process)
+    if kl > LARGEST_PRIOR_KL:
+        text = (
+            "signal is left at t = 1: sampling starts from the wrong distribution,"
+            f" {kl:.2g} bits a dimension off for data of unit variance; let the schedule"
+            " end in more noise, or rescale it (schedule=zero_terminal)"
+        )
+        found.append(Finding(("schedule", "process"), text))
+    first = float(process.log_snr(torch.zeros((), dtype=torch.float64)))
+    if first < LEAST_LOG_SNR_AT_DATA:
+        text = (
+            f"the log-SNR at the data is {first:.1f}: detail below the noise that is left"
+            " there is never seen; let the schedule start closer to the data"
+        )
+        found.append(Finding(("schedule",), text))
+    return found
+
+
+def _losses(parts: Parts) -> list[Finding]:
+    """What a loss needs of the network and of the schedule."""
+    found = []
+    loss, needs = named(parts.loss), parts.loss.needs_learned_variance
+    if needs and not parts.learned_variance:
+        text = (
+            f"{loss} trains the variance of a step, which this network does not answer; set"
+            " denoiser.learned_variance=true, or use loss=simple"
+        )
+        found.append(Finding(("loss", "denoiser.learned_variance"), text, is_refused=True))
+    if parts.learned_variance and not needs:
+        text = (
+            f"{loss} does not train the variance that the network would answer, so it would"
+            " stay as it was drawn; use loss=hybrid, or denoiser.learned_variance=false"
+        )
+        found.append(Finding(("loss", "denoiser.learned_variance"), text, is_refused=True))
+    if is_learned(parts.schedule) and not parts.loss.trains_schedule:
+        text = (
+            f"{loss} would be made small by a schedule that avoids the hard noise levels;"
+            f" {named(parts.schedule)} needs a loss that trains a schedule (loss=vlb)"
+        )
+        found.append(Finding(("loss", "schedule"), text, is_refused=True))
+    return found
+
+
+def _weights(parts: Parts) -> list[Finding]:
+    """Whether a loss weighs what this prediction answers as its authors meant it."""
+    found = []
+    loss, prediction = named(parts.loss), named(parts.prediction)
+    meant = getattr(parts.loss, "sigma_data", None)
+    if meant is not None and getattr(parts.prediction, "sigma_data", None) != meant:
+        text = (
+            f"{loss} gives equal weight to the answers of prediction=edm with sigma_data"
+            f" {meant:g}; those of this {prediction} get very unequal ones"
+        )
+        found.append(Finding(("loss", "prediction"), text))
+    if isinstance(parts.loss, Simple) and isinstance(parts.prediction, Score):
+        text = (
+            f"the target of {prediction} grows without bound near the data, and {loss}"
+            " would be about nothing else; use loss=min_snr, or prediction=eps"
+        )
+        found.append(Finding(("loss", "prediction"), text))
+    return found
+
+
+def _curve(parts: Parts) -> list[Finding]:
+    """Where a training would spend its time, and on which steps."""
+    found = []
+    t, _ = parts.times(torch.arange(BATCH), BATCH, seed=0, step=0, process=parts.process)
+    wasted = float((parts.process.log_snr(t) < NOISE_ONLY).double().mean())
+    if wasted > 0.5:
+        text = (
+            f"{wasted:.0%} of the times lie at noise so strong (log-SNR below"
+            f" {NOISE_ONLY:g}) that there is little to learn"
+        )
+        found.append(Finding(("schedule", "times"), text))
+    chain = chain_in(parts.schedule)
+    if chain is None:
+        return found
+    if chain.clipped > max(1, chain.steps // 200):
+        text = (
+            f"{chain.clipped} of {chain.steps} betas were too large and were cut, which"
+            " bends the end of the curve; use more steps"
+        )
+        found.append(Finding(("schedule",), text))
+    for key, part in (("times", parts.times), ("loss", parts.loss)):
+        visited = getattr(part, "steps", None)
+        if visited is not None and visited != chain.steps:
+            text = (
+                f"{named(part)} looks at {visited} times, but the chain has {chain.steps}"
+                " steps: between them its curve is only a straight line"
+            )
+            found.append(Finding((key, "schedule"), text))
+    return found
+
+
+def _numbers(parts: Parts) -> list[Finding]:
+    """What the numbers of a computer do to it."""
+    if parts.precision not in HALF:
+        return []
+    text = (
+        f"the noisy data itself is in {HALF[parts.precision]}: the steps near the data are"
+        " smaller than its last digit; use bf16-mixed, which runs the network alone in it"
+    )
+    return [Finding(("trainer.precision",), text)]

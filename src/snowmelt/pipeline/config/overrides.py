@@ -1,0 +1,212 @@
+"""What the user chose: params.yaml, an experiment, the command line, in one list.
+
+Order of precedence, weakest first: conf/, the keys of params.yaml, the experiment or sweep,
+the list `overrides` of params.yaml, the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+
+from snowmelt.common.errors import UserError, did_you_mean
+
+PARAMS = "params.yaml"
+OVERRIDES = "params.yaml: overrides"
+# Groups that need not be chosen; `experiment=null` leaves one unset.
+OPTIONAL = ("experiment", "sweep")
+
+
+def groups(root: Path) -> dict[str, list[str]]:
+    """The configuration groups and the choices of each."""
+    folders = sorted(path for path in (root / "conf").iterdir() if path.is_dir())
+    found = {f.name: sorted(p.stem for p in f.glob("*.yaml")) for f in folders}
+    return {name: [] for name in OPTIONAL} | found
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One override and where it was written."""
+
+    text: str
+    origin: str
+
+    def parse(self) -> Override:
+        """Parse by Hydra's grammar, or say where the mistake is."""
+        try:
+            return OverridesParser.create().parse_override(self.text)
+        except HydraException as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{self.origin}: '{self.text}' is not of the form key=value ({reason})"
+            ) from error
+
+
+def _quoted(value: Any) -> str:
+    """A YAML value in Hydra's override grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{k}:{_quoted(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_quoted, value)) + "]"
+    return QuotedString(str(value), Quote.single).with_quotes()
+
+
+def params_choices(root: Path) -> list[Choice]:
+    """What params.yaml chooses, as overrides.
+
+    Raises:
+        UserError: the file is not a mapping of keys to values.
+    """
+    path = root / PARAMS
+    if not path.is_file():
+        return []
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{PARAMS} is not valid YAML: {reason}") from error
+    if not isinstance(params, dict):
+        raise UserError(f"{PARAMS} must map keys to values, got {type(params).__name__}")
+    extra = params.pop("overrides", None) or []
+    if not isinstance(extra, list) or not all(isinstance(text, str) for text in extra):
+        raise UserError(f"{PARAMS}: 'overrides' must be a list of key=value, got {extra!r}")
+    known = groups(root)
+    # The name of a group's file is written without quotes: Hydra would look for them too.
+    found = [
+        Choice(f"{key}={value if value in known.get(key, ()) else _quoted(value)}", PARAMS)
+        for key, value in _leaves(params)
+    ]
+    return found + [Choice(text, OVERRIDES) for text in extra]
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def merged_choices(root: Path, overrides: Sequence[str]) -> list[Choice]:
+    """params.yaml and the command line as one list; the experiment beats params.yaml.
+
+    Raises:
+        UserError: a choice does not parse, or names a key or a group's file that is not
+            there; the message says where it was written.
+    """
+    typed = [Choice(text, "command line") for text in overrides]
+    typed_keys = {key_of(choice) for choice in typed}
+    params = [c for c in params_choices(root) if key_of(c) not in typed_keys]
+    known = groups(root)
+    for choice in params + typed:
+        check_group(choice, known)
+    # Hydra has no word for "unset" but a missing override.
+    given, params = params + typed, [c for c in params if not _is_unset(c)]
+    settled = _settled_by_files(root, given)
+    params = [c for c in params if c.origin != PARAMS or not _covers(settled, key_of(c))]
+    return params + [c for c in typed if not _is_unset(c)]
+
+
+def _is_unset(choice: Choice) -> bool:
+    override = choice.parse()
+    return override.key_or_group in OPTIONAL and override.value() is None
+
+
+def key_of(choice: Choice) -> str:
+    return str(choice.parse().key_or_group)
+
+
+def _covers(settled: set[str], key: str) -> bool:
+    return key in settled or any(key.startswith(f"{s}.") for s in settled)
+
+
+def check_group(choice: Choice, known: Mapping[str, list[str]]) -> None:
+    override = choice.parse()
+    group = override.key_or_group
+    if group not in known or override.is_sweep_override():
+        return
+    value = override.value()
+    if value is None and group in OPTIONAL:
+        return
+    if not isinstance(value, str):
+        raise UserError(
+            f"{choice.origin}: {group} names a file of conf/{group}/, got {value!r};"
+            f" known: {', '.join(known[group])}"
+        )
+    if value not in known[group]:
+        raise UserError(
+            f"{choice.origin}: unknown {group} '{value}'"
+            f"{did_you_mean(value, known[group])}."
+            f" Known: {', '.join(known[group])} (the files of conf/{group}/)"
+        )
+
+
+def _settled_by_files(root: Path, choices: Sequence[Choice]) -> set[str]:
+    """The groups and keys that the chosen experiment and sweep set themselves."""
+    settled: set[str] = set()
+    for group in OPTIONAL:
+        names = [c.parse().value() for c in choices if key_of(c) == group]
+        if names and isinstance(names[-1], str):
+            settled |= _set_by(root / "conf" / group / f"{names[-1]}.yaml")
+    return settled
+
+
+def _set_by(file: Path) -> set[str]:
+    """The groups and keys that a file of conf/ sets, and those that it sweeps over."""
+    body = _body(file)
+    chosen = {group for group, _ in _groups_in(body)}
+    return chosen | swept_in(file).keys() | {key for key, _ in _keys_in(body)}
+
+
+def swept_in(file: Path) -> dict[str, str]:
+    """The keys that a file of conf/sweep/ sweeps over, each with its values."""
+    swept = _body(file).get("hydra", {}).get("sweeper", {}).get("params", {})
+    return {str(key): str(values) for key, values in swept.items()}
+
+
+def written_in(file: Path) -> tuple[list[str], list[Choice]]:
+    """What an experiment or a sweep sets: choices of groups, and values of keys.
+
+    Raises:
+        UserError: the file is not a mapping in valid YAML.
+    """
+    body, origin = _body(file), f"conf/{file.parent.name}/{file.name}"
+    chosen = [f"{group}={name}" for group, name in _groups_in(body)]
+    keys = [Choice(f"{key}={_quoted(value)}", origin) for key, value in _keys_in(body)]
+    return chosen, keys
+
+
+def _body(file: Path) -> dict[str, Any]:
+    try:
+        body = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"{file} is not valid YAML: {' '.join(str(error).split())}"
+        ) from error
+    if not isinstance(body, dict):
+        raise UserError(f"{file} must map keys to values, got {type(body).__name__}")
+    return body
+
+
+def _groups_in(body: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    for item in body.get("defaults", []):
+        if isinstance(item, dict):
+            for key, value in item.items():
+                yield str(key).removeprefix("override ").strip(" /"), value
+
+
+def _keys_in(body: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    return _leaves({k: v for k, v in body.items() if k not in ("defaults", "hydra")})

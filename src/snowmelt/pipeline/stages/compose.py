@@ -1,0 +1,22 @@
+"""compose: params.yaml and conf/ in, one resolved configuration out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from omegaconf import DictConfig
+
+from snowmelt.common.files import new_file
+from snowmelt.common.instantiate import plain
+
+HEADER = "# Written by `snowmelt compose` from conf/ and params.yaml; edit those.\n"
+
+
+def run(config: DictConfig, root: Path) -> Path:
+    """Write the configuration; the other stages depend on the keys that they read."""
+    target = root / config.paths.config
+    text = yaml.safe_dump(plain(config), sort_keys=True, allow_unicode=True)
+    with new_file(target) as draft:
+        draft.write_text(HEADER + text, encoding="utf-8")
+    return target

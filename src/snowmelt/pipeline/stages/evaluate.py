@@ -1,0 +1,199 @@
+"""Stage evaluate: samples against real data, real data under the model, and the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from snowmelt.common.device import chosen_device
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import sha256, write_json
+from snowmelt.common.instantiate import plain
+from snowmelt.data.known_density import known_density
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.densities.exact import Perturbable
+from snowmelt.evaluation import generated_samples
+from snowmelt.evaluation.ground_truth import score_error_table, score_evaluation
+from snowmelt.evaluation.likelihood import bound_table, likelihood_evaluation
+from snowmelt.evaluation.metrics import point_metrics
+from snowmelt.evaluation.metrics.sample_metrics import (
+    Settings,
+    count_used,
+    kernel_size,
+    measure,
+)
+from snowmelt.evaluation.protocol import protocol_digest, quantiser
+from snowmelt.evaluation.reference_features import Reference, data_digest
+from snowmelt.tracking import open_evaluation
+from snowmelt.training.checkpoint import Checkpoint, load
+
+
+def run(config: DictConfig, root: Path) -> Path:
+    """Write metrics.json and, beside it, two tables; returns the former.
+
+    likelihood.csv and score_error.csv are always written: without anything to tell, their
+    headings alone.
+
+    Args:
+        config: reads `evaluation`, `likelihood`, the checkpoint and the device of `sample`
+            and the paths; `data` only to refuse stale data.
+        root: what the paths are relative to.
+
+    Raises:
+        UserError: an output of an earlier stage is missing or does not fit the others.
+    """
+    settings = Settings.of(plain(config.evaluation))
+    against_truth = score_evaluation.Settings.of(plain(config.evaluation.truth))
+    folder, origin = root / config.paths.samples, root / config.paths.prepared
+    data = PreparedData.open(origin)
+    data.check_made_from(config.data)
+    samples, description = generated_samples.read(folder, data.manifest, origin)
+    reference = Reference.open(root / config.paths.reference, data.manifest)
+    target = root / config.paths.reports / "metrics.json"
+    checkpoint = description["checkpoint"]["identity"]
+    tracked = open_evaluation(
+        config, root, samples=description["identity"], checkpoint=checkpoint
+    )
+    with tracked as run_of_samples:
+        metrics = measure(samples, reference, settings, data.train_labels)
+        how = protocol(data.manifest, reference, description, len(samples), settings)
+        density = known_density(data.manifest, root)
+        sampled = description["checkpoint"]
+        found = likelihood(config, root, data, sampled, density)
+        errors = score_error(config, root, data, sampled, density, against_truth)
+        measured = {**metrics, **found.metrics, **errors.metrics, "protocol": how}
+        terms = target.with_name("likelihood.csv")
+        bound_table.write(terms, found.rows)
+        levels = target.with_name("score_error.csv")
+        score_error_table.write(levels, errors.rows)
+        if found.protocols:
+            measured["likelihood"] = found.protocols
+            run_of_samples.log_params({"likelihood_protocol": found.protocols})
+            run_of_samples.log_file(terms, "evaluation")
+        if errors.protocol:
+            measured["truth"] = errors.protocol
+            run_of_samples.log_params({"truth_protocol": errors.protocol})
+            run_of_samples.log_file(levels, "evaluation")
+        write_json(target, measured)
+        run_of_samples.log_evaluation(target)
+    return target
+
+
+def likelihood(
+    config: DictConfig,
+    root: Path,
+    data: PreparedData,
+    sampled: dict[str, Any],
+    density: Perturbable | None,
+) -> likelihood_evaluation.Found:
+    """The likelihood of the held-out split under the checkpoint that was sampled.
+
+    Args:
+        sampled: what samples.json says of the checkpoint.
+        density: the true one, where it is known.
+
+    Raises:
+        UserError: the checkpoint is another one by now; see also `measuring.measure`.
+    """
+    section = plain(config.likelihood)
+    if section["bound"] is None and section["ode"] is None:
+        return likelihood_evaluation.Found()
+    checkpoint = sampled_checkpoint(config, root, sampled)
+    device = chosen_device(config.sample.device)
+    weights = sampled["weights"]
+    return likelihood_evaluation.measure(
+        section, checkpoint, weights, data, device, density
+    )
+
+
+def score_error(
+    config: DictConfig,
+    root: Path,
+    data: PreparedData,
+    sampled: dict[str, Any],
+    density: Perturbable | None,
+    settings: score_evaluation.Settings,
+) -> score_evaluation.Found:
+    """The checkpoint that was sampled against the density of the data, if it is known.
+
+    Args:
+        sampled: what samples.json says of the checkpoint.
+        density: the true one, where it is known.
+
+    Raises:
+        UserError: the checkpoint is another one by now; see also `truth.measuring`.
+    """
+    if density is None:
+        return score_evaluation.Found()
+    checkpoint = sampled_checkpoint(config, root, sampled)
+    device = chosen_device(config.sample.device)
+    weights = sampled["weights"]
+    return score_evaluation.measure(settings, checkpoint, weights, data, density, device)
+
+
+def sampled_checkpoint(
+    config: DictConfig, root: Path, sampled: dict[str, Any]
+) -> Checkpoint:
+    """The checkpoint that the samples were drawn from.
+
+    Raises:
+        UserError: it is missing, or another one by now.
+    """
+    source = root / config.sample.checkpoint
+    checkpoint = load(source)
+    if sha256(source) != sampled["sha256"]:
+        raise UserError(
+            f"{source} is not the checkpoint that the samples were drawn from: run"
+            " `snowmelt sample` again"
+        )
+    return checkpoint
+
+
+def protocol(
+    manifest: Manifest,
+    reference: Reference,
+    samples: dict[str, Any],
+    num_samples: int,
+    settings: Settings,
+) -> dict[str, Any]:
+    """How the metrics were measured, ready for JSON; see `snowmelt.evaluation.protocol`."""
+    extractor, judge = reference.extractor, reference.judge
+    checkpoint, sampler = samples["checkpoint"], samples["sampler"]
+    found: dict[str, Any] = {
+        "data": manifest.name,
+        "data_digest": data_digest(manifest),
+        "reference_split": "training",
+        "reference_count": len(reference.train),
+        "floor_split": "held-out",
+        "n": count_used(reference, num_samples),
+        "subsets": settings.subsets,
+        "kernel_subsets": settings.kernel_subsets,
+        "kernel_subset_size": kernel_size(reference, num_samples, settings),
+        "evaluation_seed": settings.seed,
+        "extractor": extractor.name,
+        "extractor_digest": extractor.digest,
+        "judge_digest": judge.digest if judge else None,
+        "resize": extractor.resize,
+        "quantiser": quantiser(manifest),
+        "sampler": sampler,
+        "steps": sampler.get("steps"),
+        "guidance": samples.get("guidance"),
+        "guidance_examples": samples.get("examples"),
+        "evaluations": samples.get("evaluations"),
+        "weights": checkpoint["weights"],
+        "num_samples": num_samples,
+        "sample_seed": samples["seed"],
+        "samples_digest": samples["digest"],
+        "checkpoint": checkpoint["identity"],
+        "checkpoint_step": checkpoint["step"],
+    }
+    if manifest.kind == "points":
+        held_out = len(reference.held_out)
+        asked = point_metrics.protocol(
+            num_samples, reference.train, held_out, settings.points
+        )
+        found["points"] = asked
+    return found | {"digest": protocol_digest(found)}

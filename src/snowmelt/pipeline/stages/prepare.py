@@ -1,0 +1,76 @@
+"""Stage prepare: raw data in, the prepared form out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from omegaconf import DictConfig
+
+from snowmelt.common.files import new_directory, require_ours
+from snowmelt.common.instantiate import build, plain
+from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.sources.source import Source
+from snowmelt.viz.plots.example_grid import save_examples
+
+MARKER = "manifest.json"
+PICTURED = 64
+PICTURED_POINTS = 2000
+
+
+def run(config: DictConfig, root: Path) -> Path:
+    """Read, split and write the data; returns its folder.
+
+    Args:
+        config: reads `data` and `paths.prepared`.
+        root: what the paths are relative to.
+
+    Raises:
+        UserError: the raw data or the configuration is wrong, or the folder to write
+            holds something else.
+    """
+    target = root / str(config.paths.prepared)
+    require_ours(target, MARKER)
+    source = build(config.data, Source, root=root)
+    raw = source.read()
+    with new_directory(target, MARKER) as draft:
+        manifest = dataset.write(
+            draft,
+            examples=raw.examples,
+            labels=raw.labels,
+            classes=raw.classes,
+            name=source.name,
+            value_range=raw.value_range,
+            held_out=raw.held_out,
+            held_out_fraction=source.held_out_fraction,
+            split_seed=source.split_seed,
+            config=plain(config.data),
+            skipped=raw.skipped,
+            notes=raw.notes,
+        )
+        data = dataset.PreparedData.open(draft)
+        shown = PICTURED if manifest.kind == "images" else PICTURED_POINTS
+        save_examples(draft / "preview.png", np.array(data.train[:shown]), manifest)
+    print(summary(manifest))
+    return target
+
+
+def summary(manifest: Manifest) -> str:
+    """What was prepared, in a few lines."""
+    shape = "x".join(map(str, manifest.shape))
+    if manifest.kind == "points":
+        shape = f"of {shape} coordinate{'s' if manifest.shape[0] > 1 else ''}"
+    values = ""
+    if manifest.value_range is not None:
+        low, high = manifest.value_range
+        values = f", values {low} to {high} ({manifest.bits:.2f} bits)"
+    classes = f", {len(manifest.classes)} classes" if manifest.classes else ""
+    lines = [
+        f"{manifest.name}: {manifest.count} {manifest.kind} {shape}{values}{classes};"
+        f" {manifest.train_count} to train on, {manifest.held_out_count} held out"
+        f" ({manifest.split['kind']} split)"
+    ]
+    lines += [f"note: {note}" for note in manifest.notes]
+    lines += [f"skipped {item.file}: {item.reason}" for item in manifest.skipped]
+    return "\n".join(lines)

@@ -1,0 +1,25 @@
+"""Guidance: making samples agree with what is known; `conf/guidance/` names it."""
+
+from snowmelt.sampling.guidance.classifier_free import ClassifierFreeGuidance
+from snowmelt.sampling.guidance.ddim_inversion import Inversion
+from snowmelt.sampling.guidance.guidance import Guidance, Unguided
+from snowmelt.sampling.guidance.inpainting import Inpainting
+from snowmelt.sampling.guidance.masks import Box, Scattered, Side
+from snowmelt.sampling.guidance.measurement import Measurement
+from snowmelt.sampling.guidance.operators import Blur, Downsample, Gray, Keep
+
+__all__ = [
+    "Blur",
+    "Box",
+    "ClassifierFreeGuidance",
+    "Downsample",
+    "Gray",
+    "Guidance",
+    "Inpainting",
+    "Inversion",
+    "Keep",
+    "Measurement",
+    "Scattered",
+    "Side",
+    "Unguided",
+]

@@ -1,0 +1,107 @@
+r"""Inpainting: known values stay what they are, the others are drawn to go with them.
+
+After each step the known part of the state is replaced by the known values as they would
+look at that time, $\alpha_t x_0 + \sigma_t\epsilon$. The network thus sees that part at the
+right noise level, but what is drawn hears of it only through the network's next answer, and
+the two fit badly. RePaint takes each step several times over, going back up by the forward
+kernel in between, so that they can come to agree.
+
+Neither draws exactly from the conditional density; more resampling comes closer.
+
+References:
+    Song et al. (2021), arXiv:2011.13456, appendix I.2 (replacement);
+    Lugmayr et al. (2022), arXiv:2201.09865, algorithm 1 (RePaint, with jumps of one step).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.processes import Process
+from snowmelt.sampling.guidance.guidance import Given, Guidance, refuse_whole_path
+from snowmelt.sampling.guidance.masks import Mask
+from snowmelt.sampling.samplers.constraint import Constraint
+from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
+
+
+class Replacement(Constraint):
+    """The known values, perturbed to the time of the state; at t = 0 as they are.
+
+    Args:
+        x_0: real examples; what is not known of them is not looked at.
+        known: True where a value is known.
+        resamples: how often each step is taken; more than once is RePaint.
+
+    Shapes:
+        x_0: (B, *D), known: (*D) or (B, *D) bool
+
+    Raises:
+        ValueError: no resample, or a mask that does not fit.
+    """
+
+    def __init__(self, x_0: Tensor, known: Tensor, resamples: int = 1) -> None:
+        if resamples < 1:
+            raise ValueError(f"resamples must be at least 1, got {resamples}")
+        if known.shape not in (x_0.shape, x_0.shape[1:]):
+            raise ValueError(
+                f"a mask of shape {tuple(known.shape)} does not fit data of"
+                f" {tuple(x_0.shape)}"
+            )
+        self.x_0, self.known, self.resamples = x_0, known, resamples
+
+    def impose(self, process: Process, x_t: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        # The schedule leaves a trace of noise at t = 0, the data has none.
+        perturbed = process.perturb(self.x_0, t, noise)
+        return torch.where(self.known, torch.where(t > 0, perturbed, self.x_0), x_t)
+
+
+class Inpainting(Guidance):
+    """Held-out examples with a part hidden, and filled in.
+
+    Args:
+        mask: what is hidden.
+        resamples: 1 for replacement, more for RePaint; the calls of the network grow alike.
+
+    Raises:
+        ValueError: fewer than one resample.
+    """
+
+    needs_examples = True
+
+    def __init__(self, mask: Mask, resamples: int = 1) -> None:
+        if resamples < 1:
+            raise ValueError(f"resamples must be at least 1, got {resamples}")
+        self.mask, self.resamples = mask, resamples
+
+    def check(self, given: Given, sampler: Sampler) -> None:
+        super().check(given, sampler)
+        self.mask.check(given.shape)
+
+    def check_sampler(self, sampler: Sampler) -> None:
+        refuse_whole_path(sampler)
+
+    def evaluations(self, sampler: Sampler, process: Process) -> int:
+        """Every step but the last one, which takes one call, is repeated."""
+        return (sampler.evaluations - 1) * self.resamples + 1
+
+    def seen(self, index: Tensor, given: Given, *, seed: int) -> Tensor:
+        known = self.mask.known(index, given.shape, seed=seed)
+        return torch.where(known, given.real(index), 0.0)
+
+    def draw(
+        self,
+        denoiser: Denoiser,
+        sampler: Sampler,
+        index: Tensor,
+        given: Given,
+        *,
+        seed: int,
+        watch: Watcher | None = None,
+    ) -> Tensor:
+        known = self.mask.known(index, given.shape, seed=seed)
+        held = Replacement(given.real(index), known, self.resamples)
+        return sample(
+            denoiser, sampler, index, given.shape, seed=seed, watch=watch, constraint=held
+        )

@@ -1,0 +1,33 @@
+"""Samplers: from noise to data, by one loop over steps of one family a file."""
+
+from snowmelt.sampling.samplers.adaptive import Adaptive
+from snowmelt.sampling.samplers.ancestral_variances import FixedLarge, FixedSmall, Learned
+from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.dpm import DPM
+from snowmelt.sampling.samplers.edm import EDM
+from snowmelt.sampling.samplers.ode import Euler, Heun
+from snowmelt.sampling.samplers.predictor_corrector import (
+    MeanLengths,
+    OwnLengths,
+    PredictorCorrector,
+)
+from snowmelt.sampling.samplers.sampler import Sampler, sample
+from snowmelt.sampling.samplers.sde import EulerMaruyama
+
+__all__ = [
+    "DPM",
+    "EDM",
+    "Adaptive",
+    "Euler",
+    "EulerMaruyama",
+    "FixedLarge",
+    "FixedSmall",
+    "Gaussian",
+    "Heun",
+    "Learned",
+    "MeanLengths",
+    "OwnLengths",
+    "PredictorCorrector",
+    "Sampler",
+    "sample",
+]

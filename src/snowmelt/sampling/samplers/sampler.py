@@ -1,0 +1,271 @@
+"""What a sampler is, and the one loop that runs it."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snowmelt.common.randomness import Stream, normal
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.processes import Process, expand
+from snowmelt.sampling.samplers.constraint import Constraint
+from snowmelt.sampling.samplers.grids import Grid, Trailing
+from snowmelt.sampling.samplers.thresholds import Threshold
+
+Watcher = Callable[[int, Tensor, Tensor], None]
+Start = Callable[[Tensor], Tensor]
+Memory = dict[str, Any]
+
+
+class Sampler(ABC):
+    """A rule for one step down in time, and the grid of times to take it on.
+
+    Args:
+        steps: times of the grid.
+        grid: where they lie; None: equally spaced, from pure noise.
+        threshold: applied to every estimate of the data; None: none.
+
+    Raises:
+        ValueError: fewer than one step.
+    """
+
+    order: int
+    """The declared order of convergence in the step size."""
+
+    draws: int = 0
+    """How many independent normal draws one step uses; none: it is deterministic."""
+
+    needs_finite_slope: bool = False
+    """Whether no step can start without signal: it is made of the slope of the log-SNR, as
+    those of differential equations in time are, or divides by alpha, as EDM's does."""
+
+    needs_learned_variance: bool = False
+    """Whether the network must answer a variance beside its prediction."""
+
+    def __init__(
+        self, steps: int, grid: Grid | None = None, threshold: Threshold | None = None
+    ) -> None:
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1, got {steps}")
+        self.steps = steps
+        self.grid = Trailing() if grid is None else grid
+        self.threshold = threshold
+
+    @property
+    def evaluations(self) -> int:
+        """Calls of the network for one sample."""
+        return self.steps
+
+    def times(self, process: Process) -> Tensor:
+        """The grid of this sampler for a process. Shapes: -> (steps,) float64
+
+        Raises:
+            ValueError: the grid has no such number of times, or not for this process; or
+                the sampler cannot take its first step there.
+        """
+        times = self.grid.times(self.steps, process)
+        no_signal = process.schedule.has_zero_terminal_snr and float(times[0]) == 1.0
+        if self.needs_finite_slope and no_signal:
+            raise ValueError(
+                f"{type(self).__name__} needs the slope of the log-SNR, which is infinite"
+                " at t = 1 of a schedule with zero terminal SNR: take another schedule, a"
+                " sampler of gaussian steps, or a grid that starts before"
+            )
+        return times
+
+    def estimates(
+        self, denoiser: Denoiser, x_t: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The estimate of the data within its threshold, and the noise that goes with it.
+
+        Shapes:
+            x_t: (B, *D), t: () -> x_0_hat (B, *D), eps_hat (B, *D)
+        """
+        return self.thresholded(*denoiser.estimates(x_t, t), denoiser, x_t, t)
+
+    def thresholded(
+        self, x_0_hat: Tensor, eps_hat: Tensor, denoiser: Denoiser, x_t: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Both estimates after the threshold: `x_t` stays what they add up to."""
+        if self.threshold is None:
+            return x_0_hat, eps_hat
+        kept = self.threshold(x_0_hat)
+        # Not (x_t - alpha * kept) / sigma: near the data sigma is so small that the
+        # rounding of x_t alone would spoil the noise, even where nothing was cut.
+        alpha, sigma = denoiser.process.alpha(t), denoiser.process.sigma(t)
+        return kept, eps_hat + expand(alpha / sigma, x_t) * (x_0_hat - kept)
+
+    @abstractmethod
+    def step(
+        self,
+        denoiser: Denoiser,
+        x_t: Tensor,
+        t: Tensor,
+        s: Tensor,
+        noise: Tensor,
+        memory: Memory,
+    ) -> Tensor:
+        """The state at an earlier time.
+
+        Args:
+            noise: standard normal, one for each of `draws`.
+            memory: what this sampler left there at earlier steps of the same trajectory;
+                empty at the first.
+
+        Shapes:
+            x_t: (B, *D), t, s: () with s < t, noise: (draws, B, *D) -> (B, *D)
+        """
+
+    def last(self, denoiser: Denoiser, x_t: Tensor, t: Tensor) -> Tensor:
+        """The data, from the state at the last time of the grid; no noise is added.
+
+        Shapes:
+            x_t: (B, *D), t: () -> (B, *D)
+        """
+        return self.estimates(denoiser, x_t, t)[0]
+
+
+class WholePath(Sampler):
+    """A sampler that chooses its own steps, and so runs the whole way by itself."""
+
+    @abstractmethod
+    def integrate(
+        self,
+        denoiser: Denoiser,
+        index: Tensor,
+        start: Start,
+        watch: Watcher | None = None,
+    ) -> Tensor:
+        """The data for each index.
+
+        Args:
+            start: the state at the first time for any index, asked for or not.
+            watch: called as by `sample`.
+
+        Shapes:
+            index: (B,), start: (M,) -> (M, *D); gives (B, *D)
+        """
+
+
+@torch.no_grad()
+def sample(
+    denoiser: Denoiser,
+    sampler: Sampler,
+    index: Tensor,
+    shape: tuple[int, ...],
+    *,
+    seed: int,
+    watch: Watcher | None = None,
+    constraint: Constraint | None = None,
+) -> Tensor:
+    r"""Draw one sample for each index.
+
+    All noise is keyed by (seed, index), so a sample does not depend on the batch it was
+    drawn in.
+
+    Args:
+        index: which samples to draw, on the device of the denoiser.
+        shape: the event shape, `*D`.
+        seed: of the noise.
+        watch, constraint: see `descend`.
+
+    Shapes:
+        index: (B,) -> (B, *shape), float32 in the model's range
+
+    Raises:
+        ValueError: the sampler and the grid, the process or the constraint do not go
+            together.
+    """
+    scale = start_std(denoiser.process, sampler.times(denoiser.process)[0])
+
+    def start(wanted: Tensor) -> Tensor:
+        noise = normal(shape, seed=seed, stream=Stream.SAMPLING_START, index=wanted)
+        return noise * scale
+
+    if not isinstance(sampler, WholePath):
+        x = start(index)
+        return descend(
+            denoiser, sampler, x, index=index, seed=seed, watch=watch, constraint=constraint
+        )
+    if constraint is not None:
+        raise ValueError(
+            f"{type(sampler).__name__} chooses its own steps, and cannot be held to a"
+            " constraint between them"
+        )
+    return sampler.integrate(denoiser, index, start, watch)
+
+
+def start_std(process: Process, t: Tensor) -> float:
+    r"""The scale of the noise that stands for the state at the first time of a grid.
+
+    At t = 1 it is that of the prior. A grid that starts before shrinks it with
+    $\sqrt{\alpha^2 + \sigma^2}$: nothing to a process that preserves the variance, and what
+    is left of the noise of one that does not.
+    """
+    end = torch.ones_like(t)
+    length_sq, full = (process.alpha(u) ** 2 + process.sigma(u) ** 2 for u in (t, end))
+    return float(process.prior_std()) * float((length_sq / full).sqrt())
+
+
+@torch.no_grad()
+def descend(
+    denoiser: Denoiser,
+    sampler: Sampler,
+    x: Tensor,
+    *,
+    index: Tensor,
+    seed: int,
+    watch: Watcher | None = None,
+    constraint: Constraint | None = None,
+) -> Tensor:
+    r"""Go down the grid of a sampler from a given state at the first of its times.
+
+    Args:
+        x: the states to start from.
+        index, seed: what the noise of the steps is keyed by.
+        watch: called as `watch(step, t, x)` with the state before each step and, with
+            t = 0, the result.
+        constraint: what every state is made to agree with.
+
+    Shapes:
+        x: (B, *D), index: (B,) -> (B, *D)
+    """
+    process, device, shape = denoiser.process, x.device, tuple(x.shape[1:])
+    times = sampler.times(process).to(device)
+    memory: Memory = {}
+    turns = 1 if constraint is None else constraint.resamples
+
+    def noise(stream: Stream, step: int) -> Tensor:
+        drawn = normal(shape, seed=seed, stream=stream, index=index, step=step)
+        return drawn.to(x.dtype)
+
+    for number, (t, s) in enumerate(itertools.pairwise(times)):
+        if watch is not None:
+            watch(number, t, x)
+        for turn in range(number * turns, (number + 1) * turns):
+            draws = [turn * sampler.draws + k for k in range(sampler.draws)]
+            drawn = [noise(Stream.SAMPLING_STEP, draw) for draw in draws]
+            fresh = torch.stack(drawn) if drawn else x.new_zeros(0, *x.shape)
+            x = sampler.step(denoiser, x, t, s, fresh, memory)
+            if constraint is None:
+                continue
+            x = constraint.impose(process, x, s, noise(Stream.CONSTRAINT, 2 * turn))
+            if turn + 1 < (number + 1) * turns:
+                mean, variance = process.transition(x, s, t)
+                x = mean + variance.sqrt() * noise(Stream.CONSTRAINT, 2 * turn + 1)
+                # What was learned on the way down does not belong to the new state.
+                memory.clear()
+    if watch is not None:
+        watch(len(times) - 1, times[-1], x)
+    x = sampler.last(denoiser, x, times[-1])
+    end = torch.zeros((), dtype=torch.float64, device=device)
+    if constraint is not None:
+        x = constraint.impose(process, x, end, torch.zeros_like(x))
+    if watch is not None:
+        watch(len(times), end, x)
+    return x

@@ -1,0 +1,232 @@
+"""A run that reaches the store: it writes to its outbox and returns at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from PIL import Image
+
+from snowmelt.common.files import read_json, sha256
+from snowmelt.tracking import parameters
+from snowmelt.tracking.delivery import Delivery, Pace, now
+from snowmelt.tracking.mlflow_store import Store
+from snowmelt.tracking.run import Run
+from snowmelt.tracking.run_records import Ledger, Record
+from snowmelt.tracking.upload_queue import Operation
+
+MAX_TAG = 5000
+
+
+class TrackedRun(Run):
+    """A run in the store; made by `snowmelt.tracking.open_*`.
+
+    Args:
+        stage: the stage that logs.
+        identity: what names the stage's result, where that is known beforehand.
+        streams: numbers go out as they come. Otherwise they are held back until the stage
+            has finished, so that one that failed and is run again leaves no mixture.
+        is_continued: an earlier process wrote to the run.
+        opening: what to say first.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        ledger: Ledger,
+        store: Store,
+        pace: Pace,
+        *,
+        stage: str,
+        identity: str | None,
+        streams: bool,
+        is_continued: bool,
+        opening: Sequence[Operation] = (),
+    ) -> None:
+        self.key = record.key
+        self.stage = stage
+        self._identity = identity
+        self._name = record.name
+        self._ledger = ledger
+        self._outbox = ledger.outbox(record.key)
+        self._files = ledger.files(record.key)
+        self._streams = streams
+        self._held: list[Operation] = []
+        self._logged = self._outbox.logged() if streams and is_continued else set()
+        self._old_handler: Any = None
+        self._is_open = True
+        self._outbox.append({"do": "open", "stage": stage, "time": now()}, *opening)
+        self._delivery = Delivery(ledger, store, record.key, pace, doubt=is_continued)
+        self._delivery.start()
+
+    # --- life -----------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        # A terminated process must say so; whoever handles the signal already may keep it.
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            self._old_handler = signal.signal(signal.SIGTERM, _terminate)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._old_handler is not None:
+            signal.signal(signal.SIGTERM, self._old_handler)
+        if error is None:
+            self._close("finished", "FINISHED")
+        elif isinstance(error, Exception):
+            line = (str(error).strip().splitlines() or [""])[0]
+            self._close("failed", "FAILED", f"{type(error).__name__}: {line}")
+        else:
+            self._close("killed", "KILLED", type(error).__name__)
+
+    def _close(self, outcome: str, status: str, reason: str = "") -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        held = self._held if outcome == "finished" else []
+        text = f"{outcome}: {reason}" if reason else outcome
+        tags = {f"stage.{self.stage}": parameters.shortened(text, MAX_TAG)}
+        # One line, so that a stage has either said all or has not finished.
+        self._outbox.append(
+            {"do": "close", "held": held, "tags": tags, "status": status, "time": now()}
+        )
+        self._ledger.set_stage(self.key, self.stage, outcome, self._identity)
+        self._delivery.finish()
+
+    @property
+    def run_id(self) -> str | None:
+        record = self._ledger.read(self.key)
+        return record.run_id if record else None
+
+    @property
+    def child_environment(self) -> Mapping[str, str]:
+        return {"SNOWMELT_PARENT_RUN": self.key}
+
+    def flush(self) -> bool:
+        return self._delivery.attempt(patient=True)
+
+    # --- logging --------------------------------------------------------------------------
+
+    def send(self, operation: Operation) -> None:
+        """Put a line into the outbox, or hold it back until the stage has finished."""
+        if self._streams and self._is_open:
+            self._outbox.append(operation)
+        elif self._is_open:
+            self._held.append(operation)
+
+    def log_metrics(
+        self, values: Mapping[str, float], step: int = 0, of_model: bool = False
+    ) -> None:
+        numbers = {
+            parameters.name(key): float(value)
+            for key, value in values.items()
+            if (parameters.name(key), step) not in self._logged
+        }
+        if numbers:
+            self._logged.update((key, step) for key in numbers)
+            model = {"model": True} if of_model else {}
+            self.send(
+                {"do": "metrics", "step": step, "time": now(), "values": numbers, **model}
+            )
+
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        texts = {
+            parameters.name(key): parameters.shortened(str(value), MAX_TAG)
+            for key, value in tags.items()
+        }
+        self.send({"do": "tags", "tags": texts})
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        self.send({"do": "params", "params": parameters.flat(params)})
+
+    def log_file(self, path: Path, folder: str = "") -> None:
+        # A copy, since DVC, or a later checkpoint, may replace the file before it is sent.
+        self._queue(path.name, folder, lambda copy: shutil.copyfile(path, copy))
+
+    def _queue(self, name: str, folder: str, write: Callable[[Path], object]) -> None:
+        """Put a file into the spool, and then into the outbox."""
+        if not self._is_open:
+            return
+        spool = self._ledger.folder(self.key) / "files"
+        spool.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(dir=spool))
+        write(place / name)
+        file = f"files/{place.name}/{name}"
+        self._files.append({"do": "file", "file": file, "folder": folder})
+
+    def log_text(self, name: str, text: str) -> None:
+        folder, _, file = name.rpartition("/")
+        self._queue(file, folder, lambda copy: copy.write_text(text, encoding="utf-8"))
+
+    def log_json(self, name: str, value: Any) -> None:
+        self.log_text(name, json.dumps(value, indent=2, default=str) + "\n")
+
+    def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
+        if isinstance(picture, Image.Image):
+            self._queue(f"{name}_{step:07d}.png", "pictures", picture.save)
+        else:
+            file = f"{name}_{step:07d}{picture.suffix}"
+            self._queue(file, "pictures", lambda copy: shutil.copyfile(picture, copy))
+
+    def log_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        columns = list(rows[0]) if rows else []
+        data = [[row.get(column) for column in columns] for row in rows]
+        path = f"tables/{name}.json"
+        self.log_json(path, {"columns": columns, "data": data})
+        self.set_tags(
+            {"mlflow.loggedArtifacts": json.dumps([{"path": path, "type": "table"}])}
+        )
+
+    def log_prepared(self, folder: Path) -> None:
+        manifest = read_json(folder / "manifest.json", made_by="prepare")
+        digest = next(iter(manifest["digests"].values()))
+        self.set_tags({"data": manifest["name"], "data_digest": digest})
+        profile = {
+            key: manifest.get(key) for key in ("count", "train_count", "held_out_count")
+        }
+        self.send({"do": "dataset", "dataset": {
+            "name": manifest["name"],
+            "digest": digest[:36],  # all that MLflow keeps; the tag has the whole
+            "source_type": "snowmelt",
+            "source": json.dumps(manifest.get("config", {})),
+            "profile": json.dumps(profile),
+        }})  # fmt: skip
+        for name in ("manifest.json", "preview.png"):
+            if (folder / name).exists():
+                self.log_file(folder / name, "data")
+
+    def log_checkpoint(self, path: Path, step: int) -> None:
+        tags = {
+            "identity": str(self._identity),
+            "step": str(step),
+            "sha256": sha256(path),
+            "artifact": f"checkpoints/{path.name}",
+        }
+        self.log_file(path, "checkpoints")
+        name = "".join("_" if letter in "/:.%\"'" else letter for letter in self._name)
+        self.send({"do": "model", "name": name, "step": step, "tags": tags})
+
+    def log_evaluation(self, path: Path) -> None:
+        result = read_json(path, made_by="evaluate")
+        numbers = {k: v for k, v in result.items() if type(v) in (int, float)}
+        self.log_metrics(numbers, of_model=True)
+        self.log_params({"protocol": result.get("protocol", {})})
+        self.log_file(path, "evaluation")
+        self._identity = sha256(path)
+        self.set_tags({"evaluation_identity": self._identity})
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,146 @@
+"""A file of what still has to reach the store, in order.
+
+Every operation is one JSON line, written before anything is sent, so a kill loses nothing.
+The number of bytes that the store has taken is kept beside it; a crash between the two
+sends a line twice, and the store side makes that harmless.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from snowmelt.common.files import new_file
+
+Operation = dict[str, Any]
+READ_BYTES = 1 << 18
+BATCH_VALUES = 500
+
+
+class Outbox:
+    """The lines in `file` and, in `file`.sent, how many of their bytes were delivered."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._mark = file.with_suffix(".sent")
+        self._lock = threading.Lock()
+        self._kept = b""
+
+    def append(self, *operations: Operation) -> None:
+        """Add lines. A full disk does not raise: they are kept and written next time."""
+        lines = "".join(json.dumps(o, separators=(",", ":")) + "\n" for o in operations)
+        with self._lock:
+            self._kept += lines.encode()
+            try:
+                self._write()
+            except OSError:
+                with suppress(OSError):
+                    self.repair()
+
+    def _write(self) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self.file.open("ab", buffering=0) as stream:
+            if stream.write(self._kept) != len(self._kept):
+                raise OSError("short write")
+        self._kept = b""
+
+    @property
+    def sent(self) -> int:
+        """Bytes that the store has taken."""
+        try:
+            return int(self._mark.read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def mark_sent(self, offset: int) -> None:
+        """Remember that the store has taken everything before `offset`."""
+        with new_file(self._mark) as draft:
+            draft.write_text(str(offset))
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing waits."""
+        return not self._kept and self._size() <= self.sent
+
+    def _size(self) -> int:
+        return self.file.stat().st_size if self.file.exists() else 0
+
+    def repair(self) -> None:
+        """Cut off the half line that a kill in the middle of a write leaves."""
+        if not self._size():
+            return
+        with self.file.open("rb+") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            start = max(0, size - READ_BYTES)
+            stream.seek(start)
+            tail = stream.read()
+            if not tail.endswith(b"\n"):
+                stream.truncate(start + tail.rfind(b"\n") + 1)
+
+    def next_batch(self) -> tuple[list[Operation], int]:
+        """The next operations that may go together, and the offset after them.
+
+        Consecutive metrics go together, up to BATCH_VALUES; anything else goes alone. The
+        list is empty when nothing waits.
+        """
+        batch: list[Operation] = []
+        end, values = self.sent, 0
+        for operation, after in self._read(end):
+            if batch and not (batch[0]["do"] == operation["do"] == "metrics"):
+                break
+            values += len(operation.get("values", ()))
+            if batch and values > BATCH_VALUES:
+                break
+            batch.append(operation)
+            end = after
+        return batch, end
+
+    def _read(self, offset: int) -> Iterator[tuple[Operation, int]]:
+        """The whole lines from `offset` on, each with the offset after it."""
+        if not self.file.exists():
+            return
+        with self.file.open("rb") as stream:
+            stream.seek(offset)
+            for line in stream:
+                offset += len(line)
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    yield json.loads(line), offset
+                except ValueError:  # torn by a machine that lost its power
+                    yield {"do": "nothing"}, offset
+
+    def operations(self) -> Iterator[Operation]:
+        """Every line, delivered or not."""
+        return (operation for operation, _ in self._read(0))
+
+    def logged(self) -> set[tuple[str, int]]:
+        """The (key, step) pairs of all metrics in the file."""
+        metrics = (o for o in self.operations() if o["do"] == "metrics")
+        return {(key, o["step"]) for o in metrics for key in o["values"]}
+
+    def last(self) -> Operation | None:
+        """The newest line."""
+        newest = None
+        for operation in self.operations():
+            newest = operation
+        return newest
+
+    def reject(self, operation: Operation, reason: str) -> None:
+        """Put aside what the store refuses for good, so that it does not block the rest."""
+        with self.file.with_suffix(".rejected").open("a") as stream:
+            stream.write(json.dumps({"reason": reason, **operation}) + "\n")
+
+    def rewind(self) -> None:
+        """Deliver everything again: the store has lost it."""
+        self._mark.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Forget what was delivered; the mark goes first, a crash then only sends twice."""
+        self._mark.unlink(missing_ok=True)
+        self.file.unlink(missing_ok=True)

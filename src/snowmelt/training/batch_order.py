@@ -1,0 +1,97 @@
+"""The order of the training data, as a function of the step.
+
+One random order of the training split follows another without end; step k takes the k-th
+stretch of `batch_size` examples. Each order is keyed by (seed, round), so a resumed run
+continues where it was without having to save anything, and the processes of a group cut
+one common batch between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.randomness import Stream, permutation
+
+
+class Batch(NamedTuple):
+    """Stored examples, their places in the batch of all processes together, and classes."""
+
+    stored: Tensor
+    slot: Tensor
+    labels: Tensor | None = None
+
+
+class BatchStream:
+    """The batches of one process from `start` to `steps`.
+
+    Args:
+        examples: the training split, (n, *D).
+        batch_size: examples a step over all processes.
+        steps: the step at which the training ends.
+        seed: of the order.
+        start: the first step to give.
+        rank: this process among `world_size`.
+        labels: the class of each example, int64 (n,), if the network is told.
+
+    Raises:
+        UserError: the batch cannot be cut evenly.
+    """
+
+    def __init__(
+        self,
+        examples: np.ndarray,
+        *,
+        batch_size: int,
+        steps: int,
+        seed: int,
+        start: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        labels: np.ndarray | None = None,
+    ) -> None:
+        if batch_size < 1 or batch_size % world_size:
+            raise UserError(
+                f"training.batch_size={batch_size} cannot be shared by {world_size}"
+                " processes: choose a positive multiple of their number"
+            )
+        self.examples = examples
+        self.labels = labels
+        self.batch_size = batch_size
+        self.steps = steps
+        self.seed = seed
+        self.start = start
+        share = batch_size // world_size
+        self.slots = np.arange(rank * share, (rank + 1) * share)
+        self._orders: dict[int, np.ndarray] = {}
+
+    def __iter__(self) -> Iterator[Batch]:
+        for step in range(self.start, self.steps):
+            rows = self.rows(step)
+            stored, slots = (
+                torch.from_numpy(self.examples[rows]),
+                torch.from_numpy(self.slots),
+            )
+            labels = None if self.labels is None else torch.from_numpy(self.labels[rows])
+            yield Batch(stored, slots, labels)
+
+    def rows(self, step: int) -> np.ndarray:
+        """The rows that this process sees in a step."""
+        place = step * self.batch_size + self.slots
+        rounds, offset = np.divmod(place, len(self.examples))
+        needed = {int(number): self._order(int(number)) for number in np.unique(rounds)}
+        self._orders = needed
+        return np.array([needed[int(r)][o] for r, o in zip(rounds, offset, strict=True)])
+
+    def _order(self, number: int) -> np.ndarray:
+        if number in self._orders:
+            return self._orders[number]
+        order = permutation(
+            len(self.examples), seed=self.seed, stream=Stream.DATA_ORDER, index=number
+        )
+        return order.numpy()

@@ -1,0 +1,189 @@
+r"""What all scenes are made of: a known density, processes, points and times.
+
+The density is first moved and scaled to mean 0 and variance 1, averaged over the axes, as
+data is before a model learns it; then a process that preserves variance ends in the
+standard normal distribution, and one picture frame fits all.
+
+The processes are fixed, not those of the configuration, so that the films of two densities
+can be compared:
+
+- *preserving*: variance preserving with Ho et al.'s linear rate, whose reverse equation
+  even the plainest solver can follow;
+- *walk*: pure noise, $dx = g\,dW$ with constant $g$, up to a variance of 4, at which two
+  heaps of unit variance have become one;
+- *ornstein_uhlenbeck*: the same noise with a pull to the middle, variance preserving at a
+  constant rate.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from snowmelt.densities import Perturbable
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.predictions import V
+from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePreserving
+from snowmelt.diffusion.schedules import Exponential, Linear, RandomWalk
+from snowmelt.evaluation.plane.raster import Extent, raster
+from snowmelt.sampling.samplers.grids import Grid
+from snowmelt.sampling.trajectories import Trajectory
+from snowmelt.viz.plots.density_plot import Raster
+
+WALK_VARIANCE = 4.0
+PULL_RATE = 4.0
+PACE = 1.7
+LEAST = {
+    "points": 1,
+    "frames": 2,
+    "steps": 2,
+    "cells": 2,
+    "paths": 1,
+    "chain_steps": 1,
+    "seconds": 0.1,
+}
+_ASKED, _SHARE = 2000, 0.998
+# Half the side of the frame that a standard normal cloud needs, and room for the data.
+NORMAL_REACH, ROOM = 3.0, 1.12
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is of everything.
+
+    Attributes:
+        points: in the clouds.
+        frames: of a film, at most.
+        steps: of a sampler, and of a drawn path.
+        cells: of a picture of a density, along an axis.
+        paths: that are drawn one by one.
+        chain_steps: of a Markov chain in a film.
+        seconds: that a film takes.
+
+    Raises:
+        ValueError: there is too little of something to be seen.
+    """
+
+    points: int = 1000
+    frames: int = 51
+    steps: int = 100
+    cells: int = 120
+    paths: int = 8
+    chain_steps: int = 300
+    seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no picture can be made of."""
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"{name} must be at least {least}, got {getattr(self, name)}"
+                )
+
+
+@dataclass(frozen=True)
+class Material:
+    """A density of the plane, and what it is sent through.
+
+    Attributes:
+        name: of the density.
+        density: of mean 0 and variance 1.
+        size: of the pictures.
+        learned: a denoiser that was trained on points of the density, in the same units.
+        seed: of all points and noise.
+    """
+
+    name: str
+    density: Perturbable
+    size: Size = field(default_factory=Size)
+    learned: Denoiser | None = None
+    seed: int = 0
+
+    @functools.cached_property
+    def preserving(self) -> Process:
+        """Noise in place of signal, the whole staying as wide as it was."""
+        return VariancePreserving(Linear())
+
+    @functools.cached_property
+    def walk(self) -> Process:
+        """Pure noise."""
+        return VarianceExploding(RandomWalk(1e-4, WALK_VARIANCE))
+
+    @functools.cached_property
+    def ornstein_uhlenbeck(self) -> Process:
+        """Noise, and a pull to the middle."""
+        return VariancePreserving(Exponential(PULL_RATE))
+
+    @functools.cached_property
+    def points(self) -> Tensor:
+        """Draws of the density. Shapes: -> (N, 2)"""
+        return self.density.sample(self.size.points, seed=self.seed)
+
+    @functools.cached_property
+    def reach(self) -> float:
+        """Half the side of a frame around the data and around a standard normal cloud."""
+        points = self.density.sample(_ASKED, seed=self.seed, dtype=torch.float64)
+        farthest = float(points.abs().amax(1).quantile(_SHARE))
+        return max(NORMAL_REACH, ROOM * farthest)
+
+    @property
+    def walk_reach(self) -> float:
+        """The same where pure noise was added up to the end of the walk."""
+        return math.sqrt(1.0 + WALK_VARIANCE) * NORMAL_REACH
+
+    @property
+    def extent(self) -> Extent:
+        """The frame: left, right, bottom and top."""
+        return (-self.reach, self.reach, -self.reach, self.reach)
+
+    def denoiser(self, process: Process) -> Denoiser:
+        """The best there is: the posterior mean itself."""
+        return self.density.denoiser(process, V())
+
+    def melting(
+        self, process: Process, times: Tensor, reach: float | None = None
+    ) -> Raster:
+        """The density at each of these times; `reach` of another frame. times: (K,)"""
+        half = self.reach if reach is None else reach
+        extent = (-half, half, -half, half)
+        noisy = [self.density.at(process, t) for t in times]
+        return raster(noisy, extent, self.size.cells)
+
+    @functools.cached_property
+    def still(self) -> Raster:
+        """The density itself, without any noise."""
+        return raster([self.density], self.extent, self.size.cells)
+
+
+def evenly(count: int) -> Tensor:
+    """Equally spaced times from data to noise. Shapes: -> (count,) float64"""
+    return torch.linspace(0, 1, count, dtype=torch.float64)
+
+
+def paced(count: int) -> Tensor:
+    """Times from data to noise as a film shows them: slowly where much is to be seen.
+
+    Structure is lost, and found again, close to the data.
+
+    Shapes:
+        -> (count,) float64
+    """
+    return evenly(count) ** PACE
+
+
+class Paced(Grid):
+    """The grid of a sampler whose every state is shown: `paced`, backwards."""
+
+    def times(self, steps: int, process: Process) -> Tensor:
+        return paced(steps + 1)[1:].flip(0)
+
+
+def frames_of(path: Trajectory, count: int) -> Trajectory:
+    """Evenly chosen moments of a trajectory, at most so many; both ends are kept."""
+    last = len(path.times) - 1
+    chosen = torch.linspace(0, last, min(count, last + 1)).round().to(torch.int64)
+    return Trajectory(path.times[chosen], path.states[chosen])

@@ -1,0 +1,179 @@
+r"""Densities in the plane: one moment, several side by side, or a film.
+
+A density is drawn in bands, as a map draws heights, of the tone
+
+$$\tau(x) = \sqrt{q(x) / \max q}.$$
+
+The root lifts the flanks, where a density spends most of its area, and the bands keep its
+shape readable in a gray print. Each moment has a scale of its own, since the peak of the
+data is often a hundred times as high as that of noise: tones say where, not how much.
+
+The colours run from paper to brown and get darker all the way, so that they never depend
+on hue. Where points lie on a density it keeps to the pale half of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import ArrayLike, NDArray
+
+from snowmelt.viz.animation.canvas import Stage
+from snowmelt.viz.animation.gif import palette
+from snowmelt.viz.plots.plane_panels import Extent, bare, grid_of_panels
+from snowmelt.viz.style import PAPER, styled
+
+_ANCHORS = (PAPER, "#f7ead0", "#eed3a2", "#e3b873", "#cd9048", "#9d5f28", "#5c3416")
+_RAMP = LinearSegmentedColormap.from_list("density", _ANCHORS)
+# The pale half ends where a blue and a vermillion dot still stand out in gray.
+DEEP_TONES = [_RAMP(share)[:3] for share in np.linspace(0.0, 1.0, 12)]
+PALE_TONES = [_RAMP(share)[:3] for share in np.linspace(0.0, 0.42, 8)]
+DEEP = ListedColormap(DEEP_TONES, name="deep")
+PALE = ListedColormap(PALE_TONES, name="pale")
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """Values of a density in the cells of a rectangle, at one moment or at several.
+
+    Attributes:
+        values: (K, H, W), the row of index 0 at the bottom; K = 1 for one that stands.
+        extent: left, right, bottom and top edge of the rectangle.
+
+    Raises:
+        ValueError: values of another shape, or edges that are not finite and rising.
+    """
+
+    values: NDArray[np.floating]
+    extent: Extent
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be laid on the plane."""
+        if self.values.ndim != 3 or 0 in self.values.shape:
+            raise ValueError(
+                f"values must be (K, H, W) and not empty, got the shape {self.values.shape}"
+            )
+        left, right, bottom, top = self.extent
+        if not np.isfinite(self.extent).all() or left >= right or bottom >= top:
+            raise ValueError(
+                "extent must be finite and rising (left, right, bottom, top), got"
+                f" {tuple(self.extent)}"
+            )
+
+    def at(self, moment: int) -> NDArray[np.floating]:
+        """The values (H, W) of a moment; those of one that stands at any."""
+        return self.values[moment if len(self.values) > 1 else 0]
+
+    def require(self, moments: int) -> None:
+        """Refuse to stand behind another number of moments.
+
+        Raises:
+            ValueError: K is neither 1 nor `moments`.
+        """
+        if len(self.values) not in (1, moments):
+            raise ValueError(
+                f"a raster behind {moments} moments must have 1 or {moments} of its own,"
+                f" got values of the shape {self.values.shape}"
+            )
+
+
+@styled
+def density_panels(raster: Raster, titles: Sequence[str], *, columns: int = 6) -> Figure:
+    """The moments of a density in panels, one title each, at most `columns` in a row.
+
+    Raises:
+        ValueError: not as many titles as moments.
+    """
+    if len(titles) != len(raster.values):
+        raise ValueError(
+            f"one title a moment is needed, got {len(titles)} for values of the shape"
+            f" {raster.values.shape}"
+        )
+    figure, panels = grid_of_panels(len(titles), raster.extent, columns=columns)
+    for axes, values, title in zip(panels, raster.values, titles, strict=True):
+        bare(axes, raster.extent)
+        draw_density(axes, values, raster.extent, pale=False)
+        axes.set_title(title, fontweight="normal")
+    return figure
+
+
+@styled
+def density_film(
+    path: Path,
+    raster: Raster,
+    times: ArrayLike,
+    seconds: float = 4.0,
+    *,
+    title: str = "",
+) -> None:
+    """Write a GIF of a density that moves, the last moment held.
+
+    Args:
+        path: where the film goes.
+        raster: the density at K moments.
+        times: (K,), told by the clock below.
+        seconds: how long the motion takes.
+
+    Raises:
+        ValueError: not as many times as moments.
+    """
+    clock = np.asarray(times, dtype=np.float64)
+    if clock.shape != raster.values.shape[:1]:
+        raise ValueError(
+            f"one time a moment is needed, got the shape {clock.shape} for values of the"
+            f" shape {raster.values.shape}"
+        )
+    stage = Stage([title], raster.extent, clock)
+    (axes,) = stage.panels
+    image = draw_density(axes, raster.values[0], raster.extent, pale=False)
+
+    def show(index: int) -> None:
+        image.set_data(tones(raster.values[index]))
+
+    stage.record(path, [image], show, palette(DEEP_TONES, []), seconds)
+
+
+def tones(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How dark each cell is, from 0 to 1 at the peak; what is no number is left white.
+
+    Shapes:
+        values: (H, W) -> (H, W)
+    """
+    density = np.asarray(values, dtype=np.float64)
+    finite = density[np.isfinite(density)]
+    peak = finite.max(initial=0.0)
+    if peak <= 0.0:
+        return np.zeros_like(density)
+    height = np.nan_to_num(density / peak, nan=0.0, posinf=1.0, neginf=0.0)
+    return np.sqrt(np.clip(height, 0.0, 1.0))
+
+
+def draw_density(
+    axes: Axes, values: NDArray[np.floating], extent: Extent, *, pale: bool = True
+) -> AxesImage:
+    """Draw a density into axes, below all else; their limits stay if they were set.
+
+    Args:
+        values: (H, W), the row of index 0 at the bottom.
+        extent: left, right, bottom and top edge.
+        pale: keep to the pale half of the colours, so that points may lie on it.
+    """
+    return axes.imshow(
+        tones(values),
+        cmap=PALE if pale else DEEP,
+        vmin=0.0,
+        vmax=1.0,
+        extent=extent,
+        origin="lower",
+        aspect=axes.get_aspect(),
+        interpolation="bilinear",
+        interpolation_stage="data",  # edges of bands stay lines
+        zorder=0.0,
+    )

@@ -1,0 +1,32 @@
+"""Examples as a picture, whatever they are: a grid of images or a scatter of points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from numpy.typing import NDArray
+
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.viz.plots.image_grid import image_grid
+from snowmelt.viz.plots.point_scatter import scatter
+from snowmelt.viz.style import save_png
+
+
+def save_examples(
+    path: Path,
+    stored: NDArray,
+    manifest: Manifest,
+    reference: NDArray | None = None,
+) -> None:
+    """Draw stored examples into a PNG file.
+
+    Args:
+        path: the file to write.
+        stored: images (N, C, H, W) or points (N, D), as stored.
+        manifest: of the data that they belong to.
+        reference: points to draw below them.
+    """
+    if manifest.value_range is not None:
+        image_grid(stored, manifest.value_range).save(path)
+    else:
+        save_png(scatter(stored, reference), path)

@@ -1,0 +1,77 @@
+"""The same starts on several ways to the data, panel by panel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from snowmelt.viz.plots.density_plot import Raster
+from snowmelt.viz.plots.sample_paths import paths_in_time
+from snowmelt.viz.style import MUTED, styled
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """One coordinate of some points on their way; or a word on why there is none.
+
+    Attributes:
+        times: (K,).
+        states: (K, N).
+        note: said in place of the paths.
+    """
+
+    times: NDArray[np.floating] | None = None
+    states: NDArray[np.floating] | None = None
+    note: str = ""
+
+
+@styled
+def ways_in_time(
+    rows: Mapping[str, Mapping[str, Way]],
+    *,
+    raster: Raster | None = None,
+    size: int = 1,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Coordinate 1 over time: a row for each kind of score, a column for each way.
+
+    Args:
+        rows: ways by their name, by the name of the row.
+        raster: the density of the coordinate over time, behind all.
+        size: how many coordinates the points have.
+        limits: the places that are shown, where no raster says it.
+    """
+    names = list(next(iter(rows.values())))
+    figure = Figure(figsize=(3.5 * len(names), 0.4 + 2.5 * len(rows)))
+    panels = figure.subplots(len(rows), len(names), squeeze=False, sharex=True, sharey=True)
+    for row, (score, ways) in enumerate(rows.items()):
+        for column, name in enumerate(names):
+            axes, way = panels[row, column], ways[name]
+            title = name if row == 0 else ""
+            if way.times is None or way.states is None:
+                axes.set_title(title)
+                axes.set_axis_off()
+                axes.text(
+                    0.5,
+                    0.5,
+                    way.note,
+                    transform=axes.transAxes,
+                    ha="center",
+                    va="center",
+                    color=MUTED,
+                )
+                continue
+            paths_in_time(way.times, way.states, raster=raster, title=title, axes=axes)
+        note = f" of {size}" if size > 1 else ""
+        panels[row, 0].set_ylabel(f"{score}\ncoordinate 1{note}")
+        for axes in panels[row, 1:]:
+            axes.set_ylabel("")
+    for axes in panels[:-1].flat:
+        axes.set_xlabel("")
+    if limits is not None:
+        panels[0, 0].set_ylim(limits)
+    return figure

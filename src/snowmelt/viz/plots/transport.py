@@ -1,0 +1,100 @@
+"""One distribution carried into another, each as a picture of cells."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from snowmelt.viz.plots.density_plot import DEEP, Raster, draw_density
+from snowmelt.viz.plots.plane_panels import bare, grid_of_panels
+from snowmelt.viz.style import BLUE, MUTED, PAPER, VERMILLION, styled
+
+Array = NDArray[np.floating]
+_LESS_TO_MORE = LinearSegmentedColormap.from_list("change", (VERMILLION, PAPER, BLUE))
+
+
+@styled
+def carried(first: Raster, second: Raster, paths: Array) -> Figure:
+    """Two pictures of cells, what has to change between them, and a way of doing it.
+
+    Args:
+        first, second: of the same cells, one moment each; the probability of each cell.
+        paths: (K, M, 2), the way of M places of the first into the second.
+
+    Raises:
+        ValueError: the cells are not the same.
+    """
+    if first.values.shape != second.values.shape or first.extent != second.extent:
+        raise ValueError(
+            f"two pictures of the same cells are needed, got the shapes"
+            f" {first.values.shape} and {second.values.shape}"
+        )
+    extent = first.extent
+    figure, panels = grid_of_panels(4, extent, columns=4, width=2.9)
+    titles = "p₁: known", "p₂: wanted", "p₂ − p₁", "one way to carry p₁ into p₂"
+    for axes, title in zip(panels, titles, strict=True):
+        bare(axes, extent)
+        axes.set_title(title)
+    for axes, picture in zip(panels, (first, second), strict=False):
+        _draw_cells(axes, np.sqrt(picture.at(0)), extent)
+    change = second.at(0) - first.at(0)
+    _draw_change(panels[2], change, extent)
+    draw_density(panels[3], second.at(0), extent)
+    _draw_ways(panels[3], paths)
+    return figure
+
+
+def _draw_cells(axes: Axes, values: Array, extent: tuple[float, ...]) -> None:
+    """The root of each cell's probability, as everywhere; the cells stay to be seen."""
+    edges_x, edges_y = _edges(values, extent)
+    axes.pcolormesh(edges_x, edges_y, values, cmap=DEEP, edgecolors=PAPER, linewidth=0.35)
+
+
+def _draw_change(axes: Axes, change: Array, extent: tuple[float, ...]) -> None:
+    """Where probability has to leave, and where it has to arrive."""
+    edges_x, edges_y = _edges(change, extent)
+    shade = np.sign(change) * np.sqrt(np.abs(change))
+    most = float(np.abs(shade).max()) or 1.0
+    axes.pcolormesh(
+        edges_x,
+        edges_y,
+        shade,
+        cmap=_LESS_TO_MORE,
+        vmin=-most,
+        vmax=most,
+        edgecolors=PAPER,
+        linewidth=0.35,
+    )
+    for place, (text, color) in enumerate(
+        (("has to leave", VERMILLION), ("has to come", BLUE))
+    ):
+        axes.text(
+            0.03,
+            0.96 - 0.08 * place,
+            text,
+            transform=axes.transAxes,
+            va="top",
+            fontsize=9,
+            fontweight="bold",
+            color=color,
+        )
+
+
+def _edges(values: Array, extent: tuple[float, ...]) -> tuple[Array, Array]:
+    left, right, bottom, top = extent
+    rows, columns = values.shape
+    return np.linspace(left, right, columns + 1), np.linspace(bottom, top, rows + 1)
+
+
+def _draw_ways(axes: Axes, paths: Array) -> None:
+    """Each way as a line from a dot to another."""
+    lines = LineCollection(
+        list(np.moveaxis(paths, 0, 1)), colors=MUTED, linewidths=0.7, alpha=0.55
+    )
+    axes.add_collection(lines, autolim=False)
+    for places, color, size in ((paths[0], VERMILLION, 5.0), (paths[-1], BLUE, 9.0)):
+        axes.scatter(places[:, 0], places[:, 1], s=size, c=color, linewidths=0, zorder=2.5)

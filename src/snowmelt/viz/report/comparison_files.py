@@ -1,0 +1,79 @@
+"""Writing a comparison: text, CSV, JSON and one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from snowmelt.common.files import new_file, write_json
+from snowmelt.evaluation.comparison.compared_jobs import Group
+from snowmelt.evaluation.comparison.comparison_table import (
+    comparison_csv,
+    comparison_dict,
+    comparison_table,
+)
+from snowmelt.evaluation.comparison.ranking import Comparison
+from snowmelt.viz.plots.comparison_plot import Entry, comparison_picture
+from snowmelt.viz.style import save_png
+
+
+def write(
+    comparison: Comparison, folder: Path, value_range: Sequence[int] | None = None
+) -> list[Path]:
+    """Write `comparison.{txt,csv,json,png}` into `folder`; return the files.
+
+    Args:
+        comparison: what to write.
+        folder: made if it is not there.
+        value_range: of stored images, as in the manifest; None for points.
+    """
+    written = []
+    texts = {"txt": comparison_table(comparison) + "\n", "csv": comparison_csv(comparison)}
+    for ending, text in texts.items():
+        target = folder / f"comparison.{ending}"
+        with new_file(target) as file:
+            file.write_text(text, encoding="utf-8")
+        written.append(target)
+    write_json(folder / "comparison.json", comparison_dict(comparison))
+    written.append(folder / "comparison.json")
+    if comparison.groups:
+        save_png(picture(comparison, value_range), folder / "comparison.png")
+        written.append(folder / "comparison.png")
+    return written
+
+
+def picture(comparison: Comparison, value_range: Sequence[int] | None) -> Image.Image:
+    """Dots with intervals and the floor, above the samples of each setting."""
+    entries = [
+        Entry(
+            label=group.label,
+            values=list(group.values),
+            mean=group.mean,
+            spread=group.spread,
+            verdict=group.verdict,
+            samples=_samples(group),
+        )
+        for group in comparison.groups
+    ]
+    return comparison_picture(
+        entries,
+        metric_label=comparison.metric_label,
+        floor=comparison.floor,
+        value_range=value_range,
+        failed=[f"{job.told}: {job.reason}" for job in comparison.failed],
+    )
+
+
+def _samples(group: Group) -> NDArray[np.generic] | None:
+    """The samples of the first job that has them."""
+    for job in group.jobs:
+        if not job.has_failed and job.samples is not None and job.samples.is_file():
+            found: NDArray[np.generic] = np.load(
+                job.samples, mmap_mode="r", allow_pickle=False
+            )
+            return found
+    return None

@@ -1,0 +1,284 @@
+"""The page: what the material becomes, section by section.
+
+The same material gives the same bytes. Every text goes through the template's escaping,
+since names of classes and files come from whoever made the data; and the page forbids
+scripts and addresses to the browser, should anything ever slip through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from snowmelt.common import number_format
+from snowmelt.viz.plots import (
+    bound_terms,
+    image_grid,
+    metric_bars,
+    point_scatter,
+    training_curves,
+)
+from snowmelt.viz.report import (
+    embedded_pictures,
+    nested_tables,
+    reverse_section,
+)
+from snowmelt.viz.report.ground_truth_section import sentences as truth_sentences
+from snowmelt.viz.report.ground_truth_section import truth
+from snowmelt.viz.report.likelihood_section import likelihoods
+from snowmelt.viz.report.readings import Reading, extractor_name, readings, sentences
+from snowmelt.viz.report.report_material import Array, Material
+from snowmelt.viz.templates import templates
+
+GRID_PIXELS = 520  # about the width of a grid
+
+
+def render(material: Material) -> str:
+    """The whole page as HTML."""
+    environment = templates(Path(__file__).parent)
+    environment.filters["number"] = number_format.number
+    environment.filters["text"] = nested_tables.text
+    return environment.get_template("page.html").render(**_sections(material))
+
+
+def _sections(material: Material) -> dict[str, Any]:
+    """The values that the template names."""
+    known = readings(material.metrics)
+    samples = material.samples
+    checkpoint = samples.get("checkpoint") or {}
+    return {
+        "name": material.name,
+        "manifest": material.manifest,
+        "identity": str(samples.get("identity", "")),
+        "headline": known[:4],
+        "sentences": [
+            *sentences(material.metrics, len(material.generated)),
+            *truth_sentences(material.metrics),
+            *_guided(samples),
+        ],
+        "completion": _embedded(material, "completion"),
+        "clouds": _clouds(material),
+        "grids": _grids(material),
+        "films": reverse_section.films(material),
+        "stills": reverse_section.stills(material),
+        "behind": reverse_section.behind(material),
+        # Plots on white turn dark with the page; pictures of the data never change.
+        "turning": "" if material.is_images else "turning",
+        "curves": _curves(material),
+        "schedule": _schedule(material),
+        "known": known,
+        "floors": _floors(known),
+        "has_spread": any(reading.spread for reading in known),
+        "by_log_snr": _by_log_snr(material),
+        "likelihoods": likelihoods(material.metrics),
+        "bound_terms": _bound_terms(material),
+        "truth": truth(material),
+        "protocol": nested_tables.rows(material.metrics.get("protocol") or {}),
+        "data": _data(material),
+        "preview": _embedded(material, "preview"),
+        "reference": _reference(material.reference),
+        "extractor": extractor_name(material.metrics),
+        "settings": nested_tables.settings(material.config),
+        "provenance": _provenance(material),
+        "seconds": number_format.duration(samples["seconds"])
+        if samples.get("seconds")
+        else "",
+        "drawn_from": _drawn_from(checkpoint),
+        "samples_file": _samples_file(material),
+        "num_samples": len(material.generated),
+    }
+
+
+def _guided(samples: Mapping[str, Any]) -> list[str]:
+    """A sentence on samples that were not drawn freely, if they were not."""
+    name = str((samples.get("guidance") or {}).get("_target_", "")).rpartition(".")[2]
+    if name in ("", "Unguided"):
+        return []
+    said = f"The samples were not drawn freely but guided ({name})"
+    error = samples.get("error_to_examples")
+    if error is None:
+        return [f"{said}: the distances to all of the data measure that choice too."]
+    return [
+        f"{said}, from what was seen of held-out examples: the distances are not those of"
+        f" new samples. From the examples themselves they are {number_format.number(error)} away"
+        " (root mean square, in the data's own units)."
+    ]
+
+
+def _drawn_from(checkpoint: Mapping[str, Any]) -> str:
+    """Which weights of which step, as the end of a sentence."""
+    if checkpoint.get("step") is None:
+        return ""
+    weights = {"ema": "averaged", "raw": "raw"}.get(str(checkpoint.get("weights")), "")
+    return f" from the {weights} weights at step {checkpoint['step']:,}".replace("  ", " ")
+
+
+def _samples_file(material: Material) -> str:
+    """Where the samples lie, for a command to copy."""
+    folder = (material.config.get("paths") or {}).get("samples", "outputs/samples")
+    return str(PurePosixPath(str(folder)) / "samples.npy")
+
+
+def shown(examples: Array) -> tuple[Array, int]:
+    """As many images as fill a square grid on the page, and the columns of it."""
+    side = max(examples.shape[2:])
+    tile = side * max(1, round(image_grid.ENOUGH_PIXELS / side))
+    columns = int(np.clip(GRID_PIXELS // tile, 3, 10))
+    return examples[: columns * columns], columns
+
+
+def pairs(material: Material) -> tuple[Array, Array, int]:
+    """Real and generated images, equally many, and the columns to show them in."""
+    generated, columns = shown(material.generated)
+    count = min(len(generated), len(material.real))
+    return np.asarray(material.real[:count]), np.asarray(generated[:count]), columns
+
+
+def _grids(material: Material) -> list[tuple[str, str, int]]:
+    """Title, address and count of the two grids of images."""
+    if not material.is_images:
+        return []
+    real, generated, columns = pairs(material)
+    value_range = material.manifest["value_range"]
+    found = []
+    for title, part in (("real", real), ("generated", generated)):
+        picture = image_grid.image_grid(part, value_range, columns)
+        found.append((title, embedded_pictures.picture_address(picture), len(part)))
+    return found
+
+
+def _clouds(material: Material) -> Markup | None:
+    """The two clouds of points."""
+    if material.is_images:
+        return None
+    clouds = [point_scatter.thinned(part) for part in (material.real, material.generated)]
+    figure = point_scatter.clouds_beside(clouds, ["real", "generated"])
+    return embedded_pictures.inline_svg(
+        figure, "clouds", "real points beside generated points"
+    )
+
+
+def _embedded(material: Material, name: str) -> str:
+    """A stage's own picture."""
+    content = material.pictures.get(name)
+    return embedded_pictures.png_address(content) if content else ""
+
+
+def _curves(material: Material) -> Markup | None:
+    if not material.losses:
+        return None
+    figure = training_curves.training_curves(material.losses)
+    words = "loss, learning rate, gradient norm and throughput against the training step"
+    return embedded_pictures.inline_svg(figure, "curves", words)
+
+
+def _schedule(material: Material) -> Markup | None:
+    if material.schedule is None:
+        return None
+    name, t, log_snr = material.schedule
+    figure = training_curves.schedule_plot({name: (t, log_snr)})
+    words = f"log SNR, alpha bar and sigma of the schedule {name} against time"
+    return embedded_pictures.inline_svg(figure, "schedule", words)
+
+
+def _floors(known: list[Reading]) -> Markup | None:
+    """The metrics that have a floor, drawn beside it."""
+    compared = [reading.measured for reading in known if reading.floor is not None]
+    if not compared:
+        return None
+    words = "; ".join(
+        f"{reading.label} {reading.text}, {reading.floor_label} {reading.floor_text}"
+        for reading in known
+        if reading.floor is not None
+    )
+    return embedded_pictures.inline_svg(
+        metric_bars.metrics_with_floor(compared), "floors", words
+    )
+
+
+def _bound_terms(material: Material) -> Markup | None:
+    """Where the bits of the bound go, if one was measured."""
+    if not material.likelihood or "bound" not in (material.metrics.get("likelihood") or {}):
+        return None
+    found = bound_terms.sums(material.likelihood)
+    told = ", ".join(f"{name} {number_format.number(bits)}" for name, bits in found.items())
+    words = f"bits a dimension of the variational bound at each log SNR; in all: {told}"
+    return embedded_pictures.inline_svg(
+        bound_terms.bound_terms(material.likelihood), "bound", words
+    )
+
+
+def _by_log_snr(material: Material) -> Markup | None:
+    """The loss at each noise level, where it was measured."""
+    found = material.metrics.get("loss_by_log_snr")
+    if not found:
+        return None
+    figure = training_curves.loss_by_log_snr(
+        found["edges"], found["loss"], found.get("spread")
+    )
+    return embedded_pictures.inline_svg(
+        figure, "by-log-snr", "held-out loss at each log SNR"
+    )
+
+
+def _data(material: Material) -> dict[str, Any]:
+    """The manifest, sorted into what the page shows of it."""
+    manifest = material.manifest
+    counts = manifest.get("class_counts") or {}
+    skipped = manifest.get("skipped") or []
+    facts = {
+        "name": manifest["name"],
+        "kind": manifest["kind"],
+        "examples": f"{manifest['count']:,}",
+        "training split": f"{manifest['train_count']:,}",
+        "held-out split": f"{manifest['held_out_count']:,}",
+        "shape": " x ".join(str(size) for size in manifest["shape"]),
+        "stored as": manifest["dtype"],
+    }
+    if material.is_images:
+        low, high = manifest["value_range"]
+        facts["values"] = f"{low} to {high}: {manifest['levels']} levels"
+        facts["bits a value"] = nested_tables.text(manifest["bits"])
+    else:
+        facts["mean"] = nested_tables.text(manifest.get("mean"))
+        facts["scale"] = nested_tables.text(manifest.get("std"))
+    return {
+        "facts": [
+            *facts.items(),
+            *nested_tables.rows(manifest.get("split") or {}, "split."),
+        ],
+        "classes": [(str(key), f"{value:,}") for key, value in counts.items()],
+        "skipped": skipped,
+        "notes": manifest.get("notes") or [],
+        "digests": list((manifest.get("digests") or {}).items()),
+        "most": nested_tables.MOST_ITEMS,
+    }
+
+
+def _reference(reference: Mapping[str, Any]) -> nested_tables.Rows:
+    """Without what the configuration, the data and the metrics say already."""
+    said = ("format", "shape", "class_shares", "figures")
+    found = nested_tables.rows(
+        {key: value for key, value in reference.items() if key not in said}
+    )
+    return [(key, value) for key, value in found if ".config." not in key]
+
+
+def _provenance(material: Material) -> nested_tables.Rows:
+    """What these samples are, by digests that anyone can compute again."""
+    samples = material.samples
+    checkpoint = samples.get("checkpoint") or {}
+    facts = {
+        "samples, identity": samples.get("identity"),
+        "samples.npy, sha256": samples.get("digest"),
+        "checkpoint, identity": checkpoint.get("identity"),
+        "checkpoint, sha256": checkpoint.get("sha256"),
+        "checkpoint, step": checkpoint.get("step"),
+        "weights": checkpoint.get("weights"),
+        "MLflow run": material.run_id,
+    }
+    return [(key, str(value)) for key, value in facts.items() if value is not None]

@@ -1,0 +1,63 @@
+"""Writing the report: the page, and its figures as files of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from snowmelt.common.files import new_directory, new_file
+from snowmelt.viz.plots import (
+    bound_terms,
+    image_grid,
+    point_scatter,
+    score_error_plot,
+    training_curves,
+)
+from snowmelt.viz.report.page import pairs, render
+from snowmelt.viz.report.report_material import Material
+from snowmelt.viz.style import save_png
+
+MARKER = "samples.png"  # the figure that every report has
+GRID_COLUMNS = 16
+GRID_COUNT = 160
+
+
+def write(material: Material, folder: Path) -> Path:
+    """Write `index.html` and `figures/` into `folder`; return the page."""
+    page = render(material)
+    with new_directory(folder / "figures", MARKER) as draft:
+        for name, figure in standalone(material).items():
+            save_png(figure, draft / f"{name}.png")
+    target = folder / "index.html"
+    with new_file(target) as file:
+        file.write_text(page, encoding="utf-8")
+    return target
+
+
+def standalone(material: Material) -> dict[str, Figure | Image.Image]:
+    """The figures by name, those that there is something to draw for."""
+    found: dict[str, Figure | Image.Image] = {}
+    if material.is_images:
+        value_range = material.manifest["value_range"]
+        first = material.generated[:GRID_COUNT]
+        real, generated, columns = pairs(material)
+        found["samples"] = image_grid.image_grid(first, value_range, GRID_COLUMNS)
+        found["real_and_generated"] = image_grid.real_and_generated(
+            real, generated, value_range, columns
+        )
+    else:
+        real, generated = material.real, material.generated
+        found["samples"] = point_scatter.scatter(generated)
+        found["real_and_generated"] = point_scatter.scatter(generated, real)
+    if material.losses:
+        found["curves"] = training_curves.training_curves(material.losses)
+    if material.likelihood:
+        found["likelihood"] = bound_terms.bound_terms(material.likelihood)
+    if material.score_error:
+        found["score_error"] = score_error_plot.score_error(material.score_error)
+    if material.schedule is not None:
+        name, t, log_snr = material.schedule
+        found["schedule"] = training_curves.schedule_plot({name: (t, log_snr)})
+    return found

@@ -1,0 +1,67 @@
+"""From what was measured to the curves of the picture."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, Trace
+from snowmelt.evaluation.mcmc_benchmark.benchmark_table import Line, distance, lines, weight
+from snowmelt.viz.plots.mcmc_benchmark_plot import (
+    CHAIN,
+    EXACT,
+    LEARNED,
+    Band,
+    Curve,
+    Way,
+    mcmc_figure,
+)
+
+_KINDS = {"chain": CHAIN, "exact score": EXACT, "learned score": LEARNED}
+
+
+def picture(measured: Measured, name: str) -> Figure:
+    """The picture of a density of this name."""
+    floor = [one.wasserstein_2 for one in measured.floor]
+    shares = [one.weight for one in measured.floor if one.weight is not None]
+    due = measured.weight
+    settings = measured.settings
+    return mcmc_figure(
+        [_curve(line) for line in lines(measured.rows)],
+        _band(floor),
+        None if due is None else Band(due, _band(shares).spread),
+        [_way(trace) for trace in measured.traces],
+        f"{name}: Markov chains against diffusion, {settings.points} points a cloud",
+    )
+
+
+def _band(values: list[float]) -> Band:
+    if not all(map(math.isfinite, values)):
+        return Band(math.nan, 0.0)  # ran away, and is not drawn
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return Band(statistics.fmean(values), spread)
+
+
+def _curve(line: Line) -> Curve:
+    """Means over seeds; what was spent stands on the axis, not what might have been."""
+    bands = [_band(line.values(budget, distance)) for budget in line.budgets]
+    shares = [line.values(budget, weight) for budget in line.budgets]
+    return Curve(
+        label=line.label,
+        kind=_KINDS[line.family],
+        start=line.start,
+        evaluations=np.array([line.at(b)[0].evaluations for b in line.budgets], float),
+        distances=np.array([band.mean for band in bands]),
+        spread=np.array([band.spread for band in bands]),
+        weights=np.array([np.mean(share) if share else math.nan for share in shares])
+        if any(shares)
+        else None,
+    )
+
+
+def _way(trace: Trace) -> Way:
+    unit = "evaluations" if trace.is_chain else "calls of the denoiser, noise to data"
+    return Way(trace.title, trace.evaluations, trace.states, unit)

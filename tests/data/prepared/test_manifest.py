@@ -1,0 +1,51 @@
+"""The manifest survives JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from snowmelt.common.errors import UserError
+from snowmelt.data.prepared.manifest import Manifest, Skipped
+
+ManifestOf = Callable[..., Manifest]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"skipped": (Skipped("a.png", "damaged"),), "notes": ("one", "two")},
+        {"classes": None, "class_counts": None},
+        {"kind": "points", "value_range": None, "mean": (0.1, 1 / 3), "std": 2 / 3},
+    ],
+)
+def test_json_and_back(manifest_of: ManifestOf, changes: dict[str, object]) -> None:
+    manifest = manifest_of(**changes)
+    assert Manifest.from_dict(json.loads(json.dumps(manifest.to_dict()))) == manifest
+
+
+def test_levels_and_bits_follow_from_the_range(manifest_of: ManifestOf) -> None:
+    plain = manifest_of(value_range=(4, 11)).to_dict()
+    assert (plain["levels"], plain["bits"], plain["format"]) == (8, 3.0, 1)
+    points = manifest_of(kind="points", value_range=None).to_dict()
+    assert (points["levels"], points["bits"]) == (None, None)
+
+
+def test_another_format_is_refused(manifest_of: ManifestOf) -> None:
+    plain = manifest_of().to_dict() | {"format": 2}
+    with pytest.raises(UserError, match=r"m\.json is not of the format 1.*prepare"):
+        Manifest.from_dict(plain, where="m.json")
+
+
+def test_a_lacking_field_is_named(manifest_of: ManifestOf) -> None:
+    plain = manifest_of().to_dict()
+    del plain["train_count"]
+    with pytest.raises(UserError, match="lacks train_count"):
+        Manifest.from_dict(plain)
+
+
+def test_something_else_is_refused() -> None:
+    with pytest.raises(UserError, match="not of the format"):
+        Manifest.from_dict([])  # type: ignore[arg-type]

@@ -1,0 +1,175 @@
+"""One .npy file: points or images, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from snowmelt.common.errors import UserError
+from snowmelt.data.sources.array import Array
+from snowmelt.data.sources.source import RawData
+
+
+def read(tmp_path: Path, array: np.ndarray, **changes: Any) -> RawData:
+    np.save(tmp_path / "a.npy", array)
+    return Array(name="mine", path="a.npy", root=tmp_path, **changes).read()
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "<f8", ">f8"])
+def test_points(tmp_path: Path, dtype: str) -> None:
+    points = np.array([[0.5, -2.0], [1.25, 3.0]]).astype(dtype)
+    raw = read(tmp_path, points)
+    assert raw.examples.dtype == np.float32
+    assert raw.examples.tolist() == [[0.5, -2.0], [1.25, 3.0]]
+    assert (raw.value_range, raw.labels) == (None, None)
+
+
+def test_images_of_each_layout(tmp_path: Path) -> None:
+    grey, colour = noise(3, 5, 4), noise(3, 3, 5, 4)
+    assert np.array_equal(read(tmp_path, grey).examples, grey[:, None])
+    assert np.array_equal(read(tmp_path, colour).examples, colour)
+    last = np.ascontiguousarray(colour.transpose(0, 2, 3, 1))
+    assert np.array_equal(read(tmp_path, last).examples, colour)
+    assert np.array_equal(read(tmp_path, grey[..., None]).examples, grey[:, None])
+    assert read(tmp_path, np.asfortranarray(colour)).value_range == (0, 255)
+
+
+def test_value_range(tmp_path: Path) -> None:
+    images = np.full((4, 2, 2), 16, np.uint8)
+    assert read(tmp_path, images, value_range=[0, 16]).value_range == (0, 16)
+    assert read(tmp_path, images, value_range=[16, 20]).value_range == (16, 20)
+    with pytest.raises(UserError, match=r"data\.value_range is 0\.\.15, but 16 values"):
+        read(tmp_path, images, value_range=[0, 15])
+    with pytest.raises(UserError, match=r"data\.value_range is 17\.\.20.*16\.\.16"):
+        read(tmp_path, images, value_range=[17, 20])
+
+
+@pytest.mark.parametrize(
+    "value_range", [[0], [0, 256], [5, 5], [9, 3], [-1, 4], [0.0, 1.0], "01", 7]
+)
+def test_bad_value_range(value_range: Any) -> None:
+    with pytest.raises(UserError, match=r"data\.value_range must be two integers"):
+        Array(name="mine", path="a.npy", value_range=value_range)
+
+
+def test_points_have_no_value_range(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.value_range is for images"):
+        read(tmp_path, np.zeros((4, 2)), value_range=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "numbers"),
+    [
+        (np.array([10, 9, 9, 2]), ("2", "9", "10"), [2, 1, 1, 0]),
+        (np.array(["dog", "cat", "dog", "cat"]), ("cat", "dog"), [1, 0, 1, 0]),
+        (np.array([True, False, True, True]), ("False", "True"), [1, 0, 1, 1]),
+    ],
+)
+def test_labels(
+    tmp_path: Path, labels: np.ndarray, classes: tuple[str, ...], numbers: list[int]
+) -> None:
+    np.save(tmp_path / "l.npy", labels)
+    raw = read(tmp_path, noise(4, 2, 2), labels="l.npy")
+    assert raw.classes == classes
+    assert raw.labels is not None
+    assert raw.labels.tolist() == numbers
+    assert raw.labels.dtype == np.int64
+
+
+def test_a_single_label_is_no_class(tmp_path: Path) -> None:
+    np.save(tmp_path / "l.npy", np.full(4, 7))
+    raw = read(tmp_path, noise(4, 2, 2), labels="l.npy")
+    assert (raw.labels, raw.classes) == (None, None)
+    assert raw.notes == ("all labels are 7: no classes",)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(3, int), np.zeros((4, 1), int), np.zeros(4)])
+def test_labels_that_do_not_fit(tmp_path: Path, labels: np.ndarray) -> None:
+    np.save(tmp_path / "l.npy", labels)
+    with pytest.raises(UserError, match=r"data\.labels: needs 4 integers or strings"):
+        read(tmp_path, noise(4, 2, 2), labels="l.npy")
+
+
+def test_missing_labels(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.labels: .*l\.npy does not exist"):
+        read(tmp_path, noise(4, 2, 2), labels="l.npy")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
+def test_points_that_are_not_finite(tmp_path: Path, bad: float) -> None:
+    points = np.zeros((100, 2))
+    points[17, 1] = points[40] = bad
+    with pytest.raises(UserError, match=r"2 of 100 points are NaN.*first is row 17"):
+        read(tmp_path, points)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((4, 3, 5, 3), np.uint8), "both ends could be the channels"),
+        (np.zeros((4, 2, 5, 4), np.uint8), "no end has 1 or 3 channels"),
+        (np.zeros((4, 5, 5)), r"float64 \(4, 5, 5\): points are floats"),
+        (np.zeros((4, 5, 5), np.int64), r"int64 \(4, 5, 5\): points are floats"),
+        (np.zeros((4, 2), np.uint8), r"uint8 \(4, 2\): points are floats"),
+        (np.zeros((4, 2), complex), "complex128"),
+        (np.zeros(4), r"float64 \(4,\)"),
+        (np.zeros((1, 4, 3, 5, 5), np.uint8), r"uint8 \(1, 4, 3, 5, 5\)"),
+        (np.array(3.0), "holds a single value"),
+        (np.zeros((0, 2)), r"data\.path: "),
+        (np.zeros((4, 0)), r"data\.path: "),
+        (np.zeros((4, 0, 3), np.uint8), r"data\.path: "),
+    ],
+)
+def test_other_shapes_and_types(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read(tmp_path, array)
+
+
+def test_a_pickle_is_not_run(tmp_path: Path) -> None:
+    trap = tmp_path / "sprung"
+
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (trap.touch, ())
+
+    np.save(tmp_path / "a.npy", np.array([Trap()], dtype=object), allow_pickle=True)
+    with pytest.raises(UserError, match="not an array of plain numbers"):
+        Array(name="mine", path="a.npy", root=tmp_path).read()
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.npy"])
+def test_archives_are_refused(tmp_path: Path, name: str) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((4, 2)))
+    (tmp_path / "a.npz").rename(tmp_path / name)
+    with pytest.raises(UserError, match="is an archive of arrays"):
+        Array(name="mine", path=name, root=tmp_path).read()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x80\x04K\x01."])
+def test_other_files(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(UserError, match="not an array of plain numbers"):
+        Array(name="mine", path="a.npy", root=tmp_path).read()
+
+
+def test_cut_short(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((100, 2)))
+    whole = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(whole[:300])
+    with pytest.raises(UserError, match="not an array of plain numbers"):
+        Array(name="mine", path="a.npy", root=tmp_path).read()
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.path: .* does not exist"):
+        Array(name="mine", path="a.npy", root=tmp_path).read()
+    with pytest.raises(UserError, match=r"data\.path: .* is a folder"):
+        Array(name="mine", path=".", root=tmp_path).read()

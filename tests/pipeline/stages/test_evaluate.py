@@ -1,0 +1,367 @@
+"""The stage evaluate: numbers with their protocol, or one clear error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import sha256
+from snowmelt.common.instantiate import build, plain
+from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.sources.source import Source
+from snowmelt.evaluation.ground_truth.score_error_table import COLUMNS
+from snowmelt.evaluation.protocol import protocol_digest
+from snowmelt.pipeline.stages import evaluate, reference
+from snowmelt.training.checkpoint import Checkpoint, build_denoiser, save
+
+CONF = Path(__file__).parents[3] / "conf"
+MakeProject = Callable[..., DictConfig]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> MakeProject:
+    """A function that makes a project up to the stage before evaluate."""
+
+    def make(kind: str = "images", features: str = "random_conv") -> DictConfig:
+        random = np.random.default_rng(0)
+        whole = OmegaConf.create(
+            {
+                "data": {"name": "some"},
+                "features": OmegaConf.load(CONF / "features" / f"{features}.yaml"),
+                "evaluation": OmegaConf.load(CONF / "config.yaml").evaluation,
+                "likelihood": OmegaConf.load(CONF / "likelihood" / "none.yaml"),
+                "sample": {"checkpoint": "model/model.ckpt", "device": "cpu"},
+                "paths": {
+                    "prepared": "prepared",
+                    "reference": "reference",
+                    "samples": "samples",
+                    "reports": "reports",
+                },
+            }
+        )
+        config = OmegaConf.create(plain(whole))
+        examples = random.integers(0, 17, (60, 1, 8, 8)).astype(np.uint8)
+        given: dict[str, Any] = {"value_range": (0, 16)}
+        if kind == "points":
+            examples, given = random.normal(size=(60, 2)).astype(np.float32), {}
+        dataset.write(
+            tmp_path / "prepared",
+            examples=examples,
+            name="some",
+            config=plain(config.data),
+            **given,
+        )
+        reference.run(config, tmp_path)
+        put(tmp_path / "samples", examples[:20])
+        return config
+
+    return make
+
+
+def put(folder: Path, samples: np.ndarray, **changes: Any) -> None:
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "samples.npy", samples)
+    said = {
+        "identity": "i",
+        "checkpoint": {"identity": "c", "step": 6000, "weights": "ema", "sha256": "x"},
+        "sampler": {"_target_": "snowmelt.samplers.Gaussian", "steps": 50},
+        "guidance": {"_target_": "snowmelt.guidance.Unguided"},
+        "evaluations": 50,
+        "num_samples": len(samples),
+        "seed": 3,
+        "seconds": 1.5,
+        "digest": sha256(folder / "samples.npy"),
+    }
+    (folder / "samples.json").write_text(json.dumps(said | changes))
+
+
+def run(config: DictConfig, root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(evaluate.run(config, root).read_text())
+    return found
+
+
+def test_flat_numbers_and_a_protocol(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    assert evaluate.run(config, tmp_path) == tmp_path / "reports" / "metrics.json"
+    found = run(config, tmp_path)
+    protocol = found.pop("protocol")
+    assert all(value is None or isinstance(value, float) for value in found.values())
+    assert found["frechet_distance"] > 0
+    manifest = PreparedData.open(tmp_path / "prepared").manifest
+    description = json.loads((tmp_path / "reference/reference.json").read_text())
+    assert protocol == {
+        "data": "some",
+        "data_digest": description["data"],
+        "reference_split": "training",
+        "reference_count": manifest.train_count,
+        "floor_split": "held-out",
+        "n": manifest.held_out_count,
+        "subsets": 10,
+        "kernel_subsets": 50,
+        "kernel_subset_size": manifest.held_out_count // 2,
+        "evaluation_seed": 0,
+        "extractor": "random_conv",
+        "extractor_digest": description["extractor"]["digest"],
+        "judge_digest": None,
+        "resize": "none",
+        "quantiser": "rounded to the nearest of 17 levels",
+        "sampler": {"_target_": "snowmelt.samplers.Gaussian", "steps": 50},
+        "steps": 50,
+        "guidance": {"_target_": "snowmelt.guidance.Unguided"},
+        "guidance_examples": None,
+        "evaluations": 50,
+        "weights": "ema",
+        "num_samples": 20,
+        "sample_seed": 3,
+        "samples_digest": sha256(tmp_path / "samples/samples.npy"),
+        "checkpoint": "c",
+        "checkpoint_step": 6000,
+        "digest": protocol_digest(protocol),
+    }
+
+
+MODEL = {
+    "schedule": {"_target_": "snowmelt.schedules.Cosine"},
+    "process": {"_target_": "snowmelt.processes.VariancePreserving"},
+    "prediction": {"_target_": "snowmelt.predictions.V"},
+    "net": {"_target_": "snowmelt.nets.MLP", "width": 4, "blocks": 1, "embedding": 2},
+}
+
+
+def put_model(root: Path, weight: float = 0.0) -> None:
+    """A checkpoint, and samples that say that they come from it."""
+    manifest = PreparedData.open(root / "prepared").manifest
+    net = build_denoiser(MODEL, manifest.shape).net
+    state = {name: torch.full_like(v, weight) for name, v in net.state_dict().items()}
+    path = root / "model" / "model.ckpt"
+    save(path, Checkpoint("c", 6000, MODEL, manifest, raw=state, ema=state))
+    said = {"identity": "c", "step": 6000, "weights": "ema", "sha256": sha256(path)}
+    put(root / "samples", np.load(root / "samples" / "samples.npy"), checkpoint=said)
+
+
+def test_likelihoods_stand_beside_the_distances(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project("points", "coordinates")
+    put_model(tmp_path)
+    without = run(config, tmp_path)
+    terms = tmp_path / "reports" / "likelihood.csv"
+    assert len(terms.read_text().splitlines()) == 1
+    config.likelihood = OmegaConf.load(CONF / "likelihood" / "both.yaml")
+    config.likelihood.bound.update(steps=10, strata=3)
+    config.likelihood.ode.steps = 4
+    found = run(config, tmp_path)
+    assert len(terms.read_text().splitlines()) == 1 + 1 + 3 + 1
+    assert found["likelihood"]["bound"]["steps"] == 10
+    assert found["likelihood"]["ode"]["checkpoint"] == "c"
+    assert found["bound_bits_per_dim"] != found["ode_bits_per_dim"]
+    assert found["bound_bits_per_dim_se"] > 0
+    # How likelihoods are measured does not decide which distances may be ranked.
+    assert found["protocol"] == without["protocol"]
+    assert not [key for key in without if key.startswith(("bound", "ode", "likelihood"))]
+
+
+KNOWN = {
+    "_target_": "snowmelt.data.Known",
+    "name": "some",
+    "density": {"_target_": "snowmelt.densities.Gaussian", "mean": [3.0, 1.0], "std": 2.0},
+    "count": 60,
+    "held_out_count": 20,
+}
+
+
+def put_known(config: DictConfig, root: Path) -> None:
+    """Data of a known density in place of the other, with a model and samples of it."""
+    config.data = KNOWN
+    config.evaluation.truth.update(points=20, level_points=10, levels=3, draws=50)
+    raw = build(config.data, Source).read()
+    dataset.write(
+        root / "prepared",
+        examples=raw.examples,
+        name="some",
+        held_out=raw.held_out,
+        held_out_fraction=None,
+        config=plain(config.data),
+    )
+    reference.run(config, root)
+    put(root / "samples", raw.examples[:20])
+    put_model(root)
+
+
+def test_a_known_density_is_what_the_network_is_held_against(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project("points", "coordinates")
+    without = run(config, tmp_path)
+    table = tmp_path / "reports" / "score_error.csv"
+    assert len(table.read_text().splitlines()) == 1
+    put_known(config, tmp_path)
+    found = run(config, tmp_path)
+    assert len(table.read_text().splitlines()) == 1 + 3
+    new = found.keys() - without.keys()
+    ends = ("", "_spread", "_training_points", "_training_points_spread")
+    score = {f"score_error{end}" for end in ends}
+    assert new == score | {"entropy_nats", "entropy_nats_se", "truth"}
+    assert 1e-4 < found["score_error"] < 1.0
+    assert found["truth"]["n"] == 20
+    assert found["truth"]["training_points_count"] == 60
+    assert found["truth"]["checkpoint"] == "c"
+    # How the truth is told does not decide which distances may be ranked.
+    config.evaluation.truth.seed = 1
+    again = run(config, tmp_path)
+    assert again["protocol"] == found["protocol"]
+    assert again["truth"]["digest"] != found["truth"]["digest"]
+    assert again["score_error"] != found["score_error"]
+    config.likelihood = OmegaConf.load(CONF / "likelihood" / "ode.yaml")
+    config.likelihood.ode.steps = 4
+    told = run(config, tmp_path)
+    assert {"ode_nats_floor", "ode_excess_nats", "ode_excess_nats_se"} <= told.keys()
+
+
+def test_images_have_no_truth(project: MakeProject, tmp_path: Path) -> None:
+    found = run(project(), tmp_path)
+    lines = (tmp_path / "reports" / "score_error.csv").read_text().splitlines()
+    assert lines == [",".join(COLUMNS)]
+    assert not [key for key in found if key.startswith(("score", "entropy", "truth"))]
+
+
+def test_the_truth_is_told_of_the_checkpoint_that_was_sampled(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project("points", "coordinates")
+    put_known(config, tmp_path)
+    put(tmp_path / "samples", np.load(tmp_path / "samples" / "samples.npy"))
+    with pytest.raises(UserError, match=r"model\.ckpt is not the checkpoint that the samp"):
+        evaluate.run(config, tmp_path)
+
+
+def test_a_setting_that_is_refused(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    config.evaluation.truth.levels = 1
+    with pytest.raises(UserError, match=r"evaluation\.truth\.levels"):
+        evaluate.run(config, tmp_path)
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_checkpoint_that_was_not_sampled(project: MakeProject, tmp_path: Path) -> None:
+    config = project("points", "coordinates")
+    put_model(tmp_path)
+    saved = (tmp_path / "samples" / "samples.json").read_text()
+    put_model(tmp_path, weight=1.0)
+    (tmp_path / "samples" / "samples.json").write_text(saved)
+    run(config, tmp_path)
+    config.likelihood = OmegaConf.load(CONF / "likelihood" / "bound.yaml")
+    with pytest.raises(UserError, match=r"model\.ckpt is not the checkpoint that the samp"):
+        evaluate.run(config, tmp_path)
+
+
+def test_the_same_bytes_again(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    first = evaluate.run(config, tmp_path).read_bytes()
+    assert evaluate.run(config, tmp_path).read_bytes() == first
+
+
+def test_other_samples_of_the_same_kind_can_be_ranked(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project()
+    data = PreparedData.open(tmp_path / "prepared")
+    digests = []
+    for samples, changes in (
+        (data.train[:20], {}),
+        (data.train[20:48], {"seed": 4}),
+        (data.train[:20], {"checkpoint": {"identity": "d", "step": 9, "weights": "ema"}}),
+        (data.train[:20], {"checkpoint": {"identity": "c", "step": 9, "weights": "raw"}}),
+        (data.train[:5], {}),
+    ):
+        put(tmp_path / "samples", samples, **changes)
+        digests.append(run(config, tmp_path)["protocol"]["digest"])
+    assert len(set(digests[:3])) == 1
+    assert len(set(digests)) == 3
+
+
+def test_points(project: MakeProject, tmp_path: Path) -> None:
+    found = run(project("points", "coordinates"), tmp_path)
+    assert found["protocol"]["quantiser"] == "none (float32)"
+    assert found["protocol"]["extractor"] == "coordinates"
+    assert found["protocol"]["points"]["set_size"] == 3
+    assert found["protocol"]["points"]["classifier_count"] == 12
+    assert found["wasserstein_2_floor"] > 0
+    assert "confident_share" not in found
+    assert "mode_coverage" not in found
+
+
+def test_points_with_classes_have_modes(project: MakeProject, tmp_path: Path) -> None:
+    config = project("points", "coordinates")
+    labels = np.arange(60, dtype=np.int64) % 2
+    points = np.random.default_rng(0).normal(size=(60, 2)) + 9.0 * labels[:, None]
+    dataset.write(
+        tmp_path / "prepared",
+        examples=points.astype(np.float32),
+        labels=labels,
+        classes=("left", "right"),
+        name="some",
+        config=plain(config.data),
+    )
+    reference.run(config, tmp_path)
+    put(tmp_path / "samples", points[labels == 1][:20].astype(np.float32))
+    found = run(config, tmp_path)
+    assert (found["mode_coverage"], found["mode_coverage_floor"]) == (0.5, 1.0)
+    assert found["mode_deviation"] == pytest.approx(0.5)
+    config.evaluation.points.set_size = 2
+    again = run(config, tmp_path)["protocol"]
+    assert again["points"]["set_size"] == 2
+    assert again["digest"] != found["protocol"]["digest"]
+
+
+def test_samples_of_another_shape(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    put(tmp_path / "samples", np.zeros((20, 3, 32, 32), np.uint8))
+    with pytest.raises(
+        UserError, match=r"samples\.npy .*\(3, 32, 32\).*prepared.*\(1, 8, 8\)"
+    ):
+        evaluate.run(config, tmp_path)
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_reference_of_other_data(project: MakeProject, tmp_path: Path) -> None:
+    config = project()
+    random = np.random.default_rng(1)
+    dataset.write(
+        tmp_path / "prepared",
+        examples=random.integers(0, 17, (60, 1, 8, 8)).astype(np.uint8),
+        value_range=(0, 16),
+        name="some",
+        config=plain(config.data),
+    )
+    with pytest.raises(UserError, match=r"reference was made from other data"):
+        evaluate.run(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("samples/samples.npy", "sample"),
+        ("samples/samples.json", "sample"),
+        ("reference/reference.json", "reference"),
+        ("reference/extractor.pt", "reference"),
+        ("prepared/manifest.json", "prepare"),
+    ],
+)
+def test_a_missing_file(
+    project: MakeProject, tmp_path: Path, file: str, stage: str
+) -> None:
+    config = project()
+    (tmp_path / file).unlink()
+    with pytest.raises(UserError, match=rf"{Path(file).name} .*`snowmelt {stage}`"):
+        evaluate.run(config, tmp_path)
+    assert not (tmp_path / "reports").exists()

@@ -1,0 +1,120 @@
+"""The stage prepare: from the configuration to a folder, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import sha256
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.pipeline.stages import prepare
+
+CONF = Path(__file__).parents[3] / "conf" / "data"
+MakeConfig = Callable[..., DictConfig]
+
+
+@pytest.fixture
+def config() -> MakeConfig:
+    """A function that makes a configuration of what this stage reads."""
+
+    def make(choice: str, **data: object) -> DictConfig:
+        whole = OmegaConf.create(
+            {
+                "data": OmegaConf.merge(OmegaConf.load(CONF / f"{choice}.yaml"), data),
+                "data_path": "raw",
+                "paths": {"prepared": "out/prepared"},
+            }
+        )
+        resolved = OmegaConf.create(OmegaConf.to_container(whole, resolve=True))
+        assert isinstance(resolved, DictConfig)
+        return resolved
+
+    return make
+
+
+def images(folder: Path, count: int = 10) -> None:
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        pixels = rng.integers(0, 256, (9 + number, 12, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+
+
+def test_digits(
+    tmp_path: Path, config: MakeConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = config("digits")
+    target = prepare.run(chosen, tmp_path)
+    assert target == tmp_path / "out" / "prepared"
+    names = ["images.npy", "labels.npy", "manifest.json", "preview.png"]
+    assert sorted(path.name for path in target.iterdir()) == names
+    data = PreparedData.open(target)
+    data.check_made_from(chosen.data)
+    assert (data.train.shape, data.held_out.shape) == ((1438, 1, 8, 8), (359, 1, 8, 8))
+    assert (data.manifest.levels, data.manifest.name) == (17, "digits")
+    told = capsys.readouterr().out
+    assert "1797 images 1x8x8, values 0 to 16 (4.09 bits), 10 classes" in told
+    assert "1438 to train on, 359 held out (stratified split)" in told
+
+
+@pytest.mark.parametrize("choice", ["folder", "array"])
+def test_same_raw_data_same_bytes(tmp_path: Path, config: MakeConfig, choice: str) -> None:
+    images(tmp_path / "raw")
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).normal(size=(30, 2)))
+    path = "raw" if choice == "folder" else "a.npy"
+    digests = []
+    for _ in range(2):
+        target = prepare.run(config(choice, path=path), tmp_path)
+        digests.append({path.name: sha256(path) for path in target.iterdir()})
+    assert digests[0] == digests[1]
+    assert "preview.png" in digests[0]
+
+
+def test_notes_are_printed(
+    tmp_path: Path, config: MakeConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images(tmp_path / "raw")
+    (tmp_path / "raw" / "bad.png").write_text("no image")
+    (tmp_path / "raw" / "README.md").write_text("about")
+    prepare.run(config("folder", size=8, on_corrupt="skip"), tmp_path)
+    told = capsys.readouterr().out
+    assert "note: 1 files are hidden or no images and were ignored" in told
+    assert "skipped bad.png: cannot identify image file" in told
+
+
+def test_a_mistake_leaves_what_was_there(tmp_path: Path, config: MakeConfig) -> None:
+    images(tmp_path / "raw")
+    target = prepare.run(config("folder"), tmp_path)
+    before = {path.name: sha256(path) for path in target.iterdir()}
+    (tmp_path / "raw" / "bad.png").write_text("no image")
+    with pytest.raises(UserError, match=r"bad\.png"):
+        prepare.run(config("folder"), tmp_path)
+    assert {path.name: sha256(path) for path in target.iterdir()} == before
+    assert [path.name for path in target.parent.iterdir()] == ["prepared"]
+
+
+def test_too_few_images_write_nothing(tmp_path: Path, config: MakeConfig) -> None:
+    images(tmp_path / "raw", count=3)
+    with pytest.raises(UserError, match="at least 2 are needed"):
+        prepare.run(config("folder"), tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_raw_data_is_never_replaced(tmp_path: Path, config: MakeConfig) -> None:
+    images(tmp_path / "raw")
+    chosen = config("folder")
+    chosen.paths.prepared = "raw"
+    with pytest.raises(UserError, match="was not made by this"):
+        prepare.run(chosen, tmp_path)
+    assert len(list((tmp_path / "raw").iterdir())) == 10
+
+
+def test_a_wrong_value_names_its_key(tmp_path: Path, config: MakeConfig) -> None:
+    with pytest.raises(UserError, match=r"data\.size must be a positive integer, got -3"):
+        prepare.run(config("folder", size=-3), tmp_path)

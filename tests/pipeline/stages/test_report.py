@@ -1,0 +1,240 @@
+"""The stage on outputs of the agreed form, small ones that it has to take as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import sha256, write_json
+from snowmelt.data.prepared import dataset
+from snowmelt.pipeline.stages import report
+from snowmelt.viz.report.report_material import SCORE_ERROR, read, read_losses
+
+PATHS = {
+    "prepared": "data/prepared",
+    "reference": "outputs/reference",
+    "model": "outputs/model",
+    "samples": "outputs/samples",
+    "reports": "reports",
+}
+
+
+def configuration() -> DictConfig:
+    return OmegaConf.create(
+        {
+            "name": None,
+            "paths": PATHS,
+            "schedule": {
+                "_target_": "snowmelt.schedules.Cosine",
+                "log_snr_max": 6.0,
+                "log_snr_min": -4.0,
+            },
+            "process": {"_target_": "snowmelt.processes.VariancePreserving"},
+        }
+    )
+
+
+def finished(root: Path, kind: str) -> DictConfig:
+    """A project in which every stage before the report has run."""
+    rng = np.random.default_rng(0)
+    if kind == "images":
+        examples = rng.integers(0, 17, (40, 1, 8, 8)).astype(np.uint8)
+        given: dict[str, Any] = {"value_range": (0, 16)}
+    else:
+        examples, given = rng.standard_normal((40, 2)).astype(np.float32), {}
+    dataset.write(root / PATHS["prepared"], examples=examples, name="some", **given)
+    model, samples = root / PATHS["model"], root / PATHS["samples"]
+    for folder in (model, samples, root / PATHS["reports"]):
+        folder.mkdir(parents=True)
+    (model / "model.ckpt").write_bytes(b"weights")
+    lines = ["step,loss,held_out_loss", "0,1.0,1.1", "10,0.5,", "20,0.4,0.6"]
+    (model / "losses.csv").write_text("\n".join(lines))
+    np.save(samples / "samples.npy", examples[:20])
+    checkpoint = {"step": 20, "weights": "ema", "sha256": sha256(model / "model.ckpt")}
+    write_json(samples / "samples.json", {"identity": "abc", "checkpoint": checkpoint})
+    write_json(root / PATHS["reports"] / "metrics.json", {"frechet_distance": 2.5})
+    return configuration()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> DictConfig:
+    return finished(tmp_path, "images")
+
+
+def figure_names(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "reports" / "figures").iterdir())
+
+
+@pytest.mark.parametrize("kind", ["images", "points"])
+def test_stage_writes_page_and_figures_the_same_each_time(tmp_path: Path, kind: str):
+    config = finished(tmp_path, kind)
+    page = report.run(config, tmp_path)
+    assert page == tmp_path / "reports" / "index.html"
+    written = {path: path.read_bytes() for path in page.parent.rglob("*") if path.is_file()}
+    assert figure_names(tmp_path) == [
+        "curves.png",
+        "real_and_generated.png",
+        "samples.png",
+        "schedule.png",
+    ]
+    for path in (tmp_path / "reports" / "figures").iterdir():
+        with Image.open(path) as picture:
+            picture.verify()
+    report.run(config, tmp_path)
+    assert {path: path.read_bytes() for path in written} == written
+    assert (tmp_path / "reports" / "metrics.json").exists(), "not its own, so left alone"
+
+
+def test_material_is_what_the_stages_wrote(tmp_path: Path, images: DictConfig):
+    (tmp_path / PATHS["samples"] / "trajectory.png").write_bytes(b"strip")
+    material = read(images, tmp_path)
+    assert material.name == "some"
+    assert material.real.shape == (32, 1, 8, 8)
+    assert material.generated.shape == (20, 1, 8, 8)
+    assert material.losses["step"].tolist() == [0, 10, 20]
+    assert np.isnan(material.losses["held_out_loss"][1])
+    assert material.pictures == {"trajectory_strip": b"strip"}
+    assert material.schedule is not None
+    name, t, log_snr = material.schedule
+    assert name == "Cosine"
+    assert (t[0], t[-1], len(t)) == (0, 1, 256)
+    assert log_snr[[0, -1]] == pytest.approx([6.0, -4.0])
+
+
+def test_the_curve_is_that_of_the_process(tmp_path: Path, images: DictConfig):
+    images.process._target_ = "snowmelt.diffusion.processes.SubVariancePreserving"
+    material = read(images, tmp_path)
+    assert material.schedule is not None
+    assert material.schedule[2][0] == pytest.approx(12.0, abs=0.01)  # 6 of less noise
+
+
+def test_terms_of_the_bound_are_read_and_drawn(tmp_path: Path, images: DictConfig):
+    terms = tmp_path / PATHS["reports"] / "likelihood.csv"
+    heading = "term,log_snr,log_snr_gained,bits_per_dim"
+    terms.write_text(heading + "\n")
+    assert read(images, tmp_path).likelihood == {}
+    lines = [
+        "prior,-inf,0,0.1",
+        "step,0.0,9,1.5",
+        "decoder,9,0,0.0",
+    ]
+    terms.write_text("\n".join([heading, *lines]))
+    found = read(images, tmp_path).likelihood
+    assert found["term"].tolist() == ["prior", "step", "decoder"]
+    assert found["bits_per_dim"].tolist() == [0.1, 1.5, 0.0]
+    report.run(images, tmp_path)
+    assert "likelihood.png" in figure_names(tmp_path)
+    terms.write_text(heading + "\nstep,x,1,1")
+    with pytest.raises(UserError, match=r"likelihood\.csv is damaged.*snowmelt evaluate"):
+        read(images, tmp_path)
+
+
+def test_the_score_error_is_read_and_drawn(tmp_path: Path, images: DictConfig):
+    table = tmp_path / PATHS["reports"] / "score_error.csv"
+    assert read(images, tmp_path).score_error == {}
+    table.write_text(",".join(SCORE_ERROR) + "\n")
+    assert read(images, tmp_path).score_error == {}
+    lines = [",".join([level] + ["0.5"] * 7) for level in ("-3", "0", "3")]
+    table.write_text("\n".join([",".join(SCORE_ERROR), *lines]))
+    found = read(images, tmp_path).score_error
+    assert found["log_snr"].tolist() == [-3.0, 0.0, 3.0]
+    assert found["training_points"].tolist() == [0.5, 0.5, 0.5]
+    report.run(images, tmp_path)
+    assert "score_error.png" in figure_names(tmp_path)
+    table.write_text("log_snr\n0")
+    with pytest.raises(UserError, match=r"score_error\.csv is damaged.*snowmelt evaluate"):
+        read(images, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("missing", "stage"),
+    [
+        ("data/prepared/manifest.json", "prepare"),
+        ("outputs/samples/samples.json", "sample"),
+        ("outputs/samples/samples.npy", "sample"),
+        ("reports/metrics.json", "evaluate"),
+    ],
+)
+def test_a_missing_output_names_the_file_and_its_stage(
+    tmp_path: Path, images: DictConfig, missing: str, stage: str
+):
+    (tmp_path / missing).unlink()
+    with pytest.raises(UserError, match=f"(?s){missing}.*snowmelt {stage}"):
+        report.run(images, tmp_path)
+    assert not (tmp_path / "reports" / "index.html").exists()
+    assert not (tmp_path / "reports" / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((20, 3, 8, 8), np.uint8),
+        np.zeros((20, 1, 8, 8), np.float32),
+        np.zeros((0, 1, 8, 8), np.uint8),
+    ],
+)
+def test_samples_of_other_data_are_refused(tmp_path: Path, images: DictConfig, wrong):
+    np.save(tmp_path / PATHS["samples"] / "samples.npy", wrong)
+    with pytest.raises(UserError, match=r"samples\.npy"):
+        report.run(images, tmp_path)
+
+
+def test_metrics_of_other_samples_are_refused(tmp_path: Path, images: DictConfig):
+    described = tmp_path / PATHS["samples"] / "samples.json"
+    write_json(described, {"identity": "abc", "digest": "d" * 64})
+    measured = tmp_path / PATHS["reports"] / "metrics.json"
+    write_json(measured, {"fid": 1.0, "protocol": {"samples_digest": "e" * 64}})
+    with pytest.raises(UserError, match=r"metrics\.json .*snowmelt evaluate"):
+        report.run(images, tmp_path)
+    write_json(measured, {"fid": 1.0, "protocol": {"samples_digest": "d" * 64}})
+    assert read(images, tmp_path).metrics["fid"] == 1.0
+
+
+def test_samples_that_are_no_array_are_refused(tmp_path: Path, images: DictConfig):
+    (tmp_path / PATHS["samples"] / "samples.npy").write_bytes(b"no array at all")
+    with pytest.raises(UserError, match=r"samples\.npy is no array"):
+        report.run(images, tmp_path)
+
+
+def test_curves_of_another_checkpoint_are_not_shown(tmp_path: Path, images: DictConfig):
+    assert read(images, tmp_path).losses
+    (tmp_path / PATHS["model"] / "model.ckpt").write_bytes(b"other weights")
+    old = tmp_path / "reports" / "figures" / "curves.png"
+    old.parent.mkdir()
+    old.write_bytes(b"of an earlier report")
+    (old.parent / "samples.png").write_bytes(b"too")
+    report.run(images, tmp_path)
+    assert "curves.png" not in figure_names(tmp_path), "nothing of the old report is left"
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(tmp_path: Path, images: DictConfig):
+    theirs = tmp_path / "reports" / "figures" / "thesis.png"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"years of work")
+    with pytest.raises(UserError, match="figures exists"):
+        report.run(images, tmp_path)
+    assert theirs.exists()
+    assert not (tmp_path / "reports" / "index.html").exists()
+
+
+def test_damaged_losses_name_their_file(tmp_path: Path):
+    path = tmp_path / "losses.csv"
+    for text in ("", "time,loss\n1,2\n", "step,loss\n1,broken\n", "step,loss\n1,2,3\n"):
+        path.write_text(text)
+        with pytest.raises(UserError, match=r"losses\.csv.*snowmelt train"):
+            read_losses(path)
+
+
+def test_reference_is_optional_and_read(tmp_path: Path, images: DictConfig):
+    assert read(images, tmp_path).reference == {}
+    folder = tmp_path / PATHS["reference"]
+    folder.mkdir(parents=True)
+    (folder / "reference.json").write_text(json.dumps({"accuracy": 0.97}))
+    assert read(images, tmp_path).reference == {"accuracy": 0.97}

@@ -1,0 +1,50 @@
+"""The points that pictures of samples may be compared with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.scaling import to_model
+from snowmelt.pipeline.stages.sample import _real
+from snowmelt.training.checkpoint import Checkpoint
+
+
+def checkpoint(manifest: Manifest) -> Checkpoint:
+    return Checkpoint(
+        identity="i", config={}, manifest=manifest, step=1, raw={}, ema={}, schedule={}
+    )
+
+
+def points(folder: Path, seed: int = 0) -> Manifest:
+    examples = np.random.default_rng(seed).normal(3.0, 2.0, (50, 2)).astype(np.float32)
+    return dataset.write(folder, examples=examples, name="points")
+
+
+def test_they_are_those_of_the_training_in_the_models_units(tmp_path: Path) -> None:
+    manifest = points(tmp_path)
+    found = _real(tmp_path, checkpoint(manifest), most=20)
+    stored = torch.from_numpy(np.load(tmp_path / "points.npy")[:20])
+    assert found is not None
+    torch.testing.assert_close(found, to_model(stored, manifest))
+    assert len(_real(tmp_path, checkpoint(manifest))) == manifest.train_count
+
+
+def test_there_are_none_without_the_data_of_the_training(tmp_path: Path) -> None:
+    manifest = points(tmp_path / "here")
+    trained = checkpoint(manifest)
+    assert _real(tmp_path / "nowhere", trained) is None
+    points(tmp_path / "other", seed=1)
+    assert _real(tmp_path / "other", trained) is None
+    (tmp_path / "here" / "points.npy").write_bytes(b"damaged")
+    assert _real(tmp_path / "here", trained) is None
+    (tmp_path / "here" / "manifest.json").write_text("{}")
+    assert _real(tmp_path / "here", trained) is None
+    images = replace(manifest, kind="images")
+    points(tmp_path / "images")
+    assert _real(tmp_path / "images", checkpoint(images)) is None

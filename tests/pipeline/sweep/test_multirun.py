@@ -1,0 +1,70 @@
+"""Sweeps: jobs of their own, one comparison, and a failure that stops nobody."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from tests.conftest import Mistake
+from tests.project import TINY, snowmelt, succeed
+
+CONTENT = ("comparison.txt", "comparison.csv", "comparison.json", "comparison.png")
+
+
+def _runs(folder: Path) -> list:
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("snowmelt")
+    assert experiment is not None
+    return client.search_runs([experiment.experiment_id])
+
+
+def test_the_schedules_are_compared(workspace: Path) -> None:
+    result = succeed(
+        snowmelt("pipeline", "sweep=schedules", *TINY, "training.steps=20", cwd=workspace)
+    )
+    for name in ("linear", "cosine", "sigmoid"):
+        assert name in result.stdout
+    for name in CONTENT:
+        assert (workspace / "reports" / "sweep" / name).is_file()
+    runs = _runs(workspace)
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if run is not parent]
+    assert len(children) == 3
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    schedules = {
+        run.data.params["schedule._target_"].rpartition(".")[2] for run in children
+    }
+    assert schedules == {"Linear", "Cosine", "Sigmoid"}
+    assert not (workspace / "outputs").exists(), "a job wrote into DVC's outputs"
+
+
+def test_a_failing_job_does_not_stop_the_others(workspace: Path) -> None:
+    overrides = (*TINY, "training.steps=20", "training.batch_size=0,32", "tracking=none")
+    tiny = [text for text in overrides if text != "training.batch_size=32"]
+    result = snowmelt("pipeline", "--multirun", *tiny, cwd=workspace)
+    assert result.returncode == 1
+    (folder,) = (workspace / "multirun").iterdir()
+    states = [
+        json.loads((folder / job / "result.json").read_text())["status"] for job in "01"
+    ]
+    assert states == ["failed", "finished"]
+    assert "training.batch_size must be positive, got 0" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("pipeline", "-m", "schedule=linear,cosin"), "unknown schedule 'cosin'"),
+        (("pipeline", "-m", "training.step=1,2"), "unknown key 'training.step'"),
+        (("train", "-m", "seed=0,1"), "snowmelt pipeline"),
+    ],
+)
+def test_a_mistake_is_found_before_the_first_job(
+    workspace: Path, mistake: Mistake, arguments: tuple[str, ...], named: str
+) -> None:
+    assert named in mistake(*arguments, cwd=workspace)
+    assert not (workspace / "multirun").exists()

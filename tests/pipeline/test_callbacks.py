@@ -1,0 +1,84 @@
+"""What a person sees of a training is told the classes that the network is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.losses import Hybrid, Loss, Simple
+from snowmelt.pipeline import callbacks
+from snowmelt.pipeline.callbacks import Log, Pictures
+from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.training.module import DiffusionModule
+
+Make = Callable[..., DiffusionModule]
+Fit = Callable[..., pl.Trainer]
+
+
+class Told(Gaussian):
+    """A sampler that notes which labels its denoiser has."""
+
+    labels: torch.Tensor | None = None
+
+    def estimates(self, denoiser: Denoiser, *state: Any) -> Any:
+        self.labels = denoiser.labels
+        return super().estimates(denoiser, *state)
+
+
+@pytest.fixture
+def run() -> Any:
+    """A run that keeps what is logged."""
+    kept: list[Any] = []
+    return SimpleNamespace(
+        kept=kept,
+        log_metrics=lambda values, step: kept.append(values),
+        log_picture=lambda name, path, step: kept.append((name, path.is_file())),
+    )
+
+
+@pytest.mark.parametrize("loss", [Simple(), Hybrid(steps=10)], ids=["fixed", "learned"])
+@pytest.mark.parametrize("classes", [0, 3])
+def test_pictures_show_one_class_after_the_other(
+    make_module: Make, fit: Fit, run: Any, loss: Loss, classes: int
+) -> None:
+    sampler = Told(2, eta=0.0)
+    module = make_module(loss=loss, classes=classes, steps=2)
+    fit(module, Pictures(run, 2, sampler, seed=0, classes=classes))
+    assert run.kept == [("samples", True)]
+    if classes:
+        assert torch.equal(sampler.labels, torch.arange(callbacks.PICTURED) % 3)
+    else:
+        assert sampler.labels is None
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_the_held_out_loss_is_logged_with_its_classes(
+    make_module: Make,
+    fit: Fit,
+    run: Any,
+    examples: np.ndarray,
+    labels: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    is_told: bool,
+) -> None:
+    monkeypatch.setattr(callbacks, "HELD_OUT", 12)
+    given: list[Any] = []
+
+    def held_out_loss(module: Any, stored: torch.Tensor, told: Any) -> float:
+        given.append((len(stored), told))
+        return 0.25
+
+    monkeypatch.setattr(DiffusionModule, "held_out_loss", held_out_loss)
+    module = make_module(classes=3, steps=4)
+    fit(module, Log(run, 2, examples, 4, labels if is_told else None))
+    ((count, told),) = given
+    assert count == 12
+    assert told is None if not is_told else told.tolist() == labels[:12].tolist()
+    assert [row.get("held_out_loss") for row in module.history] == [None, 0.25]

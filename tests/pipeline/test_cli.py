@@ -1,0 +1,227 @@
+"""The command line: help, short names, and one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from snowmelt.common.instantiate import plain
+from snowmelt.pipeline.cli import COMMANDS, SHOWN, main
+from snowmelt.pipeline.config import composition
+from tests.conftest import Mistake
+from tests.project import TINY, run_command, snowmelt, succeed, user_error
+
+QUIET = "tracking=none"
+CLASH = ("schedule=zero_terminal", "prediction=eps")
+
+
+def test_help_names_every_command_and_imports_nothing_heavy(workspace: Path) -> None:
+    code = (
+        "import sys; from snowmelt.pipeline.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print({'torch', 'mlflow', 'hydra'} & set(sys.modules))"
+    )
+    result = succeed(run_command(sys.executable, "-c", code, cwd=workspace))
+    assert result.stdout.strip().endswith("set()")
+    for command in COMMANDS:
+        assert command in result.stdout
+
+
+def test_the_configuration_can_be_looked_at(workspace: Path) -> None:
+    result = succeed(snowmelt("train", "--cfg", "schedule=linear", cwd=workspace))
+    assert "snowmelt.diffusion.schedules.Linear" in result.stdout
+    assert "${" not in result.stdout
+
+
+def test_all_stages_in_a_row_without_dvc(workspace: Path) -> None:
+    result = succeed(snowmelt("pipeline", *TINY, QUIET, "out=runs/mine", cwd=workspace))
+    assert "[7/7] report" in result.stdout
+    assert result.stdout.strip().endswith("runs/mine/reports/index.html")
+    metrics = json.loads((workspace / "runs/mine/reports/metrics.json").read_text())
+    assert metrics["frechet_distance"] > metrics["frechet_distance_floor"] > 0
+
+
+def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
+    generator = np.random.default_rng(0)
+    np.save(workspace / "cloud.npy", generator.normal(size=(200, 2)).astype(np.float32))
+    tiny = [text for text in TINY if not text.startswith(("net.", "features"))]
+    chosen = ("experiment=points", "data.path=cloud.npy", "net.width=16", QUIET)
+    succeed(snowmelt("pipeline", *tiny, *chosen, cwd=workspace))
+    samples = np.load(workspace / "outputs/samples/samples.npy")
+    assert samples.dtype == np.float32
+    assert samples.shape == (96, 2)
+    assert (workspace / "outputs/samples/trajectory.gif").is_file()
+    clipped = mistake("sample", "threshold=clip", QUIET, cwd=workspace)
+    assert "threshold=none" in clipped
+    assert (workspace / "reports/index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("train", "schedule=cosin"), "unknown schedule 'cosin' (did you mean 'cosine'?)"),
+        (("train", "trainng.steps=5"), "unknown key 'trainng.steps'"),
+        (("train", "training.steps=many"), "training.steps must be of the type int"),
+        (("train", "schedule"), "key=value"),
+        (("train", "+more=1"), "keys can be set, not added"),
+        (("train",), "manifest.json is missing: run `snowmelt prepare`"),
+        (("reference",), "manifest.json is missing: run `snowmelt prepare`"),
+        (("sample",), "model.ckpt is missing: run `snowmelt train`"),
+        (("evaluate",), "is missing: run `snowmelt"),
+        (("report",), "is missing: run `snowmelt"),
+        (("train", "--config", "none.yaml"), "none.yaml is missing"),
+        (("compose", *CLASH), "prediction, schedule: Eps finds the data by dividing by"),
+        (("evaluate", *CLASH), "prediction, schedule: Eps"),
+        (("pipeline", "-m", *CLASH, "seed=1,2"), "seed=1: prediction, schedule: Eps"),
+        (
+            ("pipeline", "-m", "prediction=v,eps", CLASH[0]),
+            "eps: prediction, schedule: Eps",
+        ),
+        (("prepare", "data=folder"), "data/raw"),
+        (("prepare", "data=folder", "data.path=nowhere"), "nowhere"),
+        (("prepare", "data=array", "data.path=params.yaml"), "params.yaml"),
+    ],
+)
+def test_a_mistake_gets_one_line(
+    workspace: Path, mistake: Mistake, arguments: tuple[str, ...], named: str
+) -> None:
+    command, *rest = arguments
+    if "--config" not in rest:
+        rest.append(QUIET)
+    assert named in mistake(command, *rest, cwd=workspace)
+    assert not (workspace / "outputs").exists()
+    assert not (workspace / "multirun").exists()
+    assert not (workspace / "data" / "prepared").exists()
+
+
+def test_a_stage_looks_again_at_what_was_composed_elsewhere(
+    workspace: Path, mistake: Mistake
+) -> None:
+    """`--config` does not compose, and a file can be edited."""
+    succeed(snowmelt("prepare", cwd=workspace))
+    settled = composition.compose(workspace, [*CLASH, QUIET], is_checked=False)
+    file = workspace / "mine.yaml"
+    file.write_text(yaml.safe_dump(plain(settled)))
+    said = mistake("train", "--config", "mine.yaml", cwd=workspace)
+    assert "prediction, schedule: Eps" in said
+    assert not (workspace / "outputs").exists()
+
+
+def test_the_card_takes_a_composed_configuration(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(workspace)
+    monkeypatch.delenv("PROJECT_ROOT", raising=False)
+    assert main(("compose", "schedule=linear")) == 0
+    assert main(("card", "--config", "outputs/config.yaml")) == 0
+    assert capsys.readouterr().out.rstrip().endswith("card: outputs/card/linear.png")
+    assert main(("card", "--config", "outputs/config.yaml", "seed=1")) == 2
+    assert main(("card", "--cfg", "schedule=linear,cosine")) == 0
+    documents = list(yaml.safe_load_all(capsys.readouterr().out))
+    names = [document["schedule"]["_target_"] for document in documents]
+    assert names == [
+        "snowmelt.diffusion.schedules.Linear",
+        "snowmelt.diffusion.schedules.Cosine",
+    ]
+
+
+def test_what_shows_a_density_is_composed_without_a_look_at_training(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(workspace)
+    monkeypatch.delenv("PROJECT_ROOT", raising=False)
+    for command in SHOWN:
+        assert main((command, "--cfg", "density=gaussian", *CLASH, "seed=7")) == 0
+        composed = yaml.safe_load(capsys.readouterr().out)
+        assert composed["density"]["_target_"] == "snowmelt.densities.Gaussian"
+        assert composed["seed"] == 7
+        assert main((command, "-m", "seed=1,2")) == 2
+        assert "leave --multirun out" in capsys.readouterr().err
+        assert main((command, "--config", "none.yaml")) == 2
+        assert main((command, "--config", "mine.yaml", "seed=1")) == 2
+        assert "not both" in capsys.readouterr().err
+    # The short names of its own section.
+    assert main(("mcmc", "--cfg", "points=12", "warmup=3")) == 0
+    found = yaml.safe_load(capsys.readouterr().out)["mcmc"]
+    assert (found["points"], found["warmup"]) == (12, 3)
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_where_what_is_shown_goes(
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    """The stage gets the folder that was named, or none, and the last line says it."""
+    asked: list[Path | None] = []
+
+    def run(settled: object, root: Path, out: Path | None) -> Path:
+        asked.append(out)
+        return out or root / "usual"
+
+    stage = types.SimpleNamespace(run=run)
+    monkeypatch.setitem(sys.modules, f"snowmelt.pipeline.stages.{command}", stage)
+    monkeypatch.chdir(workspace)
+    monkeypatch.delenv("PROJECT_ROOT", raising=False)
+    assert main((command, "out=some/place")) == 0
+    assert capsys.readouterr().out == f"{command}: some/place\n"
+    assert main((command,)) == 0
+    assert capsys.readouterr().out == f"{command}: usual\n"
+    assert asked == [workspace / "some" / "place", None]
+
+
+def test_outside_a_project(tmp_path: Path) -> None:
+    result = run_command(
+        sys.executable,
+        "-m",
+        "snowmelt",
+        "train",
+        cwd=tmp_path,
+        environment={"PROJECT_ROOT": str(tmp_path)},
+    )
+    assert "no conf/config.yaml" in user_error(result)
+
+
+def test_data_that_was_prepared_from_something_else(
+    workspace: Path, mistake: Mistake
+) -> None:
+    succeed(snowmelt("prepare", cwd=workspace))
+    said = mistake("train", "data.held_out_fraction=0.5", QUIET, cwd=workspace)
+    assert "held_out_fraction" in said
+    assert "snowmelt prepare" in said
+
+
+def test_networks_say_what_they_are_for(workspace: Path, mistake: Mistake) -> None:
+    succeed(snowmelt("prepare", cwd=workspace))
+    assert "use net=unet" in mistake("train", "net=mlp", QUIET, cwd=workspace)
+    deep = ("train", "net.widths=[8,8,8,8,8]", "net.attention=[0,0,0,0,0]", QUIET)
+    assert "not divisible" in mistake(*deep, cwd=workspace)
+
+
+def test_a_checkpoint_of_another_shape(workspace: Path, mistake: Mistake) -> None:
+    """Samples of one data set are not measured against another."""
+    succeed(snowmelt("pipeline", *TINY, QUIET, "out=small", cwd=workspace))
+    raw = workspace / "photos"
+    raw.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(40):
+        pixels = generator.integers(0, 256, (16, 16), dtype=np.uint8)
+        Image.fromarray(pixels).save(raw / f"{number}.png")
+    chosen = ("data=folder", "data.path=photos", "data.size=16", "data.channels=1")
+    rest = ("features=random_conv", QUIET)
+    for stage in ("prepare", "reference"):
+        succeed(snowmelt(stage, *chosen, *rest, cwd=workspace))
+    samples = "paths.samples=small/outputs/samples"
+    said = mistake("evaluate", *chosen, *rest, samples, cwd=workspace)
+    assert "8" in said
+    assert "16" in said
+    assert not (workspace / "reports" / "metrics.json").exists()

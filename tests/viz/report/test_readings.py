@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from snowmelt.viz.report.readings import extractor_name, readings, sentences
+
+METRICS = {
+    "confident_share": 0.912,
+    "confident_share_real": 0.971,
+    "frechet_distance": 3.2146,
+    "frechet_distance_floor": 1.102,
+    "frechet_distance_spread": 0.287,
+    "kernel_distance": 0.00213,
+    "kernel_distance_floor": -0.00004,
+    "kernel_distance_spread": None,
+    "something_new": 5,
+    "a_flag": True,
+    "a_text": "word",
+    "not_a_number": math.nan,
+    "protocol": {"extractor": {"name": "classifier"}, "num_samples": 1000},
+}
+
+
+def test_what_belongs_to_a_metric_stands_with_it():
+    found = {reading.key: reading for reading in readings(METRICS)}
+    assert list(found) == [
+        "frechet_distance",
+        "kernel_distance",
+        "confident_share",
+        "something_new",
+    ]
+    distance = found["frechet_distance"]
+    assert (distance.value, distance.spread, distance.floor) == (3.2146, 0.287, 1.102)
+    assert distance.label == "Frechet distance (classifier)"
+    assert (distance.text, distance.floor_text) == ("3.21 ± 0.29", "1.10")
+    assert (distance.value_text, distance.spread_text) == ("3.21", "± 0.29")
+    assert found["kernel_distance"].spread is None
+    share = found["confident_share"]
+    assert (share.text, share.floor_text, share.floor_label) == (
+        "91.2 %",
+        "97.1 %",
+        "real data",
+    )
+    assert found["something_new"].label == "something new"
+
+
+def test_what_belongs_to_a_floor_is_no_metric_of_its_own():
+    names = ("fid", "fid_spread", "fid_floor", "fid_floor_spread")
+    found = readings(dict.fromkeys(names, 2.0) | {"class_deviation_real": 0.1})
+    assert [reading.key for reading in found] == ["fid", "class_deviation_real"]
+
+
+def test_what_real_data_gets_by_construction_needs_no_measurement():
+    (reading,) = readings({"near_share": 0.7})
+    assert (reading.text, reading.floor_text) == ("70.0 %", "50.0 %")
+
+
+def test_only_the_key_fid_is_called_fid():
+    (fid,) = readings({"fid": 12.0, "protocol": {"extractor": "inception"}})
+    assert fid.label == "FID"
+    (other,) = readings({"frechet_distance": 12.0, "protocol": {"extractor": "inception"}})
+    assert other.label == "Frechet distance (inception)"
+
+
+def test_extractor_is_found_as_text_or_by_its_name():
+    assert extractor_name({"protocol": {"features": "random_conv"}}) == "random_conv"
+    assert extractor_name(METRICS) == "classifier"
+    assert extractor_name({}) == "features"
+
+
+def test_a_share_with_spread_carries_one_sign():
+    (share,) = readings({"confident_share": 0.912, "confident_share_spread": 0.011})
+    assert share.text == "91.2 ± 1.1 %"
+    assert share.value_text == "91.2 %"
+
+
+def test_sentences_say_how_far_and_what_real_data_gets():
+    said = sentences(METRICS, 1000)
+    assert said[0].startswith("1,000 samples against the training split")
+    assert "3.21 ± 0.29" in said[0]
+    assert "1.10" in said[1]
+    assert "2.9 times as far" in said[1]
+    assert "91.2 % of the samples and of 97.1 % of real ones" in said[2]
+
+
+def test_the_count_that_the_distance_was_taken_at_is_said():
+    metrics = {"fid": 9.0, "protocol": {"n": 359}}
+    assert "over sets of 359 of them" in sentences(metrics, 1000)[0]
+    assert "sets of" not in sentences(metrics, 359)[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_at_floor"), [(1.0, True), (1.58, True), (1.6, False)]
+)
+def test_a_distance_that_chance_explains_is_at_the_floor(value: float, is_at_floor: bool):
+    # The error of the difference is hypot(0.15, 0.2) = 0.25, and 1.1 + 1.96 * 0.25 = 1.59.
+    metrics = {"fid": value, "fid_spread": 0.15, "fid_floor": 1.1, "fid_floor_spread": 0.2}
+    (reading,) = readings(metrics)
+    assert reading.floor_text == "1.10 ± 0.20"
+    assert reading.is_at_floor is is_at_floor
+    said = sentences(metrics, 10)[1]
+    assert ("than chance can make them" in said) is is_at_floor
+    assert ("times as far" in said) is not is_at_floor
+
+
+def test_without_metrics_nothing_is_said():
+    assert sentences({}, 10) == []
+    assert readings({"protocol": {}}) == []
+
+
+def test_points_lead_with_the_wasserstein_distance_and_the_size_of_its_sets():
+    names = ("frechet_distance", "wasserstein_2", "sliced_wasserstein_2", "mode_coverage")
+    metrics = dict.fromkeys(names, 0.3) | {
+        "wasserstein_2_floor": 0.2,
+        "two_sample_accuracy": 0.55,
+        "two_sample_accuracy_spread": 0.01,
+        "two_sample_accuracy_floor": 0.5,
+        "protocol": {"extractor": "coordinates", "n": 50, "points": {"set_size": 1000}},
+    }
+    found = readings(metrics)
+    assert [reading.key for reading in found] == [
+        "wasserstein_2",
+        "sliced_wasserstein_2",
+        "two_sample_accuracy",
+        "mode_coverage",
+        "frechet_distance",
+    ]
+    told = found[2]
+    assert (told.text, told.floor_text) == ("55.0 ± 1.0 %", "50.0 %")
+    assert found[3].text == "30.0 %"
+    said = sentences(metrics, 8000)
+    assert said[0] == (
+        "8,000 samples against the training split: Wasserstein distance W2 (coordinates)"
+        " 0.300, between sets of 1,000 points."
+    )
+    assert "1.5 times as far" in said[1]
