@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from snowmelt.pipeline.cli import main
-from snowmelt.tracking.opening import QUIET
+from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
 from tests.project import make_workspace
 
 Mistake = Callable[..., str]
-os.environ.update(QUIET)  # before the first import of mlflow, which reads it
+os.environ.update(MLFLOW_ENVIRONMENT)  # before the first import of mlflow, which reads it
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from snowmelt.tracking.opening import QUIET
+from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
 
-os.environ.update(QUIET)
+os.environ.update(MLFLOW_ENVIRONMENT)
 
 from mlflow import MlflowClient
 from mlflow.entities import Run

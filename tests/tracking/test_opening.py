@@ -136,7 +136,7 @@ def test_the_checkpoint_is_a_logged_model_with_the_metrics_of_its_evaluation(
     assert model.source_run_id == run.info.run_id
     assert str(model.status) == "READY"
     assert model.tags["identity"] == "model-a"
-    assert model.params["schedule._target_"] == "snowmelt.diffusion.schedules.Cosine"
+    assert model.params["schedule._target_"] == "snowmelt.schedules.Cosine"
     assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
     (metric,) = model.metrics
     assert (metric.key, metric.value, metric.run_id) == (
@@ -230,7 +230,7 @@ def test_a_checkpoint_of_a_stranger_opens_a_run_that_names_only_it(project: Any)
     assert run.data.params == {"sampler.steps": "50", "sample.num_samples": "8"}
 
 
-def test_without_a_ledger_the_run_is_found_by_its_tag(project: Any) -> None:
+def test_without_a_record_the_run_is_found_by_its_tag(project: Any) -> None:
     train(project)
     (project.root / ".snowmelt").rename(project.root / "lost")
     sample(project, "samples-a")

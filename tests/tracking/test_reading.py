@@ -10,7 +10,7 @@ import pytest
 
 from snowmelt import tracking
 from snowmelt.common.errors import UserError
-from snowmelt.tracking import Logbook, PastRun
+from snowmelt.tracking import PastRun, RunReader
 
 
 def experiment(project: Any, seed: int, distance: float) -> None:
@@ -41,9 +41,12 @@ def experiment(project: Any, seed: int, distance: float) -> None:
 def test_runs_come_oldest_first_with_all_that_they_said(project: Any) -> None:
     experiment(project, 3, 0.5)
     experiment(project, 1, 0.25)
-    first, second = Logbook(project.config, project.root).runs()
-    assert (first.choice("seed"), second.choice("seed")) == ("3", "1")
-    assert (first.choice("schedule"), first.choice("no such part")) == ("Cosine", None)
+    first, second = RunReader(project.config, project.root).runs()
+    assert (first.value_or_class("seed"), second.value_or_class("seed")) == ("3", "1")
+    assert (first.value_or_class("schedule"), first.value_or_class("no such part")) == (
+        "Cosine",
+        None,
+    )
     assert first.metrics["frechet_distance"] == 0.5
     assert second.metrics["frechet_distance"] == 0.25
     assert first.params["protocol.digest"] == "d"
@@ -62,7 +65,7 @@ def test_a_failed_run_is_there_too(project: Any) -> None:
     )
     with pytest.raises(RuntimeError), opened:
         raise RuntimeError("no luck")
-    (run,) = Logbook(project.config, project.root).runs()
+    (run,) = RunReader(project.config, project.root).runs()
     assert run.status == "FAILED"
     assert run.tags["stage.train"] == "failed: RuntimeError: no luck"
 
@@ -70,33 +73,33 @@ def test_a_failed_run_is_there_too(project: Any) -> None:
 def test_all_pages_are_read(project: Any) -> None:
     project.client.create_experiment("snowmelt")
     experiment_id = project.client.get_experiment_by_name("snowmelt").experiment_id
-    logbook = Logbook(project.config, project.root)
+    reader = RunReader(project.config, project.root)
     for number in range(3):
         project.client.create_run(experiment_id, start_time=number)
 
     def page_of_one(*given: Any, **named: Any) -> Any:
         return type(client).search_runs(client, *given, **named, max_results=1)
 
-    logbook.runs()
-    client = logbook._store._connected[0]
+    reader.runs()
+    client = reader._store._connected[0]
     client.search_runs = page_of_one
-    assert len({run.run_id for run in logbook.runs()}) == 3
+    assert len({run.run_id for run in reader.runs()}) == 3
 
 
 def test_the_history_of_a_metric(project: Any) -> None:
     experiment(project, 0, 0.5)
-    logbook = Logbook(project.config, project.root)
-    (run,) = logbook.runs()
-    assert logbook.history(run.run_id, "loss") == [(2, 0.5), (4, 0.25), (10, 0.1)]
-    assert logbook.history(run.run_id, "never said") == []
-    logbook._store.history = lambda *_: [(4, 1.0), (2, 3.0)]  # type: ignore[method-assign]
-    assert logbook.history(run.run_id, "loss") == [(2, 3.0), (4, 1.0)]
+    reader = RunReader(project.config, project.root)
+    (run,) = reader.runs()
+    assert reader.history(run.run_id, "loss") == [(2, 0.5), (4, 0.25), (10, 0.1)]
+    assert reader.history(run.run_id, "never said") == []
+    reader._store.history = lambda *_: [(4, 1.0), (2, 3.0)]  # type: ignore[method-assign]
+    assert reader.history(run.run_id, "loss") == [(2, 3.0), (4, 1.0)]
 
 
 def test_a_run_that_is_not_there(project: Any) -> None:
     experiment(project, 0, 0.5)
     with pytest.raises(UserError, match="no run 0123456789abcdef"):
-        Logbook(project.config, project.root).history("0123456789abcdef", "loss")
+        RunReader(project.config, project.root).history("0123456789abcdef", "loss")
 
 
 def test_reading_makes_no_store(project: Any, tmp_path: Path) -> None:
@@ -104,16 +107,16 @@ def test_reading_makes_no_store(project: Any, tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"no tracking store sqlite:.*elsewhere.*mlflow\.db"
     ):
-        Logbook(project.config, empty)
+        RunReader(project.config, empty)
     assert not empty.exists()
 
 
 def test_a_store_that_does_not_answer(project: Any) -> None:
     config = project.changed(tracking__uri="http://127.0.0.1:9")
     with pytest.raises(UserError, match=r"127\.0\.0\.1:9 does not answer"):
-        Logbook(config, project.root).runs()
+        RunReader(config, project.root).runs()
 
 
 def test_a_value_stands_before_a_class() -> None:
     run = PastRun("i", "n", "FINISHED", params={"a": "1", "a._target_": "x.Y"})
-    assert run.choice("a") == "1"
+    assert run.value_or_class("a") == "1"

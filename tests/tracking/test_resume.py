@@ -14,7 +14,7 @@ import pytest
 
 from snowmelt import tracking
 from snowmelt.common.errors import UserError
-from snowmelt.tracking.run_records import Ledger, Owner
+from snowmelt.tracking.run_records import Owner, RunRecords
 
 
 def train_until_killed(project: Any, last: int, has_logged: Any) -> None:
@@ -46,10 +46,10 @@ def go_on(project: Any, first: int, last: int) -> None:
             run.log_metrics({"loss": 1 / step, "gradient_norm": 2.0 * step}, step)
 
 
-def only_ledger(project: Any) -> tuple[Ledger, Any]:
-    ledger = Ledger(project.root / ".snowmelt" / "runs")
-    (record,) = ledger.records(project.uri)
-    return ledger, record
+def only_record(project: Any) -> tuple[RunRecords, Any]:
+    run_records = RunRecords(project.root / ".snowmelt" / "runs")
+    (record,) = run_records.of_store(project.uri)
+    return run_records, record
 
 
 def test_a_training_killed_by_force_goes_on_without_a_duplicate(project: Any) -> None:
@@ -59,11 +59,11 @@ def test_a_training_killed_by_force_goes_on_without_a_duplicate(project: Any) ->
     process.kill()
     process.join()
     # What it sent last may not have been written down as sent, and a line may be torn.
-    ledger, record = only_ledger(project)
-    outbox = ledger.outbox(record.key)
-    lines = outbox.file.read_bytes().splitlines(keepends=True)
-    outbox.mark_sent(sum(map(len, lines[:4])))
-    with outbox.file.open("a") as stream:
+    run_records, record = only_record(project)
+    queue = run_records.queue(record.key)
+    lines = queue.file.read_bytes().splitlines(keepends=True)
+    queue.mark_sent(sum(map(len, lines[:4])))
+    with queue.file.open("a") as stream:
         stream.write('{"do":"metrics","step":7,"val')
 
     # Another command sees that its process is dead.
@@ -91,12 +91,12 @@ def test_a_terminated_training_is_killed_and_says_so_itself(project: Any) -> Non
     assert project.steps(run, "loss") == [1, 2, 3]
 
 
-def test_the_resumed_run_itself_is_no_ghost(project: Any) -> None:
-    ledger = Ledger(project.root / ".snowmelt" / "runs")
+def test_the_resumed_run_itself_is_not_stale(project: Any) -> None:
+    run_records = RunRecords(project.root / ".snowmelt" / "runs")
     go_on(project, 1, 3)
-    record = only_ledger(project)[1]
+    record = only_record(project)[1]
     dead = Owner(Owner.me().host, 2**22 + 1, 0.0)
-    ledger.update(record.key, owner=dead, stages={"train": {"status": "running"}})
+    run_records.update(record.key, owner=dead, stages={"train": {"status": "running"}})
     with tracking.open_training(
         project.config, project.root, state=project.state, identity="model-a"
     ) as run:
@@ -108,18 +108,18 @@ def test_the_resumed_run_itself_is_no_ghost(project: Any) -> None:
 
 
 def test_another_host_is_not_declared_dead(project: Any) -> None:
-    ledger = Ledger(project.root / ".snowmelt" / "runs")
+    run_records = RunRecords(project.root / ".snowmelt" / "runs")
     go_on(project, 1, 3)
-    record = only_ledger(project)[1]
-    ledger.update(record.key, owner=Owner("elsewhere", 1, 0.0))
+    record = only_record(project)[1]
+    run_records.update(record.key, owner=Owner("elsewhere", 1, 0.0))
     with tracking.open_sweep(project.config, project.root, name="other"):
         pass
-    kept = ledger.read(record.key)
+    kept = run_records.read(record.key)
     assert kept is not None
     assert kept.owner == Owner("elsewhere", 1, 0.0)
 
 
-def test_a_resume_without_the_ledger_asks_the_store_for_its_steps(project: Any) -> None:
+def test_a_resume_without_its_record_asks_the_store_for_its_steps(project: Any) -> None:
     go_on(project, 1, 6)
     (project.root / ".snowmelt").rename(project.root / "lost")
     go_on(project, 4, 8)
@@ -158,10 +158,10 @@ def test_another_store_gets_a_run_of_its_own(project: Any, empty_database: Path)
 
 
 def test_two_processes_cannot_train_from_one_state(project: Any) -> None:
-    ledger = Ledger(project.root / ".snowmelt" / "runs")
+    run_records = RunRecords(project.root / ".snowmelt" / "runs")
     go_on(project, 1, 2)
-    record = only_ledger(project)[1]
+    record = only_record(project)[1]
     parent = Owner.of(os.getppid())
-    ledger.update(record.key, owner=parent)
+    run_records.update(record.key, owner=parent)
     with pytest.raises(UserError, match="state"):
         go_on(project, 1, 2)

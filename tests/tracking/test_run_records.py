@@ -8,18 +8,18 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from snowmelt.tracking.run_records import Ledger, Owner, Record
+from snowmelt.tracking.run_records import Owner, RunRecord, RunRecords
 
 
-def record(ledger: Ledger, key: str, **fields: object) -> Record:
-    return ledger.write(replace(Record(key=key, store="s", name="n"), **fields))  # type: ignore[arg-type]
+def record(run_records: RunRecords, key: str, **fields: object) -> RunRecord:
+    return run_records.write(replace(RunRecord(key=key, store="s", name="n"), **fields))  # type: ignore[arg-type]
 
 
 def test_this_process_lives_and_is_not_in_its_own_way(tmp_path: Path) -> None:
     me = Owner.me()
     assert me.is_alive
-    assert not record(Ledger(tmp_path), "a", owner=me).is_busy
-    assert record(Ledger(tmp_path), "a", owner=Owner.of(os.getppid())).is_busy
+    assert not record(RunRecords(tmp_path), "a", owner=me).is_busy
+    assert record(RunRecords(tmp_path), "a", owner=Owner.of(os.getppid())).is_busy
 
 
 def test_a_process_that_ended_is_dead_even_if_its_number_is_used_again() -> None:
@@ -42,55 +42,55 @@ def test_a_process_of_another_host_may_live() -> None:
 
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
+    run_records = RunRecords(tmp_path)
     kept = record(
-        ledger, "a", owner=Owner.me(), links={"training_run": "b"}, own=["sample"]
+        run_records, "a", owner=Owner.me(), links={"training_run": "b"}, own=["sample"]
     )
-    assert ledger.read("a") == kept
-    assert ledger.read("missing") is None
+    assert run_records.read("a") == kept
+    assert run_records.read("missing") is None
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "record.json").write_text("{")
-    assert [found.key for found in ledger.records("s")] == ["a"]
+    assert [found.key for found in run_records.of_store("s")] == ["a"]
 
 
 def test_records_are_newest_first_and_of_one_store(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    keys = [ledger.new_key() for _ in range(3)]
+    run_records = RunRecords(tmp_path)
+    keys = [run_records.new_key() for _ in range(3)]
     assert keys == sorted(keys)
     for key in keys:
-        record(ledger, key)
-    record(ledger, ledger.new_key(), store="another")
-    assert [found.key for found in ledger.records("s")] == keys[::-1]
+        record(run_records, key)
+    record(run_records, run_records.new_key(), store="another")
+    assert [found.key for found in run_records.of_store("s")] == keys[::-1]
 
 
 def test_only_a_running_stage_has_an_owner(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    record(ledger, "a")
-    ledger.set_stage("a", "train", "running", "model-a")
-    running = ledger.read("a")
+    run_records = RunRecords(tmp_path)
+    record(run_records, "a")
+    run_records.set_stage("a", "train", "running", "model-a")
+    running = run_records.read("a")
     assert running
     assert running.owner == Owner.me()
     assert not running.has_finished("train")
-    ledger.set_stage("a", "train", "finished", "model-a")
-    done = ledger.read("a")
+    run_records.set_stage("a", "train", "finished", "model-a")
+    done = run_records.read("a")
     assert done
     assert (done.owner, done.made("train")) == (None, "model-a")
     assert done.has_finished("train")
 
 
 def test_lines_are_dropped_only_when_they_are_whole_in_the_store(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    record(ledger, "a")
-    outbox = ledger.outbox("a")
-    outbox.append({"do": "open"})
+    run_records = RunRecords(tmp_path)
+    record(run_records, "a")
+    queue = run_records.queue("a")
+    queue.append({"do": "open"})
 
     def is_kept_as(status: str) -> bool:
-        ledger.set_stage("a", "train", status, None)
-        ledger.tidy("a")
-        return outbox.file.exists()
+        run_records.set_stage("a", "train", status, None)
+        run_records.drop_uploaded("a")
+        return queue.file.exists()
 
     assert is_kept_as("finished")  # not sent
-    outbox.mark_sent(outbox.file.stat().st_size)
+    queue.mark_sent(queue.file.stat().st_size)
     assert is_kept_as("killed")  # its steps are needed by the resumed training
     assert is_kept_as("running")
     assert not is_kept_as("finished")

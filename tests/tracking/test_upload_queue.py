@@ -8,105 +8,105 @@ from typing import Any
 
 import pytest
 
-from snowmelt.tracking.upload_queue import BATCH_VALUES, Outbox
+from snowmelt.tracking.upload_queue import BATCH_VALUES, UploadQueue
 
 
 def metrics(step: int, keys: int = 1) -> dict[str, Any]:
     return {"do": "metrics", "step": step, "values": {f"m{k}": 1.0 for k in range(keys)}}
 
 
-def drain(outbox: Outbox) -> list[list[dict[str, Any]]]:
+def drain(queue: UploadQueue) -> list[list[dict[str, Any]]]:
     batches = []
     while True:
-        batch, end = outbox.next_batch()
+        batch, end = queue.next_batch()
         if not batch:
             return batches
         batches.append(batch)
-        outbox.mark_sent(end)
+        queue.mark_sent(end)
 
 
 def test_lines_come_out_once_in_order_and_metrics_go_together(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "run" / "outbox.jsonl")
+    queue = UploadQueue(tmp_path / "run" / "outbox.jsonl")
     lines = [{"do": "open"}, metrics(1), metrics(2), {"do": "tags"}, metrics(3)]
-    outbox.append(*lines[:2])
-    outbox.append(*lines[2:])
-    assert not outbox.is_empty
-    assert drain(outbox) == [[lines[0]], lines[1:3], [lines[3]], [lines[4]]]
-    assert outbox.is_empty
-    assert Outbox(outbox.file).is_empty
-    outbox.append(metrics(4))
-    assert drain(Outbox(outbox.file)) == [[metrics(4)]]
+    queue.append(*lines[:2])
+    queue.append(*lines[2:])
+    assert not queue.is_empty
+    assert drain(queue) == [[lines[0]], lines[1:3], [lines[3]], [lines[4]]]
+    assert queue.is_empty
+    assert UploadQueue(queue.file).is_empty
+    queue.append(metrics(4))
+    assert drain(UploadQueue(queue.file)) == [[metrics(4)]]
 
 
 def test_a_batch_has_a_bounded_number_of_values(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.jsonl")
-    outbox.append(*(metrics(step, keys=3) for step in range(BATCH_VALUES)))
-    sizes = [sum(len(line["values"]) for line in batch) for batch in drain(outbox)]
+    queue = UploadQueue(tmp_path / "outbox.jsonl")
+    queue.append(*(metrics(step, keys=3) for step in range(BATCH_VALUES)))
+    sizes = [sum(len(line["values"]) for line in batch) for batch in drain(queue)]
     assert sum(sizes) == 3 * BATCH_VALUES
     assert max(sizes) <= BATCH_VALUES
-    outbox.append(metrics(1, keys=2 * BATCH_VALUES))
-    assert len(drain(outbox)) == 1
+    queue.append(metrics(1, keys=2 * BATCH_VALUES))
+    assert len(drain(queue)) == 1
 
 
 def test_a_torn_line_is_not_sent_and_does_not_spoil_the_next(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.jsonl")
-    outbox.append(metrics(1))
-    with outbox.file.open("a") as stream:
+    queue = UploadQueue(tmp_path / "outbox.jsonl")
+    queue.append(metrics(1))
+    with queue.file.open("a") as stream:
         stream.write('{"do":"metrics","st')
-    assert drain(outbox) == [[metrics(1)]]
-    outbox.repair()
-    outbox.append(metrics(2))
-    assert drain(outbox) == [[metrics(2)]]
+    assert drain(queue) == [[metrics(1)]]
+    queue.repair()
+    queue.append(metrics(2))
+    assert drain(queue) == [[metrics(2)]]
 
 
 def test_an_unreadable_line_is_passed_over(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.jsonl")
-    outbox.append(metrics(1))
-    with outbox.file.open("ab") as stream:
+    queue = UploadQueue(tmp_path / "outbox.jsonl")
+    queue.append(metrics(1))
+    with queue.file.open("ab") as stream:
         stream.write(b"\0\0\0\n")
-    outbox.append(metrics(2))
-    assert drain(outbox) == [[metrics(1)], [{"do": "nothing"}], [metrics(2)]]
+    queue.append(metrics(2))
+    assert drain(queue) == [[metrics(1)], [{"do": "nothing"}], [metrics(2)]]
 
 
 def test_a_full_disk_loses_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outbox = Outbox(tmp_path / "outbox.jsonl")
-    outbox.append(metrics(1))
+    queue = UploadQueue(tmp_path / "outbox.jsonl")
+    queue.append(metrics(1))
 
     def full(self: Path, mode: str, **options: Any) -> Any:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", full)
-        outbox.append(metrics(2))
-    assert not outbox.is_empty
-    outbox.append(metrics(3))
-    assert drain(outbox) == [[metrics(1), metrics(2), metrics(3)]]
+        queue.append(metrics(2))
+    assert not queue.is_empty
+    queue.append(metrics(3))
+    assert drain(queue) == [[metrics(1), metrics(2), metrics(3)]]
 
 
 def test_what_was_logged_is_known_whether_sent_or_not(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.jsonl")
-    outbox.append({"do": "open"}, metrics(1, keys=2), metrics(2))
-    drain(outbox)
-    outbox.append(metrics(3))
-    assert outbox.logged() == {("m0", 1), ("m1", 1), ("m0", 2), ("m0", 3)}
-    assert outbox.last() == metrics(3)
+    queue = UploadQueue(tmp_path / "outbox.jsonl")
+    queue.append({"do": "open"}, metrics(1, keys=2), metrics(2))
+    drain(queue)
+    queue.append(metrics(3))
+    assert queue.logged() == {("m0", 1), ("m1", 1), ("m0", 2), ("m0", 3)}
+    assert queue.last() == metrics(3)
 
 
-def test_a_rewound_box_delivers_everything_again_and_a_cleared_one_nothing(
+def test_a_rewound_queue_uploads_everything_again_and_a_cleared_one_nothing(
     tmp_path: Path,
 ) -> None:
-    outbox = Outbox(tmp_path / "outbox.jsonl")
-    outbox.append(metrics(1), {"do": "tags"})
-    first = drain(outbox)
-    outbox.rewind()
-    assert drain(outbox) == first
-    outbox.clear()
-    assert outbox.is_empty
+    queue = UploadQueue(tmp_path / "outbox.jsonl")
+    queue.append(metrics(1), {"do": "tags"})
+    first = drain(queue)
+    queue.rewind()
+    assert drain(queue) == first
+    queue.clear()
+    assert queue.is_empty
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_refused_line_is_kept_with_its_reason(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.jsonl")
-    outbox.reject(metrics(1), "bad name")
+    queue = UploadQueue(tmp_path / "outbox.jsonl")
+    queue.reject(metrics(1), "bad name")
     text = (tmp_path / "outbox.rejected").read_text()
     assert json.loads(text) == {"reason": "bad name", **metrics(1)}

@@ -3,14 +3,15 @@
     with tracking.open_training(config, root, state=state, identity=identity) as run:
         run.log_metrics({"loss": 0.1}, step=50)
 
-Every line goes to a file first and from there, in the background, to the store: one that
-does not answer never stops a stage and loses nothing. Only this package imports mlflow.
+Every operation is first appended to a queue on disk and uploaded from there in the
+background: a store that does not answer never stops a stage, and nothing is lost. Only
+this package imports mlflow.
 
-    opening     which function a stage calls        lineage     which run it gets
-    tracked     what it may log                     ledger      what is known locally
-    outbox      lines that wait                     courier     what each line does
-    delivery    when they are sent                  store       MLflow
-    reading     runs read back
+    opening         opens the run of a stage        lineage            finds that run
+    tracked_run     what a stage may log            run_records        runs known on disk
+    upload_queue    operations not yet uploaded     uploader           applies each of them
+    mlflow_store    calls of MLflow's client        background_upload  when they are sent
+    reading         reads runs back
 """
 
 from snowmelt.tracking.location import locate
@@ -21,13 +22,13 @@ from snowmelt.tracking.opening import (
     open_sweep,
     open_training,
 )
-from snowmelt.tracking.reading import Logbook, PastRun
+from snowmelt.tracking.reading import PastRun, RunReader
 from snowmelt.tracking.run import Run
 
 __all__ = [
-    "Logbook",
     "PastRun",
     "Run",
+    "RunReader",
     "locate",
     "open_evaluation",
     "open_report",

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from snowmelt.common.errors import UserError
-from snowmelt.tracking.delivery import now
-from snowmelt.tracking.mlflow_store import Rejected, Store, Unreachable
-from snowmelt.tracking.run_records import Ledger, Record
+from snowmelt.tracking.background_upload import now
+from snowmelt.tracking.mlflow_store import Store, StoreRejection, StoreUnreachable
+from snowmelt.tracking.run_records import RunRecord, RunRecords
 from snowmelt.tracking.uploader import write_state
 
 Answer = TypeVar("Answer")
@@ -31,11 +31,11 @@ IDENTITY = {
 }
 
 
-class Archive:
-    """The ledger and the store together: what is known about runs."""
+class KnownRuns:
+    """What the records on disk and the store together know about runs."""
 
-    def __init__(self, ledger: Ledger, store: Store) -> None:
-        self.ledger = ledger
+    def __init__(self, run_records: RunRecords, store: Store) -> None:
+        self.run_records = run_records
         self.store = store
         self._address = store.location.shown
         self._is_silent = False
@@ -43,54 +43,54 @@ class Archive:
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         """Ask the store; one that failed to answer once is not waited for again."""
         if self._is_silent:
-            raise Unreachable("it did not answer before")
+            raise StoreUnreachable("it did not answer before")
         try:
             return question()
-        except Unreachable:
+        except StoreUnreachable:
             self._is_silent = True
             raise
 
     # --- finding --------------------------------------------------------------------------
 
-    def find(self, stage: str, identity: str | None) -> Record | None:
-        """The newest run whose `stage` made `identity`, of the ledger or the store."""
+    def find(self, stage: str, identity: str | None) -> RunRecord | None:
+        """The newest run whose `stage` made `identity`, of the records or the store."""
         if identity is None:
             return None
-        for record in self.ledger.records(self._address):
+        for record in self.run_records.of_store(self._address):
             is_made = stage == "train" or record.has_finished(stage)
             is_it = is_made and record.made(stage) == identity
             if is_it and (checked := self._checked(record)):
                 return checked
         try:
             found = self._ask(lambda: self.store.find(IDENTITY[stage], identity))
-        except (Unreachable, Rejected):
+        except (StoreUnreachable, StoreRejection):
             return None
         return self._adopted(found) if found else None
 
-    def _checked(self, record: Record) -> Record | None:
+    def _checked(self, record: RunRecord) -> RunRecord | None:
         """The record, with what other machines did since; None if its run was deleted."""
         run_id = record.run_id
-        if run_id is None or not self.ledger.is_delivered(record.key):
+        if run_id is None or not self.run_records.is_uploaded(record.key):
             return record
         try:
             run = self._ask(lambda: self.store.run(run_id))
-        except Unreachable:
+        except StoreUnreachable:
             return record
         if run is None:
-            self.ledger.forget(record.key)
+            self.run_records.forget(record.key)
             return None
         theirs = _stages(run.data.tags)
         stages = {
             stage: mine if record.has_finished(stage) else theirs.get(stage, mine)
             for stage, mine in (theirs | record.stages).items()
         }
-        return self.ledger.update(record.key, stages=stages) or record
+        return self.run_records.update(record.key, stages=stages) or record
 
-    def _adopted(self, run: object) -> Record:
+    def _adopted(self, run: object) -> RunRecord:
         """A record of a run that another machine, or an earlier checkout, made."""
         info, tags = run.info, run.data.tags  # type: ignore[attr-defined]
-        key = tags.get("snowmelt_key") or self.ledger.new_key()
-        record = Record(
+        key = tags.get("snowmelt_key") or self.run_records.new_key()
+        record = RunRecord(
             key=key,
             store=self._address,
             name=info.run_name or key,
@@ -98,10 +98,10 @@ class Archive:
             model_id=tags.get("model_id"),
             stages=_stages(tags),
         )
-        with self.ledger.lock():
-            return self.ledger.read(key) or self.ledger.write(record)
+        with self.run_records.lock():
+            return self.run_records.read(key) or self.run_records.write(record)
 
-    def continued(self, state: Path) -> Record | None:
+    def continued(self, state: Path) -> RunRecord | None:
         """The run that a resumed training goes on with, as `state`/run.json says.
 
         Raises:
@@ -114,10 +114,10 @@ class Archive:
             return None
         if store != self._address:
             return None
-        record = self.ledger.read(key)
+        record = self.run_records.read(key)
         if record is None and run_id is None:
             return None
-        record = record or Record(key=key, store=store, name=key, run_id=run_id)
+        record = record or RunRecord(key=key, store=store, name=key, run_id=run_id)
         if record.is_busy:
             raise UserError(
                 f"{state}: another process ({record.owner}) trains from this state;"
@@ -125,41 +125,44 @@ class Archive:
             )
         return self._restored(record)
 
-    def _restored(self, record: Record) -> Record | None:
+    def _restored(self, record: RunRecord) -> RunRecord | None:
         """The record, ready to be made anew if the store has lost its run."""
         run_id = record.run_id
         try:
             is_there = (
                 run_id is None or self._ask(lambda: self.store.run(run_id)) is not None
             )
-        except Unreachable:
+        except StoreUnreachable:
             is_there = True
         if is_there:
             return record
-        outbox = self.ledger.outbox(record.key)
-        first = next(outbox.operations(), None)
+        queue = self.run_records.queue(record.key)
+        first = next(queue.operations(), None)
         if first is None:
             return None
-        outbox.rewind()
+        queue.rewind()
         return replace(record, run_id=None, model_id=None)
 
     # --- taking ---------------------------------------------------------------------------
 
-    def take(self, record: Record, stage: str, identity: str | None) -> Record:
+    def take(self, record: RunRecord, stage: str, identity: str | None) -> RunRecord:
         """Own the run for `stage`, as this process."""
-        with self.ledger.lock():
-            for outbox in (self.ledger.outbox(record.key), self.ledger.files(record.key)):
-                outbox.repair()
-            self.ledger.write(record)
-            self.ledger.set_stage(record.key, stage, "running", identity)
-            taken = self.ledger.read(record.key)
+        with self.run_records.lock():
+            for queue in (
+                self.run_records.queue(record.key),
+                self.run_records.file_queue(record.key),
+            ):
+                queue.repair()
+            self.run_records.write(record)
+            self.run_records.set_stage(record.key, stage, "running", identity)
+            taken = self.run_records.read(record.key)
         assert taken
         write_state(taken, taken.run_id)
         return taken
 
     def attach(
-        self, base: Record | None, stage: str, needs: str, identity: str
-    ) -> Record | None:
+        self, base: RunRecord | None, stage: str, needs: str, identity: str
+    ) -> RunRecord | None:
         """Take `base`, or a run that follows it, if it still lacks a finished `stage`.
 
         Args:
@@ -167,15 +170,15 @@ class Archive:
         """
         if base is None:
             return None
-        with self.ledger.lock():
+        with self.run_records.lock():
             followers = [
                 record
-                for record in self.ledger.records(self._address)
+                for record in self.run_records.of_store(self._address)
                 if record.follows == base.key and stage in record.stages
             ]
             here = [base] if base.has_finished(needs) else []
             for record in [*here, *reversed(followers)]:
-                fresh = self.ledger.read(record.key) or record
+                fresh = self.run_records.read(record.key) or record
                 if not fresh.has_finished(stage) and not fresh.is_busy:
                     return self.take(fresh, stage, identity)
         return None
@@ -185,17 +188,17 @@ class Archive:
         name: str,
         tags: Mapping[str, str],
         *,
-        follows: Record | None = None,
+        follows: RunRecord | None = None,
         links: Mapping[str, str] | None = None,
         own: Iterable[str] = (),
         state: Path | None = None,
-    ) -> Record:
+    ) -> RunRecord:
         """A record of a run that is yet to be made; not kept before it is taken."""
         links = dict(links or {})
         if parent := os.environ.get("SNOWMELT_PARENT_RUN"):
             links["mlflow.parentRunId"] = parent
-        return Record(
-            key=self.ledger.new_key(),
+        return RunRecord(
+            key=self.run_records.new_key(),
             store=self._address,
             name=name,
             follows=follows.key if follows else None,
@@ -205,31 +208,31 @@ class Archive:
             state=str(state.resolve()) if state else None,
         )
 
-    def lay_ghosts(self) -> None:
-        """Set runs to KILLED whose process died on this host without a word."""
-        with self.ledger.lock():
-            for record in list(self.ledger.records(self._address)):
-                if record.is_ghost:
-                    self._lay(record)
+    def mark_stale_runs_as_killed(self) -> None:
+        """Mark runs as KILLED whose process died on this host without closing them."""
+        with self.run_records.lock():
+            for record in list(self.run_records.of_store(self._address)):
+                if record.is_stale:
+                    self._mark_as_killed(record)
 
-    def _lay(self, record: Record) -> None:
-        outbox = self.ledger.outbox(record.key)
-        outbox.repair()
-        last = outbox.last()
+    def _mark_as_killed(self, record: RunRecord) -> None:
+        queue = self.run_records.queue(record.key)
+        queue.repair()
+        last = queue.last()
         if last is None and record.run_id is None:
-            self.ledger.forget(record.key)  # it died before it said anything
+            self.run_records.forget(record.key)  # it died before it logged anything
             return
         running = [s for s, entry in record.stages.items() if entry["status"] == "running"]
-        said = last["tags"] if last and last["do"] == "close" else {}
-        if not all(f"stage.{stage}" in said for stage in running):
-            said = {f"stage.{stage}": "killed" for stage in running}
-            outbox.append(
-                {"do": "close", "held": [], "tags": said, "status": "KILLED", "time": now()}
+        tags = last["tags"] if last and last["do"] == "close" else {}
+        if not all(f"stage.{stage}" in tags for stage in running):
+            tags = {f"stage.{stage}": "killed" for stage in running}
+            queue.append(
+                {"do": "close", "held": [], "tags": tags, "status": "KILLED", "time": now()}
             )
         for stage in running:
-            outcome = said[f"stage.{stage}"].split(":")[0]
-            self.ledger.set_stage(record.key, stage, outcome, record.made(stage))
-        self.ledger.update(record.key, owner=None)
+            outcome = tags[f"stage.{stage}"].split(":")[0]
+            self.run_records.set_stage(record.key, stage, outcome, record.made(stage))
+        self.run_records.update(record.key, owner=None)
 
 
 def _stages(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:

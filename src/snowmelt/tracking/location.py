@@ -1,4 +1,4 @@
-"""Where the tracking store, its artifacts and the local ledger are.
+"""Where the tracking store, its artifacts and the local records of runs are.
 
 `dvc exp run --temp` runs a stage in a copy of the project that is deleted afterwards, so
 everything here belongs to the main repository, which DVC names in DVC_ROOT.
@@ -32,13 +32,13 @@ def redacted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Location:
-    """One tracking store, one experiment in it, and the ledger beside the project.
+    """One tracking store, one experiment in it, and the local records of runs.
 
     Args:
         uri: the store's address, absolute, perhaps with a password.
         artifacts: where a new experiment keeps its artifacts; None lets a server decide.
         experiment: the experiment's name.
-        runs: the local ledger's folder.
+        runs: the folder of the local records.
         timeout: seconds that one answer of a server may take.
     """
 

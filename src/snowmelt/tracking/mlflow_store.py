@@ -1,8 +1,8 @@
-"""The MLflow store, asked in our words; every call may be repeated without harm.
+"""The calls of MLflow's client that tracking needs, each of which may be repeated.
 
-A call that fails says which of three things happened: the store cannot be reached now
-(`Unreachable`: keep it and try later), it no longer has the run (`Gone`), or it will never
-take this (`Rejected`).
+A call that fails raises one of three errors: `StoreUnreachable` (the store cannot be
+reached now: keep the operation and try later), `RunDeleted` (the store no longer has the
+run) or `StoreRejection` (the store will never take this).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 
 from snowmelt.tracking.location import Location, redacted
 
-REFUSALS = {
+REJECTION_CODES = {
     "BAD_REQUEST",
     "INVALID_PARAMETER_VALUE",
     "MALFORMED_REQUEST",
@@ -30,19 +30,19 @@ REFUSALS = {
 }
 
 
-class Unreachable(Exception):
+class StoreUnreachable(Exception):
     """The store cannot take it now."""
 
 
-class Waiting(Unreachable):
-    """The store may answer, but this names a run that has to be made before it."""
+class RunNotCreated(StoreUnreachable):
+    """The operation names another run, which has to be created before it."""
 
 
-class Gone(Exception):
+class RunDeleted(Exception):
     """The store no longer has this run."""
 
 
-class Rejected(Exception):
+class StoreRejection(Exception):
     """The store will never take it."""
 
 
@@ -73,7 +73,7 @@ class Store:
         self.location = location
         self._lock = threading.Lock()
         self._connected: tuple[MlflowClient, str] | None = None
-        # Steps that a run already has, where they may have arrived: (run, key) -> steps.
+        # Steps that the store already has, where duplicates may arise: (run, key) -> steps.
         self._known: dict[tuple[str, str], set[int]] = {}
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(location.timeout))
 
@@ -86,18 +86,18 @@ class Store:
                     self._connected = self._connect()
                 client, experiment = self._connected
             yield client, experiment
-        except (Unreachable, Gone, Rejected):
+        except (StoreUnreachable, RunDeleted, StoreRejection):
             raise
         except MlflowException as error:
-            if error.error_code not in REFUSALS:
-                raise Unreachable(why(error)) from error
+            if error.error_code not in REJECTION_CODES:
+                raise StoreUnreachable(why(error)) from error
             if run_id and not self._has(run_id):
-                raise Gone(why(error)) from error
-            raise Rejected(why(error)) from error
+                raise RunDeleted(why(error)) from error
+            raise StoreRejection(why(error)) from error
         except Exception as error:
             # Artifact stores raise what their clients raise; none of it may end a training.
             status = getattr(getattr(error, "response", None), "status_code", None)
-            kind = Rejected if status in (400, 413, 414, 415) else Unreachable
+            kind = StoreRejection if status in (400, 413, 414, 415) else StoreUnreachable
             raise kind(why(error)) from error
 
     def _connect(self) -> tuple[MlflowClient, str]:
@@ -134,24 +134,24 @@ class Store:
             raise OSError(why(error)) from error
 
     def _has(self, run_id: str) -> bool:
-        """The store has the run, and it is not deleted."""
+        """Whether the store has the run, not deleted."""
         assert self._connected
         try:
             info = self._connected[0].get_run(run_id).info
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return False
-            raise Unreachable(why(error)) from error
+            raise StoreUnreachable(why(error)) from error
         return bool(info.lifecycle_stage == "active")
 
-    # --- asking ---------------------------------------------------------------------------
+    # --- reading --------------------------------------------------------------------------
 
     def run(self, run_id: str) -> entities.Run | None:
-        """The run, or None if it is gone."""
+        """The run, or None if it does not exist or is deleted."""
         try:
             with self._client(run_id) as (client, _):
                 found = client.get_run(run_id)
-        except Gone:
+        except RunDeleted:
             return None
         return found if found.info.lifecycle_stage == "active" else None
 
@@ -185,10 +185,10 @@ class Store:
             points = client.get_metric_history(run_id, key)
         return [(point.step, point.value) for point in points]
 
-    # --- telling --------------------------------------------------------------------------
+    # --- writing --------------------------------------------------------------------------
 
     def create(self, key: str, name: str, tags: Mapping[str, str], start: int) -> str:
-        """Make the run of ledger key `key`, or find it if a crash came just after."""
+        """The id of the run with this key, created unless an earlier attempt did so."""
         if found := self.find("snowmelt_key", key):
             return str(found.info.run_id)
         with self._client() as (client, experiment):
@@ -201,7 +201,7 @@ class Store:
         return str(run.info.run_id)
 
     def set_status(self, run_id: str, status: str, time: int) -> None:
-        """RUNNING, or an end."""
+        """Set the run to RUNNING, or end it with another of MLflow's states."""
         with self._client(run_id) as (client, _):
             if status == "RUNNING":
                 client.update_run(run_id, status=status)
@@ -209,52 +209,56 @@ class Store:
                 client.set_terminated(run_id, status, end_time=time)
 
     def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        """Parameters, in batches of 100; one that has another value already is refused."""
+        """Log parameters; one that already has another value is rejected."""
         self._log_batches(
             run_id, "params", [entities.Param(*item) for item in params.items()]
         )
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Tags, in batches of 100."""
+        """Set or replace tags."""
         self._log_batches(run_id, "tags", [entities.RunTag(*item) for item in tags.items()])
 
     def _log_batches(self, run_id: str, kind: str, items: Sequence[Any]) -> None:
-        """Log 100 at a time; of a batch that is refused, log all but the culprits."""
-        refusal = None
+        """Log 100 at a time; of a batch that is rejected, log all but the culprits."""
+        rejection = None
         for start in range(0, len(items), 100):
             batch = items[start : start + 100]
             try:
                 with self._client(run_id) as (client, _):
                     client.log_batch(run_id, **{kind: batch})  # type: ignore[arg-type]
-            except Rejected as error:
-                refusal = error
+            except StoreRejection as error:
+                rejection = error
                 for item in batch if len(batch) > 1 else ():
-                    with contextlib.suppress(Rejected):
+                    with contextlib.suppress(StoreRejection):
                         self._log_batches(run_id, kind, [item])
-        if refusal:
-            raise refusal
+        if rejection:
+            raise rejection
 
     def log_metrics(
-        self, run_id: str, points: Sequence[Mapping[str, Any]], doubt: bool
+        self, run_id: str, points: Sequence[Mapping[str, Any]], maybe_duplicate: bool
     ) -> None:
-        """Points {"step", "time", "values", "model_id"}; with `doubt`, only missing ones.
+        """Log points {"step", "time", "values", "model_id"}.
 
         The time stamps are those of the first attempt, which lets an SQL store drop exact
-        repetitions by itself; `doubt` also covers steps that were computed again.
+        repetitions by itself.
+
+        Args:
+            maybe_duplicate: the store may already have some of them, perhaps of steps that
+                were computed again: send only those that it lacks.
         """
         metrics = [
             entities.Metric(key, value, point["time"], point["step"], point.get("model_id"))
             for point in points
             for key, value in point["values"].items()
-            if point["step"] not in self._steps(run_id, key, doubt)
+            if point["step"] not in self._steps(run_id, key, maybe_duplicate)
         ]
         for start in range(0, len(metrics), 1000):
             with self._client(run_id) as (client, _):
                 client.log_batch(run_id, metrics=metrics[start : start + 1000])
 
-    def _steps(self, run_id: str, key: str, doubt: bool) -> set[int]:
-        """Steps of a metric that the store had when it was last in doubt."""
-        if not doubt:
+    def _steps(self, run_id: str, key: str, maybe_duplicate: bool) -> set[int]:
+        """Steps of a metric that the store already had when it was last asked."""
+        if not maybe_duplicate:
             return set()
         if (run_id, key) not in self._known:
             with self._client(run_id) as (client, _):
@@ -262,24 +266,28 @@ class Store:
             self._known[run_id, key] = {metric.step for metric in history}
         return self._known[run_id, key]
 
-    def doubt_again(self) -> None:
-        """A call failed, yet may have arrived: look at the store anew."""
+    def forget_known_steps(self) -> None:
+        """Ask the store anew, since a call that failed may have arrived all the same."""
         self._known.clear()
 
     def log_dataset(self, run_id: str, dataset: Mapping[str, str]) -> None:
-        """The data as an input of the run."""
+        """Log the data as an input of the run."""
         entity = entities.Dataset(**dataset)
         tag = entities.InputTag("mlflow.data.context", "training")
         with self._client(run_id) as (client, _):
             client.log_inputs(run_id, [entities.DatasetInput(entity, [tag])])
 
     def log_file(self, run_id: str, file: Path, folder: str) -> None:
-        """An artifact; one of the same name is replaced."""
+        """Upload an artifact, replacing one of the same name."""
         with self._client(run_id) as (client, _):
             client.log_artifact(run_id, str(file), folder or None)
 
     def inherit(self, run_id: str, source: str, without: Sequence[str]) -> None:
-        """Take over parameters, data and the names of what `source` came from."""
+        """Copy parameters, data set and identities from the run `source`.
+
+        Args:
+            without: sections of the configuration whose parameters are not copied.
+        """
         if not (found := self.run(source)):
             return
         params = found.data.params.items()
@@ -291,7 +299,7 @@ class Store:
                 client.log_inputs(run_id, found.inputs.dataset_inputs)
 
     def use_model(self, run_id: str, model_id: str) -> None:
-        """The logged model as an input of the run."""
+        """Log a logged model as an input of the run."""
         with self._client(run_id) as (client, _):
             client.log_inputs(run_id, models=[entities.LoggedModelInput(model_id)])
 

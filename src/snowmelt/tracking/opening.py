@@ -1,4 +1,4 @@
-"""Opening the run of a stage.
+"""Functions that open the tracked run of a stage.
 
 MLflow is imported here, when a run is opened, since that takes a second.
 """
@@ -18,19 +18,19 @@ from snowmelt.tracking import parameters
 from snowmelt.tracking.location import locate, redacted
 from snowmelt.tracking.provenance import origin
 from snowmelt.tracking.run import Run
-from snowmelt.tracking.run_records import Ledger, Record
+from snowmelt.tracking.run_records import RunRecord, RunRecords
 
 if TYPE_CHECKING:
-    from snowmelt.tracking.lineage import Archive
+    from snowmelt.tracking.lineage import KnownRuns
     from snowmelt.tracking.upload_queue import Operation
 
-QUIET = {
+MLFLOW_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "GIT_PYTHON_REFRESH": "quiet",
-    # The outbox tries again, and better than the client would.
+    # Operations wait in the queue and are tried again, so the client need not.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
 }
 
@@ -45,23 +45,25 @@ def open_training(config: DictConfig, root: Path, *, state: Path, identity: str)
     Raises:
         UserError: another process trains from this state, or the store's address is wrong.
     """
-    if _is_off(config):
+    if _is_disabled(config):
         return Run()
-    archive = _archive(config, root)
-    record = archive.continued(state)
+    known_runs = _known_runs(config, root)
+    record = known_runs.continued(state)
     if record is not None:
-        record = archive.take(record, "train", identity)
+        record = known_runs.take(record, "train", identity)
         return _run(
-            archive, config, record, "train", identity, streams=True, is_continued=True
+            known_runs, config, record, "train", identity, streams=True, is_continued=True
         )
     tags = origin(root, "train") | {"identity": identity}
     state.mkdir(parents=True, exist_ok=True)
-    record = archive.take(
-        archive.new(name_of(config), tags, state=state), "train", identity
+    record = known_runs.take(
+        known_runs.new(name_of(config), tags, state=state), "train", identity
     )
     params = parameters.of_stage(_plain(config), "train")
     opening: list[Operation] = [{"do": "params", "params": params}]
-    return _run(archive, config, record, "train", identity, streams=True, opening=opening)
+    return _run(
+        known_runs, config, record, "train", identity, streams=True, opening=opening
+    )
 
 
 def open_sampling(config: DictConfig, root: Path, *, checkpoint: str, samples: str) -> Run:
@@ -71,22 +73,22 @@ def open_sampling(config: DictConfig, root: Path, *, checkpoint: str, samples: s
         checkpoint: the checkpoint's identity.
         samples: the identity of the samples that will be drawn.
     """
-    if _is_off(config):
+    if _is_disabled(config):
         return Run()
-    archive = _archive(config, root)
-    training = archive.find("train", checkpoint)
-    record = archive.attach(training, "sample", "train", samples)
+    known_runs = _known_runs(config, root)
+    training = known_runs.find("train", checkpoint)
+    record = known_runs.attach(training, "sample", "train", samples)
     is_continued = record is not None
     if record is None:
-        new = archive.new(
+        new = known_runs.new(
             f"{training.name if training else checkpoint[:8]}, sampled",
             origin(root, "sample") | {"identity": checkpoint},
             follows=training,
             links={"training_run": training.key} if training else {},
             own=parameters.SECTIONS["sample"],
         )
-        record = archive.take(new, "sample", samples)
-    run = _run(archive, config, record, "sample", samples, is_continued=is_continued)
+        record = known_runs.take(new, "sample", samples)
+    run = _run(known_runs, config, record, "sample", samples, is_continued=is_continued)
     run.set_tags({"samples_identity": samples})
     return run
 
@@ -100,53 +102,53 @@ def open_evaluation(
         samples: the samples' identity.
         checkpoint: the identity of the checkpoint that they were drawn from.
     """
-    if _is_off(config):
+    if _is_disabled(config):
         return Run()
-    archive = _archive(config, root)
-    sampling = archive.find("sample", samples)
-    record = archive.attach(sampling, "evaluate", "sample", samples)
+    known_runs = _known_runs(config, root)
+    sampling = known_runs.find("sample", samples)
+    record = known_runs.attach(sampling, "evaluate", "sample", samples)
     is_continued = record is not None
     if record is None:
-        training = archive.find("train", checkpoint)
+        training = known_runs.find("train", checkpoint)
         base = sampling or training
         named = {"training_run": training, "sampling_run": sampling}
         identity = {"identity": checkpoint} if checkpoint else {}
-        new = archive.new(
+        new = known_runs.new(
             f"{base.name if base else samples[:8]}, evaluated",
             origin(root, "evaluate") | identity | {"samples_identity": samples},
             follows=base,
             links={tag: record.key for tag, record in named.items() if record},
             own=parameters.SECTIONS["evaluate"],
         )
-        record = archive.take(new, "evaluate", samples)
-    return _run(archive, config, record, "evaluate", samples, is_continued=is_continued)
+        record = known_runs.take(new, "evaluate", samples)
+    return _run(known_runs, config, record, "evaluate", samples, is_continued=is_continued)
 
 
 def open_report(config: DictConfig, root: Path, *, metrics: Path) -> Run:
-    """The run that holds the evaluation `metrics`; a run that forgets, if there is none."""
-    if _is_off(config):
+    """The run that holds the evaluation `metrics`; a run that logs nothing without one."""
+    if _is_disabled(config):
         return Run()
-    archive = _archive(config, root)
-    record = archive.find("evaluate", sha256(metrics))
+    known_runs = _known_runs(config, root)
+    record = known_runs.find("evaluate", sha256(metrics))
     if record is None or record.is_busy:
         return Run()
-    record = archive.take(record, "report", None)
-    return _run(archive, config, record, "report", None, is_continued=True)
+    record = known_runs.take(record, "report", None)
+    return _run(known_runs, config, record, "report", None, is_continued=True)
 
 
 def open_sweep(config: DictConfig, root: Path, *, name: str) -> Run:
     """A parent for the runs of a sweep's jobs; start these with its `child_environment`."""
-    if _is_off(config):
+    if _is_disabled(config):
         return Run()
-    archive = _archive(config, root)
-    record = archive.take(archive.new(name, origin(root, "sweep")), "sweep", None)
-    run = _run(archive, config, record, "sweep", None, streams=True)
+    known_runs = _known_runs(config, root)
+    record = known_runs.take(known_runs.new(name, origin(root, "sweep")), "sweep", None)
+    run = _run(known_runs, config, record, "sweep", None, streams=True)
     run.flush()  # the parent should be there before its children name it
     return run
 
 
 def name_of(config: DictConfig) -> str:
-    """The configured name, else what was chosen: data, schedule and prediction."""
+    """The configured name, else the names of data, schedule and prediction."""
     if config.get("name"):
         return str(config.name)
     parts = [_label(config.get(group)) for group in ("data", "schedule", "prediction")]
@@ -161,27 +163,27 @@ def _label(node: Any) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(word)).lower()
 
 
-def _is_off(config: DictConfig) -> bool:
-    """Tracking is switched off, or another process of this run tracks."""
+def _is_disabled(config: DictConfig) -> bool:
+    """Whether tracking is switched off, or another process of this run tracks."""
     ranks = (os.environ.get(variable, "0") for variable in ("RANK", "LOCAL_RANK"))
     return not OmegaConf.select(config, "tracking.enabled") or any(r != "0" for r in ranks)
 
 
-def _archive(config: DictConfig, root: Path) -> Archive:
-    """The ledger and the store; runs whose process died are set to KILLED."""
+def _known_runs(config: DictConfig, root: Path) -> KnownRuns:
+    """What is known about runs, on disk and in the configured store."""
     location = locate(config, root)
-    for variable, value in QUIET.items():
+    for variable, value in MLFLOW_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
-    from snowmelt.tracking.lineage import Archive
+    from snowmelt.tracking.lineage import KnownRuns
     from snowmelt.tracking.mlflow_store import Store
 
-    return Archive(Ledger(location.runs), Store(location))
+    return KnownRuns(RunRecords(location.runs), Store(location))
 
 
 def _run(
-    archive: Archive,
+    known_runs: KnownRuns,
     config: DictConfig,
-    record: Record,
+    record: RunRecord,
     stage: str,
     identity: str | None,
     *,
@@ -193,16 +195,16 @@ def _run(
 
     The parameters of a later stage are logged when that has finished.
     """
-    from snowmelt.tracking.delivery import Pace
+    from snowmelt.tracking.background_upload import UploadPace
     from snowmelt.tracking.tracked_run import TrackedRun
 
-    archive.lay_ghosts()
-    pace = Pace(
+    known_runs.mark_stale_runs_as_killed()
+    pace = UploadPace(
         float(OmegaConf.select(config, "tracking.flush_seconds") or 2.0),
         float(OmegaConf.select(config, "tracking.cooldown_seconds") or 30.0),
     )
     run = TrackedRun(
-        record, archive.ledger, archive.store, pace,
+        record, known_runs.run_records, known_runs.store, pace,
         stage=stage, identity=identity, streams=streams,
         is_continued=is_continued, opening=opening or [],
     )  # fmt: skip

@@ -1,4 +1,7 @@
-"""The resolved configuration as MLflow parameters: flat, textual, bounded."""
+"""Turns the resolved configuration into MLflow parameters.
+
+A parameter is a dotted key and a text of bounded length.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run came from, as tags: code, versions, host, DVC experiment."""
+"""The tags that say where a run came from: code, versions, host, DVC experiment."""
 
 from __future__ import annotations
 

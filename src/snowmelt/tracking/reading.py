@@ -1,10 +1,10 @@
-"""Reading runs back: what the store holds, in values of our own.
+"""Reads runs back from the store, as values that need no MLflow.
 
-    logbook = Logbook(config, root)
-    for run in logbook.runs():
+    reader = RunReader(config, root)
+    for run in reader.runs():
         print(run.name, run.metrics.get("frechet_distance"))
 
-Whoever compares runs reads them here, whatever kind of store they are in. Reading makes no
+A comparison of runs reads them here, whatever kind of store they are in. Reading creates no
 store where there is none.
 """
 
@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from snowmelt.common.errors import UserError
 from snowmelt.tracking.location import locate
-from snowmelt.tracking.opening import QUIET
+from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
 
 if TYPE_CHECKING:
     from snowmelt.tracking.mlflow_store import Store
@@ -49,10 +49,11 @@ class PastRun:
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
-    def choice(self, key: str) -> str | None:
-        """What the run had for a key: its value, or the class of a configured part.
+    def value_or_class(self, key: str) -> str | None:
+        """What the run's configuration had under `key`: a value, or the class of a part.
 
-        `choice("seed")` is "1", `choice("schedule")` is "Cosine"; None if it had neither.
+        `value_or_class("seed")` is "1" and `value_or_class("schedule")` is "Cosine"; a run
+        that had neither gives None.
         """
         if key in self.params:
             return self.params[key]
@@ -60,7 +61,7 @@ class PastRun:
         return part.rpartition(".")[2] if part else None
 
 
-class Logbook:
+class RunReader:
     """The runs of one experiment in the tracking store.
 
     Args:
@@ -78,7 +79,7 @@ class Logbook:
                 f"there is no tracking store {location.shown}: run a stage with"
                 " tracking=mlflow first, or name another with MLFLOW_TRACKING_URI"
             )
-        for variable, value in QUIET.items():
+        for variable, value in MLFLOW_ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
         from snowmelt.tracking.mlflow_store import Store
 
@@ -86,12 +87,12 @@ class Logbook:
 
     def runs(self) -> list[PastRun]:
         """All runs that are not deleted, oldest first."""
-        from snowmelt.tracking.mlflow_store import Rejected, Unreachable
+        from snowmelt.tracking.mlflow_store import StoreRejection, StoreUnreachable
 
         try:
             found = self._store.runs()
-        except (Unreachable, Rejected) as error:
-            raise UserError(self._silence(error)) from error
+        except (StoreUnreachable, StoreRejection) as error:
+            raise UserError(self._no_answer(error)) from error
         return [
             PastRun(
                 run_id=str(run.info.run_id),
@@ -111,16 +112,16 @@ class Logbook:
         Raises:
             UserError: the run is not there, or the store does not answer.
         """
-        from snowmelt.tracking.mlflow_store import Rejected, Unreachable
+        from snowmelt.tracking.mlflow_store import StoreRejection, StoreUnreachable
 
         try:
             if self._store.run(run_id) is None:
                 raise UserError(f"the tracking store has no run {run_id}")
             return sorted(self._store.history(run_id, metric))
-        except (Unreachable, Rejected) as error:
-            raise UserError(self._silence(error)) from error
+        except (StoreUnreachable, StoreRejection) as error:
+            raise UserError(self._no_answer(error)) from error
 
-    def _silence(self, error: Exception) -> str:
+    def _no_answer(self, error: Exception) -> str:
         shown = self._store.location.shown
         return f"the tracking store {shown} does not answer: {error}"
 

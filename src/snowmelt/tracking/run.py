@@ -1,4 +1,4 @@
-"""What a stage may log, and the run that forgets all of it."""
+"""What a stage may log, and the run that logs none of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 
 class Run:
-    """A run that forgets what it is told; use it as a context manager.
+    """A run whose methods do nothing; use it as a context manager.
 
     It stands in for tracking=none and for the processes of a distributed run other than the
     first. Every method returns at once, here and in the runs that do reach a store.
@@ -39,7 +39,7 @@ class Run:
         return {}
 
     def flush(self) -> bool:
-        """Deliver now instead of soon; False if the store does not answer."""
+        """Upload now instead of soon; False if the store does not answer."""
         return True
 
     def log_metrics(

@@ -1,7 +1,8 @@
-"""What this project knows about its own runs, whether or not the store answers.
+"""Records on disk of this project's runs, kept whether or not the store answers.
 
-One folder a run under .snowmelt/runs: `record.json` says what the run is, which stages it
-finished and which process owns it now; its outboxes hold what the store has not taken yet.
+Each run has a folder under .snowmelt/runs. Its `record.json` says what the run is, which
+stages it finished and which process owns it now; its upload queues hold what the store has
+not taken yet.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import psutil
 from filelock import FileLock
 
 from snowmelt.common.files import write_json
-from snowmelt.tracking.upload_queue import Outbox
+from snowmelt.tracking.upload_queue import UploadQueue
 
 # Two readings of one process's start time may differ by clock corrections.
 START_TOLERANCE = 5.0
@@ -29,7 +30,7 @@ START_TOLERANCE = 5.0
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that writes a run, so that another can tell whether it still lives."""
+    """The process that writes a run, so that another can see whether it still lives."""
 
     host: str
     pid: int
@@ -47,12 +48,12 @@ class Owner:
 
     @property
     def is_here(self) -> bool:
-        """It runs, or ran, on this host."""
+        """Whether it runs, or ran, on this host."""
         return self.host == socket.gethostname()
 
     @property
     def is_alive(self) -> bool:
-        """It may still run: another host's processes count as alive."""
+        """Whether it may still run; processes of other hosts count as alive."""
         if not self.is_here:
             return True
         try:
@@ -64,18 +65,18 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Record:
-    """One run.
+class RunRecord:
+    """What is known of one run.
 
     Args:
-        key: its name in the ledger, sorted by time; the run carries it as a tag.
+        key: the name of its folder, sorted by time; the run carries it as a tag.
         store: the store's address without password.
         name: the run's name.
         run_id: MLflow's, once the store has made the run.
         model_id: MLflow's logged model that this run trained.
         follows: key of the run whose result this one continues from.
         links: tag -> key of another run whose id that tag takes.
-        own: configuration sections that are not inherited from `follows`.
+        own: sections of the configuration that are not inherited from `follows`.
         tags: tags to make the run with.
         stages: stage -> {"status": ..., "identity": what it made}.
         owner: the process that writes it now.
@@ -96,7 +97,7 @@ class Record:
     state: str | None = None
 
     def has_finished(self, stage: str) -> bool:
-        """The stage ended well in this run."""
+        """Whether the stage succeeded in this run."""
         return self.stages.get(stage, {}).get("status") == "finished"
 
     def made(self, stage: str) -> str | None:
@@ -105,23 +106,23 @@ class Record:
 
     @property
     def is_busy(self) -> bool:
-        """Another living process writes this run."""
+        """Whether another living process writes this run."""
         return self.owner is not None and self.owner.is_alive and self.owner != Owner.me()
 
     @property
-    def is_ghost(self) -> bool:
-        """Its process died without a word."""
+    def is_stale(self) -> bool:
+        """Whether its process died without closing it."""
         return self.owner is not None and not self.owner.is_alive
 
 
-class Ledger:
-    """The records in the folder `runs`."""
+class RunRecords:
+    """Reads and writes the records in the folder `runs`."""
 
     def __init__(self, runs: Path) -> None:
         self.runs = runs
 
     def lock(self) -> FileLock:
-        """Whoever decides which run to write holds this; the same thread may nest it."""
+        """The lock to hold while choosing a run to write; a thread may nest it."""
         self.runs.mkdir(parents=True, exist_ok=True)
         return FileLock(self.runs / ".lock", is_singleton=True)
 
@@ -133,40 +134,40 @@ class Ledger:
         return f"{stamp}-{fraction:06d}-{secrets.token_hex(3)}"
 
     def folder(self, key: str) -> Path:
-        """Where a run's record and outboxes are."""
+        """Where a run's record and upload queues are."""
         return self.runs / key
 
-    def outbox(self, key: str) -> Outbox:
-        """Metrics, parameters, tags and status."""
-        return Outbox(self.folder(key) / "outbox.jsonl")
+    def queue(self, key: str) -> UploadQueue:
+        """The queue of metrics, parameters, tags and status."""
+        return UploadQueue(self.folder(key) / "outbox.jsonl")
 
-    def files(self, key: str) -> Outbox:
-        """Artifacts: apart, so that a broken artifact store does not delay the metrics."""
-        return Outbox(self.folder(key) / "files.jsonl")
+    def file_queue(self, key: str) -> UploadQueue:
+        """The queue of artifacts, apart so that they never delay the metrics."""
+        return UploadQueue(self.folder(key) / "files.jsonl")
 
-    def read(self, key: str) -> Record | None:
-        """The record, or None."""
+    def read(self, key: str) -> RunRecord | None:
+        """The record of a run, or None if there is none that can be read."""
         try:
             text = (self.folder(key) / "record.json").read_text(encoding="utf-8")
             value: dict[str, Any] = json.loads(text)
         except (OSError, ValueError):
             return None
         owner = value.pop("owner")
-        return Record(**value, owner=Owner(**owner) if owner else None)
+        return RunRecord(**value, owner=Owner(**owner) if owner else None)
 
-    def write(self, record: Record) -> Record:
-        """Keep the record."""
+    def write(self, record: RunRecord) -> RunRecord:
+        """Write the record to its folder, and return it."""
         write_json(self.folder(record.key) / "record.json", asdict(record))
         return record
 
-    def update(self, key: str, **changes: Any) -> Record | None:
-        """Change some fields of a record, if it is still there."""
+    def update(self, key: str, **changes: Any) -> RunRecord | None:
+        """Change some fields of a record, and return it; None if it is not there."""
         with self.lock():
             record = self.read(key)
             return self.write(replace(record, **changes)) if record else None
 
     def set_stage(self, key: str, stage: str, status: str, identity: str | None) -> None:
-        """Write down how far a stage is; its owner lets go unless it is running."""
+        """Record the status of a stage; the run loses its owner unless that is running."""
         with self.lock():
             if record := self.read(key):
                 entry = {"status": status} | ({"identity": identity} if identity else {})
@@ -174,7 +175,7 @@ class Ledger:
                 stages = record.stages | {stage: entry}
                 self.write(replace(record, stages=stages, owner=owner))
 
-    def records(self, store: str) -> Iterator[Record]:
+    def of_store(self, store: str) -> Iterator[RunRecord]:
         """All records of one store, newest first."""
         for folder in sorted(self.runs.glob("*/"), reverse=True):
             record = self.read(folder.name)
@@ -182,19 +183,19 @@ class Ledger:
                 yield record
 
     def forget(self, key: str) -> None:
-        """Drop a record: the store no longer has its run."""
+        """Delete the record and the queues of a run that the store no longer has."""
         shutil.rmtree(self.folder(key), ignore_errors=True)
 
-    def is_delivered(self, key: str) -> bool:
-        """Nothing of this run waits."""
-        return self.outbox(key).is_empty and self.files(key).is_empty
+    def is_uploaded(self, key: str) -> bool:
+        """Whether nothing of this run waits for its upload."""
+        return self.queue(key).is_empty and self.file_queue(key).is_empty
 
-    def tidy(self, key: str) -> None:
-        """Drop the lines of a run that is whole in the store and will not be resumed."""
+    def drop_uploaded(self, key: str) -> None:
+        """Delete the queues of a run that is complete in the store and cannot resume."""
         with self.lock():
             record = self.read(key)
-            if record is None or record.owner or not self.is_delivered(key):
+            if record is None or record.owner or not self.is_uploaded(key):
                 return
             if record.stages.get("train", {"status": "finished"})["status"] == "finished":
-                self.outbox(key).clear()
-                self.files(key).clear()
+                self.queue(key).clear()
+                self.file_queue(key).clear()

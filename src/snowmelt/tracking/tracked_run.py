@@ -1,4 +1,7 @@
-"""A run that reaches the store: it writes to its outbox and returns at once."""
+"""A run that reaches the store.
+
+Every call appends to the run's upload queue and returns at once.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ from PIL import Image
 
 from snowmelt.common.files import read_json, sha256
 from snowmelt.tracking import parameters
-from snowmelt.tracking.delivery import Delivery, Pace, now
+from snowmelt.tracking.background_upload import BackgroundUpload, UploadPace, now
 from snowmelt.tracking.mlflow_store import Store
 from snowmelt.tracking.run import Run
-from snowmelt.tracking.run_records import Ledger, Record
+from snowmelt.tracking.run_records import RunRecord, RunRecords
 from snowmelt.tracking.upload_queue import Operation
 
 MAX_TAG = 5000
@@ -34,15 +37,15 @@ class TrackedRun(Run):
         streams: numbers go out as they come. Otherwise they are held back until the stage
             has finished, so that one that failed and is run again leaves no mixture.
         is_continued: an earlier process wrote to the run.
-        opening: what to say first.
+        opening: the first operations of a new run.
     """
 
     def __init__(
         self,
-        record: Record,
-        ledger: Ledger,
+        record: RunRecord,
+        run_records: RunRecords,
         store: Store,
-        pace: Pace,
+        pace: UploadPace,
         *,
         stage: str,
         identity: str | None,
@@ -54,22 +57,24 @@ class TrackedRun(Run):
         self.stage = stage
         self._identity = identity
         self._name = record.name
-        self._ledger = ledger
-        self._outbox = ledger.outbox(record.key)
-        self._files = ledger.files(record.key)
+        self._run_records = run_records
+        self._queue = run_records.queue(record.key)
+        self._file_queue = run_records.file_queue(record.key)
         self._streams = streams
         self._held: list[Operation] = []
-        self._logged = self._outbox.logged() if streams and is_continued else set()
+        self._logged = self._queue.logged() if streams and is_continued else set()
         self._old_handler: Any = None
         self._is_open = True
-        self._outbox.append({"do": "open", "stage": stage, "time": now()}, *opening)
-        self._delivery = Delivery(ledger, store, record.key, pace, doubt=is_continued)
-        self._delivery.start()
+        self._queue.append({"do": "open", "stage": stage, "time": now()}, *opening)
+        self._background = BackgroundUpload(
+            run_records, store, record.key, pace, maybe_duplicate=is_continued
+        )
+        self._background.start()
 
     # --- life -----------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        # A terminated process must say so; whoever handles the signal already may keep it.
+        # A terminated process must close its run; an existing handler stays in place.
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             self._old_handler = signal.signal(signal.SIGTERM, _terminate)
@@ -98,16 +103,16 @@ class TrackedRun(Run):
         held = self._held if outcome == "finished" else []
         text = f"{outcome}: {reason}" if reason else outcome
         tags = {f"stage.{self.stage}": parameters.shortened(text, MAX_TAG)}
-        # One line, so that a stage has either said all or has not finished.
-        self._outbox.append(
+        # One operation, so that a stage has either logged all or has not finished.
+        self._queue.append(
             {"do": "close", "held": held, "tags": tags, "status": status, "time": now()}
         )
-        self._ledger.set_stage(self.key, self.stage, outcome, self._identity)
-        self._delivery.finish()
+        self._run_records.set_stage(self.key, self.stage, outcome, self._identity)
+        self._background.finish()
 
     @property
     def run_id(self) -> str | None:
-        record = self._ledger.read(self.key)
+        record = self._run_records.read(self.key)
         return record.run_id if record else None
 
     @property
@@ -115,14 +120,14 @@ class TrackedRun(Run):
         return {"SNOWMELT_PARENT_RUN": self.key}
 
     def flush(self) -> bool:
-        return self._delivery.attempt(patient=True)
+        return self._background.attempt(patient=True)
 
     # --- logging --------------------------------------------------------------------------
 
     def send(self, operation: Operation) -> None:
-        """Put a line into the outbox, or hold it back until the stage has finished."""
+        """Queue an operation, or hold it back until the stage has finished."""
         if self._streams and self._is_open:
-            self._outbox.append(operation)
+            self._queue.append(operation)
         elif self._is_open:
             self._held.append(operation)
 
@@ -153,32 +158,38 @@ class TrackedRun(Run):
 
     def log_file(self, path: Path, folder: str = "") -> None:
         # A copy, since DVC, or a later checkpoint, may replace the file before it is sent.
-        self._queue(path.name, folder, lambda copy: shutil.copyfile(path, copy))
+        self._enqueue_file(path.name, folder, lambda copy: shutil.copyfile(path, copy))
 
-    def _queue(self, name: str, folder: str, write: Callable[[Path], object]) -> None:
-        """Put a file into the spool, and then into the outbox."""
+    def _enqueue_file(
+        self, name: str, folder: str, write: Callable[[Path], object]
+    ) -> None:
+        """Write a file into the spool folder, and queue its upload."""
         if not self._is_open:
             return
-        spool = self._ledger.folder(self.key) / "files"
+        spool = self._run_records.folder(self.key) / "files"
         spool.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(dir=spool))
         write(place / name)
         file = f"files/{place.name}/{name}"
-        self._files.append({"do": "file", "file": file, "folder": folder})
+        self._file_queue.append({"do": "file", "file": file, "folder": folder})
 
     def log_text(self, name: str, text: str) -> None:
         folder, _, file = name.rpartition("/")
-        self._queue(file, folder, lambda copy: copy.write_text(text, encoding="utf-8"))
+        self._enqueue_file(
+            file, folder, lambda copy: copy.write_text(text, encoding="utf-8")
+        )
 
     def log_json(self, name: str, value: Any) -> None:
         self.log_text(name, json.dumps(value, indent=2, default=str) + "\n")
 
     def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
         if isinstance(picture, Image.Image):
-            self._queue(f"{name}_{step:07d}.png", "pictures", picture.save)
+            self._enqueue_file(f"{name}_{step:07d}.png", "pictures", picture.save)
         else:
             file = f"{name}_{step:07d}{picture.suffix}"
-            self._queue(file, "pictures", lambda copy: shutil.copyfile(picture, copy))
+            self._enqueue_file(
+                file, "pictures", lambda copy: shutil.copyfile(picture, copy)
+            )
 
     def log_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         columns = list(rows[0]) if rows else []

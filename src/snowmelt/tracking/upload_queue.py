@@ -1,8 +1,8 @@
-"""A file of what still has to reach the store, in order.
+"""A durable first-in-first-out queue of operations for the store, kept in a file.
 
 Every operation is one JSON line, written before anything is sent, so a kill loses nothing.
-The number of bytes that the store has taken is kept beside it; a crash between the two
-sends a line twice, and the store side makes that harmless.
+The number of bytes that the store has taken is kept in a second file. A crash between the
+two sends an operation twice, which the uploader makes harmless.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ READ_BYTES = 1 << 18
 BATCH_VALUES = 500
 
 
-class Outbox:
-    """The lines in `file` and, in `file`.sent, how many of their bytes were delivered."""
+class UploadQueue:
+    """The operations in `file` and, beside it, how many of its bytes were uploaded."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -32,7 +32,7 @@ class Outbox:
         self._kept = b""
 
     def append(self, *operations: Operation) -> None:
-        """Add lines. A full disk does not raise: they are kept and written next time."""
+        """Add operations. On a full disk they stay in memory until the next call."""
         lines = "".join(json.dumps(o, separators=(",", ":")) + "\n" for o in operations)
         with self._lock:
             self._kept += lines.encode()
@@ -51,20 +51,20 @@ class Outbox:
 
     @property
     def sent(self) -> int:
-        """Bytes that the store has taken."""
+        """The number of bytes that the store has taken."""
         try:
             return int(self._mark.read_text())
         except (OSError, ValueError):
             return 0
 
     def mark_sent(self, offset: int) -> None:
-        """Remember that the store has taken everything before `offset`."""
+        """Record that the store has taken everything before `offset`."""
         with new_file(self._mark) as draft:
             draft.write_text(str(offset))
 
     @property
     def is_empty(self) -> bool:
-        """Nothing waits."""
+        """Whether the store has taken everything."""
         return not self._kept and self._size() <= self.sent
 
     def _size(self) -> int:
@@ -116,7 +116,7 @@ class Outbox:
                     yield {"do": "nothing"}, offset
 
     def operations(self) -> Iterator[Operation]:
-        """Every line, delivered or not."""
+        """Every operation, uploaded or not."""
         return (operation for operation, _ in self._read(0))
 
     def logged(self) -> set[tuple[str, int]]:
@@ -125,22 +125,22 @@ class Outbox:
         return {(key, o["step"]) for o in metrics for key in o["values"]}
 
     def last(self) -> Operation | None:
-        """The newest line."""
+        """The newest operation."""
         newest = None
         for operation in self.operations():
             newest = operation
         return newest
 
     def reject(self, operation: Operation, reason: str) -> None:
-        """Put aside what the store refuses for good, so that it does not block the rest."""
+        """Set aside an operation that the store rejects, so that it blocks no other."""
         with self.file.with_suffix(".rejected").open("a") as stream:
             stream.write(json.dumps({"reason": reason, **operation}) + "\n")
 
     def rewind(self) -> None:
-        """Deliver everything again: the store has lost it."""
+        """Upload everything again, since the store has lost it."""
         self._mark.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Forget what was delivered; the mark goes first, a crash then only sends twice."""
+        """Delete what was uploaded; the mark goes first: a crash then only sends twice."""
         self._mark.unlink(missing_ok=True)
         self.file.unlink(missing_ok=True)

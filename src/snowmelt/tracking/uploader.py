@@ -1,11 +1,11 @@
-"""What each line of an outbox does to the store.
+"""Applies the operations of an upload queue to the store.
 
-    open     make the run, or set it back to RUNNING
-    params, tags, metrics, dataset, model
-    close    all that a stage held back until it had finished, then the run's end
-    file     an artifact
+    open     creates the run, or sets it back to RUNNING
+    params, tags, metrics, dataset, model: logs them
+    close    logs all that a stage held back until it had finished, then ends the run
+    file     uploads an artifact
 
-Lines are applied in order and may be applied twice.
+Operations are applied in order, and may be applied twice.
 """
 
 from __future__ import annotations
@@ -15,126 +15,133 @@ from collections.abc import Callable
 from pathlib import Path
 
 from snowmelt.common.files import write_json
-from snowmelt.tracking.mlflow_store import Gone, Rejected, Store, Unreachable, Waiting
-from snowmelt.tracking.run_records import Ledger, Record
-from snowmelt.tracking.upload_queue import Operation, Outbox
+from snowmelt.tracking.mlflow_store import (
+    RunDeleted,
+    RunNotCreated,
+    Store,
+    StoreRejection,
+    StoreUnreachable,
+)
+from snowmelt.tracking.run_records import RunRecord, RunRecords
+from snowmelt.tracking.upload_queue import Operation, UploadQueue
 
 
-class Courier:
-    """Carries the lines of one run's outboxes to the store.
+class Uploader:
+    """Uploads the operations of one run's queues to the store.
 
     Args:
-        refused: is told why, when the store refuses a line for good.
-        doubt: some lines may have arrived already, of a process that was killed.
+        on_rejection: called with the reason when the store rejects an operation for good.
+        maybe_duplicate: some operations may have arrived already, sent by a process that
+            was killed.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        run_records: RunRecords,
         store: Store,
         key: str,
-        refused: Callable[[str], None],
-        doubt: bool = True,
+        on_rejection: Callable[[str], None],
+        maybe_duplicate: bool = True,
     ) -> None:
-        self.ledger = ledger
+        self.run_records = run_records
         self.store = store
         self.key = key
-        self.refused = refused
-        self.doubt = doubt
+        self.on_rejection = on_rejection
+        self.maybe_duplicate = maybe_duplicate
 
-    def deliver(self) -> None:
+    def upload(self) -> None:
         """Send all that waits, artifacts last: a broken artifact store delays nothing else.
 
         Raises:
-            Unreachable: the store does not answer; the rest still waits.
-            Gone: the run is no longer there.
+            StoreUnreachable: the store does not answer; the rest still waits.
+            RunDeleted: the run is no longer there.
         """
-        self._deliver(self.ledger.outbox(self.key))
-        self._deliver(self.ledger.files(self.key))
+        self._upload(self.run_records.queue(self.key))
+        self._upload(self.run_records.file_queue(self.key))
 
-    def _deliver(self, outbox: Outbox) -> None:
+    def _upload(self, queue: UploadQueue) -> None:
         while True:
-            batch, end = outbox.next_batch()
+            batch, end = queue.next_batch()
             if not batch:
                 return
             try:
-                self._apply(batch, outbox)
-            except Unreachable:
+                self._apply(batch, queue)
+            except StoreUnreachable:
                 # It may have arrived all the same.
-                self.doubt = True
-                self.store.doubt_again()
+                self.maybe_duplicate = True
+                self.store.forget_known_steps()
                 raise
-            outbox.mark_sent(end)
+            queue.mark_sent(end)
 
-    def _apply(self, batch: list[Operation], outbox: Outbox) -> None:
-        """Apply lines that go together; of refused ones, put only the culprits aside."""
+    def _apply(self, batch: list[Operation], queue: UploadQueue) -> None:
+        """Apply operations that go together; of rejected ones, set only culprits aside."""
         try:
             if batch[0]["do"] == "metrics":
-                self._metrics(batch, self.doubt)
+                self._metrics(batch, self.maybe_duplicate)
             elif batch[0]["do"] == "close":
-                self._close(batch[0], outbox)
+                self._close(batch[0], queue)
             else:
                 getattr(self, f"_do_{batch[0]['do']}")(batch[0])
-        except Rejected as error:
+        except StoreRejection as error:
             if len(batch) > 1:
                 for operation in batch:
-                    self._apply([operation], outbox)
+                    self._apply([operation], queue)
             else:
-                outbox.reject(batch[0], str(error))
-                self.refused(str(error))
+                queue.reject(batch[0], str(error))
+                self.on_rejection(str(error))
 
     # --- names ----------------------------------------------------------------------------
 
     def _run_id(self, key: str) -> str | None:
-        """MLflow's id of a run in the ledger; it must have been made before it is named."""
-        record = self.ledger.read(key)
+        """MLflow's id of a recorded run, which must have been created before."""
+        record = self.run_records.read(key)
         if record and record.run_id is None:
-            raise Waiting(f"run {key} waits to be made first")
+            raise RunNotCreated(f"run {key} waits to be made first")
         return record.run_id if record else None
 
     @property
     def _id(self) -> str:
         run_id = self._run_id(self.key)
         if run_id is None:
-            raise Gone(f"no record of run {self.key}")
+            raise RunDeleted(f"no record of run {self.key}")
         return run_id
 
     def _model_id(self, key: str | None) -> str | None:
         """The logged model that the run `key`, or one that it follows, trained."""
-        record = self.ledger.read(key) if key else None
+        record = self.run_records.read(key) if key else None
         if record is None:
             return None
         return record.model_id or self._model_id(record.follows)
 
-    # --- the lines ------------------------------------------------------------------------
+    # --- operations -----------------------------------------------------------------------
 
     def _do_open(self, operation: Operation) -> None:
-        record = self.ledger.read(self.key)
+        record = self.run_records.read(self.key)
         if record is None:
-            raise Gone(f"no record of run {self.key}")
+            raise RunDeleted(f"no record of run {self.key}")
         if record.run_id is None:
             self._create(record, operation["time"])
         else:
             self.store.set_status(record.run_id, "RUNNING", operation["time"])
         self.store.set_tags(self._id, {f"stage.{operation['stage']}": "running"})
 
-    def _create(self, record: Record, start: int) -> None:
+    def _create(self, record: RunRecord, start: int) -> None:
         links = {tag: self._run_id(key) or key for tag, key in record.links.items()}
         try:
             run_id = self.store.create(self.key, record.name, record.tags | links, start)
-        except Rejected as error:
+        except StoreRejection as error:
             # Without the run nothing else can arrive, so all of it waits.
-            raise Unreachable(str(error)) from error
+            raise StoreUnreachable(str(error)) from error
         source = self._run_id(record.follows) if record.follows else None
         if source:
             self.store.inherit(run_id, source, record.own)
         if model := self._model_id(record.follows):
             self.store.use_model(run_id, model)
-        self.ledger.update(self.key, run_id=run_id)
+        self.run_records.update(self.key, run_id=run_id)
         write_state(record, run_id)
 
     def _do_nothing(self, operation: Operation) -> None:
-        """A line that could not be read."""
+        """Skip an operation that could not be read."""
 
     def _do_params(self, operation: Operation) -> None:
         self.store.log_params(self._id, operation["params"])
@@ -145,39 +152,39 @@ class Courier:
     def _do_dataset(self, operation: Operation) -> None:
         self.store.log_dataset(self._id, operation["dataset"])
 
-    def _metrics(self, batch: list[Operation], doubt: bool) -> None:
+    def _metrics(self, batch: list[Operation], maybe_duplicate: bool) -> None:
         of_model = any(operation.get("model") for operation in batch)
         model = self._model_id(self.key) if of_model else None
         points = [{**o, "model_id": model if o.get("model") else None} for o in batch]
-        self.store.log_metrics(self._id, points, doubt)
+        self.store.log_metrics(self._id, points, maybe_duplicate)
 
     def _do_model(self, operation: Operation) -> None:
         model_id = self.store.log_model(
             self._id, operation["name"], operation["step"], operation["tags"]
         )
-        self.ledger.update(self.key, model_id=model_id)
+        self.run_records.update(self.key, model_id=model_id)
 
-    def _close(self, operation: Operation, outbox: Outbox) -> None:
+    def _close(self, operation: Operation, queue: UploadQueue) -> None:
         # What is held back was never sent before, save in this very line with these times.
-        doubt, self.doubt = self.doubt, False
+        maybe_duplicate, self.maybe_duplicate = self.maybe_duplicate, False
         try:
             for held in operation["held"]:
-                self._apply([held], outbox)
+                self._apply([held], queue)
         finally:
-            self.doubt = doubt
+            self.maybe_duplicate = maybe_duplicate
         self.store.set_tags(self._id, operation["tags"])
         self.store.set_status(self._id, operation["status"], operation["time"])
 
     def _do_file(self, operation: Operation) -> None:
-        file = self.ledger.folder(self.key) / operation["file"]
+        file = self.run_records.folder(self.key) / operation["file"]
         if file.exists():
             self.store.log_file(self._id, file, operation["folder"])
             file.unlink()
             file.parent.rmdir()
 
 
-def write_state(record: Record, run_id: str | None) -> None:
-    """Write the run's name beside the state that a killed training resumes from."""
+def write_state(record: RunRecord, run_id: str | None) -> None:
+    """Write the run's key and id beside the state that a killed training resumes from."""
     if record.state and Path(record.state).is_dir():
         names = {"key": record.key, "run_id": run_id, "store": record.store}
         with contextlib.suppress(OSError):

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tests.evaluation.likelihood.held_out import make
 from torch import Tensor
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.diffusion.processes import Process, VariancePreserving
 from snowmelt.diffusion.schedules import NoiseSchedule
-from tests.evaluation.likelihood.held_out import make
 
 __all__ = ["make"]
 

@@ -24,8 +24,8 @@ class Folder(Source):
     """Images of any size and kind, cropped to their middle square and resized.
 
     Images are taken in the order of their paths. Sub-folders are classes, and folders
-    named train and test are an official split; see `snowmelt.data.sources.folder_layout`. Images that
-    are smaller than `size` are enlarged, and the manifest says how many.
+    named train and test are an official split; see `snowmelt.data.sources.folder_layout`.
+    Images that are smaller than `size` are enlarged, and the manifest says how many.
 
     Args:
         path: the folder.

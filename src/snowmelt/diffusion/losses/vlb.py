@@ -12,9 +12,9 @@ T grows it becomes an integral,
 $\tfrac12\int_0^1 -\tfrac{d\lambda}{dt}\,\lVert\hat\epsilon - \epsilon\rVert^2\,dt$.
 
 Both are in nats a dimension. The two terms of the bound that stand outside, the prior's at
-$t = 1$ and the decoder's at $t = 0$, do not depend on the network. The bound that
-`snowmelt.evaluation.likelihood` measures is cut in another way, that of Ho et al.: there the step from
-$1/T$ goes to the data itself, and is the decoder.
+$t = 1$ and the reconstruction's at $t = 0$, do not depend on the network. The bound that
+`snowmelt.evaluation.likelihood` measures is divided as Ho et al. do it: there the step from
+$1/T$ goes to the data itself, and is the discretised Gaussian log-likelihood.
 
 References:
     Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, sections 4 and 5.

@@ -41,7 +41,7 @@ class Found:
     Attributes:
         metrics: flat numbers.
         protocol: how.
-        rows: the score error by noise level; see `snowmelt.evaluation.ground_truth.score_error_table`.
+        rows: the score error by noise level, as `ground_truth.score_error_table` writes it.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)

@@ -16,14 +16,14 @@ def jobs_of(runs: Sequence[PastRun], keys: Sequence[str]) -> list[Job]:
     not finished, or was never evaluated, counts as failed.
 
     Args:
-        runs: as `Logbook.runs` gives them.
+        runs: as `RunReader.runs` gives them.
         keys: what sets them apart, the seed among them: `("schedule", "seed")`. Whatever
             else differs between the runs goes unnoticed, so name it.
 
     Raises:
         UserError: no run has all of the keys.
     """
-    told = [(run, {key: run.choice(key) for key in keys}) for run in runs]
+    told = [(run, {key: run.value_or_class(key) for key in keys}) for run in runs]
     jobs = [
         Job(
             name=run.name,

@@ -37,7 +37,7 @@ def score_error(columns: Columns) -> Figure:
 def nats(columns: Columns, dimensions: int) -> float:
     r"""$\tfrac D2 \int \text{score error}\,d\lambda$ by the trapezoidal rule.
 
-    A bound on what the score error costs; see `snowmelt.evaluation.ground_truth.score_error`.
+    A bound on what the score error costs; see `evaluation.ground_truth.score_error`.
     """
     area = np.trapezoid(columns["score_error"], columns["log_snr"])
     return float(0.5 * dimensions * area)

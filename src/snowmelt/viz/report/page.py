@@ -104,8 +104,8 @@ def _guided(samples: Mapping[str, Any]) -> list[str]:
         return [f"{said}: the distances to all of the data measure that choice too."]
     return [
         f"{said}, from what was seen of held-out examples: the distances are not those of"
-        f" new samples. From the examples themselves they are {number_format.number(error)} away"
-        " (root mean square, in the data's own units)."
+        " new samples. From the examples themselves they are"
+        f" {number_format.number(error)} away (root mean square, in the data's own units)."
     ]
 
 

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from snowmelt import tracking
 from snowmelt.tracking.location import locate
 from snowmelt.tracking.mlflow_store import Store
-from snowmelt.tracking.run_records import Ledger
+from snowmelt.tracking.run_records import RunRecords
 
 CALLS = ("create_run", "log_batch", "log_artifact", "search_runs", "get_run", "update_run")
 
@@ -77,7 +77,7 @@ def test_an_outage_in_the_middle_loses_and_doubles_nothing(
             run.log_json(f"notes/{step}.json", {"step": step})
         until(lambda: outage.failures >= 2)
         outage.is_on = False
-        until(lambda: Ledger(project.root / ".snowmelt" / "runs").is_delivered(run.key))
+        until(lambda: RunRecords(project.root / ".snowmelt" / "runs").is_uploaded(run.key))
     (found,) = project.runs()
     assert project.steps(found, "loss") == list(range(1, 12))
     assert len(project.artifacts(found, "notes")) == 10
