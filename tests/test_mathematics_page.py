@@ -19,7 +19,7 @@ OURS = {
     "process": 3,
     "prediction": 5,
     "loss": 8,
-    "times": 6,
+    "time_sampling": 6,
     "sampler": 13,
     "grid": 5,
     "threshold": 3,

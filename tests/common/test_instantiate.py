@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.data.sources.source import Source
@@ -19,7 +19,7 @@ from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.predictions import Eps, Prediction
 from snowmelt.diffusion.processes import Process, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, NoiseSchedule
-from snowmelt.diffusion.time_sampling import Times
+from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.nets.net import Net
 from snowmelt.pipeline.config import composition
 from snowmelt.sampling.guidance.guidance import Guidance
@@ -35,7 +35,7 @@ BASES: dict[str, type] = {
     "process": Process,
     "prediction": Prediction,
     "loss": Loss,
-    "times": Times,
+    "time_sampling": TimeSampler,
     "net": Net,
     "sampler": Sampler,
     "grid": Grid,
@@ -80,9 +80,8 @@ def test_every_file_of_conf_composes_and_builds(group: str, choice: str) -> None
         extra = {"schedule": Cosine()} if group == "process" else {}
         assert isinstance(built(group, section, extra), BASES[group])
     elif "_target_" in section:
-        module, _, name = section["_target_"].rpartition(".")
-        assert module.startswith("snowmelt.")
-        assert inspect.isclass(getattr(importlib.import_module(module), name))
+        assert section["_target_"].startswith("snowmelt.")
+        assert inspect.isclass(public_names.find(section["_target_"]))
 
 
 def built(group: str, section: DictConfig, extra: dict[str, Any]) -> Any:

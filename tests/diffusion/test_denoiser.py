@@ -273,13 +273,13 @@ def test_labels_reach_the_network_and_share_its_weights() -> None:
     net = Answer(lambda x, log_snr, *labels: net.weight * x)
     denoiser = Denoiser(net, VariancePreserving(Cosine()), V())
     x_t, t, labels = torch.ones(3, 2), torch.tensor(0.5), torch.tensor([0, 2, -1])
-    told = denoiser.given(labels)
+    told = denoiser.with_labels(labels)
     told(x_t, t)
     assert len(net.shown) == 3
     assert torch.equal(net.shown[2], labels)
     denoiser(x_t, t)
     assert len(net.shown) == 2  # the one that was not told knows nothing of it
-    told.given(None)(x_t, t)
+    told.with_labels(None)(x_t, t)
     assert len(net.shown) == 2
     assert told.net is denoiser.net
     with torch.no_grad():
@@ -291,7 +291,7 @@ def test_labels_reach_the_network_and_share_its_weights() -> None:
 def test_a_label_is_a_component_of_the_mixture() -> None:
     process, t = VariancePreserving(Cosine()), torch.tensor(0.4, dtype=torch.float64)
     x_t = torch.tensor([[0.3, -0.2]] * 3, dtype=torch.float64)
-    told = MIXTURE.denoiser(process, EDM()).given(torch.tensor([0, 1, -1]))
+    told = MIXTURE.denoiser(process, EDM()).with_labels(torch.tensor([0, 1, -1]))
     own = MIXTURE.axes @ torch.diag_embed(MIXTURE.variances) @ MIXTURE.axes.mT
     parts = [Gaussian(MIXTURE.means[k], covariance=own[k]) for k in (0, 1)]
     for row, density in enumerate([*parts, MIXTURE]):

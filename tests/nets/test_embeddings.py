@@ -67,9 +67,9 @@ def test_the_class_is_added_and_the_last_entry_stands_for_none() -> None:
     found = embedding(levels, torch.tensor([1, -1, 0]))
     expected = embedding.log_snr(levels) + table[torch.tensor([1, 2, 0])]
     assert torch.equal(found, expected)
-    untold = embedding.log_snr(levels) + table[2]
-    assert torch.equal(embedding(levels), untold)
-    assert torch.equal(embedding(levels, torch.full((3,), -1)), untold)
+    null = embedding.log_snr(levels) + table[2]
+    assert torch.equal(embedding(levels), null)
+    assert torch.equal(embedding(levels, torch.full((3,), -1)), null)
 
 
 def test_a_negative_number_of_classes_is_refused() -> None:

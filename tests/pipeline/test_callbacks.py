@@ -58,7 +58,7 @@ def test_pictures_show_one_class_after_the_other(
         assert sampler.labels is None
 
 
-@pytest.mark.parametrize("is_told", [False, True])
+@pytest.mark.parametrize("is_conditional", [False, True])
 def test_the_held_out_loss_is_logged_with_its_classes(
     make_module: Make,
     fit: Fit,
@@ -66,7 +66,7 @@ def test_the_held_out_loss_is_logged_with_its_classes(
     examples: np.ndarray,
     labels: np.ndarray,
     monkeypatch: pytest.MonkeyPatch,
-    is_told: bool,
+    is_conditional: bool,
 ) -> None:
     monkeypatch.setattr(callbacks, "HELD_OUT", 12)
     given: list[Any] = []
@@ -77,8 +77,8 @@ def test_the_held_out_loss_is_logged_with_its_classes(
 
     monkeypatch.setattr(DiffusionModule, "held_out_loss", held_out_loss)
     module = make_module(classes=3, steps=4)
-    fit(module, Log(run, 2, examples, 4, labels if is_told else None))
+    fit(module, Log(run, 2, examples, 4, labels if is_conditional else None))
     ((count, told),) = given
     assert count == 12
-    assert told is None if not is_told else told.tolist() == labels[:12].tolist()
+    assert told is None if not is_conditional else told.tolist() == labels[:12].tolist()
     assert [row.get("held_out_loss") for row in module.history] == [None, 0.25]

@@ -39,7 +39,7 @@ BESIDE = {
     "guidance=inversion": ("sampler=ddim",),
     "process=variance_exploding": ("schedule=geometric", "prediction=edm"),
 }
-TRAINED = ("schedule", "process", "prediction", "loss", "times")
+TRAINED = ("schedule", "process", "prediction", "loss", "time_sampling")
 SAMPLED = ("sampler", "grid", "threshold", "guidance")
 COLOUR_ONLY = "guidance=measurement_gray"
 

@@ -18,7 +18,7 @@ from snowmelt.diffusion.losses import Loss, Simple
 from snowmelt.diffusion.predictions import Eps
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, NoiseSchedule
-from snowmelt.diffusion.time_sampling import LowDiscrepancy, Times
+from snowmelt.diffusion.time_sampling import LowDiscrepancy, TimeSampler
 from snowmelt.nets.mlp import MLP
 from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.module import DiffusionModule
@@ -77,10 +77,10 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
         seed: int = 7,
         dropout: float = 0.0,
         loss: Loss | None = None,
-        times: Times | None = None,
+        time_sampler: TimeSampler | None = None,
         schedule: NoiseSchedule | None = None,
         classes: int = 0,
-        label_dropout: float = 0.0,
+        p_uncond: float = 0.0,
         **training: Any,
     ) -> DiffusionModule:
         torch.manual_seed(0)
@@ -101,11 +101,11 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
         return DiffusionModule(
             denoiser,
             loss,
-            times or LowDiscrepancy(),
+            time_sampler or LowDiscrepancy(),
             manifest,
             settings,
             seed,
-            label_dropout=label_dropout,
+            p_uncond=p_uncond,
         )
 
     return make
@@ -129,7 +129,7 @@ def fit(examples: np.ndarray, labels: np.ndarray) -> Callable[..., pl.Trainer]:
                 steps=training.steps,
                 seed=self.module.seed,
                 start=self.trainer.global_step,
-                labels=labels if self.module.label_dropout else None,
+                labels=labels if self.module.p_uncond else None,
             )
 
     def train(

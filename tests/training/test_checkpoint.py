@@ -16,9 +16,11 @@ import pytest
 import torch
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.schedules import Sigmoid
+from snowmelt.diffusion.time_sampling import Discrete, TimeSampler
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser, load, save
 
 CONFIG = {
@@ -148,10 +150,10 @@ def test_what_the_network_answers_to_follows_the_configuration() -> None:
     found = Checkpoint("1", 1, told, MANIFEST, {}, {})
     same = build_denoiser(told, (2,), MANIFEST.classes).net.state_dict()
     labels = torch.tensor([0, 1, -1])
-    given = replace(found, raw=same, ema=same).denoiser().given(labels)
+    given = replace(found, raw=same, ema=same).denoiser().with_labels(labels)
     assert given(torch.ones(3, 2), torch.tensor(0.4)).shape == (3, 2)
-    for untold in (CONFIG, CONFIG | {"denoiser": {"conditional": False}}):
-        denoiser = build_denoiser(untold, (2,), ("a", "b", "c"))
+    for unconditional in (CONFIG, CONFIG | {"denoiser": {"conditional": False}}):
+        denoiser = build_denoiser(unconditional, (2,), ("a", "b", "c"))
         assert denoiser.net.embedding.classes is None
 
 
@@ -308,3 +310,23 @@ def test_weights_of_another_shape_are_refused(checkpoint: Checkpoint) -> None:
         replace(checkpoint, config=wider).denoiser()
     with pytest.raises(UserError, match="net=mlp is for points"):
         replace(checkpoint, manifest=replace(MANIFEST, shape=(1, 8, 8))).denoiser()
+
+
+def test_a_config_of_before_is_read_under_todays_keys(written: Path) -> None:
+    """Checkpoints keep the names that sections and keys had when they were written."""
+    times = {"_target_": "snowmelt.times.uniform.Discrete", "steps": 10}
+
+    def change(content: dict[str, Any]) -> None:
+        content["config"] |= {
+            "times": times,
+            "denoiser": {"conditional": True, "label_dropout": 0.2},
+        }
+
+    found = load(changed(written, change))
+    assert found.config == CONFIG | {
+        "time_sampling": times,
+        "denoiser": {"conditional": True, "p_uncond": 0.2},
+    }
+    rule = build(found.config["time_sampling"], TimeSampler)
+    assert isinstance(rule, Discrete)
+    assert rule.steps == 10

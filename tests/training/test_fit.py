@@ -33,10 +33,10 @@ def data(manifest: Manifest, examples: np.ndarray, labels: np.ndarray) -> Any:
 
 @pytest.mark.parametrize("share", ["-0.1", "1.5"])
 def test_a_share_of_labels_that_is_none_is_refused(data: Any, share: str) -> None:
-    named = rf"denoiser\.label_dropout must lie in \[0, 1\], got {share}"
+    named = rf"denoiser\.p_uncond must lie in \[0, 1\], got {share}"
     with pytest.raises(UserError, match=named):
-        check(composed(f"denoiser.label_dropout={share}"), data)
-    check(composed("denoiser.label_dropout=1.0"), data)
+        check(composed(f"denoiser.p_uncond={share}"), data)
+    check(composed("denoiser.p_uncond=1.0"), data)
 
 
 def test_classes_that_the_data_has_not_are_refused(data: Any, manifest: Manifest) -> None:
@@ -47,15 +47,15 @@ def test_classes_that_the_data_has_not_are_refused(data: Any, manifest: Manifest
         check(config, data)
 
 
-@pytest.mark.parametrize("is_told", [False, True])
+@pytest.mark.parametrize("is_conditional", [False, True])
 def test_the_batches_have_classes_where_the_network_is_told_them(
-    data: Any, is_told: bool
+    data: Any, is_conditional: bool
 ) -> None:
-    module = _Data(data, composed(f"denoiser.conditional={str(is_told).lower()}"))
+    module = _Data(data, composed(f"denoiser.conditional={str(is_conditional).lower()}"))
     place = {"global_step": 0, "global_rank": 0, "world_size": 1}
     module.trainer = SimpleNamespace(**place)  # type: ignore[assignment]
     batch = next(iter(module.train_dataloader()))
-    assert (batch.labels is not None) == is_told
+    assert (batch.labels is not None) == is_conditional
 
 
 def test_the_loss_knows_the_levels_of_the_data(data: Any) -> None:

@@ -21,7 +21,7 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import VLB, Hybrid, Loss, Simple
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedules import Learned
-from snowmelt.diffusion.time_sampling import Importance, LowDiscrepancy, Times
+from snowmelt.diffusion.time_sampling import Importance, LowDiscrepancy, TimeSampler
 from snowmelt.training.batch_order import Batch
 from snowmelt.training.module import DiffusionModule
 
@@ -144,8 +144,8 @@ def test_two_processes_share_one_batch(
     torch.testing.assert_close(together, module.training_step(whole, 0))
 
 
-class Weighing(Times):
-    """Times that are known, whose weights are 1, 2, 3 ..., and what they were told."""
+class Weighing(TimeSampler):
+    """Known times with the weights 1, 2, 3 ..., and the losses that `update` was given."""
 
     learns = True
 
@@ -173,28 +173,28 @@ def test_losses_are_weighted_and_told_without_their_weights(
         DiffusionModule, "all_gather", lambda self, mine: torch.stack((mine, mine))
     )
     spy = Spy()
-    module = make_module(loss=spy, times=Weighing())
+    module = make_module(loss=spy, time_sampler=Weighing())
     at_step(3)
     loss = module.training_step(batch(examples), 0)
     ((x_0, t, eps),) = spy.given
     losses = Simple()(module.denoiser, x_0, t, eps)
     weights = torch.arange(1.0, 9.0)
     torch.testing.assert_close(loss, (weights * losses).mean())
-    ((told_t, told_losses),) = module.times.told
+    ((told_t, told_losses),) = module.time_sampler.told
     assert torch.equal(told_t, torch.cat((t, t)))
     torch.testing.assert_close(told_losses, torch.cat((losses, losses)).detach())
     assert not told_losses.requires_grad
 
 
-@pytest.mark.parametrize("label_dropout", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("p_uncond", [0.0, 0.3, 1.0])
 def test_some_classes_are_not_told(
-    make_module: Make, at_step: Callable[[int], None], label_dropout: float
+    make_module: Make, at_step: Callable[[int], None], p_uncond: float
 ) -> None:
     count = 2000
     told = []
     spy = Spy(lambda call, loss: loss)
     spy.watch = lambda denoiser: told.append(denoiser.labels)
-    module = make_module(loss=spy, classes=3, label_dropout=label_dropout, batch_size=count)
+    module = make_module(loss=spy, classes=3, p_uncond=p_uncond, batch_size=count)
     slot = torch.arange(count)
     whole = Batch(torch.zeros(count, 2), slot, slot % 3)
     at_step(4)
@@ -208,11 +208,11 @@ def test_some_classes_are_not_told(
     is_dropped = first == -1
     assert torch.equal(first[~is_dropped], whole.labels[~is_dropped])
     key = {"seed": 7, "stream": Stream.LABEL_DROPOUT, "index": slot, "step": 4}
-    assert torch.equal(is_dropped, uniform((1,), **key)[:, 0] < label_dropout)
+    assert torch.equal(is_dropped, uniform((1,), **key)[:, 0] < p_uncond)
     share = float(is_dropped.double().mean())
-    assert share == pytest.approx(label_dropout, abs=0.04)
+    assert share == pytest.approx(p_uncond, abs=0.04)
     assert torch.equal(torch.cat(told[1:5]), first)
-    assert torch.equal(later, first) == (label_dropout in (0.0, 1.0))
+    assert torch.equal(later, first) == (p_uncond in (0.0, 1.0))
 
 
 def test_a_network_that_knows_no_classes_is_told_none(
@@ -232,7 +232,7 @@ def test_the_held_out_loss_is_told_every_class(
     told = []
     spy = Spy()
     spy.watch = lambda denoiser: told.append(denoiser.labels)
-    module = make_module(loss=spy, classes=3, label_dropout=1.0)
+    module = make_module(loss=spy, classes=3, p_uncond=1.0)
     module.ema.net.embedding.classes.weight.data.normal_()
     stored, labels = torch.from_numpy(examples), torch.arange(20) % 3
     value = module.held_out_loss(stored, labels)
@@ -347,8 +347,8 @@ def test_a_gradient_that_is_no_number_stops_before_the_weights_change(
         {"loss": VLB()},
         {"loss": Hybrid(steps=10)},
         {"schedule": Learned(units=6)},
-        {"times": Importance(buckets=4, history=2)},
-        {"classes": 3, "label_dropout": 0.2},
+        {"time_sampler": Importance(buckets=4, history=2)},
+        {"classes": 3, "p_uncond": 0.2},
     ],
     ids=["learned", "bound", "hybrid", "frozen", "importance", "classes"],
 )
@@ -393,7 +393,7 @@ def test_network_and_schedule_each_have_their_own_objective(
     at_step(3)
 
     def make() -> DiffusionModule:
-        return make_module(loss=VLB(), schedule=Learned(units=6), times=Weighing())
+        return make_module(loss=VLB(), schedule=Learned(units=6), time_sampler=Weighing())
 
     module, weight = make(), torch.arange(1.0, 9.0)
     total = module.training_step(batch(examples), 0)

@@ -117,7 +117,7 @@ def test_labels_reach_the_network() -> None:
     nn.init.normal_(net.last.weight)
     denoiser = Denoiser(net, VariancePreserving(Cosine()), V()).double()
     asked, labels = Objective(denoiser, Simple()), torch.arange(6) % 3
-    expected = Simple()(denoiser.given(labels), *example())
+    expected = Simple()(denoiser.with_labels(labels), *example())
     assert torch.equal(asked(*example(), labels), expected)
     assert torch.equal(asked.network_losses(*example(), labels), expected)
     assert not torch.equal(asked(*example()), expected)

@@ -97,9 +97,9 @@ def test_what_is_learned_beside_the_weights_goes_on_too(
         return make_module(
             loss=VLB(),
             schedule=Learned(units=5),
-            times=Importance(buckets=3, history=2),
+            time_sampler=Importance(buckets=3, history=2),
             classes=3,
-            label_dropout=0.3,
+            p_uncond=0.3,
         )
 
     straight = make()
@@ -110,9 +110,9 @@ def test_what_is_learned_beside_the_weights_goes_on_too(
     resumed = make()
     fit(resumed, Note(), Resume(saved.folder, every=3), saved=saved.path)
     state = straight.state_dict()
-    assert {"times.remembered", "denoiser.schedule.centre"} <= state.keys()
+    assert {"time_sampler.remembered", "denoiser.schedule.centre"} <= state.keys()
     # Importance sampling had begun before the kill.
-    assert int(state["times.counts"].min()) > 2
+    assert int(state["time_sampler.counts"].min()) > 2
     for name, value in state.items():
         if "mean_" not in name:
             assert torch.equal(resumed.state_dict()[name], value), name

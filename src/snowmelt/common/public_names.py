@@ -10,6 +10,8 @@ checkpoint unreadable. In Python the same names work: `import snowmelt as sm`, a
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -36,6 +38,11 @@ MOVED = {
     "snowmelt.samplers.grids": "grids",
     "snowmelt.samplers.thresholds": "thresholds",
     "snowmelt.times": "time_sampling",
+}
+# Keys of the configuration in earlier versions -> today's, in the same section.
+RENAMED_KEYS = {
+    "times": "time_sampling",
+    "denoiser.label_dropout": "denoiser.p_uncond",
 }
 
 
@@ -68,3 +75,36 @@ def find(target: str) -> Any:
     if found not in PARTS:
         raise ModuleNotFoundError(f"there is no module {place}", name=place)
     return getattr(part(found), name)
+
+
+def current_key(key: str) -> str:
+    """Today's name of a dotted key of the configuration."""
+    for old, new in RENAMED_KEYS.items():
+        if f"{key}.".startswith(f"{old}."):
+            return new + key[len(old) :]
+    return key
+
+
+def current_override(text: str) -> str:
+    """An override `key=value` under today's key; the user is told of an earlier one."""
+    key, separator, value = text.partition("=")
+    current = current_key(key)
+    if current != key:
+        print(f"snowmelt: the key '{key}' is now called '{current}'", file=sys.stderr)
+    return f"{current}{separator}{value}"
+
+
+def with_current_keys(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """A configuration, perhaps of an earlier version, under today's keys.
+
+    Args:
+        above: the dotted key of the section, ending in a dot; empty for the whole.
+    """
+    found = {}
+    for key, value in config.items():
+        current = current_key(f"{above}{key}")
+        inner = isinstance(value, Mapping)
+        found[current[len(above) :]] = (
+            with_current_keys(value, f"{current}.") if inner else value
+        )
+    return found

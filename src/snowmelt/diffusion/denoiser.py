@@ -1,6 +1,6 @@
-r"""The denoiser: a network, a process and a prediction, asked as one.
+r"""The denoiser: a network, a process and a prediction in one object.
 
-The network is asked in unit coordinates: the state of any process divided by
+The network works in unit coordinates: the state of any process divided by
 $\rho = \sqrt{\alpha^2 + \sigma^2}$ is the state of a variance-preserving one at the same
 log-SNR. From the network's one answer follow estimates of the data, the noise, the velocity
 and the score, the last by Tweedie's formula:
@@ -22,15 +22,15 @@ from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process, expand
 
 LOG_SNR_LIMIT = 30.0
-NO_LABEL = -1
+NULL_CLASS = -1  # the label of the unconditional answer
 
 
 class Denoiser(nn.Module):
-    """Estimates of everything that a sampler asks for, from one call of the network.
+    """Estimates of data, noise, velocity and score from one call of the network.
 
     Args:
         net: called as `net(x, log_snr)` with x: (B, *D) of about unit variance and
-            log_snr: (B,), and as `net(x, log_snr, labels)` once labels were given; answers
+            log_snr: (B,), and as `net(x, log_snr, labels)` with classes; answers
             in the shape of x, or with twice the channels for a learned variance.
         process: the perturbation that made `x_t`.
         prediction: what the network was trained to answer.
@@ -55,15 +55,15 @@ class Denoiser(nn.Module):
         # A learned schedule is trained with the network: its parameters are this module's.
         self.schedule = schedule if isinstance(schedule, nn.Module) else None
 
-    def given(self, labels: Tensor | None) -> Denoiser:
-        """The same denoiser, told the class of each example; the weights are shared.
+    def with_labels(self, labels: Tensor | None) -> Denoiser:
+        """The denoiser conditional on the class of each example; the weights are shared.
 
         Shapes:
-            labels: (B,) int64, -1 where there is none
+            labels: (B,) int64, `NULL_CLASS` for the unconditional answer
         """
-        told = copy.copy(self)
-        told.labels = labels
-        return told
+        conditional = copy.copy(self)
+        conditional.labels = labels
+        return conditional
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """The network's own answer, in the terms of its prediction.
@@ -104,9 +104,9 @@ class Denoiser(nn.Module):
         x, alpha, sigma = self._unit(x_t, t)
         # Where no signal is left the log-SNR is minus infinity, which no layer can take.
         log_snr = self.process.log_snr(t).clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT)
-        given = () if self.labels is None else (self.labels,)
+        labels = () if self.labels is None else (self.labels,)
         output = self.net(
-            self.prediction.input_scale(alpha, sigma) * x, log_snr.to(x_t.dtype), *given
+            self.prediction.input_scale(alpha, sigma) * x, log_snr.to(x_t.dtype), *labels
         )
         # Under autocast the network answers in half precision; what follows must not.
         output = output.to(x_t.dtype)
@@ -162,8 +162,9 @@ class Denoiser(nn.Module):
             output, x_t: (B, *D), t: (B,) or () -> x_0_hat (B, *D), eps_hat (B, *D)
         """
         x, alpha, sigma = self._unit(x_t, t)
-        ask = self.prediction
-        return ask.x_0(output, x, alpha, sigma), ask.eps(output, x, alpha, sigma)
+        prediction = self.prediction
+        x_0_hat = prediction.x_0(output, x, alpha, sigma)
+        return x_0_hat, prediction.eps(output, x, alpha, sigma)
 
     def x_0(self, x_t: Tensor, t: Tensor) -> Tensor:
         """The estimate of the data. Shapes: x_t: (B, *D), t: (B,) or () -> (B, *D)"""

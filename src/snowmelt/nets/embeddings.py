@@ -48,10 +48,10 @@ class LevelEmbedding(nn.Module):
         classes: how many classes there are; 0: labels are refused.
 
     Shapes:
-        log_snr: (B,), labels: (B,) int64, -1 for no class -> (B, width)
+        log_snr: (B,), labels: (B,) int64, -1 for the null class -> (B, width)
 
     Raises:
-        ValueError: labels for a network that was made without classes.
+        ValueError: labels for a network that has no classes.
     """
 
     def __init__(self, width: int, classes: int = 0) -> None:
@@ -59,16 +59,16 @@ class LevelEmbedding(nn.Module):
         if classes < 0:
             raise ValueError(f"classes must not be negative, got {classes}")
         self.log_snr = LogSNREmbedding(width)
-        # One more than there are classes: the last one stands for "not told".
+        # One more than there are classes: the last one is the null class.
         self.classes = nn.Embedding(classes + 1, width) if classes else None
 
     def forward(self, log_snr: Tensor, labels: Tensor | None = None) -> Tensor:
         level = self.log_snr(log_snr)
         if self.classes is None:
             if labels is not None:
-                raise ValueError("labels were given to a network that knows no classes")
+                raise ValueError("labels were given to a network that has no classes")
             return level
-        untold = self.classes.num_embeddings - 1
+        null = self.classes.num_embeddings - 1
         if labels is None:
             labels = torch.full(log_snr.shape, -1, device=log_snr.device)
-        return level + self.classes(torch.where(labels < 0, untold, labels))
+        return level + self.classes(torch.where(labels < 0, null, labels))

@@ -130,7 +130,7 @@ class Pictures(pl.Callback):
             return
         index = torch.arange(PICTURED, device=module.device)
         x = sample(
-            module.averaged().given(index % self.classes if self.classes else None),
+            module.averaged().with_labels(index % self.classes if self.classes else None),
             self.sampler,
             index,
             module.manifest.shape,

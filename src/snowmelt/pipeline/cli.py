@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from snowmelt import __version__
+from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
     given = _parser().parse_intermixed_args(arguments)
+    given.overrides = list(map(public_names.current_override, given.overrides))
     try:
         return _run(given)
     except UserError as error:

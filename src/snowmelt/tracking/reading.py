@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.tracking.location import locate
 from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
@@ -99,7 +100,10 @@ class RunReader:
                 name=str(run.info.run_name),
                 status=str(run.info.status),
                 seconds=_seconds(run.info.start_time, run.info.end_time),
-                params=dict(run.data.params),
+                params={
+                    public_names.current_key(key): value
+                    for key, value in run.data.params.items()
+                },
                 metrics=dict(run.data.metrics),
                 tags=dict(run.data.tags),
             )

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file, require
 from snowmelt.common.instantiate import build
@@ -176,7 +177,7 @@ def load(path: Path) -> Checkpoint:
         return Checkpoint(
             identity=str(content["identity"]),
             step=int(content["step"]),
-            config=content["config"],
+            config=public_names.with_current_keys(content["config"]),
             manifest=Manifest.from_dict(content["manifest"], where=str(path)),
             raw=content["raw"],
             ema=content["ema"],

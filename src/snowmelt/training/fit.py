@@ -19,7 +19,7 @@ from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Loss
-from snowmelt.diffusion.time_sampling import Times
+from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.pipeline.callbacks import Log, Pictures, ProgressBar
 from snowmelt.sampling.samplers.ddim import Gaussian
 from snowmelt.sampling.samplers.thresholds import Clip
@@ -70,20 +70,20 @@ def fit(
     """
     _quiet()
     torch.manual_seed(config.seed)
-    denoiser, loss, times = _parts(config, data)
+    denoiser, loss, time_sampler = _parts(config, data)
     module = DiffusionModule(
         denoiser,
         loss,
-        times,
+        time_sampler,
         data.manifest,
         config.training,
         config.seed,
-        label_dropout=config.denoiser.label_dropout,
+        p_uncond=config.denoiser.p_uncond,
     )
     training = config.training
-    is_told = config.denoiser.conditional
-    held_out_labels = data.held_out_labels if is_told else None
-    classes = len(data.manifest.classes or ()) if is_told else 0
+    is_conditional = config.denoiser.conditional
+    held_out_labels = data.held_out_labels if is_conditional else None
+    classes = len(data.manifest.classes or ()) if is_conditional else 0
     watch: list[pl.Callback] = [
         Log(
             run, training.log_every, data.held_out, training.picture_every, held_out_labels
@@ -112,12 +112,12 @@ def fit(
     return checkpoint, module.history
 
 
-def _parts(config: DictConfig, data: PreparedData) -> tuple[Denoiser, Loss, Times]:
+def _parts(config: DictConfig, data: PreparedData) -> tuple[Denoiser, Loss, TimeSampler]:
     """What the configuration names, built for the data."""
     manifest = data.manifest
     denoiser = build_denoiser(sections(config), manifest.shape, manifest.classes)
     loss = build(config.loss, Loss, levels=manifest.levels)
-    return denoiser, loss, build(config.times, Times)
+    return denoiser, loss, build(config.time_sampling, TimeSampler)
 
 
 def _described(trainer: pl.Trainer) -> str:
@@ -202,9 +202,9 @@ def _check_values(config: DictConfig) -> None:
     for key in ("warmup_steps", "weight_decay"):
         if training[key] is None or training[key] < 0:
             raise UserError(f"training.{key} must not be negative, got {training[key]}")
-    dropout = config.denoiser.label_dropout
+    dropout = config.denoiser.p_uncond
     if dropout is None or not 0.0 <= dropout <= 1.0:
-        raise UserError(f"denoiser.label_dropout must lie in [0, 1], got {dropout}")
+        raise UserError(f"denoiser.p_uncond must lie in [0, 1], got {dropout}")
     if training.gradient_clip is not None and not training.gradient_clip > 0:
         raise UserError(
             f"training.gradient_clip must be positive or null, got {training.gradient_clip}"

@@ -15,9 +15,9 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
-from snowmelt.diffusion.denoiser import NO_LABEL, Denoiser
+from snowmelt.diffusion.denoiser import NULL_CLASS, Denoiser
 from snowmelt.diffusion.losses import Loss
-from snowmelt.diffusion.time_sampling import Times
+from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training.batch_order import Batch
 from snowmelt.training.ema import EMA
 from snowmelt.training.objective import Objective
@@ -29,38 +29,38 @@ class DiffusionModule(LightningModule):
     """A denoiser, its average and its loss.
 
     Every random number of a step is keyed by (seed, step, place in the batch), so nothing
-    but weights, optimiser, counters and what the times remember has to be saved to resume
-    exactly. The average is of the network; a learned schedule has no average.
+    but weights, optimiser, counters and the time sampler's buffers has to be saved to
+    resume exactly. The average is of the network; a learned schedule has no average.
 
     Args:
         denoiser: what is trained.
         loss: the loss of each example.
-        times: at which times an example is perturbed.
+        time_sampler: draws the time at which each example is perturbed.
         manifest: of the data, for the scaling.
         training: the section `training` of the configuration.
         seed: of time steps, noise and dropout.
-        label_dropout: how often the network is not told the class of an example.
+        p_uncond: the probability of training an example with the null class.
     """
 
     def __init__(
         self,
         denoiser: Denoiser,
         loss: Loss,
-        times: Times,
+        time_sampler: TimeSampler,
         manifest: Manifest,
         training: DictConfig,
         seed: int,
-        label_dropout: float = 0.0,
+        p_uncond: float = 0.0,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.ema = EMA(denoiser.net, **training.ema)
         self.loss = loss
-        self.times = times
+        self.time_sampler = time_sampler
         self.manifest = manifest
         self.training_config = training
         self.seed = seed
-        self.label_dropout = label_dropout
+        self.p_uncond = p_uncond
         if denoiser.schedule is not None and not loss.trains_schedule:
             # Parameters without a gradient would stop a group of processes.
             denoiser.schedule.requires_grad_(False)
@@ -75,7 +75,7 @@ class DiffusionModule(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         self._seed_dropout()
         x_0 = to_model(batch.stored, self.manifest)
-        t, weight = self.times(
+        t, weight = self.time_sampler(
             batch.slot,
             self.training_config.batch_size,
             seed=self.seed,
@@ -92,8 +92,8 @@ class DiffusionModule(LightningModule):
         objective = Objective(self.denoiser, self.loss)
         example = x_0, t, eps, self._told(batch)
         losses = objective.network_losses(*example)
-        if self.times.learns:
-            self.times.update(self._of_all(t), self._of_all(losses.detach()))
+        if self.time_sampler.learns:
+            self.time_sampler.update(self._of_all(t), self._of_all(losses.detach()))
         loss = (weight * losses).mean()
         self.mean_loss.update(loss.detach())
         if objective.learns_schedule:
@@ -113,7 +113,7 @@ class DiffusionModule(LightningModule):
             index=batch.slot,
             step=self.global_step,
         )
-        return torch.where(drawn[:, 0] < self.label_dropout, NO_LABEL, batch.labels)
+        return torch.where(drawn[:, 0] < self.p_uncond, NULL_CLASS, batch.labels)
 
     def _of_all(self, mine: Tensor) -> Tensor:
         """The values of all processes, in the order of the batch. Shapes: (B,) -> (N,)"""
@@ -211,7 +211,7 @@ class DiffusionModule(LightningModule):
             # Consecutive examples go to distant times, so that every class meets each.
             t = ((part * 0.618033988749895) % 1.0).to(torch.float64)
             told = None if labels is None else labels[part.cpu()].to(self.device)
-            total += float(self.loss(denoiser.given(told), x_0, t, eps).sum())
+            total += float(self.loss(denoiser.with_labels(told), x_0, t, eps).sum())
         return total / count
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ class Objective(nn.Module):
         Shapes:
             x_0: (B, *D), t: (B,), eps: (B, *D), labels: (B,) -> (B,)
         """
-        denoiser = self.denoiser if labels is None else self.denoiser.given(labels)
+        denoiser = self.denoiser if labels is None else self.denoiser.with_labels(labels)
         return self.loss(denoiser, x_0, t, eps)
 
     def network_losses(self, *example: Tensor | None) -> Tensor:

@@ -25,7 +25,7 @@ SECTIONS = (
     "process",
     "prediction",
     "loss",
-    "times",
+    "time_sampling",
     "net",
     "denoiser",
     "training",

@@ -7,22 +7,22 @@ from torch import Tensor
 
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
-from snowmelt.diffusion.time_sampling import Times
+from snowmelt.diffusion.time_sampling import TimeSampler
 
 PROCESS = VariancePreserving(Cosine())
 
 
 def drawn(
-    times: Times, batch_size: int = 64, step: int = 0, seed: int = 3
+    rule: TimeSampler, batch_size: int = 64, step: int = 0, seed: int = 3
 ) -> tuple[Tensor, Tensor]:
     """The times and weights of one whole batch."""
     slot = torch.arange(batch_size)
-    return times(slot, batch_size, seed=seed, step=step, process=PROCESS)
+    return rule(slot, batch_size, seed=seed, step=step, process=PROCESS)
 
 
-def many(times: Times, batch_size: int, steps: int) -> Tensor:
+def many(rule: TimeSampler, batch_size: int, steps: int) -> Tensor:
     """The times of several steps. Shapes: -> (steps, batch_size)"""
-    return torch.stack([drawn(times, batch_size, step)[0] for step in range(steps)])
+    return torch.stack([drawn(rule, batch_size, step)[0] for step in range(steps)])
 
 
 def distance(values: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""Laws of every rule under conf/times/."""
+"""Laws of every rule under conf/time_sampling/."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from omegaconf import OmegaConf
 from tests.diffusion.time_sampling.rules import PROCESS, drawn, many
 
 from snowmelt.common.instantiate import build
-from snowmelt.diffusion.time_sampling import Times
+from snowmelt.diffusion.time_sampling import TimeSampler
 
-FILES = sorted((Path(__file__).parents[3] / "conf" / "times").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[3] / "conf" / "time_sampling").glob("*.yaml"))
 every_rule = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
-def built(file: Path) -> Times:
-    return build(OmegaConf.load(file), Times)
+def built(file: Path) -> TimeSampler:
+    return build(OmegaConf.load(file), TimeSampler)
 
 
 @every_rule

@@ -15,7 +15,7 @@ from snowmelt.diffusion.time_sampling import (
     Independent,
     LowDiscrepancy,
 )
-from snowmelt.diffusion.time_sampling.time_sampler import Times
+from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 
 LARGEST = 2.0  # Kolmogorov's distance exceeds it once in 1500 times
 
@@ -29,7 +29,7 @@ def test_independent_times_are_uniform_together() -> None:
 
 
 @pytest.mark.parametrize("rule", [LowDiscrepancy(), Antithetic()], ids=["spread", "pairs"])
-def test_each_place_alone_is_uniform(rule: Times) -> None:
+def test_each_place_alone_is_uniform(rule: TimeSampler) -> None:
     times = many(rule, 4, 500)
     if isinstance(rule, LowDiscrepancy):
         times = (times * 4) % 1.0
@@ -55,7 +55,7 @@ def test_antithetic_times_come_in_pairs(size: int) -> None:
 
 
 def test_spreading_lowers_the_variance_of_a_mean() -> None:
-    def variance(rule: Times) -> float:
+    def variance(rule: TimeSampler) -> float:
         return float(torch.exp(many(rule, 16, 300)).mean(1).var())
 
     alone = variance(Independent())

@@ -162,9 +162,9 @@ def test_nothing_is_measured_where_there_is_no_truth(
     assert against(SMALL, known, "ema", nobody_knows) == Found()
     elsewhere = replace(known, manifest=replace(data.manifest, digests={"points.npy": "x"}))
     assert against(SMALL, elsewhere, "ema", data) == Found()
-    told = {"conditional": True, "label_dropout": 0.0}
+    told = {"conditional": True, "p_uncond": 0.0}
     assert against(SMALL, checkpoint_of(data, denoiser=told), "ema", data) == Found()
-    sometimes = checkpoint_of(data, denoiser=told | {"label_dropout": 0.1})
+    sometimes = checkpoint_of(data, denoiser=told | {"p_uncond": 0.1})
     assert against(SMALL, sometimes, "ema", data).metrics
 
 

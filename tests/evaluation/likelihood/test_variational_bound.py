@@ -346,7 +346,7 @@ def test_labels_that_the_denoiser_was_told_are_asked() -> None:
     bound = Bound(200, strata=20)
 
     def mean(labels: list[int] | None) -> float:
-        told = denoiser.given(None if labels is None else torch.tensor(labels * 200))
+        told = denoiser.with_labels(None if labels is None else torch.tensor(labels * 200))
         return float(bound.terms(told, x_0, index, Points(), seed=0).total.mean())
 
     assert mean([1]) < mean(None) - 0.5

@@ -218,7 +218,7 @@ def test_the_default_gives_no_reason_to_doubt() -> None:
             "very unequal",
         ),
         (("prediction=score",), ("loss", "prediction"), "grows without bound"),
-        (("schedule=random_walk", "grid=log_snr"), ("schedule", "times"), "56%"),
+        (("schedule=random_walk", "grid=log_snr"), ("schedule", "time_sampling"), "56%"),
         (
             ("schedule=random_walk",),
             ("sampler.steps", "sampler.grid", "schedule"),
@@ -235,8 +235,8 @@ def test_the_default_gives_no_reason_to_doubt() -> None:
             "looks at 100 times, but the chain has 1000",
         ),
         (
-            ("schedule=ddpm_1000", "times=discrete", "times.steps=100"),
-            ("times", "schedule"),
+            ("schedule=ddpm_1000", "time_sampling=discrete", "time_sampling.steps=100"),
+            ("time_sampling", "schedule"),
             "looks at 100 times, but the chain has 1000",
         ),
     ],
@@ -261,8 +261,8 @@ def test_doubts_are_worded_and_pass(
         ("schedule=linear", "grid=leading"),
         ("schedule=karras", "process=variance_exploding", "prediction=edm"),
         ("trainer.precision=bf16-mixed",),
-        ("schedule=random_walk", "times=log_normal", "grid=log_snr"),
-        ("schedule=ddpm_1000", "times=discrete"),
+        ("schedule=random_walk", "time_sampling=log_normal", "grid=log_snr"),
+        ("schedule=ddpm_1000", "time_sampling=discrete"),
     ],
 )
 def test_what_goes_well_is_not_doubted(overrides: tuple[str, ...]) -> None:

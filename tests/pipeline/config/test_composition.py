@@ -346,3 +346,10 @@ def test_the_root_is_found_from_below(
     monkeypatch.setenv("PROJECT_ROOT", str(tmp_path))
     with pytest.raises(UserError, match=rf"PROJECT_ROOT={tmp_path}"):
         composition.project_root()
+
+
+def test_params_of_before_are_taken_under_todays_keys(project: Project) -> None:
+    params = "times: importance\noverrides: [denoiser.label_dropout=0.3]\n"
+    composed = composition.compose(project(params))
+    assert composed.time_sampling["_target_"] == "snowmelt.time_sampling.Importance"
+    assert composed.denoiser.p_uncond == 0.3

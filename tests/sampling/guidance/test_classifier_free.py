@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from snowmelt.common.instantiate import build
-from snowmelt.diffusion.denoiser import NO_LABEL, Denoiser
+from snowmelt.diffusion.denoiser import NULL_CLASS, Denoiser
 from snowmelt.diffusion.predictions import Eps, Prediction, V
 from snowmelt.diffusion.processes import (
     Process,
@@ -126,10 +126,10 @@ def test_the_ends_of_the_scale_and_what_they_cost() -> None:
         found = ClassifierFree(denoiser, labels, scale)(x_t, t)
         calls[scale] = denoiser.net.calls
         if scale < 2:
-            told = labels if scale else torch.full_like(labels, NO_LABEL)
-            assert torch.equal(found, denoiser.given(told)(x_t, t))
+            told = labels if scale else torch.full_like(labels, NULL_CLASS)
+            assert torch.equal(found, denoiser.with_labels(told)(x_t, t))
     assert calls == {0.0: 2, 1.0: 1, 2.0: 2}
-    assert torch.equal(denoiser.given(None)(x_t, t), denoiser(x_t, t))
+    assert torch.equal(denoiser.with_labels(None)(x_t, t), denoiser(x_t, t))
 
 
 def test_the_interval_is_half_open_and_in_log_snr() -> None:
@@ -141,7 +141,7 @@ def test_the_interval_is_half_open_and_in_log_snr() -> None:
     acts = torch.tensor([False, False, False, True, True, True, False, False])
     found = ClassifierFree(denoiser, labels, 4.0, interval)(x_t, t)
     everywhere = ClassifierFree(denoiser, labels, 4.0)(x_t, t)
-    told = denoiser.given(labels)(x_t, t)
+    told = denoiser.with_labels(labels)(x_t, t)
     assert torch.equal(found[acts], everywhere[acts])
     assert torch.equal(found[~acts], told[~acts])
     assert not torch.isclose(everywhere, told).all(1).any()
@@ -167,7 +167,7 @@ def test_told_again_it_guides_to_the_other_class() -> None:
     denoiser = exact(PROCESSES["vp"])
     x_t, t, labels = states()
     guided = ClassifierFree(denoiser, labels, 2.0)
-    other = guided.given(1 - labels)
+    other = guided.with_labels(1 - labels)
     assert torch.equal(other(x_t, t), ClassifierFree(denoiser, 1 - labels, 2.0)(x_t, t))
     assert not torch.equal(other(x_t, t), guided(x_t, t))
 

@@ -196,11 +196,11 @@ def test_labels_and_a_learned_variance_pass_through() -> None:
     operator = Keep(Side(0.5)).at(torch.arange(2), (8,), seed=0)
     labels = torch.tensor([0, 1])
     denoiser = Denoiser(Both(8), process, V(), learned_variance=True)
-    guided = PseudoinverseGuided(denoiser, operator, y).given(labels)
+    guided = PseudoinverseGuided(denoiser, operator, y).with_labels(labels)
     output, share = guided.with_variance(x_t, t)
-    assert torch.equal(share, denoiser.given(labels).with_variance(x_t, t)[1])
+    assert torch.equal(share, denoiser.with_labels(labels).with_variance(x_t, t)[1])
     assert not share.requires_grad
-    plain = Denoiser(Crooked(8), process, V()).given(labels)
+    plain = Denoiser(Crooked(8), process, V()).with_labels(labels)
     torch.testing.assert_close(output, PseudoinverseGuided(plain, operator, y)(x_t, t))
 
 

@@ -78,7 +78,7 @@ def test_with_labels_each_sample_travels_alone() -> None:
     sampler, labels = Adaptive(5, block=4), torch.tensor([0, 1, 1, -1, 0, 1])
 
     def draw(index: Tensor) -> Tensor:
-        return sample(denoiser.given(labels[index]), sampler, index, (1,), seed=3)
+        return sample(denoiser.with_labels(labels[index]), sampler, index, (1,), seed=3)
 
     whole = draw(torch.arange(6))
     assert set(sizes) == {1}
@@ -86,7 +86,7 @@ def test_with_labels_each_sample_travels_alone() -> None:
     assert (whole[:, 0] - means).abs().max() < 0.8
     for index in (torch.tensor([4]), torch.tensor([5, 0, 3])):
         assert torch.equal(draw(index), whole[index])
-    seen, told = [], denoiser.given(labels)
+    seen, told = [], denoiser.with_labels(labels)
     sample(
         told, sampler, torch.arange(6), (1,), seed=3, watch=lambda *at: seen.append(at[2])
     )

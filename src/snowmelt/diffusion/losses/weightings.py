@@ -100,7 +100,7 @@ class EDM(Weighted):
     With the noise-to-signal ratio $\tilde\sigma$ this is the paper's
     $(\tilde\sigma^2 + \sigma_d^2)/(\tilde\sigma\sigma_d)^2$. Under the prediction `edm` of
     the same $\sigma_d$ it is the simple loss. It goes with the paper's density of times:
-    `times=log_normal`.
+    `time_sampling=log_normal`.
 
     Args:
         sigma_data: $\sigma_d$, the standard deviation of the data in the model's range.

@@ -17,7 +17,7 @@ References:
 
 from snowmelt.diffusion.time_sampling.importance import Importance
 from snowmelt.diffusion.time_sampling.log_normal import LogNormal
-from snowmelt.diffusion.time_sampling.time_sampler import Times
+from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 from snowmelt.diffusion.time_sampling.uniform import (
     Antithetic,
     Discrete,
@@ -32,5 +32,5 @@ __all__ = [
     "Independent",
     "LogNormal",
     "LowDiscrepancy",
-    "Times",
+    "TimeSampler",
 ]

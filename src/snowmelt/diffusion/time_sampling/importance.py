@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from snowmelt.diffusion.processes import Process
-from snowmelt.diffusion.time_sampling.time_sampler import Times
+from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 from snowmelt.diffusion.time_sampling.uniform import spread
 
 
-class Importance(Times):
+class Importance(TimeSampler):
     r"""Each stretch of time as often as its losses are large.
 
     Time is cut into K buckets. The last H losses of each are remembered, and bucket k is

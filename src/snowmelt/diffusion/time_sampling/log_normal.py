@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from snowmelt.diffusion.processes import Process
-from snowmelt.diffusion.time_sampling.time_sampler import Times
+from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 from snowmelt.diffusion.time_sampling.uniform import spread
 
 
-class LogNormal(Times):
+class LogNormal(TimeSampler):
     r"""EDM's noise levels: $\log\tilde\sigma \sim N(m, s^2)$ for the noise-to-signal ratio.
 
     With $\lambda = -2\log\tilde\sigma$ the process says at which time that is. A level that

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from snowmelt.diffusion.processes import Process
 
 
-class Times(nn.Module, ABC):
+class TimeSampler(nn.Module, ABC):
     """A rule for the time of every example of a batch, and the weight of its loss.
 
     It is a module, so what it remembers in buffers is saved and restored with a training.

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from snowmelt.common.randomness import Stream, uniform
 from snowmelt.diffusion.processes import Process
-from snowmelt.diffusion.time_sampling.time_sampler import Times
+from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 
 
-class Independent(Times):
+class Independent(TimeSampler):
     """Every time on its own."""
 
     def forward(
@@ -19,7 +19,7 @@ class Independent(Times):
         return _drawn(slot, seed, step), torch.ones(len(slot), device=slot.device)
 
 
-class LowDiscrepancy(Times):
+class LowDiscrepancy(TimeSampler):
     """Times spread evenly over the batch, with one common random shift a step.
 
     The batch covers (0, 1) without gaps, which lowers the variance of the loss. A place of
@@ -38,7 +38,7 @@ class LowDiscrepancy(Times):
         return times, torch.ones(len(slot), device=slot.device)
 
 
-class Antithetic(Times):
+class Antithetic(TimeSampler):
     """Times in pairs, t and 1 - t: the batch's second place mirrors the first, and so on.
 
     What grows or falls with the time averages out within a pair.
@@ -52,7 +52,7 @@ class Antithetic(Times):
         return times, torch.ones(len(slot), device=slot.device)
 
 
-class Discrete(Times):
+class Discrete(TimeSampler):
     """The times 1/T, 2/T, ..., 1 of a chain: another rule's, moved up to the next of them.
 
     Args:
@@ -63,7 +63,7 @@ class Discrete(Times):
         ValueError: fewer than one step.
     """
 
-    def __init__(self, steps: int = 1000, of: Times | None = None) -> None:
+    def __init__(self, steps: int = 1000, of: TimeSampler | None = None) -> None:
         super().__init__()
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")

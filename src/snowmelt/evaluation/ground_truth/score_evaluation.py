@@ -93,7 +93,7 @@ def measure(
 
 def _is_always_told(checkpoint: Checkpoint) -> bool:
     asked = checkpoint.config.get("denoiser", {})
-    return bool(asked.get("conditional", False)) and not asked.get("label_dropout", 0.0)
+    return bool(asked.get("conditional", False)) and not asked.get("p_uncond", 0.0)
 
 
 def _asked(

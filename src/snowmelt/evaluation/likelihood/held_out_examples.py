@@ -53,7 +53,9 @@ class HeldOut:
         self.manifest = checkpoint.manifest
         self.denoiser = denoiser
         self.count = min(count, len(data.held_out))
-        self.is_told = bool(checkpoint.config.get("denoiser", {}).get("conditional", False))
+        self.is_conditional = bool(
+            checkpoint.config.get("denoiser", {}).get("conditional", False)
+        )
         self.density = density
         self._data = data
         self._batch_size = batch_size
@@ -94,9 +96,11 @@ class HeldOut:
 
     def _told(self, rows: slice) -> Denoiser:
         labels = self._data.held_out_labels
-        if not self.is_told or labels is None:
+        if not self.is_conditional or labels is None:
             return self.denoiser
-        return self.denoiser.given(torch.from_numpy(labels[rows].copy()).to(self._device))
+        return self.denoiser.with_labels(
+            torch.from_numpy(labels[rows].copy()).to(self._device)
+        )
 
 
 def _check(trained: Manifest, data: PreparedData) -> None:

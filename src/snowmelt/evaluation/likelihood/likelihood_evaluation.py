@@ -109,7 +109,7 @@ def _common(
         "seed": settings.seed,
         "dimensions": math.prod(manifest.shape),
         "weights": weights,
-        "labels": "given" if held_out.is_told else "none",
+        "labels": "given" if held_out.is_conditional else "none",
         "checkpoint": checkpoint.identity,
         "checkpoint_step": checkpoint.step,
     }
@@ -182,7 +182,7 @@ def _beside_the_truth(name: str, nats: Tensor, held_out: HeldOut) -> dict[str, f
     off the density's support.
     """
     density = held_out.density
-    if density is None or held_out.is_told:
+    if density is None or held_out.is_conditional:
         return {}
     (true,) = held_out.each(
         f"true density, {name}",

@@ -21,7 +21,7 @@ from snowmelt.diffusion.predictions import Prediction, Score
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, prior_kl
 from snowmelt.diffusion.schedules import NoiseSchedule
-from snowmelt.diffusion.time_sampling import Times
+from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.pipeline.compatibility.issues import Finding, refuse
 
 LARGEST_PRIOR_KL = 0.01  # bits a dimension; the network's own error is about as large
@@ -38,7 +38,7 @@ class Parts:
     process: Process
     prediction: Prediction
     loss: Loss
-    times: Times
+    time_sampler: TimeSampler
     learned_variance: bool
     conditional: bool
     precision: str
@@ -72,7 +72,7 @@ def built(config: Mapping[str, Any]) -> Parts:
         process=built_process(config),
         prediction=build(config["prediction"], Prediction),
         loss=build(config["loss"], Loss),
-        times=build(config["times"], Times),
+        time_sampler=build(config["time_sampling"], TimeSampler),
         learned_variance=bool(denoiser.get("learned_variance", False)),
         conditional=bool(denoiser.get("conditional", False)),
         precision=str(config["trainer"]["precision"]),
@@ -188,14 +188,16 @@ def _weights(parts: Parts) -> list[Finding]:
 def _curve(parts: Parts) -> list[Finding]:
     """Where a training would spend its time, and on which steps."""
     found = []
-    t, _ = parts.times(torch.arange(BATCH), BATCH, seed=0, step=0, process=parts.process)
+    t, _ = parts.time_sampler(
+        torch.arange(BATCH), BATCH, seed=0, step=0, process=parts.process
+    )
     wasted = float((parts.process.log_snr(t) < NOISE_ONLY).double().mean())
     if wasted > 0.5:
         text = (
             f"{wasted:.0%} of the times lie at noise so strong (log-SNR below"
             f" {NOISE_ONLY:g}) that there is little to learn"
         )
-        found.append(Finding(("schedule", "times"), text))
+        found.append(Finding(("schedule", "time_sampling"), text))
     chain = chain_in(parts.schedule)
     if chain is None:
         return found
@@ -205,7 +207,7 @@ def _curve(parts: Parts) -> list[Finding]:
             " bends the end of the curve; use more steps"
         )
         found.append(Finding(("schedule",), text))
-    for key, part in (("times", parts.times), ("loss", parts.loss)):
+    for key, part in (("time_sampling", parts.time_sampler), ("loss", parts.loss)):
         visited = getattr(part, "steps", None)
         if visited is not None and visited != chain.steps:
             text = (

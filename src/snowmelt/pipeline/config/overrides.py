@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+from snowmelt.common import public_names
 from snowmelt.common.errors import UserError, did_you_mean
 
 PARAMS = "params.yaml"
@@ -84,12 +85,13 @@ def params_choices(root: Path) -> list[Choice]:
     if not isinstance(extra, list) or not all(isinstance(text, str) for text in extra):
         raise UserError(f"{PARAMS}: 'overrides' must be a list of key=value, got {extra!r}")
     known = groups(root)
+    params = public_names.with_current_keys(params)
     # The name of a group's file is written without quotes: Hydra would look for them too.
     found = [
         Choice(f"{key}={value if value in known.get(key, ()) else _quoted(value)}", PARAMS)
         for key, value in _leaves(params)
     ]
-    return found + [Choice(text, OVERRIDES) for text in extra]
+    return found + [Choice(public_names.current_override(o), OVERRIDES) for o in extra]
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -95,7 +95,7 @@ def _real(folder: Path, checkpoint: Checkpoint, most: int = 4000) -> Tensor | No
 def _given(checkpoint: Checkpoint, data: PreparedData | None) -> Given:
     """What a guidance may draw on: the classes told in training, and real examples."""
     manifest = checkpoint.manifest
-    is_told = bool(checkpoint.config.get("denoiser", {}).get("conditional", False))
+    is_conditional = bool(checkpoint.config.get("denoiser", {}).get("conditional", False))
 
     def examples(index: Tensor) -> Tensor:
         """Held-out examples, from the first again after the last."""
@@ -105,6 +105,6 @@ def _given(checkpoint: Checkpoint, data: PreparedData | None) -> Given:
 
     return Given(
         shape=tuple(manifest.shape),
-        classes=manifest.classes if is_told else None,
+        classes=manifest.classes if is_conditional else None,
         examples=None if data is None else examples,
     )

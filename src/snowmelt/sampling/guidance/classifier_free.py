@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from snowmelt.diffusion.denoiser import NO_LABEL, Denoiser
+from snowmelt.diffusion.denoiser import NULL_CLASS, Denoiser
 from snowmelt.diffusion.processes import Process, expand
 from snowmelt.sampling.guidance.guidance import Given, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
@@ -69,12 +69,12 @@ class ClassifierFree(Denoiser):
         self.interval = interval
 
     def _answer(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
-        told, share = self.inner.given(self.labels)._answer(x_t, t)
+        told, share = self.inner.with_labels(self.labels)._answer(x_t, t)
         acts = _acts(self.process.log_snr(t), self.interval)
         if self.scale == 1.0 or not bool(acts.any()):
             return told, share
-        unknown = torch.full_like(self.labels, NO_LABEL)  # type: ignore[arg-type]
-        free, _ = self.inner.given(unknown)._answer(x_t, t)
+        unknown = torch.full_like(self.labels, NULL_CLASS)  # type: ignore[arg-type]
+        free, _ = self.inner.with_labels(unknown)._answer(x_t, t)
         guided = free + self.scale * (told - free)
         return torch.where(expand(acts, x_t) > 0, guided, told), share
 

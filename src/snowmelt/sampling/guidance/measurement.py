@@ -71,7 +71,7 @@ class PseudoinverseGuided(Denoiser):
         self.noise_std, self.data_std = noise_std, data_std
 
     def _answer(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
-        inner = self.inner if self.labels is None else self.inner.given(self.labels)
+        inner = self.inner if self.labels is None else self.inner.with_labels(self.labels)
         if len(x_t) != len(self.y):
             raise ValueError(
                 f"measurements of {len(self.y)} examples do not fit a batch of {len(x_t)}"

@@ -230,7 +230,7 @@ def _rows(denoiser: Denoiser, x: Tensor) -> list[tuple[Denoiser, Tensor]]:
     """Batches of one, each with a denoiser that was told its label."""
     labels = denoiser.labels
     told = [
-        denoiser if labels is None else denoiser.given(labels[k : k + 1])
+        denoiser if labels is None else denoiser.with_labels(labels[k : k + 1])
         for k in range(len(x))
     ]
     return list(zip(told, x.split(1), strict=True))
