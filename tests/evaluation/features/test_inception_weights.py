@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 
 from snowmelt.common.errors import UserError
 from snowmelt.evaluation.features import inception_weights
-from snowmelt.evaluation.features.inception_weights import DOWNLOADS, FILE, read
+from snowmelt.evaluation.features.inception_weights import DOWNLOADS, FILE, STANDARD, read
 
 CONTENT = b"weights" * 100_000
 
@@ -31,7 +30,7 @@ def _standard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def offline(*_: Any, **__: Any) -> None:
         raise urllib.error.URLError("no network")
 
-    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    monkeypatch.setattr(torch.hub, "urlopen", offline)
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def put(path: Path, content: bytes = CONTENT) -> None:
 
 
 def test_the_release_names_its_digest() -> None:
-    assert inception_weights._digest_in(FILE) == "6726825d"
+    assert STANDARD == "6726825d"
 
 
 @pytest.mark.parametrize("is_relative", [True, False])
@@ -121,14 +120,15 @@ def test_fetched_once(tmp_path: Path, server: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
-        ({"content": b"<html>sign in</html>"}, "not the standard file"),
-        ({"length": len(CONTENT) + 10}, "cannot be fetched"),
+        ({"content": b"<html>sign in</html>"}, "cannot be fetched.*hash"),
+        ({"content": CONTENT[:-10], "length": len(CONTENT)}, "cannot be fetched.*hash"),
     ],
 )
 def test_a_bad_answer_leaves_nothing(
     tmp_path: Path, server: dict[str, Any], changes: dict[str, Any], wrong: str
 ) -> None:
     server.update(changes)
-    with pytest.raises(UserError, match=wrong):
+    with pytest.raises(UserError, match=wrong) as caught:
         read(None, tmp_path)
+    assert "\n" not in str(caught.value)
     assert list((tmp_path / DOWNLOADS).iterdir()) == []

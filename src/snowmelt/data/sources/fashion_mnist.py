@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import urllib.request
 import zlib
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from snowmelt.common import argument_checks
+from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file
 from snowmelt.data.sources.source import RawData, Source
@@ -43,7 +41,6 @@ CLASSES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
-_TIMEOUT = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,70 +120,34 @@ def _file(folder: Path, stem: str) -> Path | None:
 
 
 def _verified(folder: Path, stem: str) -> np.ndarray:
-    """Read one file; what is wrong with its form is told before its digest is."""
+    """The array in the idx file of that name, whose content is the official one."""
     path = _file(folder, stem)
     if path is None:
         raise UserError(f"{folder / stem} has vanished")
-    content = unpacked(path.read_bytes(), path)
-    array = parse_idx(content, path, axes=3 if "images" in stem else 1)
-    check_digest(content, stem, path)
-    return array
+    content = _official_content(path.read_bytes(), path, stem)
+    axes = content[3]  # idx: a magic number that ends in this, each length, the bytes
+    shape = np.frombuffer(content, ">u4", axes, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
 
-def unpacked(content: bytes, path: Path) -> bytes:
-    """The content of the file `path`, whether it is packed by gzip or not.
-
-    Raises:
-        UserError: it is packed and damaged.
-    """
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} is damaged ({error}): replace or delete it") from error
-
-
-def parse_idx(content: bytes, path: Path, *, axes: int) -> np.ndarray:
-    """Read the idx format: a magic number, the length of each axis, then the bytes.
-
-    Args:
-        content: the unpacked file.
-        path: names the file in an error.
-        axes: how many axes there must be.
-
-    Returns:
-        A read-only uint8 array.
+def _official_content(content: bytes, path: Path, stem: str) -> bytes:
+    """Unpack what `path` holds, if need be, and check that it is Fashion-MNIST's `stem`.
 
     Raises:
-        UserError: another magic number, or more or fewer bytes than the header says.
+        UserError: it is packed and damaged, or holds something else.
     """
-    magic, expected = content[:4], bytes([0, 0, 8, axes])  # 8 stands for uint8
-    if magic != expected:
-        raise UserError(
-            f"{path} is not an idx file of bytes with {axes} axes: it starts with"
-            f" {magic.hex()}, not {expected.hex()}"
-        )
-    start = 4 + 4 * axes
-    header = content[4:start].ljust(4 * axes, b"\0")
-    shape = tuple(int(length) for length in np.frombuffer(header, ">u4"))
-    size = int(np.prod(shape, dtype=object))
-    if len(content) - start != size:
-        raise UserError(
-            f"{path} is cut short or damaged: its header says {shape}, {size} bytes,"
-            f" but {max(len(content) - start, 0)} follow"
-        )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-
-
-def check_digest(content: bytes, stem: str, path: Path) -> None:
-    """Raise UserError unless `content` is the file `stem` of Fashion-MNIST."""
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(f"{path} is damaged ({error}): replace or delete it") from error
     found = hashlib.sha256(content).hexdigest()
     if found != DIGESTS[stem]:
         raise UserError(
             f"{path} is not Fashion-MNIST's {stem}: the SHA-256 of its content is"
             f" {found}, not {DIGESTS[stem]}; for other data use data=folder or array"
         )
+    return content
 
 
 def fetch(stem: str, folder: Path) -> None:
@@ -200,11 +161,10 @@ def fetch(stem: str, folder: Path) -> None:
     for mirror in MIRRORS:
         try:
             with new_file(target) as draft:
-                _download(f"{mirror}{target.name}", draft)
-                content = unpacked(draft.read_bytes(), target)
-                check_digest(content, stem, target)
+                download(f"{mirror}{target.name}", draft)
+                _official_content(draft.read_bytes(), target, stem)
             return
-        except (OSError, HTTPException) as error:
+        except OSError as error:
             reasons.append(f"{mirror}: {error}")
     files = ", ".join(f"{name}.gz" for name in DIGESTS)
     raise UserError(
@@ -212,19 +172,3 @@ def fetch(stem: str, folder: Path) -> None:
         f" ({'; '.join(reasons)}). Put {files} into {folder}, name their folder by"
         " data.path=DIR, or install Debian's package dataset-fashion-mnist"
     )
-
-
-def _download(address: str, target: Path) -> None:
-    with (
-        urllib.request.urlopen(address, timeout=_TIMEOUT) as answer,
-        target.open("wb") as out,
-        tqdm(
-            total=int(answer.headers.get("Content-Length") or 0) or None,
-            desc=target.name.strip(".").split(".")[0],
-            unit="B",
-            unit_scale=True,
-        ) as bar,
-    ):
-        while block := answer.read(1 << 16):
-            out.write(block)
-            bar.update(len(block))

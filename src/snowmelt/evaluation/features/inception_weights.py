@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import urllib.request
-from http.client import HTTPException
 from pathlib import Path
 
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
-from tqdm import tqdm
 
+from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import new_file
 
 FILE = URL_INCEPTION_V3.rpartition("/")[2]
 DOWNLOADS = Path("data/downloads")
-_TIMEOUT = 20.0
-_BLOCK = 1 << 18
-
-
-def _digest_in(name: str) -> str:
-    """The beginning of the SHA-256 that torch's hub puts at the end of a file's name."""
-    found = re.search(r"-([0-9a-f]{8,64})\.", name)
-    if found is None:
-        raise RuntimeError(f"{name} carries no digest")
-    return found[1]
-
-
-STANDARD = _digest_in(FILE)
+# The beginning of the SHA-256, which torch's hub puts at the end of a file's name.
+STANDARD = FILE.removesuffix(".pth").rpartition("-")[2]
 
 
 def read(weights: str | None, root: Path) -> bytes:
@@ -75,26 +60,11 @@ def _verified(content: bytes, path: Path) -> bytes:
 def _fetch(target: Path) -> None:
     """Download the release into `target`, whole and verified, or not at all."""
     try:
-        with new_file(target) as draft:
-            _download(URL_INCEPTION_V3, draft)
-            _verified(draft.read_bytes(), Path(URL_INCEPTION_V3))
-    except (OSError, HTTPException) as error:
+        download(URL_INCEPTION_V3, target, digest=STANDARD)
+    except OSError as error:
         raise UserError(
             f"features=inception needs {FILE}, which is not on this machine and cannot be"
             f" fetched from {URL_INCEPTION_V3} ({error}): put it into {target.parent}, name"
             " it by features.weights=PATH, or choose features=classifier (needs labels) or"
             " features=random_conv"
         ) from error
-
-
-def _download(address: str, target: Path) -> None:
-    """Copy an address to a file under a bar; a cut connection raises OSError."""
-    with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:
-        size = int(answer.headers.get("Content-Length") or 0)
-        bar = tqdm(total=size or None, desc=FILE, unit="B", unit_scale=True)
-        with bar, target.open("wb") as out:
-            while block := answer.read(_BLOCK):
-                out.write(block)
-                bar.update(len(block))
-    if size and target.stat().st_size != size:
-        raise OSError(f"{target.stat().st_size} of {size} bytes came")
