@@ -8,11 +8,12 @@ import math
 
 import pytest
 
+from snowmelt.common.csv_table import csv_text
 from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, Row
 from snowmelt.evaluation.mcmc_benchmark.benchmark_settings import Settings
 from snowmelt.evaluation.mcmc_benchmark.benchmark_table import (
     arrival,
-    comma_separated,
+    cloud_rows,
     floor_error,
     lines,
     markdown,
@@ -125,7 +126,7 @@ def test_without_modes_there_is_no_column_of_weights() -> None:
 
 
 def test_csv_has_every_cloud() -> None:
-    found = list(csv.DictReader(io.StringIO(comma_separated(measured()))))
+    found = list(csv.DictReader(io.StringIO(csv_text(cloud_rows(measured())))))
     assert len(found) == len(ROWS) + len(FLOOR)
     assert float(found[1]["wasserstein_2"]) == 0.5
     assert float(found[1]["energy_distance"]) == 0.25
@@ -145,7 +146,7 @@ def test_the_floor_is_as_sure_as_its_pairs_are_many() -> None:
     alone = Measured(ROWS, FLOOR[:1], 0.3, [], SETTINGS)
     assert floor_error(alone) == math.inf
     assert "with a standard error of unknown size." in markdown(alone)
-    lines_of = csv.DictReader(io.StringIO(comma_separated(alone)))
+    lines_of = csv.DictReader(io.StringIO(csv_text(cloud_rows(alone))))
     assert {line["floor_error"] for line in lines_of} == {""}
 
 

@@ -15,7 +15,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256, write_json
 from snowmelt.data.prepared import dataset
 from snowmelt.pipeline.stages import report
-from snowmelt.viz.report.report_material import SCORE_ERROR, read, read_losses
+from snowmelt.viz.report.report_material import SCORE_ERROR, read
 
 PATHS = {
     "prepared": "data/prepared",
@@ -222,14 +222,6 @@ def test_a_folder_of_somebody_else_is_not_replaced(tmp_path: Path, images: DictC
         report.run(images, tmp_path)
     assert theirs.exists()
     assert not (tmp_path / "reports" / "index.html").exists()
-
-
-def test_damaged_losses_name_their_file(tmp_path: Path):
-    path = tmp_path / "losses.csv"
-    for text in ("", "time,loss\n1,2\n", "step,loss\n1,broken\n", "step,loss\n1,2,3\n"):
-        path.write_text(text)
-        with pytest.raises(UserError, match=r"losses\.csv.*snowmelt train"):
-            read_losses(path)
 
 
 def test_reference_is_optional_and_read(tmp_path: Path, images: DictConfig):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 from torch import Tensor
 
-from snowmelt.common.files import new_file
 from snowmelt.evaluation.ground_truth.score_error import Asked, mean
 
 COLUMNS = (
@@ -50,11 +46,3 @@ def rows(asked: Asked, times: Tensor, log_snrs: Tensor, count: int) -> list[Row]
         line = (float(log_snr), float(time), *ours, *points, points[0] / size, *least)
         found.append(dict(zip(COLUMNS, line, strict=True)))
     return found
-
-
-def write(target: Path, lines: list[Row]) -> None:
-    """Write the lines as CSV; without any, the heading alone."""
-    with new_file(target) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from snowmelt.common.files import new_file
 from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.likelihood.variational_bound import Bound, Terms
 
@@ -61,11 +58,3 @@ def _log_snr(process: Process, time: float) -> float:
     learned = list(schedule.parameters()) if isinstance(schedule, torch.nn.Module) else []
     device = learned[0].device if learned else None
     return float(process.log_snr(torch.tensor(time, dtype=torch.float64, device=device)))
-
-
-def write(target: Path, lines: list[Row]) -> None:
-    """Write the lines as CSV; without any, the heading alone."""
-    with new_file(target) as draft, draft.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)

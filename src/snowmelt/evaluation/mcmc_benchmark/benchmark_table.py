@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
@@ -163,7 +161,7 @@ def spread(values: Sequence[float], decimals: int = 2, *, is_alone: bool = False
     return f"{mean} ± {statistics.stdev(values):.{decimals}f}"
 
 
-def comma_separated(measured: Measured) -> str:
+def cloud_rows(measured: Measured) -> list[dict[str, Any]]:
     """A line for each cloud; those of the floor come last.
 
     Beside each stand the mean of the floor and its standard error, where there is one.
@@ -178,12 +176,7 @@ def comma_separated(measured: Measured) -> str:
         "floor": mean_floor(measured),
         "floor_error": error if math.isfinite(error) else "",
     }
-    rows = [row | known for row in rows]
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    return [row | known for row in rows]
 
 
 def _flat(row: Row) -> dict[str, Any]:

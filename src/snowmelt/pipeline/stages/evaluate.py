@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from snowmelt.common.csv_table import write_csv
 from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256, write_json
@@ -66,9 +67,9 @@ def run(config: DictConfig, root: Path) -> Path:
         errors = score_error(config, root, data, sampled, density, against_truth)
         measured = {**metrics, **found.metrics, **errors.metrics, "protocol": how}
         terms = target.with_name("likelihood.csv")
-        bound_table.write(terms, found.rows)
+        write_csv(terms, found.rows, bound_table.COLUMNS)
         levels = target.with_name("score_error.csv")
-        score_error_table.write(levels, errors.rows)
+        write_csv(levels, errors.rows, score_error_table.COLUMNS)
         if found.protocols:
             measured["likelihood"] = found.protocols
             run_of_samples.log_params({"likelihood_protocol": found.protocols})

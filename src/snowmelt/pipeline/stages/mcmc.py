@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from snowmelt.common.csv_table import write_csv
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_collection
 from snowmelt.common.instantiate import plain
@@ -51,9 +52,7 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
         measured = _measured(config, density, followed, settings)
         words = benchmark_table.markdown(measured)
         (draft / "table.md").write_text(words, encoding="utf-8")
-        (draft / "table.csv").write_text(
-            benchmark_table.comma_separated(measured), encoding="utf-8"
-        )
+        write_csv(draft / "table.csv", benchmark_table.cloud_rows(measured))
         drawn = rgb(picture(measured, density_name(config, root)))
         # A palette is enough for lines, and a third of the bytes.
         save_png(drawn.quantize(COLORS), draft / "mcmc.png")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
+from snowmelt.common.csv_table import read_csv
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, require, sha256
 from snowmelt.common.instantiate import build, plain
@@ -116,9 +116,9 @@ def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
         metrics=metrics,
         samples=samples,
         reference=read_json(reference, made_by="reference") if reference.exists() else {},
-        losses=read_losses(model / "losses.csv") if _trained_here(model, samples) else {},
-        likelihood=read_likelihood(root / paths.reports / "likelihood.csv"),
-        score_error=read_score_error(root / paths.reports / "score_error.csv"),
+        losses=_losses(model, samples),
+        likelihood=_measured(root / paths.reports / "likelihood.csv", LIKELIHOOD, "term"),
+        score_error=_measured(root / paths.reports / "score_error.csv", SCORE_ERROR),
         schedule=_schedule(config, model),
         pictures=_pictures(root / paths.prepared, folder),
         run_id=run_id,
@@ -155,78 +155,22 @@ def _check_measured(metrics: Mapping[str, Any], samples: Mapping[str, Any]) -> N
         )
 
 
-def _trained_here(model: Path, samples: Mapping[str, Any]) -> bool:
-    """Whether the curves in `model` belong to the checkpoint that was sampled."""
+def _losses(model: Path, samples: Mapping[str, Any]) -> dict[str, Curve]:
+    """The curves in `model`, if they belong to the checkpoint that was sampled."""
     wanted = (samples.get("checkpoint") or {}).get("sha256")
-    checkpoint = model / "model.ckpt"
-    if not (model / "losses.csv").exists():
-        return False
-    return wanted is None or (checkpoint.exists() and sha256(checkpoint) == wanted)
-
-
-def read_losses(path: Path) -> dict[str, Curve]:
-    """The columns of losses.csv; NaN where a step has no value.
-
-    Raises:
-        UserError: the file has no steps or a cell is not a number.
-    """
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows or "step" not in rows[0]:
-        raise UserError(f"{path} has no column 'step': run `snowmelt train` again")
-    try:
-        return {
-            name: np.array([float(row[name] or "nan") for row in rows], dtype=np.float64)
-            for name in rows[0]
-        }
-    except (TypeError, ValueError) as error:
-        again = "run `snowmelt train` again"
-        raise UserError(f"{path} is damaged ({error}): {again}") from error
-
-
-def read_likelihood(path: Path) -> dict[str, Array]:
-    """The columns of likelihood.csv, `term` as text; empty without the file or its lines.
-
-    Raises:
-        UserError: it lacks a column, or a cell is not a number.
-    """
-    rows, found = _measured(path, LIKELIHOOD)
-    if not rows:
+    checkpoint, losses = model / "model.ckpt", model / "losses.csv"
+    if not losses.exists():
         return {}
-    try:
-        return {"term": np.array([row["term"] for row in rows]), **found}
-    except KeyError as error:
-        raise _damaged(path, error) from error
+    if wanted is not None and not (checkpoint.exists() and sha256(checkpoint) == wanted):
+        return {}
+    return read_csv(losses, ("step",), made_by="train")
 
 
-def read_score_error(path: Path) -> dict[str, Curve]:
-    """The columns of score_error.csv; empty without the file or its lines.
-
-    Raises:
-        UserError: it lacks a column, or a cell is not a number.
-    """
-    return _measured(path, SCORE_ERROR)[1]
-
-
-def _measured(
-    path: Path, names: Sequence[str]
-) -> tuple[list[dict[str, str]], dict[str, Curve]]:
-    """The lines of a table of the stage evaluate, and these columns of it as numbers."""
+def _measured(path: Path, names: Sequence[str], *texts: str) -> dict[str, Array]:
+    """The columns of a table of the stage evaluate, as far as it is there."""
     if not path.exists():
-        return [], {}
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows:
-        return [], {}
-    try:
-        found = {name: np.array([float(row[name]) for row in rows]) for name in names}
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from error
-    return rows, found
-
-
-def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is damaged ({error}): run `snowmelt evaluate` again")
+        return {}
+    return read_csv(path, (*texts, *names), made_by="evaluate", texts=texts)
 
 
 @torch.no_grad()
