@@ -7,7 +7,6 @@ cloud then leaves two marks for each point, where it was and where it is.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.spatial import cKDTree
 
 from snowmelt.common.files import new_file
 from snowmelt.viz.style import INK, MUTED, PAPER, RULE
@@ -23,7 +21,6 @@ from snowmelt.viz.style import INK, MUTED, PAPER, RULE
 Color = str | Sequence[float]
 HOLD = 1500  # milliseconds that the last frame stays
 _SHADES = (0.35, 0.7, 1.0)  # of a colour on a tone: an edge, one dot, several
-_BITS = 6  # of each channel that a colour is looked up by
 _LINES = (INK, MUTED, RULE)
 
 
@@ -57,24 +54,16 @@ def _rgb(color: Color) -> tuple[float, float, float]:
     return to_rgb(color if isinstance(color, str) else (color[0], color[1], color[2]))
 
 
-@functools.lru_cache(maxsize=8)
-def _lookup(colors: bytes) -> NDArray[np.uint8]:
-    """The number of the colour nearest to each of a cube of colours."""
-    levels = (np.arange(2**_BITS) + 0.5) * 2 ** (8 - _BITS) - 0.5
-    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
-    known = np.frombuffer(colors, dtype=np.uint8).reshape(-1, 3).astype(np.float64)
-    return cKDTree(known).query(cube)[1].astype(np.uint8)
-
-
 def numbered(picture: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Each pixel as the number of the colour nearest to it.
 
     Shapes:
         picture: (H, W, 3), colors: (C, 3) -> (H, W)
     """
-    table = _lookup(np.ascontiguousarray(colors).tobytes())
-    red, green, blue = np.moveaxis(picture >> (8 - _BITS), -1, 0).astype(np.int32)
-    return table[(red << (2 * _BITS)) | (green << _BITS) | blue]
+    known = Image.new("P", (1, 1))
+    known.putpalette(colors.tobytes())
+    found = Image.fromarray(picture).quantize(palette=known, dither=Image.Dither.NONE)
+    return np.asarray(found)
 
 
 def write_gif(
@@ -103,5 +92,5 @@ def write_gif(
 
 def _picture(numbers: NDArray[np.uint8], colors: NDArray[np.uint8]) -> Image.Image:
     picture = Image.fromarray(numbers)
-    picture.putpalette(colors.ravel().tolist())
+    picture.putpalette(colors.tobytes())
     return picture
