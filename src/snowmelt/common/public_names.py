@@ -4,7 +4,8 @@ A configuration, and the checkpoint that keeps it, names a class by its public n
 `snowmelt.schedules.Cosine`: the part of the package that a user knows, and the class. Which
 file holds the class is nobody's business outside, so a file may move without making a
 checkpoint unreadable. In Python the same names work: `import snowmelt as sm`, and then
-`sm.schedules.Cosine()`.
+`sm.schedules.Cosine()`. A few names that every user needs stand beside the parts:
+`sm.Denoiser`, `sm.sample`, `sm.load`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,13 @@ PARTS = {
     "thresholds": "snowmelt.sampling.samplers.thresholds",
     "time_sampling": "snowmelt.diffusion.time_sampling",
 }
+# A public name that stands beside the parts -> the module that holds it.
+NAMES = {
+    "Checkpoint": "snowmelt.training.checkpoint",
+    "Denoiser": "snowmelt.diffusion.denoiser",
+    "load": "snowmelt.training.checkpoint",
+    "sample": "snowmelt.sampling.samplers",
+}
 # Modules that checkpoints and manifests of earlier versions name -> the public part. Where
 # the first word after `snowmelt.` was the part already, no entry is needed.
 MOVED = {
@@ -55,6 +63,20 @@ def part(name: str) -> ModuleType:
     if name not in PARTS:
         raise AttributeError(f"snowmelt has no public part {name}: {', '.join(PARTS)}")
     return importlib.import_module(PARTS[name])
+
+
+def public(name: str) -> Any:
+    """What `snowmelt.<name>` stands for: a public part, or a name beside the parts.
+
+    Raises:
+        AttributeError: there is neither.
+    """
+    if name in NAMES:
+        return getattr(importlib.import_module(NAMES[name]), name)
+    if name not in PARTS:
+        known = ", ".join(sorted({*PARTS, *NAMES}))
+        raise AttributeError(f"snowmelt has no public name {name}: {known}")
+    return part(name)
 
 
 def find(target: str) -> Any:

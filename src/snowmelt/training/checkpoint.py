@@ -147,14 +147,14 @@ def _detached(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in weights.items()}
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a checkpoint.
+def load(path: str | Path) -> Checkpoint:
+    """Read a checkpoint; its `denoiser()` is ready to sample from.
 
     Raises:
         UserError: the file is missing, is no checkpoint of this program, or contains
             anything but tensors and plain data.
     """
-    require(path, made_by="train")
+    path = require(Path(path), made_by="train")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes make the unpickler fail in every way
