@@ -10,7 +10,7 @@ import torch
 from tests.combinations import Pair, close, double, every_process, process_of
 
 from snowmelt.densities import GaussianMixture, GridDensity, Picture
-from snowmelt.densities.cells import shares_of
+from snowmelt.densities.cells import log_sum_and_fractions
 from snowmelt.diffusion.predictions import Eps, V
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
@@ -164,7 +164,7 @@ def test_products_and_logarithms_agree() -> None:
     logs = [
         5 * torch.randn(9, n, dtype=torch.float64, generator=generator) for n in (4, 3, 2)
     ]
-    log_sum, shares = shares_of(weights, logs)
+    log_sum, shares = log_sum_and_fractions(weights, logs)
     joint = weights.log() + sum(
         log.reshape(9, *[-1 if a == axis else 1 for a in range(3)])
         for axis, log in enumerate(logs)
@@ -177,7 +177,7 @@ def test_products_and_logarithms_agree() -> None:
     corner = torch.zeros(2, 2, dtype=torch.float64)
     corner[1, 1] = 1.0
     steep = [double(0.0, -900.0)[None], double(0.0, -1000.0)[None]]
-    log_sum, shares = shares_of(corner, steep)
+    log_sum, shares = log_sum_and_fractions(corner, steep)
     close(log_sum, double(-1900.0))
     for share in shares:
         close(share, double(0.0, 1.0)[None])

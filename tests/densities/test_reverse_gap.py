@@ -80,7 +80,7 @@ def states(t: Tensor) -> tuple[Tensor, Tensor]:
 def unknown(t: Tensor, x: Tensor) -> Tensor:
     """exp(log-SNR) Var[x_0 | x_t], from the parts. Shapes: x: (B, 1) -> (B,)"""
     alpha, sigma = LEVELS_ONLY.alpha(t), LEVELS_ONLY.sigma(t)
-    shares, means, variances = DATA.given(x, alpha, sigma)
+    shares, means, variances = DATA.posterior(x, alpha, sigma)
     means = means[..., 0]
     mean = (shares * means).sum(1, keepdim=True)
     spread = (shares * (variances[:, 0] + (means - mean) ** 2)).sum(1)

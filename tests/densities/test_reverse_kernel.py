@@ -113,7 +113,7 @@ def test_given_with_a_covariance_of_rank_one_more() -> None:
     # By the rule of Kalman: gain = a C / (a^2 C + c^2).
     density = Gaussian([0.4, -0.2], covariance=FULL[1])
     y, a, c = double(1.0, 2.0), double(0.7)[0], double(0.3)[0]
-    shares, means, variances = density.given(y[None], a, c)
+    shares, means, variances = density.posterior(y[None], a, c)
     eye = torch.eye(2, dtype=torch.float64)
     gain = a * FULL[1] @ torch.linalg.inv(a**2 * FULL[1] + c**2 * eye)
     mean = density.mean() + gain @ (y - a * density.mean())

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from snowmelt.diffusion.discretised_normal import log_share
+from snowmelt.diffusion.discretised_normal import log_likelihood
 
 
 @pytest.mark.parametrize("levels", [2, 3, 16, 256])
@@ -18,7 +18,7 @@ def test_the_shares_of_all_levels_add_up_to_one(
 ) -> None:
     x = torch.linspace(-1, 1, levels, dtype=torch.float64)
     log_std = torch.full_like(x, math.log(std), requires_grad=True)
-    shares = log_share(x, torch.full_like(x, mean), log_std, levels)
+    shares = log_likelihood(x, torch.full_like(x, mean), log_std, levels)
     assert shares.isfinite().all()
     assert float(shares.exp().sum()) == pytest.approx(1.0, rel=1e-9)
     shares.sum().backward()
@@ -31,7 +31,7 @@ def test_a_share_far_out_keeps_its_digits() -> None:
     x = torch.tensor([1.0, -1.0], dtype=torch.float64)
     mean = torch.tensor([-1.0, 1.0], dtype=torch.float64)
     half, std = 1 / 255, 0.0399
-    found = log_share(x, mean, torch.full_like(x, math.log(std)), 256)
+    found = log_likelihood(x, mean, torch.full_like(x, math.log(std)), 256)
     z = (2 - half) / std
     expected = -0.5 * z**2 - 0.5 * math.log(2 * math.pi) - math.log(z)
     assert found.tolist() == pytest.approx([expected] * 2, rel=1e-6)

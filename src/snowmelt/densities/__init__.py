@@ -1,4 +1,4 @@
-r"""Densities that are known: the truth that everything learned can be held against.
+r"""Known densities, the ground truth for everything that is learned.
 
 Where the density $q(x_0)$ of the data is known, so may be that of its noisy version
 $x_t = \alpha x_0 + \sigma\epsilon$,
@@ -10,14 +10,15 @@ $\mathrm{E}[x_0 \mid x_t]$ and $\mathrm{E}[\epsilon \mid x_t] = -\sigma\nabla\lo
 A `Denoiser` around that answer has no error of its own: what a sampler or a likelihood gets
 wrong with it is the fault of the sampler or the likelihood.
 
-- `density`: what every density answers;
-- `exact`: densities whose noisy versions are known, and the network that knows them;
+- `density`: the interface of a density;
+- `exact`: densities whose noisy versions are known, and their exact denoiser;
 - `mixture`, `gaussian`, `double_gaussian`: mixtures of normal distributions, closed under
   every process;
 - `grid`: any picture, as a density, closed under every process too;
-- `kernel`: a density from points;
-- `reverse_kernel`, `reverse_gap`: one step back, exact and normal, and how far apart;
-- `mcmc`: points from any density, by Markov chains.
+- `kernel_density`: a density estimated from points;
+- `reverse_kernel`, `reverse_gap`: the exact reverse step, its normal approximations and
+  the divergence between them;
+- `mcmc`: Markov chain Monte Carlo on any density.
 """
 
 from snowmelt.densities.density import Density

@@ -15,8 +15,10 @@ _SAFE = 1e-200
 _CELLS_AT_ONCE = 2**22
 
 
-def shares_of(weights: Tensor, logs: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    r"""The logarithm of the sum, and the share of each axis' cells in it.
+def log_sum_and_fractions(
+    weights: Tensor, logs: list[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    r"""The logarithm of the sum, and the fraction of it in each cell along each axis.
 
     With the logarithms $l_d$ of the factors the term of cell $k$ is
     $w_k \exp\sum_d l_d[k_d]$.

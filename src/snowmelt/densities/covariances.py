@@ -1,4 +1,4 @@
-r"""Covariances by their axes: $C = Q\,\mathrm{diag}(l)\,Q^T$.
+r"""Covariance matrices by their principal axes: $C = Q\,\mathrm{diag}(l)\,Q^T$.
 
 Scaling the data by $\alpha$ and adding noise of variance $\sigma^2$ leaves the axes $Q$
 alone and makes $\alpha^2 l + \sigma^2$ of the variances along them, so one decomposition

@@ -1,4 +1,4 @@
-"""What a density is."""
+"""The interface of a density."""
 
 from __future__ import annotations
 

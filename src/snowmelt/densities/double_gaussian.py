@@ -1,4 +1,4 @@
-"""Two normal distributions side by side: the simplest density that is not one."""
+"""Two normal distributions side by side: the simplest density with two modes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from snowmelt.densities.mixture import GaussianMixture
 
 
 class DoubleGaussian(GaussianMixture):
-    """Two round normal distributions, on the first axis as far left as right.
+    """Two isotropic normal distributions, centred on the first axis at equal distances.
 
-    They are unequal on purpose: a chain that never leaves the mode that it was started in,
-    or a sampler that draws each as often as the other, looks perfect on a pair of equals.
+    They have unequal weights on purpose: with equal ones, chains that never leave the mode
+    in which they were started, and a sampler that draws from both modes equally often,
+    would look perfect.
 
     Args:
         distance: between the two means.

@@ -1,4 +1,4 @@
-r"""Densities whose noisy versions are known, and the network that knows them.
+r"""Densities whose noisy versions are known, and the exact denoiser that follows.
 
 For every prediction the target is linear in $x_0$ and $\epsilon$, so the answer of least
 squared error is the target made of the two posterior means. They depend on the process
@@ -28,7 +28,7 @@ from snowmelt.diffusion.processes import Process, expand
 
 
 class Perturbable(Density):
-    """A density that stays known when noise is added to its draws."""
+    """A density whose noisy version is known at every time of every process."""
 
     @abstractmethod
     def at(self, process: Process, t: Tensor) -> Self:
@@ -59,8 +59,8 @@ class Perturbable(Density):
         $x = \alpha x_0 + \sigma\epsilon$, well posed where either scale is 0.
 
         Args:
-            labels: the class that each example is known to be of, -1 for none, where the
-                density has classes.
+            labels: the class of each example, -1 for the null class, where the density has
+                classes.
 
         Shapes:
             x: (B, *D), alpha, sigma: (B, 1, ...) or (), labels: (B,)
@@ -88,13 +88,13 @@ class Perturbable(Density):
 def shift_and_scale(
     mean: Tensor | Sequence[float] | float, std: float, size: int
 ) -> tuple[Tensor, float]:
-    """The two arguments of `Perturbable.standardised`, once they make sense.
+    """The checked arguments of `Perturbable.standardised`.
 
     Shapes:
         mean: (D,) or () -> (D,) float64
 
     Raises:
-        ValueError: they do not.
+        ValueError: `mean` is not finite or has another shape, or `std` is not positive.
     """
     shift, scale = torch.as_tensor(mean, dtype=torch.float64), float(std)
     if shift.shape not in ((), (size,)) or not shift.isfinite().all():
@@ -108,12 +108,12 @@ def shift_and_scale(
 
 
 class ExactNet(nn.Module):
-    """A network of no weights that gives the best possible answer.
+    """A network without weights whose output is the least-squares optimum.
 
     Args:
         density: of the data.
-        prediction: in whose terms it answers.
-        learned_variance: answer twice the channels. The second half is -1, a share of 0:
+        prediction: the target whose mean it returns.
+        learned_variance: return twice the channels. The second half is -1, which stands for
             the smallest variance of a reverse step, that of the posterior given the data.
     """
 

@@ -1,4 +1,4 @@
-"""The normal distribution: the one density on which every linear step is exact."""
+"""The normal distribution, for which every reverse kernel is normal too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from snowmelt.densities.mixture import GaussianMixture, Numbers, double
 
 
 class Gaussian(GaussianMixture):
-    r"""A normal distribution $N(m, C)$; all that holds for mixtures holds for it.
+    r"""A normal distribution $N(m, C)$, as a mixture of one component.
 
     Args:
         mean: (D,).
@@ -18,8 +18,8 @@ class Gaussian(GaussianMixture):
         covariance: (D, D), in place of `std`.
 
     Raises:
-        ValueError: a mean that is no vector or not finite, both or neither of `std` and
-            `covariance`, or one that is not positive (definite).
+        ValueError: the mean is not a finite vector, both or neither of `std` and
+            `covariance` are given, or the one given is not positive (definite).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 r"""A density given as a grid of values: any picture, known at every time of every process.
 
-The picture is piecewise constant: cell $k$ has the share $w_k$ of the whole, spread evenly
-over its box $[a_k, b_k]$. Uniform boxes and normal noise both factor over the axes, so with
+The picture is piecewise constant: cell $k$ has the probability $w_k$, spread evenly over
+its box $[a_k, b_k]$. Uniform boxes and normal noise both factor over the axes, so with
 noise
 
 $$q_t(x) = \sum_k w_k
@@ -9,8 +9,8 @@ $$q_t(x) = \sum_k w_k
   z^-_{kd} = \frac{\alpha a_{kd} - x_d}{\sigma},\quad
   z^+_{kd} = \frac{\alpha b_{kd} - x_d}{\sigma},$$
 
-a mixture of as many components as there are cells, without any approximation. The shares
-$r_k(x)$ of the cells in a point give its score and its posterior mean,
+a mixture of as many components as there are cells, without any approximation. The
+responsibilities $r_k(x)$ of the cells give the score and the posterior mean,
 
 $$\nabla\log q_t(x) = \frac1\sigma \sum_k r_k(x)\,\mathrm{E}[z_k], \qquad
   \mathrm{E}[x_0 \mid x] = \sum_k r_k(x)\,\mathrm{E}[u_k],$$
@@ -18,9 +18,9 @@ $$\nabla\log q_t(x) = \frac1\sigma \sum_k r_k(x)\,\mathrm{E}[z_k], \qquad
 where $z_k$ is normal and cut to cell $k$ (see `intervals`) and $u_k = (x + \sigma z_k) /
 \alpha$ is the place in that cell.
 
-A step in the density has no score. `smoothing` makes the data itself the picture with
-normal noise, in the same closed form: then log density and score are finite everywhere, as
-a Markov chain that walks along the score needs it.
+A step in the density has no score. With `smoothing` the data is the picture with normal
+noise, in the same closed form. Log density and score are then finite everywhere, as MALA
+and Hamiltonian Monte Carlo require.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.randomness import Stream, normal, uniform
-from snowmelt.densities.cells import shares_of
+from snowmelt.densities.cells import log_sum_and_fractions
 from snowmelt.densities.exact import Perturbable, shift_and_scale
 from snowmelt.densities.intervals import Cut, cut
 from snowmelt.densities.mixture import Numbers, double
@@ -94,13 +94,13 @@ class GridDensity(Perturbable):
         return self.low[axis] + self.widths[axis] * place
 
     def mean(self) -> Tensor:
-        """The mean of the whole. Shapes: -> (D,) float64"""
+        """The mean of the density. Shapes: -> (D,) float64"""
         return self.scale * torch.stack(
             [self._marginal(axis) @ self.centres(axis) for axis in range(self.size)]
         )
 
     def covariance(self) -> Tensor:
-        """The covariance of the whole. Shapes: -> (D, D) float64"""
+        """The covariance of the density. Shapes: -> (D, D) float64"""
         places = torch.cartesian_prod(*(self.centres(axis) for axis in range(self.size)))
         away = self.scale * places.reshape(-1, self.size) - self.mean()
         between = away.T @ (self.weights.flatten()[:, None] * away)
@@ -126,7 +126,9 @@ class GridDensity(Perturbable):
         if self.std == 0:
             return self._clean_log_prob(flat).to(x.dtype)
         cuts = self._cuts(flat, self.scale, self.std)
-        log_prob, _ = shares_of(self.weights, [part.log_average for part in cuts])
+        log_prob, _ = log_sum_and_fractions(
+            self.weights, [part.log_average for part in cuts]
+        )
         return (log_prob - self.size * torch.log(self.std)).to(x.dtype)
 
     def score(self, x: Tensor) -> Tensor:
@@ -135,7 +137,7 @@ class GridDensity(Perturbable):
         if self.std == 0:
             return torch.zeros_like(x)
         cuts = self._cuts(flat, self.scale, self.std)
-        _, shares = shares_of(self.weights, [part.log_average for part in cuts])
+        _, shares = log_sum_and_fractions(self.weights, [part.log_average for part in cuts])
         score = _over_cells(shares, [part.mean for part in cuts]) / self.std
         return score.reshape(x.shape).to(x.dtype)
 
@@ -169,7 +171,7 @@ class GridDensity(Perturbable):
         std = torch.hypot(alpha * own, sigma)
         std = torch.maximum(std, _SHARP * scale * self.widths.amin().to(x.device))
         cuts = self._cuts(flat, scale, std)
-        _, shares = shares_of(self.weights, [part.log_average for part in cuts])
+        _, shares = log_sum_and_fractions(self.weights, [part.log_average for part in cuts])
         normals = _over_cells(shares, [part.mean for part in cuts])
         place = _over_cells(shares, self._places(cuts))
         x_0 = self.scale.to(x.device) * place - alpha * own**2 / std * normals

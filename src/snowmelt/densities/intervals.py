@@ -1,4 +1,4 @@
-r"""The normal distribution cut to an interval, to full precision wherever that lies.
+r"""The truncated normal distribution, to full precision wherever its interval lies.
 
 A number $u$, uniform in a cell of width $w$, is scaled by $\alpha$ and gets normal noise of
 standard deviation $\sigma$. In units of $\sigma$ and seen from the state $x$, the cell is
@@ -37,7 +37,7 @@ _SMALL_WIDTH, _SMALL_TILT = 2.0, 4.0
 
 
 class Cut(NamedTuple):
-    """What is known of a normal number that was cut to an interval.
+    """Moments of a standard normal variable truncated to an interval.
 
     log_average: the logarithm of the mean of its density over the interval;
     mean: $E[z]$;
@@ -50,7 +50,7 @@ class Cut(NamedTuple):
 
 
 def cut(middle: Tensor, width: Tensor) -> Cut:
-    """A standard normal number between `middle - width / 2` and `middle + width / 2`.
+    """The moments of a standard normal variable truncated to `middle` +- `width / 2`.
 
     Shapes:
         middle, width: float64 that broadcast; width >= 0 -> each as they broadcast

@@ -1,12 +1,12 @@
-r"""From points to a density: a normal bump on each point.
+r"""Kernel density estimation: a normal kernel on each point.
 
 $$\hat q(x) = \frac1N\sum_n N(x;\ x_n,\ \mathrm{diag}(b^2))$$
 
 is a mixture of N equal components, so it is known at every time of every process, and so is
-its exact denoiser. That denoiser is a warning as much as a tool: as the bandwidth $b$ goes
-to zero it becomes the one that minimises the training loss on these N points, its posterior
-mean is an average of training points, and sampling with it only ever gives training points
-back. A network that generalises does so because it does not reach this minimum.
+its exact denoiser. As the bandwidth $b$ goes to zero that denoiser becomes the one that
+minimises the training loss on these N points: its posterior mean is a weighted average of
+training points, and sampling with it returns training points. A network generalises
+because it does not reach this minimum.
 
 References:
     Silverman (1986), "Density estimation for statistics and data analysis", section 4.3.2.
@@ -28,7 +28,7 @@ _NUMBERS_AT_ONCE = 2**23
 
 
 class Bandwidth(ABC):
-    """A rule that finds the width of the bumps from the points themselves."""
+    """A rule that finds the bandwidth from the points themselves."""
 
     @abstractmethod
     def factor(self, count: int, size: int) -> float:
@@ -58,14 +58,14 @@ class Silverman(Bandwidth):
 
 
 class KernelDensity(GaussianMixture):
-    """The density that points suggest; see the module for what its denoiser remembers.
+    """The kernel density estimate of a set of points.
 
     Args:
         points: (N, D) or (N, *D).
-        bandwidth: standard deviation of each bump, one for all axes or (D,), or a rule
+        bandwidth: standard deviation of each kernel, one for all axes or (D,), or a rule
             that finds it.
-        labels: (N,) the class of each point, not negative; a labelled question is then
-            answered by the points of that class. None: there are no classes.
+        labels: (N,) the class of each point, not negative; conditional on a class, the
+            density is that of its points. None: there are no classes.
 
     Raises:
         ValueError: no points, points that are not finite, a bandwidth that is not positive,
@@ -98,8 +98,8 @@ class KernelDensity(GaussianMixture):
                 f"labels must be one number from 0 for each of {count} points, got the"
                 f" shape {tuple(labels.shape)}"
             )
-        shares = torch.full((count,), 1.0 / count, dtype=torch.float64)
-        super().__init__(shares, cloud, torch.square(width).expand(count, size))
+        weights = torch.full((count,), 1.0 / count, dtype=torch.float64)
+        super().__init__(weights, cloud, torch.square(width).expand(count, size))
         self.labels = labels
 
     def log_prob(self, x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ The draws of $q(x_0) = \sum_k w_k\,N(m_k, C_k)$ become, with noise, those of
 
 $$q_t(x) = \sum_k w_k\,N(\alpha m_k,\ V_k), \qquad V_k = \alpha^2 C_k + \sigma^2 .$$
 
-With the shares $r_k(x) \propto w_k\,N(x;\ \alpha m_k, V_k)$ of the components in a point,
+With the responsibilities $r_k(x) \propto w_k\,N(x;\ \alpha m_k, V_k)$ of the components,
 
 $$\nabla\log q_t(x) = -\sum_k r_k V_k^{-1}(x - \alpha m_k), \qquad
   \mathrm{E}[x_0 \mid x] = \sum_k r_k \big(m_k + \alpha C_k V_k^{-1}(x - \alpha m_k)\big).$$
@@ -48,24 +48,24 @@ class GaussianMixture(Perturbable):
             each axis, or (K, D, D) full matrices.
 
     Raises:
-        ValueError: weights that are no shares, means that are not finite or do not fit
-            them, or covariances that are none.
+        ValueError: weights that are not positive or do not sum to 1, means that are not
+            finite or do not fit the weights, or invalid covariances.
     """
 
     def __init__(self, weights: Numbers, means: Numbers, covariances: Numbers) -> None:
-        shares, self.means = double(weights), double(means)
-        if shares.ndim != 1 or not (shares > 0).all():
+        parts, self.means = double(weights), double(means)
+        if parts.ndim != 1 or not (parts > 0).all():
             raise ValueError(f"weights must be a row of positive numbers, got {weights}")
-        if not abs(float(shares.sum()) - 1.0) <= _SUM_ERROR:
-            raise ValueError(f"weights must have the sum 1, got {float(shares.sum())}")
-        if self.means.ndim != 2 or len(self.means) != len(shares) or not self.size:
+        if not abs(float(parts.sum()) - 1.0) <= _SUM_ERROR:
+            raise ValueError(f"weights must have the sum 1, got {float(parts.sum())}")
+        if self.means.ndim != 2 or len(self.means) != len(parts) or not self.size:
             raise ValueError(
-                f"means must be (K, D), one row for each of {len(shares)} weights, got the"
+                f"means must be (K, D), one row for each of {len(parts)} weights, got the"
                 f" shape {tuple(self.means.shape)}"
             )
         if not self.means.isfinite().all():
             raise ValueError(f"means must be finite, got {means}")
-        self.weights = shares / shares.sum()
+        self.weights = parts / parts.sum()
         self.variances, self.axes = principal_axes(double(covariances), *self.means.shape)
 
     @property
@@ -74,11 +74,11 @@ class GaussianMixture(Perturbable):
         return self.means.shape[-1]
 
     def mean(self) -> Tensor:
-        """The mean of the whole. Shapes: -> (D,) float64"""
+        """The mean of the mixture. Shapes: -> (D,) float64"""
         return self.weights @ self.means
 
     def covariance(self) -> Tensor:
-        """The covariance of the whole. Shapes: -> (D, D) float64"""
+        """The covariance of the mixture. Shapes: -> (D, D) float64"""
         own = torch.diag_embed(self.variances)
         if self.axes is not None:
             own = self.axes @ own @ self.axes.mT
@@ -136,24 +136,26 @@ class GaussianMixture(Perturbable):
         pulls, variances, log_joint = self._components(x, alpha, sigma)
         if labels is not None:
             log_joint = log_joint.masked_fill(~self._is_possible(labels), -math.inf)
-        shares = log_joint.softmax(1)[..., None]
-        centres = (shares * self.means.to(x.device)).sum(1)
-        moved = alpha * self._unrotated(shares * variances * pulls)
-        noise = sigma * self._unrotated(shares * pulls)
+        weights = log_joint.softmax(1)[..., None]
+        centres = (weights * self.means.to(x.device)).sum(1)
+        moved = alpha * self._unrotated(weights * variances * pulls)
+        noise = sigma * self._unrotated(weights * pulls)
         return (centres + moved.sum(1)).reshape(x.shape), noise.sum(1).reshape(x.shape)
 
-    def given(self, y: Tensor, scale: Tensor, std: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        r"""The law of a draw $x$ given $y = a x + c\,\epsilon$: a mixture again.
+    def posterior(
+        self, y: Tensor, scale: Tensor, std: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        r"""The posterior of a draw $x$ given $y = a x + c\,\epsilon$: a mixture again.
 
         Each component is multiplied by the same normal density of $x$, so it stays normal,
         with the mean $m_k + a C_k V_k^{-1}(y - a m_k)$ and the variances
-        $c^2 C_k V_k^{-1}$, where $V_k = a^2 C_k + c^2$; it has the share $r_k(y)$.
+        $c^2 C_k V_k^{-1}$, where $V_k = a^2 C_k + c^2$; its weight is $r_k(y)$.
 
         Args:
             scale, std: $a$ and $c$.
 
         Shapes:
-            y: (B, *D), scale, std: () -> shares (B, K), means (B, K, D), variances along
+            y: (B, *D), scale, std: () -> weights (B, K), means (B, K, D), variances along
             the axes, the same for every `y`, (K, D); all float64
         """
         scale, std = scale.reshape(1, 1, 1), std.reshape(1, 1, 1)

@@ -1,21 +1,20 @@
-r"""How far a normal step back is from the exact one, by quadrature, for data on a line.
+r"""The divergence of a normal reverse step from the exact one, by quadrature in 1-D.
 
 The exact kernel $q = q(x_s \mid x_t)$ has the moments $m$ and $v$. Any normal step
-$N(m, w)$ of the same mean is off by two things, and they add up,
+$N(m, w)$ of the same mean has a divergence of two parts that add up,
 
 $$\mathrm{KL}\big(q \,\|\, N(m, w)\big)
   = \mathrm{KL}\big(q \,\|\, N(m, v)\big)
   + \tfrac12\Big(\frac vw - 1 - \log\frac vw\Big),$$
 
-its shape and its width. In a step of the length $h$ in log-SNR the skewness of $q$ is
-$O(h^{3/2})$, and the divergence of a slightly skewed density from the normal one is a
-twelfth of its square: shape costs $O(h^3)$. A width that does not ask for $x_t$ is off by
-$v/w - 1 = O(h)$: width costs $O(h^2)$. The variation, half of $\int |q - N|$, is of the
-order of the root of the divergence, $O(h^{3/2})$ and $O(h)$.
+one for its shape and one for its width. In a step of length $h$ in log-SNR the skewness of
+$q$ is $O(h^{3/2})$, and the divergence of a slightly skewed density from the normal one is
+a twelfth of its square, so the shape contributes $O(h^3)$. A width that does not depend on
+$x_t$ is wrong by $v/w - 1 = O(h)$ and contributes $O(h^2)$. The total variation, half of
+$\int |q - N|$, is of the order of the root of the divergence, $O(h^{3/2})$ and $O(h)$.
 
-The law of a whole path is off by the sum of its steps' divergences (and by that of its
-start), and its end by no more. With $T$ steps, $h \propto 1/T$, the sums fall as $1/T^2$
-and $1/T$.
+The divergence of a whole path is the sum of those of its steps (and of its start), and
+bounds that of its end. With $T$ steps, $h \propto 1/T$, the sums fall as $1/T^2$ and $1/T$.
 
 References:
     Cover & Thomas (2006), "Elements of information theory", theorem 2.5.3 (the chain rule)
@@ -44,7 +43,7 @@ _NUMBERS_AT_ONCE = 2**22
 
 @dataclass(frozen=True)
 class Gap:
-    """What a normal step loses, in the mean over the states that it starts from.
+    """The error of a normal reverse step, averaged over the states that it starts from.
 
     Args:
         divergence: of the normal step from the exact one, in nats.
@@ -63,7 +62,7 @@ def reverse_gap(
     s: Tensor,
     share: float | None = None,
 ) -> Gap:
-    r"""The gap of one step, averaged over $x_t \sim q_t$.
+    r"""The error of one normal reverse step, averaged over $x_t \sim q_t$.
 
     Args:
         density: of the data, in one dimension.
@@ -79,20 +78,22 @@ def reverse_gap(
     """
     if density.size != 1:
         raise ValueError(f"quadrature is for one dimension, got {density.size}")
-    x_t, weights = _states(density.at(process, t))
-    shares, means, variances = reverse_components(density, process, x_t, t, s)
+    x_t, nodes = _states(density.at(process, t))
+    weights, means, variances = reverse_components(density, process, x_t, t, s)
     means, stds = means[..., 0], variances[:, 0].sqrt()
-    mean = (shares * means).sum(1, keepdim=True)
+    mean = (weights * means).sum(1, keepdim=True)
     spread = stds**2 + (means - mean) ** 2
-    normal_std = (shares * spread).sum(1, keepdim=True).sqrt()
+    normal_std = (weights * spread).sum(1, keepdim=True).sqrt()
     if share is not None:
         width = ddpm_variance(process, t.to(torch.float64), s.to(torch.float64), share)
         normal_std = width.sqrt().expand_as(normal_std)
     gaps = [
-        _gaps(some_shares, some_means, stds, middle, std)
-        for some_shares, some_means, middle, std in _split(shares, means, mean, normal_std)
+        _gaps(some_weights, some_means, stds, middle, std)
+        for some_weights, some_means, middle, std in _split(
+            weights, means, mean, normal_std
+        )
     ]
-    divergence, variation = weights @ torch.cat(gaps)
+    divergence, variation = nodes @ torch.cat(gaps)
     return Gap(float(divergence), float(variation))
 
 
@@ -118,7 +119,7 @@ def path_divergence(
 
 
 def _states(noisy: GaussianMixture) -> tuple[Tensor, Tensor]:
-    """Nodes and their shares of a noisy density. Shapes: -> (B, 1), (B,)"""
+    """Nodes of the quadrature and their probabilities. Shapes: -> (B, 1), (B,)"""
     stds = noisy.variances[:, 0].sqrt()
     reach = _REACH * stds.amax()
     low, high = noisy.means.amin() - reach, noisy.means.amax() + reach
@@ -129,11 +130,13 @@ def _states(noisy: GaussianMixture) -> tuple[Tensor, Tensor]:
     return x, noisy.log_prob(x).softmax(0)
 
 
-def _gaps(shares: Tensor, means: Tensor, stds: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+def _gaps(
+    weights: Tensor, means: Tensor, stds: Tensor, mean: Tensor, std: Tensor
+) -> Tensor:
     """Divergence and variation of N(mean, std^2) from mixtures, by quadrature.
 
     Shapes:
-        shares, means: (B, K), stds: (K,), mean, std: (B, 1) -> (B, 2)
+        weights, means: (B, K), stds: (K,), mean, std: (B, 1) -> (B, 2)
     """
     reach = _REACH * torch.maximum(std, stds.amax())
     low, high = torch.aminmax(torch.cat((means, mean), 1), dim=1, keepdim=True)
@@ -142,7 +145,7 @@ def _gaps(shares: Tensor, means: Tensor, stds: Tensor, mean: Tensor, std: Tensor
     count = math.ceil(float(((high - low) / finest).amax() * _PLACES_DENSITY))
     ticks = torch.linspace(0, 1, count, dtype=torch.float64)
     x = low + (high - low) * ticks
-    each = _log_normal(x[..., None], means[:, None], stds) + torch.log(shares)[:, None]
+    each = _log_normal(x[..., None], means[:, None], stds) + torch.log(weights)[:, None]
     exact, normal = each.logsumexp(2), _log_normal(x, mean, std)
     ratio = exact - normal
     # q u - q + p is never negative; its sum has no large terms that cancel.
@@ -157,7 +160,7 @@ def _log_normal(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return -0.5 * ((x - mean) / std) ** 2 - torch.log(std) - 0.5 * math.log(2 * math.pi)
 
 
-def _split(shares: Tensor, *others: Tensor) -> list[tuple[Tensor, ...]]:
-    """Rows that are held at once."""
-    rows = max(1, _NUMBERS_AT_ONCE // (1000 * shares.shape[1]))
-    return list(zip(*(part.split(rows) for part in (shares, *others)), strict=True))
+def _split(weights: Tensor, *others: Tensor) -> list[tuple[Tensor, ...]]:
+    """The tensors in runs of rows that fit into memory at once."""
+    rows = max(1, _NUMBERS_AT_ONCE // (1000 * weights.shape[1]))
+    return list(zip(*(part.split(rows) for part in (weights, *others)), strict=True))

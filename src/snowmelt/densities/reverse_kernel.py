@@ -1,4 +1,4 @@
-r"""One step back: the exact law of $x_s$ given $x_t$, and the normal ones put in its place.
+r"""The exact reverse kernel $q(x_s \mid x_t)$, and the normal laws that approximate it.
 
 By Bayes' rule $q(x_s \mid x_t) \propto q_s(x_s)\,q(x_t \mid x_s)$. The second factor is a
 normal density of $x_s$, the first that of the data with the noise of the time $s$. If that
@@ -9,20 +9,20 @@ $$q(x_s \mid x_t) = \sum_k r_k(x_t)\,N\!\Big(\alpha_s m_k
   + a\,V_{s,k}V_{t,k}^{-1}(x_t - \alpha_t m_k),\ \ \sigma_{t|s}^2 V_{s,k}V_{t,k}^{-1}\Big),
   \qquad a = \frac{\alpha_t}{\alpha_s},$$
 
-with $V_{t,k} = \alpha_t^2 C_k + \sigma_t^2$ and the shares $r_k$ of the components in a
-state.
+with $V_{t,k} = \alpha_t^2 C_k + \sigma_t^2$ and the responsibilities $r_k$ of the
+components at $x_t$.
 
-A diffusion model steps by one normal law instead. How much that loses falls with the
-length $h = \lambda_s - \lambda_t$ of the step. The normal factor has the variance
-$\sigma_s^2 h$ to first order, so it sees of $\log q_s$ only a stretch of the length
-$\sqrt h$: its slope moves the kernel, its bend changes the width, and only its third
-derivative, over that stretch $h^{3/2}$, makes it another shape. In a long step the kernel
-is what the data is, with all its modes.
+A diffusion model steps by one normal law instead. The error of that falls with the length
+$h = \lambda_s - \lambda_t$ of the step. The normal factor has the variance $\sigma_s^2 h$
+to first order, so $\log q_s$ matters only over a distance of order $\sqrt h$: its gradient
+moves the kernel, its curvature changes the width, and only its third derivative, which
+contributes $h^{3/2}$ over that distance, makes the shape other than normal. In a long step
+the kernel is as multimodal as the data.
 
-- `closest_normal` has the kernel's own mean and covariance; nothing but the shape is lost.
-- `ddpm_kernel` has the mean too, since that of $q(x_s \mid x_t, x_0)$ is linear in $x_0$:
-  the regression for $\mathrm{E}[x_0 \mid x_t]$ is all that it takes. Its variance is a
-  constant, the same for every $x_t$.
+- `closest_normal` has the kernel's own mean and covariance; only the shape is lost.
+- `ddpm_kernel` has the exact mean too, since that of $q(x_s \mid x_t, x_0)$ is linear in
+  $x_0$ and a regression gives $\mathrm{E}[x_0 \mid x_t]$. Its variance is a constant, the
+  same for every $x_t$.
 
 References:
     Ho, Jain & Abbeel (2020), arXiv:2006.11239, section 2 (why the reverse step is normal)
@@ -46,7 +46,7 @@ from snowmelt.diffusion.processes import Process
 def reverse_kernel(
     density: GaussianMixture, process: Process, x_t: Tensor, t: Tensor, s: Tensor
 ) -> GaussianMixture:
-    """The exact law of the state at an earlier time, given the state at a later one.
+    """The exact distribution of the state at time s, given the state at the later time t.
 
     Args:
         density: of the data.
@@ -62,18 +62,19 @@ def reverse_kernel(
             f"x_t must be one state of {density.size} elements, got the shape"
             f" {tuple(x_t.shape)}"
         )
-    shares, means, variances = reverse_components(density, process, x_t[None], t, s)
-    # A share may be zero in float64, which the constructor would refuse in a weight.
+    weights, means, variances = reverse_components(density, process, x_t[None], t, s)
+    # A weight may be zero in float64, which the constructor would refuse.
     kernel = copy.copy(density)
-    kernel.weights, kernel.means, kernel.variances = shares[0], means[0], variances
+    kernel.weights, kernel.means, kernel.variances = weights[0], means[0], variances
     return kernel
 
 
 def reverse_components(
     density: GaussianMixture, process: Process, x_t: Tensor, t: Tensor, s: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The parts of the exact kernel for many states: shares, means, and variances along the
-    density's axes, which do not depend on the state.
+    """Weights, means and variances of the exact kernel's components, for many states.
+
+    The variances are along the density's axes and do not depend on the state.
 
     Shapes:
         x_t: (B, D), t, s: () -> (B, K), (B, K, D), (K, D) float64
@@ -88,14 +89,13 @@ def reverse_components(
         )
     ratio = process.alpha(late) / process.alpha(early)
     std = process.transition_variance(early, late).sqrt()
-    return density.at(process, early).given(x_t, ratio, std)
+    return density.at(process, early).posterior(x_t, ratio, std)
 
 
 def closest_normal(kernel: GaussianMixture) -> Gaussian:
     """The normal distribution of the same mean and covariance.
 
-    Of all normal distributions it is the one that is least far from the kernel, by the
-    divergence of the second from the first.
+    Of all normal distributions N it minimises the divergence KL(kernel || N).
     """
     return Gaussian(kernel.mean(), covariance=kernel.covariance())
 
@@ -110,12 +110,13 @@ def ddpm_kernel(
 ) -> Gaussian:
     r"""The normal step of DDPM with the best possible estimate of the data.
 
-    $N(\mu(x_t, \mathrm{E}[x_0 \mid x_t]),\ \varsigma^2)$, with the mean of the posterior
-    given the data and $\log\varsigma^2$ between those of its variance, right for data of
-    one point, and of that of the step forward, right for normal data of unit variance.
+    It is $N(\mu(x_t, \mathrm{E}[x_0 \mid x_t]),\ \varsigma^2)$, with the mean $\mu$ of the
+    posterior given the data. The variance $\varsigma^2$ lies between the posterior's, which
+    is exact for data of one point, and the forward step's, which is exact for normal data
+    of unit variance.
 
     Args:
-        share: of the way from the smaller variance to the larger.
+        share: where $\log\varsigma^2$ lies between the two, 0 for the posterior's.
 
     Shapes:
         x_t: (D,), t, s: () with 0 <= s < t
@@ -131,7 +132,7 @@ def ddpm_kernel(
 
 
 def ddpm_variance(process: Process, t: Tensor, s: Tensor, share: float) -> Tensor:
-    r"""$(\sigma_{s|t}^2)^{1-a} (\sigma_{t|s}^2)^a$ for a share $a$. Shapes: t, s: () -> ()
+    r"""$(\sigma_{s|t}^2)^{1-a} (\sigma_{t|s}^2)^a$, $a$ the `share`. Shapes: t, s: () -> ()
 
     Raises:
         ValueError: a `share` outside [0, 1].

@@ -1,9 +1,9 @@
-r"""The decoder: from a normal distribution over pixels to probabilities of their levels.
+r"""The discretised Gaussian log-likelihood of pixels.
 
-Diffusion ends in a normal distribution, data in one of L levels at $2k/(L-1) - 1$. The
-line between -1 and 1 is cut half-way between neighbours, the two ends belong to the first
-and the last level, and each level gets the mass of its interval. The loss of a learned
-variance and the likelihood of held-out data both end here.
+The last reverse step gives a normal distribution, while a pixel has one of L levels at
+$2k/(L-1) - 1$. The line is cut half-way between neighbouring levels, the two tails belong
+to the first and the last level, and each level gets the probability of its interval. The
+hybrid loss and the variational bound both use it as the term of the step to the data.
 
 References:
     Ho, Jain & Abbeel (2020), arXiv:2006.11239, eq. 13.
@@ -18,7 +18,7 @@ _BEYOND = 1e8
 """In standard deviations: no value lies further out."""
 
 
-def log_share(x: Tensor, mean: Tensor, log_std: Tensor, levels: int) -> Tensor:
+def log_likelihood(x: Tensor, mean: Tensor, log_std: Tensor, levels: int) -> Tensor:
     r"""$\log P$ of the interval around each level under a normal distribution.
 
     The probability is taken as a logarithm from the start, and in the tail that keeps its

@@ -1,4 +1,4 @@
-"""What a schedule is."""
+r"""The interface of a noise schedule, the curve $\lambda(t)$ of the log-SNR."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class NoiseSchedule(ABC):
 
     @torch.no_grad()
     def check_curve(self) -> None:
-        """Refuse arguments so extreme that the curve breaks in the numbers of a computer.
+        """Refuse arguments so extreme that the curve breaks in floating point.
 
         On a grid of times the curve must be finite and strictly decreasing in float64, and
         finite and nowhere rising in float32 (t = 1 aside, where the terminal SNR is zero).

@@ -1,4 +1,4 @@
-r"""Predictions: what the network is asked for, and how to turn it into the rest.
+r"""Predictions: the network's regression target, and the estimates that follow from it.
 
 The network sees $x = \alpha x_0 + \sigma\epsilon$ in coordinates in which
 $\alpha^2 + \sigma^2 = 1$: those of a variance-preserving process, into which the denoiser

@@ -1,4 +1,4 @@
-r"""Processes: what a log-SNR curve means for the data.
+r"""Processes: how data is perturbed along a log-SNR curve.
 
 A process perturbs data by $x_t = \alpha(t)\,x_0 + \sigma(t)\,\epsilon$ with standard normal
 $\epsilon$. Its two scales say the same thing in three ways:
@@ -182,10 +182,10 @@ class VariancePreserving(Process):
 
 
 class VarianceExploding(Process):
-    r"""The data stays as it is and noise is piled on it: $\alpha = 1$.
+    r"""Noise is added and the data is never scaled down: $\alpha = 1$.
 
     Then $\sigma = e^{-\lambda/2}$ and $dx = g\,dW$, a random walk. Data must be small
-    beside $\sigma(1)$, or the prior $N(0, \sigma(1)^2)$ is not what the walk ends in.
+    beside $\sigma(1)$, or the walk does not end in the prior $N(0, \sigma(1)^2)$.
 
     Args:
         schedule: one that leaves some signal at $t = 1$.

@@ -1,9 +1,9 @@
-r"""Curves and numbers of a schedule in a process.
+r"""Curves and numbers that show what a schedule does in a process, before any training.
 
-Much of it is said in unit coordinates, the state divided by $\sqrt{\alpha^2 + \sigma^2}$,
-in which every process is a variance-preserving one at the same log-SNR $\lambda$: the
-share of the signal is $\bar\alpha = S(\lambda)$ with the logistic function $S$, and the
-chain of T steps has $\beta_i = 1 - \bar\alpha_i / \bar\alpha_{i-1}$.
+Most are given in unit coordinates, the state divided by $\sqrt{\alpha^2 + \sigma^2}$, in
+which every process is a variance-preserving one at the same log-SNR $\lambda$: there
+$\bar\alpha = S(\lambda)$ with the logistic function $S$, and the chain of T steps has
+$\beta_i = 1 - \bar\alpha_i / \bar\alpha_{i-1}$.
 """
 
 from __future__ import annotations
@@ -37,39 +37,40 @@ PRECISIONS = {
 
 @dataclass(frozen=True)
 class Chain:
-    """A discrete schedule: its steps, and how many of its betas were cut."""
+    """A discrete schedule: its number of steps, and how many betas were clipped."""
 
     steps: int
     clipped: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    r"""What there is to see of one schedule.
+class ScheduleDiagnostics:
+    r"""The diagnostics of one schedule.
 
     Attributes:
         label: its name on the card.
         t: (N) times, denser at both ends; t = 1 is left out where the SNR is zero there.
-        log_snr, share, rate: (N) $\lambda$, $\bar\alpha$ and $g^2$ at those times.
+        log_snr, alpha_bar, diffusion_sq: (N) $\lambda$, $\bar\alpha$ and $g^2$ there.
         density: (N) $1 / |d\lambda/dt|$, the density of $\lambda$ where times are uniform.
-        factor: (N) how many times larger an error of the network is in the data.
-        betas: (steps) the variance that each step of the sampler's chain replaces.
+        error_factor: (N) how many times larger an error of the network is in the data.
+        betas: (steps) the betas of the sampler's chain.
         first_log_snr, last_log_snr: at t = 0 and at t = 1, where it may be minus infinity.
         prior_kl: bits a dimension, see `prior_kl`.
-        clipped: betas that a discrete schedule cut; None for a continuous one.
-        would_be_clipped: betas of the usual chain beyond 0.999, for a continuous one.
+        clipped: how many betas a discrete schedule clipped; None for a continuous one.
+        would_be_clipped: how many betas of the usual chain exceed 0.999, for a continuous
+            one.
         table_steps: T of the table that `lost` is about.
-        lost: its steps that the precision in use would spoil, see `lost_steps`.
+        lost: how many of its steps the precision in use would spoil, see `lost_steps`.
         is_untrained: whether the curve is only where a learned schedule starts.
     """
 
     label: str
     t: Curve
     log_snr: Curve
-    share: Curve
-    rate: Curve
+    alpha_bar: Curve
+    diffusion_sq: Curve
     density: Curve
-    factor: Curve
+    error_factor: Curve
     betas: Curve
     first_log_snr: float
     last_log_snr: float
@@ -82,14 +83,14 @@ class Measured:
 
 
 @torch.no_grad()
-def measure(
+def schedule_diagnostics(
     label: str, process: Process, prediction: Prediction, steps: int, precision: str
-) -> Measured:
-    """Everything that the card shows of one schedule.
+) -> ScheduleDiagnostics:
+    """The diagnostics of the schedule of a process.
 
     Args:
         steps: of the chain whose betas are shown.
-        precision: of the trainer, in Lightning's words.
+        precision: of the trainer, by Lightning's name for it.
     """
     schedule = process.schedule
     t = _times(schedule)
@@ -98,14 +99,14 @@ def measure(
     table_steps = chain.steps if chain else USUAL_STEPS
     table = betas_of(process, table_steps)
     ends = process.log_snr(torch.tensor([0.0, 1.0], dtype=torch.float64)).tolist()
-    return Measured(
+    return ScheduleDiagnostics(
         label=label,
         t=t.numpy(),
         log_snr=log_snr.numpy(),
-        share=torch.sigmoid(log_snr).numpy(),
-        rate=process.diffusion_sq(t).numpy(),
+        alpha_bar=torch.sigmoid(log_snr).numpy(),
+        diffusion_sq=process.diffusion_sq(t).numpy(),
         density=(-1.0 / process.log_snr_slope(t)).numpy(),
-        factor=_factors(process, prediction, t).numpy(),
+        error_factor=_factors(process, prediction, t).numpy(),
         betas=betas_of(process, steps).numpy(),
         first_log_snr=ends[0],
         last_log_snr=ends[1],

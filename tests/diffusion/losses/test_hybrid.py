@@ -1,4 +1,4 @@
-"""The hybrid loss: its divergence, its decoder, and what its gradient reaches."""
+"""The hybrid loss: its divergence, its reconstruction term, and its gradient's reach."""
 
 from __future__ import annotations
 

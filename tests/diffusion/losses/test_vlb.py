@@ -79,7 +79,7 @@ def mean_over_gaussian_data(
     for data, noise in ((1, 0), (-1, 0), (0, 1), (0, -1)):
         x_0 = torch.full((len(t), 1), data * std * math.sqrt(2), dtype=torch.float64)
         eps = torch.full_like(x_0, noise * math.sqrt(2))
-        used = loss.times(t)
+        used = loss.rounded(t)
         x_t = process.perturb(x_0, used, eps)
         alpha, sigma = process.alpha(used)[:, None], process.sigma(used)[:, None]
         x_0_hat = alpha * std**2 / (alpha**2 * std**2 + sigma**2) * x_t

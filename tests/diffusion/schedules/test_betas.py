@@ -1,4 +1,4 @@
-"""Schedules by their rate, against their rates as printed and their discrete chains."""
+"""Schedules by their beta, against the betas as printed and their discrete chains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from snowmelt.diffusion.schedules import BetaSigmoid, Exponential, Linear, Quadratic, Rate
+from snowmelt.diffusion.schedules import (
+    BetaSchedule,
+    BetaSigmoid,
+    Exponential,
+    Linear,
+    Quadratic,
+)
 
 NAN, INF = math.nan, math.inf
 START = 0.004
@@ -35,7 +41,7 @@ def constant(u: Tensor) -> Tensor:
 
 
 every_rate = pytest.mark.parametrize(
-    ("schedule", "rate"),
+    ("schedule", "beta"),
     [
         (Linear(0.3, 12.0, start=START), linear),
         (Quadratic(0.3, 12.0, start=START), scaled_linear),
@@ -56,42 +62,42 @@ def simpson(f: Callable[[Tensor], Tensor], end: float, pieces: int = 400) -> flo
 
 @every_rate
 def test_the_share_left_decays_by_the_integral_of_the_rate(
-    schedule: Rate, rate: Callable[[Tensor], Tensor]
+    schedule: BetaSchedule, beta: Callable[[Tensor], Tensor]
 ) -> None:
     for t in (0.0, 1e-3, 0.2, 0.5, 0.83, 1.0):
-        log_share = logsigmoid(schedule.log_snr(torch.tensor(t, dtype=torch.float64)))
-        integral = simpson(rate, START + (1 - START) * t)
-        assert float(log_share) == pytest.approx(-integral, rel=1e-9)
+        log_likelihood = logsigmoid(schedule.log_snr(torch.tensor(t, dtype=torch.float64)))
+        integral = simpson(beta, START + (1 - START) * t)
+        assert float(log_likelihood) == pytest.approx(-integral, rel=1e-9)
 
 
 @every_rate
 def test_the_rate_is_the_one_printed(
-    schedule: Rate, rate: Callable[[Tensor], Tensor]
+    schedule: BetaSchedule, beta: Callable[[Tensor], Tensor]
 ) -> None:
     u = torch.linspace(0, 1, 11, dtype=torch.float64)
-    torch.testing.assert_close(schedule.rate(u), rate(u), rtol=1e-12, atol=0)
+    torch.testing.assert_close(schedule.beta(u), beta(u), rtol=1e-12, atol=0)
 
 
 @every_rate
 def test_the_log_share_falls_at_that_rate(
-    schedule: Rate, rate: Callable[[Tensor], Tensor]
+    schedule: BetaSchedule, beta: Callable[[Tensor], Tensor]
 ) -> None:
     t = torch.linspace(0, 1, 11, dtype=torch.float64)
     left = torch.sigmoid(-schedule.log_snr(t))  # d log S(x) / dx
     u = START + (1 - START) * t
     torch.testing.assert_close(
-        -left * schedule.slope(t), (1 - START) * rate(u), rtol=1e-9, atol=0
+        -left * schedule.slope(t), (1 - START) * beta(u), rtol=1e-9, atol=0
     )
 
 
 @every_rate
 def test_the_curve_is_the_limit_of_the_discrete_chain(
-    schedule: Rate, rate: Callable[[Tensor], Tensor]
+    schedule: BetaSchedule, beta: Callable[[Tensor], Tensor]
 ) -> None:
     errors = []
     for steps in (1_000, 10_000, 100_000):
         u = torch.arange(1, steps + 1, dtype=torch.float64) / steps
-        betas = rate(torch.linspace(0, 1, steps, dtype=torch.float64)) / steps
+        betas = beta(torch.linspace(0, 1, steps, dtype=torch.float64)) / steps
         log_alpha_bar = torch.log1p(-betas).cumsum(0)
         kept = u >= START
         exact = logsigmoid(schedule.log_snr((u[kept] - START) / (1 - START)))

@@ -209,7 +209,7 @@ def test_a_chain_of_a_zero_terminal_ends_in_the_cut() -> None:
         ([0.1, 0.2, 1.0], "strictly between 0 and 1, got 1.0 at index 2 of 3"),
         ([-0.1, 0.2], "got -0.1 at index 0 of 2"),
         ([0.1, math.nan, 0.2], "got nan at index 1 of 3"),
-        ([0.1, 1e-30, 0.2], "betas must be large enough to be felt"),
+        ([0.1, 1e-30, 0.2], "betas must be large enough to change alpha_bar"),
     ],
 )
 def test_refused_betas(betas: list[float], said: str) -> None:

@@ -72,7 +72,7 @@ def test_the_numbers_are_means_over_the_held_out_split(make: Make) -> None:
         "bound_bits_per_dim_se": terms.total.std() / math.sqrt(len(x_0)),
         "bound_prior_bits_per_dim": terms.prior.mean(),
         "bound_steps_bits_per_dim": terms.steps.sum(1).mean(),
-        "bound_decoder_bits_per_dim": terms.decoder.mean(),
+        "bound_decoder_bits_per_dim": terms.reconstruction.mean(),
         "ode_bits_per_dim": ode.bits.mean(),
         "ode_bits_per_dim_se": ode.bits.std() / math.sqrt(len(x_0)),
         "ode_bits_per_dim_step_error": ode.error.mean().abs(),

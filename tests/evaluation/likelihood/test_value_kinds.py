@@ -28,7 +28,7 @@ def levels_of(count: int) -> Tensor:
 def probabilities(count: int, mean: float, log_variance: float) -> Tensor:
     x = levels_of(count)
     moments = torch.full_like(x, mean), torch.tensor(log_variance, dtype=torch.float64)
-    return torch.exp(-Levels(count).decoder_nats(x, *moments))
+    return torch.exp(-Levels(count).reconstruction_nats(x, *moments))
 
 
 @quick
@@ -68,9 +68,11 @@ def test_elements_add_up_and_may_have_a_variance_each() -> None:
     x = levels_of(17)[[3, 9]].reshape(1, 2)
     mean = torch.tensor([[-0.5, 0.2]]).double()
     log_variance = torch.tensor([[-3.0, -1.0]]).double()
-    whole = Levels(17).decoder_nats(x, mean, log_variance)
+    whole = Levels(17).reconstruction_nats(x, mean, log_variance)
     parts = [
-        Levels(17).decoder_nats(x[:, k : k + 1], mean[:, k : k + 1], log_variance[0, k])
+        Levels(17).reconstruction_nats(
+            x[:, k : k + 1], mean[:, k : k + 1], log_variance[0, k]
+        )
         for k in range(2)
     ]
     torch.testing.assert_close(whole, sum(parts))
@@ -80,7 +82,7 @@ def test_elements_add_up_and_may_have_a_variance_each() -> None:
 def test_data_between_or_beyond_the_levels_is_refused(bad: float) -> None:
     x = torch.full((1, 1), bad)
     with pytest.raises(ValueError, match="17 levels"):
-        Levels(17).decoder_nats(x, x, torch.zeros(()))
+        Levels(17).reconstruction_nats(x, x, torch.zeros(()))
     with pytest.raises(ValueError, match="17 levels"):
         Levels(17).spread(x, torch.zeros(1, 1))
 
@@ -88,7 +90,7 @@ def test_data_between_or_beyond_the_levels_is_refused(bad: float) -> None:
 @pytest.mark.parametrize("count", [2, 17, 256])
 def test_levels_that_float32_rounded_are_accepted(count: int) -> None:
     x = levels_of(count).float()
-    nats = Levels(count).decoder_nats(x, x, torch.tensor(-20.0))
+    nats = Levels(count).reconstruction_nats(x, x, torch.tensor(-20.0))
     torch.testing.assert_close(nats, torch.zeros_like(nats))
 
 
@@ -109,7 +111,9 @@ def test_the_density_of_points_is_that_of_the_normal_distribution() -> None:
     log_variance = torch.tensor(-1.4).double()
     normal = torch.distributions.Normal(mean, torch.exp(0.5 * log_variance))
     expected = -normal.log_prob(x).sum(1)
-    torch.testing.assert_close(Points().decoder_nats(x, mean, log_variance), expected)
+    torch.testing.assert_close(
+        Points().reconstruction_nats(x, mean, log_variance), expected
+    )
 
 
 def test_the_unit_of_length_is_the_datas() -> None:
@@ -117,7 +121,9 @@ def test_the_unit_of_length_is_the_datas() -> None:
     x = torch.tensor([[0.3, -1.2]]).double()
     wide = torch.distributions.Normal(torch.zeros(2).double(), 5.0 * math.exp(-0.7))
     expected = -wide.log_prob(5.0 * x).sum(1)
-    found = Points(5.0).decoder_nats(x, torch.zeros_like(x), torch.tensor(-1.4).double())
+    found = Points(5.0).reconstruction_nats(
+        x, torch.zeros_like(x), torch.tensor(-1.4).double()
+    )
     torch.testing.assert_close(found, expected)
     assert Points(5.0).offset == pytest.approx(math.log(5.0))
     assert Points(5.0).spread(x, torch.ones_like(x)) is x

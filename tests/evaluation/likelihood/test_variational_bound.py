@@ -71,8 +71,8 @@ def expected_terms(
         step = torch.full((len(x_0),), float(number))
         steps.append(float(bound.step_nats(denoiser, x_0, step, eps).mean()))
     prior = float(prior_nats(denoiser.process, x_0).mean())
-    decoder = float(bound.decoder_nats(denoiser, x_0, eps, Points()).mean())
-    return prior, steps, decoder
+    reconstruction = float(bound.reconstruction_nats(denoiser, x_0, eps, Points()).mean())
+    return prior, steps, reconstruction
 
 
 def entropy(std: float = STD) -> float:
@@ -86,10 +86,10 @@ def test_it_is_never_less_than_the_truth(
     for variance in (FixedSmall(), FixedLarge()):
         bound = Bound(steps, variance=variance)
         denoiser = gaussian_denoiser(process)
-        prior, between, decoder = expected_terms(bound, denoiser, corners)
+        prior, between, reconstruction = expected_terms(bound, denoiser, corners)
         assert prior >= 0
         assert min(between) >= 0
-        assert prior + sum(between) + decoder >= entropy() - 1e-9
+        assert prior + sum(between) + reconstruction >= entropy() - 1e-9
 
 
 @pytest.mark.parametrize("steps", [2, 7, 40])
@@ -100,10 +100,12 @@ def test_of_standard_normal_data_nothing_is_lost(
     # last, to the data, has a variance that is a little too large.
     denoiser = Gaussian([0.0], 1.0).denoiser(preserving, X0())
     bound = Bound(steps, variance=FixedLarge())
-    prior, between, decoder = expected_terms(bound, denoiser, corners, 0.0, 1.0)
+    prior, between, reconstruction = expected_terms(bound, denoiser, corners, 0.0, 1.0)
     alpha = float(preserving.alpha(torch.tensor(1.0 / steps, dtype=torch.float64)))
     excess = 0.5 * (alpha**2 - 1 - 2 * math.log(alpha))
-    assert prior + sum(between) + decoder == pytest.approx(entropy(1.0) + excess, abs=1e-9)
+    assert prior + sum(between) + reconstruction == pytest.approx(
+        entropy(1.0) + excess, abs=1e-9
+    )
 
 
 def test_a_step_is_the_divergence_of_two_normals(process: Process) -> None:
@@ -133,10 +135,10 @@ def check_step(process: Process, variance: ReverseVariance) -> None:
 
 def test_the_decoder_is_the_density_around_the_estimate(process: Process) -> None:
     for variance in EVERY:
-        check_decoder(process, variance)
+        check_reconstruction(process, variance)
 
 
-def check_decoder(process: Process, variance: ReverseVariance) -> None:
+def check_reconstruction(process: Process, variance: ReverseVariance) -> None:
     denoiser = model(process)
     x_0, eps = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(1)).double()
     first = torch.tensor(1.0).double() / 20
@@ -154,7 +156,7 @@ def check_decoder(process: Process, variance: ReverseVariance) -> None:
         spread = process.posterior_variance(2 * first, first)
     expected = -Normal(x_0_hat, spread.sqrt()).log_prob(x_0).sum(1)
     bound = Bound(20, variance=variance)
-    found = bound.decoder_nats(denoiser, x_0, eps, Points())
+    found = bound.reconstruction_nats(denoiser, x_0, eps, Points())
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-8)
 
 
@@ -175,10 +177,10 @@ def test_the_gap_closes_in_the_first_order() -> None:
     corners = (corners[0].double(), corners[1].double())
     gaps, counts = [], [100, 200, 400]
     for count in counts:
-        prior, steps, decoder = expected_terms(
+        prior, steps, reconstruction = expected_terms(
             Bound(count), gaussian_denoiser(process), corners
         )
-        gaps.append(prior + sum(steps) + decoder - entropy())
+        gaps.append(prior + sum(steps) + reconstruction - entropy())
     assert gaps[0] > gaps[1] > gaps[2] > 0
     orders = [math.log2(a / b) for a, b in itertools.pairwise(gaps)]
     assert orders == pytest.approx([1.0, 1.0], abs=0.05)
@@ -287,12 +289,12 @@ def test_an_example_has_its_numbers_in_any_batch() -> None:
         return bound.terms(denoiser, x_0[part], index[part], Points(), seed=seed)
 
     whole, parts = terms(slice(None)), [terms(slice(0, 2)), terms(slice(2, 6))]
-    for name in ("prior", "steps", "decoder"):
+    for name in ("prior", "steps", "reconstruction"):
         joined = torch.cat([getattr(part, name) for part in parts])
         torch.testing.assert_close(getattr(whole, name), joined)
     other = terms(slice(None), seed=1)
     assert not torch.allclose(whole.steps, other.steps)
-    assert not torch.equal(whole.decoder, other.decoder)
+    assert not torch.equal(whole.reconstruction, other.reconstruction)
 
 
 def test_noise_of_different_terms_is_independent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +306,7 @@ def test_noise_of_different_terms_is_independent(monkeypatch: pytest.MonkeyPatch
         return torch.zeros(len(x_0)).double()
 
     monkeypatch.setattr(bound, "step_nats", record)
-    monkeypatch.setattr(bound, "decoder_nats", record)
+    monkeypatch.setattr(bound, "reconstruction_nats", record)
     x_0 = torch.zeros(3000, 1)
     process = VariancePreserving(Cosine())
     bound.terms(gaussian_denoiser(process), x_0, torch.arange(3000), Points(), seed=0)
@@ -323,7 +325,7 @@ def test_terms_are_in_bits_a_dimension() -> None:
     torch.testing.assert_close(terms.prior, nats / (2 * math.log(2)))
     # Of data twice as wide, each coordinate takes one bit more.
     torch.testing.assert_close(terms.total, plain.total + 1.0)
-    added = terms.prior + terms.steps.sum(1) + terms.decoder
+    added = terms.prior + terms.steps.sum(1) + terms.reconstruction
     torch.testing.assert_close(terms.total, added)
 
 
@@ -335,8 +337,8 @@ def test_clipping_reaches_the_steps_and_the_decoder() -> None:
     free, kept = Bound(10), Bound(10, clip=True)
     assert float(free.step_nats(denoiser, x_0, step, eps)) > 1
     assert float(kept.step_nats(denoiser, x_0, step, eps)) == pytest.approx(0)
-    far = free.decoder_nats(denoiser, x_0, eps, Points())
-    assert float(far) > 10 + float(kept.decoder_nats(denoiser, x_0, eps, Points()))
+    far = free.reconstruction_nats(denoiser, x_0, eps, Points())
+    assert float(far) > 10 + float(kept.reconstruction_nats(denoiser, x_0, eps, Points()))
 
 
 def test_labels_that_the_denoiser_was_told_are_asked() -> None:

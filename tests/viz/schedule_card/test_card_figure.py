@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snowmelt.diffusion.schedule_diagnostics import Measured
+from snowmelt.diffusion.schedule_diagnostics import ScheduleDiagnostics
 from snowmelt.viz.schedule_card import card_figure as card
 from snowmelt.viz.schedule_card.card_figure import Strip, card_figure
 from snowmelt.viz.style import png_bytes
@@ -12,18 +12,18 @@ TIMES = [0.0, 0.5, 1.0]
 ROWS = {"log-SNR at the data": ["9.12", "10.00"]}
 
 
-def measured(label: str, slope: float = 1.0, **changed) -> Measured:
+def measured(label: str, slope: float = 1.0, **changed) -> ScheduleDiagnostics:
     t = np.linspace(0, 1, 11)
     log_snr = slope * (9 - 18 * t)
-    return Measured(
+    return ScheduleDiagnostics(
         **{
             "label": label,
             "t": t,
             "log_snr": log_snr,
-            "share": 1 / (1 + np.exp(-log_snr)),
-            "rate": 0.1 + t,
+            "alpha_bar": 1 / (1 + np.exp(-log_snr)),
+            "diffusion_sq": 0.1 + t,
             "density": np.full(11, 1 / (18 * slope)),
-            "factor": np.exp(-log_snr / 2),
+            "error_factor": np.exp(-log_snr / 2),
             "betas": np.linspace(0.01, 0.5, 4),
             "first_log_snr": 9.0,
             "last_log_snr": -9.0,
@@ -44,7 +44,7 @@ def strip(label: str, points: bool = False) -> Strip:
     return Strip(label, frames)
 
 
-def drawn(*curves: Measured, words=None, points: bool = False):
+def drawn(*curves: ScheduleDiagnostics, words=None, points: bool = False):
     labels = [one.label for one in curves]
     return card_figure(
         curves,
@@ -66,7 +66,9 @@ def test_every_schedule_is_in_every_panel():
     assert len(panels) == 6
     one, two = measured("one"), measured("two", 0.5)
     for axes, name in zip(
-        panels, ("log_snr", "share", "density", "rate", "betas", "factor"), strict=True
+        panels,
+        ("log_snr", "alpha_bar", "density", "diffusion_sq", "betas", "error_factor"),
+        strict=True,
     ):
         lines = [line for line in axes.lines if len(line.get_ydata()) > 2]
         assert len(lines) == 2
@@ -136,7 +138,7 @@ def test_infinite_ends_and_peaks_do_not_flatten_the_rest():
     rate[-1] = np.inf
     density = np.full(11, 0.05)
     density[0] = 50.0
-    wild = measured("wild", log_snr=log_snr, rate=rate, density=density)
+    wild = measured("wild", log_snr=log_snr, diffusion_sq=rate, density=density)
     figure = drawn(wild, measured("tame"), measured("calm"))
     panels = [axes for axes in figure.axes if axes.get_title("left")]
     assert panels[0].get_ylim()[0] > -30

@@ -46,9 +46,9 @@ ROOT = Path(__file__).parents[3]
 SCHEDULES = composition.groups(ROOT)["schedule"]
 
 
-def measured(process: Process, **changed: Any) -> schedule_diagnostics.Measured:
+def measured(process: Process, **changed: Any) -> schedule_diagnostics.ScheduleDiagnostics:
     given = {"prediction": V(), "steps": 50, "precision": "32-true"} | changed
-    return schedule_diagnostics.measure("mine", process, **given)
+    return schedule_diagnostics.schedule_diagnostics("mine", process, **given)
 
 
 def divergence_of(process: Process, draws: int = 400_001) -> float:
@@ -105,9 +105,9 @@ def test_the_curves_are_those_of_the_process() -> None:
     t = torch.from_numpy(one.t)
     assert (one.t[0], one.t[-1]) == (0.0, 1.0)
     assert (np.diff(one.t) > 0).all()
-    np.testing.assert_allclose(one.share, process.alpha(t) ** 2, rtol=1e-12)
-    np.testing.assert_allclose(one.rate, -2 * process.drift(t), rtol=1e-9)
-    np.testing.assert_allclose(one.factor, np.exp(-one.log_snr / 2), rtol=1e-9)
+    np.testing.assert_allclose(one.alpha_bar, process.alpha(t) ** 2, rtol=1e-12)
+    np.testing.assert_allclose(one.diffusion_sq, -2 * process.drift(t), rtol=1e-9)
+    np.testing.assert_allclose(one.error_factor, np.exp(-one.log_snr / 2), rtol=1e-9)
     assert len(one.betas) == 20
     # A density of log-SNR: it integrates to one over all of them.
     assert -np.trapezoid(one.density, one.log_snr) == pytest.approx(1, abs=1e-3)

@@ -1,23 +1,24 @@
-r"""Markov chain Monte Carlo: points from a density that can only be asked, not drawn from.
+r"""Markov chain Monte Carlo: draws from a density that can only be evaluated pointwise.
 
-A chain proposes a move and takes it or stays, so that in the long run it is in each place
-as often as the density says. What that needs is *detailed balance*, for all pairs of places
+A chain proposes a move and either accepts it or stays, such that its states have the
+density as their stationary distribution. *Detailed balance* for all pairs of states
+suffices for that,
 
 $$q(x)\,P(x \to x') = q(x')\,P(x' \to x),$$
 
-and Metropolis' rule makes it of any proposal $g$: accept with the probability
+and the Metropolis-Hastings rule gives it to any proposal $g$: accept with the probability
 $\min\big(1, \tfrac{q(x')\,g(x' \to x)}{q(x)\,g(x \to x')}\big)$. The density enters by its
 ratios alone, so it need not be normalised.
 
-Correct in the long run is not correct soon. Between two modes lie places of low density; a
-chain that moves by small steps crosses them as rarely as they are unlikely, and nothing in
-the chain itself tells that it has not crossed yet. Several chains from places far apart do
-tell: see `snowmelt.densities.mcmc.diagnostics`.
+The stationary distribution may be reached late. Two modes are separated by a region of low
+density; a chain of small steps crosses it as rarely as it is improbable, and a single chain
+cannot show that it has not crossed yet. Several chains with distant starts can: see
+`snowmelt.densities.mcmc.diagnostics`.
 
-- `chains`: a kernel, and the loop that runs many chains of it at once;
+- `chains`: the interface of a kernel, and the loop that runs many chains at once;
 - `metropolis`: random-walk Metropolis-Hastings;
-- `langevin`: a walk along the score, with acceptance (MALA) and without (ULA);
-- `hamiltonian`: long moves at constant energy.
+- `langevin`: Langevin steps along the score, with acceptance (MALA) and without (ULA);
+- `hamiltonian`: Hamiltonian Monte Carlo.
 
 References:
     Metropolis et al. (1953), "Equation of state calculations by fast computing machines";

@@ -1,9 +1,9 @@
-"""Many chains at once, each with numbers of its own.
+"""Runs many Markov chains at once, each with random numbers of its own.
 
 The noise of a chain is keyed by (seed, number of the chain, number of the step). So a chain
-does not depend on how many run beside it, and may be continued where it ended, as far as
-the density's own arithmetic does not depend on the number of questions: that of mixtures
-does not; that of grids takes matrix products, which may round differently.
+does not depend on how many others run, and may be continued where it ended, as far as the
+density's arithmetic does not depend on the batch size: that of mixtures does not; that of
+grids uses matrix products, which may round differently.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ _AT_ONCE = 2**15
 # The first steps of the stream belong to the draws of densities themselves.
 _FIRST_STEP = 2**16
 Watcher = Callable[[int, Tensor], None]
-# The place and what is known of the density there, each with a row for each chain.
+# The position and what was evaluated there, each with a row for each chain.
 State = tuple[Tensor, ...]
 
 
 class Proposal(NamedTuple):
-    """Where a chain might go.
+    """A proposed move.
 
-    state: as the kernel's `measure` would give it there;
-    log_ratio: (C,) the logarithm of Metropolis' ratio; infinite for a move that is never
-    refused.
+    state: what the kernel's `measure` returns at the proposed position;
+    log_ratio: (C,) the logarithm of the Metropolis-Hastings ratio; infinite for a move
+    that is always accepted.
     """
 
     state: State
     log_ratio: Tensor
 
 
-class Asked(Density):
-    """A density that counts the points at which it is asked."""
+class CountingDensity(Density):
+    """A density that counts the points at which it is evaluated."""
 
     def __init__(self, density: Density) -> None:
         self.density = density
@@ -66,7 +66,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def measure(self, density: Density, x: Tensor) -> State:
-        """What the kernel wants to know of a place; the place comes first.
+        """The position, followed by what the kernel needs of the density there.
 
         Shapes:
             x: (C, *D) -> each (C, ...)
@@ -76,11 +76,11 @@ class Kernel(ABC):
     def propose(
         self, density: Density, state: State, noise: Tensor, place: Tensor
     ) -> Proposal:
-        """Where to go from here.
+        """The proposed move from a state.
 
         Args:
             noise: standard normal.
-            place: uniform in (0, 1), one number a chain, for a kernel that draws one.
+            place: uniform in (0, 1), one number a chain, for a kernel that needs one.
 
         Shapes:
             noise: (C, *D), place: (C,)
@@ -89,13 +89,13 @@ class Kernel(ABC):
 
 @dataclass(frozen=True)
 class Chains:
-    """What chains did.
+    """The states of chains, and the cost of them.
 
     Args:
         states: after each step, (steps, C, *D).
-        accepted: whether a step was taken, (steps, C) bool.
-        log_probs, scores: at how many points the density and its score were asked, by all
-            chains together.
+        accepted: whether a step was accepted, (steps, C) bool.
+        log_probs, scores: at how many points the density and its score were evaluated, by
+            all chains together.
     """
 
     states: Tensor
@@ -105,12 +105,12 @@ class Chains:
 
     @property
     def acceptance(self) -> Tensor:
-        """The rate of each chain. Shapes: -> (C,) float64"""
+        """The acceptance rate of each chain. Shapes: -> (C,) float64"""
         return self.accepted.to(torch.float64).mean(0)
 
     @property
     def evaluations(self) -> int:
-        """Questions to the density of any kind, by all chains together."""
+        """Evaluations of the density and of its score, by all chains together."""
         return self.log_probs + self.scores
 
     def points(self, warmup: int = 0) -> Tensor:
@@ -156,33 +156,35 @@ def run(
             f"one index a chain is needed, got the shape {tuple(index.shape)} for"
             f" {len(start)} chains"
         )
-    asked = Asked(density)
-    # In float64 a refusal is never a matter of rounding, and energy is kept.
-    state = kernel.measure(asked, start.to(torch.float64))
+    counting = CountingDensity(density)
+    # In float64 rounding rejects no proposal, and the leapfrog steps keep the energy.
+    state = kernel.measure(counting, start.to(torch.float64))
     if not all(part.isfinite().all() for part in state):
         raise ValueError("every chain must start where the density is positive and finite")
     shape = tuple(start.shape[1:])
-    drawn = _drawn(shape, range(first, first + steps), seed=seed, index=index)
+    drawn = _random_numbers(shape, range(first, first + steps), seed=seed, index=index)
     states, accepted = [], []
     for step, (noise, choices) in enumerate(drawn, first):
-        proposed, log_ratio = kernel.propose(asked, state, noise, choices[:, 1])
-        # A ratio that is not a number, where the density cannot be asked, is refused.
+        proposed, log_ratio = kernel.propose(counting, state, noise, choices[:, 1])
+        # A proposal whose ratio is not a number is rejected.
         is_taken = torch.log(choices[:, 0]) < log_ratio
         state = tuple(
-            torch.where(_beside(is_taken, old), new, old)
+            torch.where(_broadcast(is_taken, old), new, old)
             for new, old in zip(proposed, state, strict=True)
         )
         states.append(state[0])
         accepted.append(is_taken)
         if watch is not None:
             watch(step, state[0])
-    return Chains(torch.stack(states), torch.stack(accepted), asked.log_probs, asked.scores)
+    return Chains(
+        torch.stack(states), torch.stack(accepted), counting.log_probs, counting.scores
+    )
 
 
-def _drawn(
+def _random_numbers(
     shape: tuple[int, ...], steps: range, *, seed: int, index: Tensor
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The noise of each step, and its two places: (C, *shape), (C, 2), both float64."""
+    """Noise and two uniform numbers of each step: (C, *shape), (C, 2), both float64."""
     chains, stream = len(index), Stream.DENSITY
     at_once = max(1, _AT_ONCE // max(1, chains * math.prod(shape)))
     for begin in range(0, len(steps), at_once):
@@ -195,25 +197,25 @@ def _drawn(
         yield from zip(noises, places.reshape(len(some), chains, 2), strict=True)
 
 
-def _beside(flags: Tensor, part: Tensor) -> Tensor:
+def _broadcast(flags: Tensor, part: Tensor) -> Tensor:
     return flags.reshape(-1, *[1] * (part.ndim - 1))
 
 
-def squares(x: Tensor) -> Tensor:
-    """The squared length of each row. Shapes: (C, *D) -> (C,)"""
+def squared_norms(x: Tensor) -> Tensor:
+    """The squared norm of each row. Shapes: (C, *D) -> (C,)"""
     return x.square().flatten(1).sum(1)
 
 
-def times(coefficient: Tensor, x: Tensor) -> Tensor:
-    """One coefficient for each row. Shapes: (C,) or (), (C, *D) -> (C, *D)"""
+def scaled_rows(coefficient: Tensor, x: Tensor) -> Tensor:
+    """`x` with each row scaled. Shapes: (C,) or (), (C, *D) -> (C, *D)"""
     return expand(coefficient, x) * x
 
 
-def positive(name: str, value: float) -> float:
-    """A setting that must be a positive number.
+def checked_positive(name: str, value: float) -> float:
+    """`value`, a setting that must be positive.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not positive and finite.
     """
     if not 0.0 < value < float("inf"):
         raise ValueError(f"{name} must be positive and finite, got {value}")

@@ -1,13 +1,14 @@
-r"""Have chains mixed? R-hat and effective sample size, by ArviZ.
+r"""Convergence diagnostics of Markov chains: R-hat and effective sample size, by ArviZ.
 
-A chain cannot tell by itself that it is stuck. Chains that started far apart can: R-hat
-compares the spread between chains with that within them and is 1 where they agree; above
-1.01 they should not be trusted, above 1.1 they plainly sit in different places. The
-effective sample size is the number of independent draws that would give a mean as exactly;
-a tenth of the draws is good, and *bulk* and *tail* say it of the middle and of the ends.
+A single chain cannot show that it is stuck, but chains that started far apart can. R-hat
+compares the variance between chains with that within them and is 1 where they agree; above
+1.01 they should not be trusted, above 1.1 they plainly are in different regions. The
+effective sample size is the number of independent draws that would estimate a mean with the
+same error; a tenth of the draws is good. *Bulk* and *tail* refer to the middle and to the
+ends of the distribution.
 
-Both take it that chains started more widely than the density is spread. Chains that all
-started in one mode agree with each other, and are wrong.
+Both assume starts that are more dispersed than the density. Chains that all started in one
+mode agree with each other, and are wrong.
 
 References:
     Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), arXiv:1903.08008 (rank-normalised
@@ -31,14 +32,14 @@ _TAIL = 0.9
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Numbers of one run of chains; those of the elements have the shape `*D`.
+    """Diagnostics of a set of chains; those of the elements have the shape `*D`.
 
     Args:
-        acceptance: rate over all chains and steps.
+        acceptance: the acceptance rate over all chains and steps.
         rhat: near 1 where the chains agree.
         ess_bulk, ess_tail: effective sample sizes, of all chains together.
-        draws: kept, of all chains together.
-        evaluations: questions to the density, its warm-up included.
+        draws: the number of draws kept, of all chains together.
+        evaluations: of the density and its score, the warm-up included.
     """
 
     acceptance: float
@@ -50,17 +51,20 @@ class Diagnosis:
 
     @property
     def worst_rhat(self) -> float:
-        """Of all elements."""
+        """The largest R-hat of all elements."""
         return float(np.max(self.rhat))
 
     @property
     def evaluations_per_draw(self) -> float:
-        """Questions to the density for each effective draw, of the worst element."""
+        """Evaluations of the density for each effective draw, of the worst element."""
         return self.evaluations / float(np.min(self.ess_bulk))
 
 
 def diagnose(chains: Chains, warmup: int = 0) -> Diagnosis:
-    """All of it, of the states after the first few steps.
+    """The diagnostics of chains.
+
+    Args:
+        warmup: how many steps at the beginning are left out.
 
     Raises:
         ValueError: too few steps are left.
@@ -94,10 +98,11 @@ def rhat(states: ArrayLike) -> NDArray[np.float64]:
 def effective_sample_size(
     states: ArrayLike, *, is_tail: bool = False
 ) -> NDArray[np.float64]:
-    """The number of independent draws that these are worth.
+    """The number of independent draws that would estimate as exactly.
 
     Args:
-        is_tail: of the quantiles at 5 % and 95 %, the smaller; otherwise of the middle.
+        is_tail: whether of the quantiles at 5 % and 95 % (the smaller of the two), or of
+            the bulk.
 
     Shapes:
         states: (steps, C, *D) -> (*D)

@@ -1,16 +1,16 @@
-r"""Walks along the score: Langevin's equation in steps, corrected or not.
+r"""Langevin dynamics: steps along the score with noise, Metropolis-adjusted or not.
 
-The diffusion $dx = \nabla\log q(x)\,d\tau + \sqrt2\,dW$ leaves $q$ as it is. A step of it,
+The diffusion $dx = \nabla\log q(x)\,d\tau + \sqrt2\,dW$ leaves $q$ invariant. A step of it,
 
 $$x' = x + e\,\nabla\log q(x) + \sqrt{2e}\;z,$$
 
-does so only as $e \to 0$. `Langevin` takes every step (the unadjusted algorithm, ULA; on
-$N(0, v)$ it ends in the variance $v/(1 - e/2v)$), `MALA` treats it as a proposal and lets
-Metropolis' rule remove the bias. The best acceptance rate of MALA is 0.574.
+does so only as $e \to 0$. `Langevin` accepts every step (the unadjusted algorithm, ULA; on
+$N(0, v)$ it converges to the variance $v/(1 - e/2v)$), `MALA` treats it as a proposal, and
+the Metropolis-Hastings rule removes the bias. The best acceptance rate of MALA is 0.574.
 
-The score says where to go, not that there is another mode: both stay in one at least as
-long as a random walk does. Annealed over the noise levels of a process the same walk
-crosses, see `snowmelt.sampling.samplers.predictor_corrector`.
+The score points to the nearest mode and does not reveal another one: both stay in a mode at
+least as long as a random walk does. Annealed over the noise levels of a process the same
+dynamics cross between modes, see `snowmelt.sampling.samplers.predictor_corrector`.
 
 References:
     Roberts & Tweedie (1996), "Exponential convergence of Langevin distributions and their
@@ -26,11 +26,17 @@ import torch
 from torch import Tensor
 
 from snowmelt.densities.density import Density
-from snowmelt.densities.mcmc.chains import Kernel, Proposal, State, positive, squares
+from snowmelt.densities.mcmc.chains import (
+    Kernel,
+    Proposal,
+    State,
+    checked_positive,
+    squared_norms,
+)
 
 
 class Langevin(Kernel):
-    """Langevin steps that are never refused.
+    """Unadjusted Langevin steps, which are always accepted.
 
     Args:
         size: e above.
@@ -40,7 +46,7 @@ class Langevin(Kernel):
     """
 
     def __init__(self, size: float) -> None:
-        self.size = positive("size", size)
+        self.size = checked_positive("size", size)
 
     def measure(self, density: Density, x: Tensor) -> State:
         return x, density.score(x)
@@ -64,7 +70,7 @@ class MALA(Kernel):
     """
 
     def __init__(self, size: float) -> None:
-        self.size = positive("size", size)
+        self.size = checked_positive("size", size)
 
     def measure(self, density: Density, x: Tensor) -> State:
         return x, density.log_prob(x), density.score(x)
@@ -77,5 +83,5 @@ class MALA(Kernel):
         there = self.measure(density, x + self.size * score + root * noise)
         # The noise that would lead back is (x - x' - e score') / root.
         back = -noise - self.size * (score + there[2]) / root
-        log_ratio = there[1] - log_prob + 0.5 * (squares(noise) - squares(back))
+        log_ratio = there[1] - log_prob + 0.5 * (squared_norms(noise) - squared_norms(back))
         return Proposal(there, log_ratio)

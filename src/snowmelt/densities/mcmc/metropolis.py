@@ -1,9 +1,9 @@
-r"""Random-walk Metropolis-Hastings: step anywhere near, go back if it was a bad idea.
+r"""Random-walk Metropolis-Hastings: symmetric normal proposals, accepted by their density.
 
-The proposal $x' = x + r z$ is as likely as its reverse, so Metropolis' ratio is
-$q(x')/q(x)$ alone. It needs no gradient, and pays with a random walk: to move by a distance
-L it takes $(L/r)^2$ steps, and $r$ must shrink like $D^{-1/2}$ for any of them to be taken.
-The best acceptance rate is 0.234 in many dimensions, and higher in a few.
+The proposal $x' = x + r z$ is as likely as its reverse, so the Metropolis-Hastings ratio is
+$q(x')/q(x)$ alone. It needs no gradient, but moves as a random walk: a distance L takes
+$(L/r)^2$ steps, and $r$ must shrink like $D^{-1/2}$ for steps to be accepted at all. The
+best acceptance rate is 0.234 in many dimensions, and higher in a few.
 
 References:
     Roberts, Gelman & Gilks (1997), "Weak convergence and optimal scaling of random walk
@@ -15,11 +15,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from snowmelt.densities.density import Density
-from snowmelt.densities.mcmc.chains import Kernel, Proposal, State, positive
+from snowmelt.densities.mcmc.chains import Kernel, Proposal, State, checked_positive
 
 
 class RandomWalk(Kernel):
-    """Metropolis' own chain.
+    """The random-walk Metropolis kernel.
 
     Args:
         std: r, the standard deviation of a step in each axis.
@@ -29,7 +29,7 @@ class RandomWalk(Kernel):
     """
 
     def __init__(self, std: float) -> None:
-        self.std = positive("std", std)
+        self.std = checked_positive("std", std)
 
     def measure(self, density: Density, x: Tensor) -> State:
         return x, density.log_prob(x)

@@ -15,9 +15,9 @@ the exception: it weighs the output itself, whatever that is, and `Hybrid` adds 
 
 Losses of two weightings are on two scales and cannot be compared.
 
-- `loss`: what a loss is, the simple one, and the form above;
+- `loss`: the interface of a loss, the simple loss, and the weighted form above;
 - `weightings`: min-SNR, soft min-SNR, P2, EDM;
-- `bound`: the variational bound, continuous and of a chain;
+- `vlb`: the variational bound, continuous and of a chain;
 - `hybrid`: the simple loss with a learned variance.
 
 References:

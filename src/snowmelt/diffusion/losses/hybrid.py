@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.diffusion.denoiser import Denoiser
-from snowmelt.diffusion.discretised_normal import log_share
+from snowmelt.diffusion.discretised_normal import log_likelihood
 from snowmelt.diffusion.losses.loss import Loss, mean_square
 from snowmelt.diffusion.losses.vlb import chain_step, snr_drop
 from snowmelt.diffusion.processes import expand
@@ -42,9 +42,9 @@ class Hybrid(Loss):
     Args:
         weight: $w$.
         steps: T; a time between two of the chain's moves up to the later one.
-        levels: how many equally spaced values in [-1, 1] the data takes: the decoder gives
-            each its share of the normal, the first and the last all that lies beyond. None
-            for data that is not discrete: the density itself.
+        levels: how many equally spaced values in [-1, 1] the data takes; the first step
+            then has the discretised Gaussian log-likelihood. None for data that is not
+            discrete: the density itself.
 
     Raises:
         ValueError: a negative or infinite weight, fewer than one step or two levels.
@@ -74,8 +74,8 @@ class Hybrid(Loss):
         bound = self._divergence(denoiser, error.detach(), share, t, s)
         if (step == 1).any():
             x_0_hat = denoiser.estimates_from(output.detach(), x_t, t)[0]
-            decoder = self._decoder(denoiser, x_0, x_0_hat, share, t, s)
-            bound = torch.where(step == 1, decoder, bound)
+            reconstruction = self._reconstruction(denoiser, x_0, x_0_hat, share, t, s)
+            bound = torch.where(step == 1, reconstruction, bound)
         simple = mean_square(error)
         return simple + self.weight * self.steps * bound.to(simple.dtype)
 
@@ -90,7 +90,7 @@ class Hybrid(Loss):
         divergence = 0.5 * (spread + torch.exp(-excess) * expand(drop, error) * error**2)
         return divergence.flatten(1).mean(1)
 
-    def _decoder(
+    def _reconstruction(
         self,
         denoiser: Denoiser,
         x_0: Tensor,
@@ -105,10 +105,10 @@ class Hybrid(Loss):
         log_std = 0.5 * (expand(smallest, share) + share * expand(ratio, share))
         if self.levels is None:
             scaled = (x_0 - x_0_hat) * torch.exp(-log_std)
-            surprise = 0.5 * scaled**2 + log_std + 0.5 * math.log(2 * math.pi)
+            nll = 0.5 * scaled**2 + log_std + 0.5 * math.log(2 * math.pi)
         else:
-            surprise = -log_share(x_0, x_0_hat, log_std, self.levels)
-        return surprise.flatten(1).mean(1)
+            nll = -log_likelihood(x_0, x_0_hat, log_std, self.levels)
+        return nll.flatten(1).mean(1)
 
 
 def _log_variance_ratio(denoiser: Denoiser, t: Tensor, s: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a loss is, the simple one, and the form of all weighted ones."""
+"""The interface of a loss, the simple loss, and the form of all weighted losses."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Loss(ABC):
     """Whether the network has to answer with a variance too."""
 
     trains_schedule: bool = False
-    """Whether its mean does not depend on the schedule between the ends, so that the
-    schedule is free to be learned."""
+    """Whether its mean depends on the ends of the schedule alone, so that the curve
+    between them is free to be learned."""
 
     @abstractmethod
     def __call__(self, denoiser: Denoiser, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
@@ -56,8 +56,8 @@ class Weighted(Loss):
     def x_0_weight(self, process: Process, t: Tensor) -> Tensor:
         """The weight of the squared error of the data. Shapes: t: (B,) -> (B,)"""
 
-    def times(self, t: Tensor) -> Tensor:
-        """The times that the loss looks at, for the ones it was given. (B,) -> (B,)"""
+    def rounded(self, t: Tensor) -> Tensor:
+        """The times at which the loss is evaluated for times `t`. (B,) -> (B,)"""
         return t
 
     def weight(self, denoiser: Denoiser, t: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class Weighted(Loss):
         return self.x_0_weight(denoiser.process, t) * denoiser.x_0_slope(t) ** 2
 
     def __call__(self, denoiser: Denoiser, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        t = self.times(t)
+        t = self.rounded(t)
         x_t = denoiser.process.perturb(x_0, t, eps)
         error = mean_square(denoiser(x_t, t) - denoiser.target(x_0, eps, t))
         return self.weight(denoiser, t).to(error.dtype) * error

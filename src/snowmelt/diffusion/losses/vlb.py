@@ -1,4 +1,4 @@
-r"""The variational bound on the negative log-likelihood: its part along the process.
+r"""The diffusion terms of the variational bound on the negative log-likelihood.
 
 A chain of T steps with the posterior's variance in each costs, for the step that ends at
 $t$, the Kullback-Leibler divergence
@@ -32,7 +32,7 @@ _ROUNDING = 1e-3
 
 
 class VLB(Weighted):
-    r"""In continuous time: $w = -\tfrac12\,\tfrac{d}{dt}\mathrm{SNR}(t)$.
+    r"""The bound in continuous time: $w = -\tfrac12\,\tfrac{d}{dt}\mathrm{SNR}(t)$.
 
     For the error of eps that is $-\tfrac12\,d\lambda/dt$. Its mean over time depends on the
     schedule through the two ends alone, so a schedule between them can be learned: the
@@ -52,7 +52,9 @@ class VLB(Weighted):
 
 
 class DiscreteVLB(Weighted):
-    r"""Of a chain: $w = \tfrac{T}{2}(\mathrm{SNR}(s) - \mathrm{SNR}(t))$ at $s = t - 1/T$.
+    r"""The bound of a chain of T steps, with $s = t - 1/T$.
+
+    $$w = \tfrac{T}{2}(\mathrm{SNR}(s) - \mathrm{SNR}(t)).$$
 
     A time between two of the chain's moves up to the later one, so uniform times are
     uniform steps.
@@ -72,7 +74,7 @@ class DiscreteVLB(Weighted):
             raise ValueError(f"steps must be at least 1, got {steps}")
         self.steps = steps
 
-    def times(self, t: Tensor) -> Tensor:
+    def rounded(self, t: Tensor) -> Tensor:
         return chain_step(t, self.steps) / self.steps
 
     def x_0_weight(self, process: Process, t: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ its digits near the data, where the logarithm keeps them.
 
 A curve can be given in several ways, one module for each:
 
-- `rates`: by the rate at which noise is added, beta(t);
-- `shares`: by the share of the data's variance that is left, alpha_bar(t);
-- `levels`: by the noise level sigma / alpha, or by its distribution over time;
+- `betas`: by the rate beta(t) at which noise is added;
+- `alpha_bars`: by alpha_bar(t), the fraction of the data's variance that is left;
+- `sigmas`: by the noise level sigma / alpha, or by its distribution over time;
 - `chain`: by a table of betas, one a step;
 - `transforms`: by changing another schedule;
 - `learned`: by training.
@@ -25,11 +25,11 @@ To add a schedule: one class in this package with the method `log_snr`, and one 
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.schedules.alpha_bars import Cosine, Sigmoid
 from snowmelt.diffusion.schedules.betas import (
+    BetaSchedule,
     BetaSigmoid,
     Exponential,
     Linear,
     Quadratic,
-    Rate,
 )
 from snowmelt.diffusion.schedules.chain import Betas, Chain, CosineBetas, LinearBetas
 from snowmelt.diffusion.schedules.learned import Learned
@@ -37,6 +37,7 @@ from snowmelt.diffusion.schedules.sigmas import Geometric, Karras, Laplace, Rand
 from snowmelt.diffusion.schedules.transforms import InputScaled, ZeroTerminal
 
 __all__ = [
+    "BetaSchedule",
     "BetaSigmoid",
     "Betas",
     "Chain",
@@ -53,7 +54,6 @@ __all__ = [
     "NoiseSchedule",
     "Quadratic",
     "RandomWalk",
-    "Rate",
     "Sigmoid",
     "ZeroTerminal",
 ]

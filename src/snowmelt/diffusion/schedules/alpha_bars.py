@@ -1,4 +1,9 @@
-"""Schedules given by the share of the data's variance that is left."""
+r"""Schedules given by $\bar\alpha$, the fraction of the data's variance that is left.
+
+In a variance-preserving process $\bar\alpha = \alpha^2$ and $1 - \bar\alpha = \sigma^2$, so
+$\lambda = \log\bar\alpha - \log(1 - \bar\alpha)$. Both curves here keep $\bar\alpha$ away
+from 0 and 1, where the log-SNR would be infinite.
+"""
 
 from __future__ import annotations
 
@@ -60,18 +65,18 @@ class Cosine(NoiseSchedule):
 
 
 class Sigmoid(NoiseSchedule):
-    r"""The share of the data's variance falls along a logistic curve.
+    r"""alpha_bar falls along a logistic curve.
 
     With $u(t)$ running linearly from `start` to `end` and $S$ the logistic function, the
-    share that is left is
+    curve of the paper is
 
     $$\gamma(t) = \frac{S(e/\tau) - S(u(t)/\tau)}{S(e/\tau) - S(s/\tau)},$$
 
     which is 1 at $t = 0$ and 0 at $t = 1$. To keep the log-SNR finite, $\bar\alpha$ moves
-    along $\gamma$ between the two shares that `log_snr_max` and `log_snr_min` stand for.
+    along $\gamma$ between the two values that `log_snr_max` and `log_snr_min` stand for.
 
     This curve acts on alpha_bar. The "sigmoid" schedule of some libraries acts on beta and
-    is another curve: `rates.BetaSigmoid`.
+    is another curve: `betas.BetaSigmoid`.
 
     Args:
         start: $s$, where on the logistic curve time 0 lies.
@@ -113,13 +118,14 @@ class Sigmoid(NoiseSchedule):
         self.check_curve()
 
     def log_snr(self, t: Tensor) -> Tensor:
-        # Both shares by products, up to a factor that the ratio loses: a difference of two
-        # logistic values would lose its digits near the end where they meet.
+        # Signal and noise by products, up to a factor that their ratio loses: a difference
+        # of two logistic values would lose its digits near the end where they meet.
         left, half = 1 - t, 0.5 * (self.end - self.start)
         kept = torch.sinh(left * half) * math.cosh(0.5 * self.start)
         spent = torch.sinh(t * half) * math.cosh(0.5 * self.end)
-        signal = kept * _share(self.log_snr_max) + spent * _share(self.log_snr_min)
-        noise = kept * _share(-self.log_snr_max) + spent * _share(-self.log_snr_min)
+        high, low = self.log_snr_max, self.log_snr_min
+        signal = kept * _alpha_bar(high) + spent * _alpha_bar(low)
+        noise = kept * _alpha_bar(-high) + spent * _alpha_bar(-low)
         return torch.log(signal) - torch.log(noise)
 
 
@@ -128,6 +134,6 @@ def _angle(log_snr: float) -> float:
     return math.atan(math.exp(-0.5 * log_snr))
 
 
-def _share(log_snr: float) -> float:
-    """The share of the variance that is signal."""
+def _alpha_bar(log_snr: float) -> float:
+    """The fraction of the variance that is signal."""
     return 1.0 / (1.0 + math.exp(-log_snr))

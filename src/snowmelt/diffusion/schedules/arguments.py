@@ -1,10 +1,10 @@
-"""Checks of a schedule's arguments, each naming what is wrong with which."""
+"""Checks of a schedule's arguments; each error names the argument and its value."""
 
 from __future__ import annotations
 
 import math
 
-LARGEST_LOG_SNR = 80.0  # e^-80 is about 2e-35: the least share that float32 holds with ease
+LARGEST_LOG_SNR = 80.0  # e^-80 is about 2e-35, which float32 still holds with ease
 
 
 def check_positive(**arguments: float) -> None:

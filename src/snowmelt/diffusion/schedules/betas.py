@@ -1,7 +1,7 @@
-r"""Schedules given by the rate at which noise is added.
+r"""Schedules given by $\beta$, the rate at which noise is added.
 
 A variance-preserving process $dx = -\tfrac12\beta x\,du + \sqrt{\beta}\,dW$ with the rate
-$\beta(u)$ keeps the share $\bar\alpha = e^{-B}$ of the data's variance, where
+$\beta(u)$ keeps the fraction $\bar\alpha = e^{-B}$ of the data's variance, where
 
 $$B(u) = \int_0^u \beta(v)\,dv, \qquad \lambda = -\log(e^{B} - 1), \qquad
   \frac{d\lambda}{du} = -\frac{\beta}{1 - e^{-B}}.$$
@@ -28,8 +28,8 @@ from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.schedules.arguments import check_between_0_and_1, check_positive
 
 
-class Rate(NoiseSchedule):
-    r"""A schedule with a known rate $\beta(u)$ and its integral $B(u)$.
+class BetaSchedule(NoiseSchedule):
+    r"""A schedule with a known $\beta(u)$ and its integral $B(u)$.
 
     Args:
         start: where in (0, 1) of the curve's own time the data end lies. 1e-3 is where the
@@ -45,7 +45,7 @@ class Rate(NoiseSchedule):
         self.check_curve()
 
     @abstractmethod
-    def rate(self, u: Tensor) -> Tensor:
+    def beta(self, u: Tensor) -> Tensor:
         r"""$\beta(u)$, per unit of the curve's own time. Shapes: u: (*) -> (*)"""
 
     @abstractmethod
@@ -60,14 +60,14 @@ class Rate(NoiseSchedule):
     def slope(self, t: Tensor) -> Tensor:
         r"""$d\lambda/dt = -(1 - s)\,\beta / (1 - e^{-B})$. Shapes: t: (*) -> (*)"""
         u = self._own_time(t)
-        return (1 - self.start) * self.rate(u) / torch.expm1(-self.integral(u))
+        return (1 - self.start) * self.beta(u) / torch.expm1(-self.integral(u))
 
     def _own_time(self, t: Tensor) -> Tensor:
         return self.start + (1 - self.start) * t
 
 
-class _TwoRates(Rate):
-    """A rate that goes from one value at the data to another at the noise."""
+class _TwoBetas(BetaSchedule):
+    """A beta that goes from one value at the data to another at the noise."""
 
     def __init__(self, beta_start: float, beta_end: float, start: float) -> None:
         check_positive(beta_start=beta_start, beta_end=beta_end)
@@ -76,7 +76,7 @@ class _TwoRates(Rate):
         super().__init__(start)
 
 
-class Linear(_TwoRates):
+class Linear(_TwoBetas):
     r"""Noise is added at a rate that grows linearly in time.
 
     $$\beta(u) = \beta_0 + u\,(\beta_1 - \beta_0), \qquad
@@ -103,14 +103,14 @@ class Linear(_TwoRates):
     ) -> None:
         super().__init__(beta_start, beta_end, start)
 
-    def rate(self, u: Tensor) -> Tensor:
+    def beta(self, u: Tensor) -> Tensor:
         return (1 - u) * self.beta_start + u * self.beta_end
 
     def integral(self, u: Tensor) -> Tensor:
         return u * ((1 - 0.5 * u) * self.beta_start + 0.5 * u * self.beta_end)
 
 
-class Quadratic(_TwoRates):
+class Quadratic(_TwoBetas):
     r"""Noise is added at a rate whose root grows linearly in time.
 
     With $r_i = \sqrt{\beta_i}$ and $r(u) = r_0 + u\,(r_1 - r_0)$,
@@ -139,7 +139,7 @@ class Quadratic(_TwoRates):
     ) -> None:
         super().__init__(beta_start, beta_end, start)
 
-    def rate(self, u: Tensor) -> Tensor:
+    def beta(self, u: Tensor) -> Tensor:
         return self._root(u) ** 2
 
     def integral(self, u: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ class Quadratic(_TwoRates):
         return (1 - u) * math.sqrt(self.beta_start) + u * math.sqrt(self.beta_end)
 
 
-class BetaSigmoid(_TwoRates):
+class BetaSigmoid(_TwoBetas):
     r"""Noise is added at a rate that rises along a logistic curve.
 
     With $S$ the logistic function and the steepness fixed at $k = 12$,
@@ -160,7 +160,7 @@ class BetaSigmoid(_TwoRates):
              \log\!\big(1 + S(-\tfrac{k}{2})\,(e^{k u} - 1)\big).$$
 
     This is the "sigmoid" of diffusers, which acts on beta. The schedule of Jabri et al.
-    acts on alpha_bar and is another curve: `shares.Sigmoid`.
+    acts on alpha_bar and is another curve: `alpha_bars.Sigmoid`.
 
     Args:
         beta_start: $\beta_0$, the rate long before the middle.
@@ -181,7 +181,7 @@ class BetaSigmoid(_TwoRates):
     ) -> None:
         super().__init__(beta_start, beta_end, start)
 
-    def rate(self, u: Tensor) -> Tensor:
+    def beta(self, u: Tensor) -> Tensor:
         risen = torch.sigmoid(self.STEEPNESS * (u - 0.5))
         return (1 - risen) * self.beta_start + risen * self.beta_end
 
@@ -192,8 +192,8 @@ class BetaSigmoid(_TwoRates):
         return self.beta_start * (u - risen) + self.beta_end * risen
 
 
-class Exponential(Rate):
-    r"""Noise is added at a constant rate, so the data's share decays exponentially.
+class Exponential(BetaSchedule):
+    r"""Noise is added at a constant rate, so alpha_bar decays exponentially.
 
     $$\beta(u) = r, \qquad B(u) = r u, \qquad \bar\alpha = e^{-r u}.$$
 
@@ -217,7 +217,7 @@ class Exponential(Rate):
         self.constant = rate
         super().__init__(start)
 
-    def rate(self, u: Tensor) -> Tensor:
+    def beta(self, u: Tensor) -> Tensor:
         return torch.full_like(u, self.constant)
 
     def integral(self, u: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class Betas(NoiseSchedule):
 
     Raises:
         ValueError: there are fewer than two betas, one is not strictly between 0 and 1, or
-            one is so small that the share left does not change.
+            one is so small that alpha_bar does not change.
     """
 
     clipped_betas: int = 0
@@ -72,7 +72,7 @@ class Betas(NoiseSchedule):
         # One entry more than there are steps: the one at t = 0 continues the first line.
         self.table = torch.cat((2 * table[:1] - table[1:2], table))
         if not (self.table.diff() < 0).all():
-            raise ValueError(f"betas must be large enough to be felt, got {betas}")
+            raise ValueError(f"betas must be large enough to change alpha_bar, got {betas}")
         self.check_curve()
 
     def log_snr(self, t: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class LinearBetas(Betas):
 
 
 class _Clipped(Betas):
-    """A chain whose betas are cut at a largest one."""
+    """A chain whose betas are clipped at a largest value."""
 
     def __init__(self, betas: Tensor, max_beta: float) -> None:
         check_between_0_and_1(max_beta=max_beta)
@@ -141,7 +141,7 @@ class _Clipped(Betas):
 
 
 class CosineBetas(_Clipped):
-    r"""The chain of improved DDPM: the share of the data's variance is a squared cosine.
+    r"""The chain of improved DDPM: alpha_bar is a squared cosine.
 
     $$\bar\alpha_i = \frac{f(i + 1)}{f(0)}, \qquad
       f(k) = \cos^2\theta_k, \quad \theta_k = \frac{k/T + s}{1 + s}\cdot\frac{\pi}{2},
@@ -169,8 +169,8 @@ class CosineBetas(_Clipped):
     ) -> None:
         check_count(least=2, steps=steps)
         check_positive(offset=offset)
-        share = torch.arange(steps + 1, dtype=torch.float64) / steps
-        angle = (share + offset) / (1 + offset) * (0.5 * math.pi)
+        time = torch.arange(steps + 1, dtype=torch.float64) / steps
+        angle = (time + offset) / (1 + offset) * (0.5 * math.pi)
         before, after = angle[:-1], angle[1:]
         # cos^2 a - cos^2 b = sin(b - a) sin(b + a), with all its digits
         fallen = torch.sin(after - before) * torch.sin(after + before)

@@ -70,8 +70,8 @@ class Learned(NoiseSchedule, nn.Module):
         $g' = 1 + \tfrac1n \sum_j h_j w_j\,S'(w_j (t - c_j))$. Shapes: t: (*) -> (*)
         """
         height, steepness, centre = self._weights(t)
-        share = torch.sigmoid(steepness * (t[..., None] - centre))
-        rise = 1 + (height * steepness * share * (1 - share)).mean(-1)
+        risen = torch.sigmoid(steepness * (t[..., None] - centre))
+        rise = 1 + (height * steepness * risen * (1 - risen)).mean(-1)
         whole = self._network(t.new_ones(())) - self._network(t.new_zeros(()))
         return (self.log_snr_min - self.log_snr_max) * rise / whole
 

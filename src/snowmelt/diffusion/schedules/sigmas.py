@@ -1,4 +1,4 @@
-r"""Schedules given by the noise level itself, $\sigma/\alpha = e^{-\lambda/2}$.
+r"""Schedules given by the noise level $\sigma/\alpha = e^{-\lambda/2}$.
 
 Below, a `sigma` is that ratio: the standard deviation of the noise once the signal is
 scaled back to 1. It is the sigma of a variance-exploding process; in any other process the
@@ -21,7 +21,7 @@ from snowmelt.diffusion.schedules.arguments import (
 
 
 class Geometric(NoiseSchedule):
-    r"""The noise level grows by a constant factor a time: log-SNR is a straight line.
+    r"""The noise level grows exponentially in time: log-SNR is a straight line.
 
     $$\sigma(t) = \sigma_0 \left(\frac{\sigma_1}{\sigma_0}\right)^{t}, \qquad
       \lambda(t) = -2\,[(1 - t)\log\sigma_0 + t\log\sigma_1].$$
@@ -149,8 +149,8 @@ class RandomWalk(NoiseSchedule):
 class Laplace(NoiseSchedule):
     r"""Times drawn uniformly have log-SNRs of a Laplace distribution.
 
-    Training then spends most of its time around one level, where an image turns from noise
-    into something. The curve is the distribution's quantile function,
+    Training then spends most of its time around one noise level, at which the content of
+    an image emerges. The curve is the distribution's quantile function,
 
     $$\lambda = \mu - b\,\mathrm{sgn}(\tfrac12 - u)\,\log(1 - 2\,|u - \tfrac12|),$$
 

@@ -1,6 +1,6 @@
-r"""Schedules made of another one.
+r"""Schedules that transform another schedule.
 
-They are modules, so that the parameters of a learned schedule inside are found.
+They are torch modules, so that the parameters of a learned schedule inside are found.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NEAREST = 2.0**-40
 
 
 class _Transformed(NoiseSchedule, nn.Module, ABC):
-    """A schedule that keeps the one that it is made of."""
+    """Keeps the schedule `of` that is transformed."""
 
     def __init__(self, of: NoiseSchedule) -> None:
         super().__init__()

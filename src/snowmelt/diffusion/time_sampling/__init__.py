@@ -1,13 +1,13 @@
-r"""At which times a training looks: how the expectation over time is estimated.
+r"""Time samplers: how the expectation of the loss over time is estimated.
 
 The loss of a training is a mean over times that are uniform on (0, 1), or over the steps of
-a chain. A rule for the times of a batch may spread them (`uniform`) or prefer some over
-others and weigh their losses down in return (`importance`): the mean stays, its estimate
-varies less. One rule changes the mean itself: `log_normal`, for EDM, whose density of noise
+a chain. A time sampler may spread the times of a batch evenly (`uniform`), or draw some of
+them more often and weight their losses down in return (`importance`): the mean stays, and
+its estimate varies less. `log_normal` alone changes the mean, since EDM's density of noise
 levels is a part of its loss.
 
 Every random number is keyed by (seed, step, place in the batch), so the processes of a
-group cut one common batch between them.
+group divide one common batch.
 
 References:
     Kingma et al. (2021), arXiv:2107.00630, appendix I.1 (low discrepancy);

@@ -1,4 +1,4 @@
-"""Times where the loss is large, and weights that make up for it."""
+"""Importance sampling of times in proportion to the size of the loss."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from snowmelt.diffusion.time_sampling.uniform import spread
 
 
 class Importance(TimeSampler):
-    r"""Each stretch of time as often as its losses are large.
+    r"""Draws each interval of time in proportion to the root mean square of its losses.
 
-    Time is cut into K buckets. The last H losses of each are remembered, and bucket k is
-    drawn with a probability that grows with their root mean square,
+    Time is divided into K buckets. The last H losses of each are remembered, and bucket k
+    is drawn with the probability
 
     $$p_k = (1 - f)\,\frac{\sqrt{\mathrm{E}[L_k^2]}}{\sum_j \sqrt{\mathrm{E}[L_j^2]}}
             + \frac{f}{K},$$
 
-    the choice that varies least among all with $f = 0$; the floor f keeps every weight
-    bounded. A loss counts $1/(p_k K)$ times, so the mean stays that of uniform times. Until
-    every bucket has its H losses the times are uniform. Within the batch they are spread
-    evenly, each through the inverse of the distribution function.
+    which for $f = 0$ has the least variance of all; the floor f bounds every weight. A loss
+    has the weight $1/(p_k K)$, so the mean stays that of uniform times. Until every bucket
+    has its H losses the times are uniform. Within the batch they are stratified, each
+    through the inverse of the distribution function.
 
     Args:
         buckets: K.
@@ -56,7 +56,7 @@ class Importance(TimeSampler):
         self.register_buffer("counts", torch.zeros(buckets, dtype=torch.int64))
 
     def probabilities(self) -> Tensor:
-        """How probable each bucket is. Shapes: -> (K,) float64"""
+        """The probability of each bucket. Shapes: -> (K,) float64"""
         uniform = torch.full_like(self.remembered[:, 0], 1.0 / self.buckets)
         size = self.remembered.square().mean(1).sqrt()
         if int(self.counts.min()) < self.history or not float(size.sum()) > 0.0:
@@ -79,11 +79,11 @@ class Importance(TimeSampler):
     @torch.no_grad()
     def update(self, t: Tensor, losses: Tensor) -> None:
         bucket = (t * self.buckets).floor().long().clamp(0, self.buckets - 1)
-        told = torch.nn.functional.one_hot(bucket, self.buckets)
-        # The how manieth of its bucket each loss is; the last H of a bucket are kept.
-        rank = told.cumsum(0).gather(1, bucket[:, None])[:, 0] - 1
-        is_kept = rank >= told.sum(0)[bucket] - self.history
+        in_bucket = torch.nn.functional.one_hot(bucket, self.buckets)
+        # The number of each loss within its bucket; the last H of a bucket are kept.
+        rank = in_bucket.cumsum(0).gather(1, bucket[:, None])[:, 0] - 1
+        is_kept = rank >= in_bucket.sum(0)[bucket] - self.history
         place = (self.counts[bucket] + rank) % self.history
         kept = losses.to(torch.float64)[is_kept]
         self.remembered[bucket[is_kept], place[is_kept]] = kept
-        self.counts += told.sum(0)
+        self.counts += in_bucket.sum(0)

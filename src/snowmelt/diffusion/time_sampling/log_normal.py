@@ -1,4 +1,4 @@
-"""Times at which the noise level is log-normal."""
+"""EDM's time sampler, whose noise levels are log-normal."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LogNormal(TimeSampler):
     def forward(
         self, slot: Tensor, batch_size: int, *, seed: int, step: int, process: Process
     ) -> tuple[Tensor, Tensor]:
-        # Quantiles of the normal, spread over the batch.
+        # Quantiles of the normal, stratified over the batch.
         quantile = torch.special.ndtri(spread(slot, batch_size, seed, step))
         log_snr = -2.0 * (self.mean + self.std * quantile)
         return process.time(log_snr), torch.ones(len(slot), device=slot.device)

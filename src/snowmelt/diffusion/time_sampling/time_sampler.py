@@ -1,4 +1,4 @@
-"""What a rule for the times of a training is."""
+"""The interface of a time sampler."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from snowmelt.diffusion.processes import Process
 
 
 class TimeSampler(nn.Module, ABC):
-    """A rule for the time of every example of a batch, and the weight of its loss.
+    """Draws a time for every example of a batch, and the weight of its loss.
 
-    It is a module, so what it remembers in buffers is saved and restored with a training.
+    It is a torch module, so its buffers are saved and restored with a training.
     """
 
     learns: bool = False
-    """Whether it wants to be told the losses of every step, by `update`."""
+    """Whether it needs the losses of every step, by `update`."""
 
     @abstractmethod
     def forward(
@@ -28,16 +28,16 @@ class TimeSampler(nn.Module, ABC):
             slot: places in the batch of all processes together.
             batch_size: of all processes together.
             seed, step: key the randomness.
-            process: what the times are for; to find the time of a noise level.
+            process: by which the time of a noise level is found.
 
         Shapes:
             slot: (B,) -> times (B,) float64, weights (B,) float32
         """
 
     def update(self, t: Tensor, losses: Tensor) -> None:
-        """Take note of the losses of a step, without their weights.
+        """Learn from the losses of a step, given without their weights.
 
-        Every process has to be told those of all, in the same order.
+        Every process must pass the losses of all processes, in the same order.
 
         Shapes:
             t, losses: (N,), N the batch of all processes together

@@ -1,4 +1,4 @@
-"""Uniform times: drawn one by one, or spread over the batch."""
+"""Time samplers with uniform times: independent, or stratified over the batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 
 
 class Independent(TimeSampler):
-    """Every time on its own."""
+    """Every time is drawn independently."""
 
     def forward(
         self, slot: Tensor, batch_size: int, *, seed: int, step: int, process: Process
@@ -53,11 +53,11 @@ class Antithetic(TimeSampler):
 
 
 class Discrete(TimeSampler):
-    """The times 1/T, 2/T, ..., 1 of a chain: another rule's, moved up to the next of them.
+    """The times 1/T, 2/T, ..., 1 of a chain: those of another sampler, rounded up.
 
     Args:
         steps: T.
-        of: the other rule; None: low discrepancy.
+        of: the other time sampler; None: low discrepancy.
 
     Raises:
         ValueError: fewer than one step.
@@ -79,7 +79,7 @@ class Discrete(TimeSampler):
         return number.clamp(max=self.steps) / self.steps, weights
 
     def update(self, t: Tensor, losses: Tensor) -> None:
-        # Back from the end of its step to the middle, where its share was drawn from.
+        # Back from the end of its step to the middle of the times that were rounded up.
         self.of.update(t - 0.5 / self.steps, losses)
 
 

@@ -33,7 +33,7 @@ def rows(terms: Terms, bound: Bound, process: Process) -> list[Row]:
     runs = reversed(list(enumerate(bound.runs(process))))
     lines = [("prior", steps, steps, terms.prior)]
     lines += [("step", first, last, terms.steps[:, place]) for place, (first, last) in runs]
-    lines += [("decoder", 1, 1, terms.decoder)]
+    lines += [("decoder", 1, 1, terms.reconstruction)]
     found: list[Row] = []
     for term, first, last, bits in lines:
         time = (first + last) / (2 * steps)

@@ -124,13 +124,13 @@ def _add_bound(
 ) -> None:
     def ask(denoiser: Denoiser, x_0: Tensor, index: Tensor) -> tuple[Tensor, ...]:
         terms = bound.terms(denoiser, x_0, index, held_out.values, seed=seed)
-        return terms.prior, terms.steps, terms.decoder
+        return terms.prior, terms.steps, terms.reconstruction
 
     terms = Terms(*held_out.each("bound", ask))
     found.metrics.update(_numbers("bound", terms.total, held_out))
     found.metrics["bound_prior_bits_per_dim"] = float(terms.prior.mean())
     found.metrics["bound_steps_bits_per_dim"] = float(terms.steps.sum(1).mean())
-    found.metrics["bound_decoder_bits_per_dim"] = float(terms.decoder.mean())
+    found.metrics["bound_decoder_bits_per_dim"] = float(terms.reconstruction.mean())
     found.rows.extend(rows(terms, bound, held_out.denoiser.process))
     discrete = f"discretised normal, open tails, at least {LEAST_PROBABILITY:g}"
     how |= {

@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from snowmelt.diffusion.discretised_normal import log_share
+from snowmelt.diffusion.discretised_normal import log_likelihood
 
 LEAST_PROBABILITY = 1e-12
 _OFF_LEVEL = 1e-3  # of a bin's width: what float32 may lose on the way to [-1, 1]
@@ -31,7 +31,9 @@ class Values(ABC):
     r"""Nats a dimension to add to $-\log p(x)$ of the model's density to get the data's."""
 
     @abstractmethod
-    def decoder_nats(self, x_0: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    def reconstruction_nats(
+        self, x_0: Tensor, mean: Tensor, log_variance: Tensor
+    ) -> Tensor:
         r"""$-\log p(x_0)$ under a normal distribution with these moments, summed over D.
 
         Shapes:
@@ -77,9 +79,11 @@ class Levels(Values):
         self.width = 2.0 / (levels - 1)
         self.offset = -math.log(self.width)
 
-    def decoder_nats(self, x_0: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    def reconstruction_nats(
+        self, x_0: Tensor, mean: Tensor, log_variance: Tensor
+    ) -> Tensor:
         exact = self._level(x_0) * self.width - 1.0
-        log_mass = log_share(exact, mean, 0.5 * log_variance, self.levels)
+        log_mass = log_likelihood(exact, mean, 0.5 * log_variance, self.levels)
         return -log_mass.clamp(min=math.log(LEAST_PROBABILITY)).flatten(1).sum(1)
 
     def spread(self, x_0: Tensor, shift: Tensor) -> Tensor:
@@ -117,7 +121,9 @@ class Points(Values):
         self.scale = scale
         self.offset = math.log(scale)
 
-    def decoder_nats(self, x_0: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    def reconstruction_nats(
+        self, x_0: Tensor, mean: Tensor, log_variance: Tensor
+    ) -> Tensor:
         log_variance = log_variance.double().expand(x_0.shape)
         distance = (x_0.double() - mean.double()).square() * torch.exp(-log_variance)
         density = -0.5 * (distance + log_variance + math.log(2.0 * math.pi))

@@ -54,17 +54,17 @@ class Terms:
     Attributes:
         prior: (B,).
         steps: (B, K), the sum over each stratum of steps.
-        decoder: (B,).
+        reconstruction: (B,).
     """
 
     prior: Tensor
     steps: Tensor
-    decoder: Tensor
+    reconstruction: Tensor
 
     @property
     def total(self) -> Tensor:
         """The bound. Shapes: -> (B,)"""
-        return self.prior + self.steps.sum(1) + self.decoder
+        return self.prior + self.steps.sum(1) + self.reconstruction
 
 
 class Bound:
@@ -157,10 +157,10 @@ class Bound:
             step = first + (chosen[:, stratum] * count).floor()
             eps = _noise(x_0, index, seed, _STEPS + stratum)
             costs.append(count * self.step_nats(denoiser, x_0, step, eps))
-        decoder = self.decoder_nats(
+        reconstruction = self.reconstruction_nats(
             denoiser, x_0, _noise(x_0, index, seed, _DECODER), values
         )
-        nats = prior_nats(denoiser.process, x_0), torch.stack(costs, dim=1), decoder
+        nats = prior_nats(denoiser.process, x_0), torch.stack(costs, dim=1), reconstruction
         return Terms(*(bits_per_dim(part, x_0) for part in nats))
 
     @torch.no_grad()
@@ -184,7 +184,7 @@ class Bound:
         return nats.flatten(1).to(torch.float64).sum(1)
 
     @torch.no_grad()
-    def decoder_nats(
+    def reconstruction_nats(
         self, denoiser: Denoiser, x_0: Tensor, eps: Tensor, values: Values
     ) -> Tensor:
         r"""$-\log p(x_0 \mid x_{1/T})$ for one draw of the noise.
@@ -197,7 +197,7 @@ class Bound:
         t = first.expand(len(x_0))
         x_0_hat, share = self._ask(denoiser, process.perturb(x_0, t, eps), t)
         log_variance = self.variance_for(denoiser).last(process, first, 2.0 * first, share)
-        return values.decoder_nats(x_0, x_0_hat, log_variance)
+        return values.reconstruction_nats(x_0, x_0_hat, log_variance)
 
     def _ask(self, denoiser: Denoiser, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         x_0_hat, share = self.variance_for(denoiser).ask(denoiser, x_t, t)

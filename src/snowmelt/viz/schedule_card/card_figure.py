@@ -18,7 +18,7 @@ from snowmelt.viz.schedule_card.card_panels import PANELS
 from snowmelt.viz.style import BLUE, GREEN, INK, MUTED, RULE, VERMILLION, series, styled
 
 if TYPE_CHECKING:
-    from snowmelt.diffusion.schedule_diagnostics import Measured
+    from snowmelt.diffusion.schedule_diagnostics import ScheduleDiagnostics
 
 # All in inches, from the left and from the top.
 WIDTH, MARGIN, GAP = 10.0, 0.55, 0.55
@@ -63,7 +63,7 @@ class _Page:
 
 @styled
 def card_figure(
-    curves: Sequence[Measured],
+    curves: Sequence[ScheduleDiagnostics],
     strips: Sequence[Strip],
     times: Sequence[float],
     rows: Mapping[str, Sequence[str]],
@@ -101,11 +101,11 @@ def card_figure(
     return page.figure
 
 
-def _named(one: Measured) -> str:
+def _named(one: ScheduleDiagnostics) -> str:
     return f"{one.label} (untrained)" if one.is_untrained else one.label
 
 
-def _legend(page: _Page, curves: Sequence[Measured], top: float) -> None:
+def _legend(page: _Page, curves: Sequence[ScheduleDiagnostics], top: float) -> None:
     handles = [Line2D([], [], **series(i)) for i in range(len(curves))]
     page.figure.legend(
         handles,
@@ -119,7 +119,7 @@ def _legend(page: _Page, curves: Sequence[Measured], top: float) -> None:
     )
 
 
-def _panels(page: _Page, curves: Sequence[Measured], top: float) -> None:
+def _panels(page: _Page, curves: Sequence[ScheduleDiagnostics], top: float) -> None:
     """Six panels: what is left, where time goes, and what each step does."""
     width = (WIDTH - MARGIN - 0.2 - 2 * GAP) / 3
     places = [

@@ -14,7 +14,10 @@ from omegaconf import DictConfig
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.diffusion.predictions import Prediction
-from snowmelt.diffusion.schedule_diagnostics import Measured, measure
+from snowmelt.diffusion.schedule_diagnostics import (
+    ScheduleDiagnostics,
+    schedule_diagnostics,
+)
 from snowmelt.pipeline.compatibility.issues import Finding
 from snowmelt.pipeline.compatibility.training_rules import built_process
 from snowmelt.pipeline.config.part_names import file_of
@@ -77,7 +80,7 @@ def card(
         except UserError:
             continue
         steps, precision = int(config.sampler.steps), str(config.trainer.precision)
-        measured.append(measure(label, process, prediction, steps, precision))
+        measured.append(schedule_diagnostics(label, process, prediction, steps, precision))
         strips.append(Strip(label, forward_strip(process, shown.x_0)))
     rows = (
         {}
@@ -111,7 +114,7 @@ def label_of(config: DictConfig, root: Path) -> str:
     return file_of(config.schedule, "schedule", root) or own
 
 
-def _numbers(one: Measured) -> list[str]:
+def _numbers(one: ScheduleDiagnostics) -> list[str]:
     """The texts of `ROWS`."""
     is_zero = math.isinf(one.last_log_snr)
     terminal = "0" if is_zero else f"{math.exp(one.last_log_snr):.2g}"

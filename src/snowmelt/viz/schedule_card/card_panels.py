@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from snowmelt.viz.style import MUTED, series
 
 if TYPE_CHECKING:
-    from snowmelt.diffusion.schedule_diagnostics import Measured
+    from snowmelt.diffusion.schedule_diagnostics import ScheduleDiagnostics
 
 MOST_LOG_SNR = 22.0
 
 
-def _lines(axes: Axes, curves: Sequence[Measured], x: str, y: str) -> list[NDArray]:
+def _lines(
+    axes: Axes, curves: Sequence[ScheduleDiagnostics], x: str, y: str
+) -> list[NDArray]:
     """One line a schedule, and the values that were drawn."""
     drawn = []
     for index, one in enumerate(curves):
@@ -26,7 +28,7 @@ def _lines(axes: Axes, curves: Sequence[Measured], x: str, y: str) -> list[NDArr
     return drawn
 
 
-def _log_snr(axes: Axes, curves: Sequence[Measured]) -> None:
+def _log_snr(axes: Axes, curves: Sequence[ScheduleDiagnostics]) -> None:
     drawn = np.concatenate(_lines(axes, curves, "t", "log_snr"))
     low, high = max(drawn.min(), -MOST_LOG_SNR), min(drawn.max(), MOST_LOG_SNR)
     axes.axhline(0.0, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
@@ -34,13 +36,13 @@ def _log_snr(axes: Axes, curves: Sequence[Measured]) -> None:
     axes.set_ylim(low - 1, high + 1)
 
 
-def _share(axes: Axes, curves: Sequence[Measured]) -> None:
-    _lines(axes, curves, "t", "share")
+def _share(axes: Axes, curves: Sequence[ScheduleDiagnostics]) -> None:
+    _lines(axes, curves, "t", "alpha_bar")
     axes.set(title=r"signal left $\bar{\alpha}(t)$", xlabel="t", xlim=(0, 1))
     axes.set_ylim(-0.03, 1.03)
 
 
-def _density(axes: Axes, curves: Sequence[Measured]) -> None:
+def _density(axes: Axes, curves: Sequence[ScheduleDiagnostics]) -> None:
     highest = [float(drawn.max()) for drawn in _lines(axes, curves, "log_snr", "density")]
     axes.set(title=r"density of $\lambda$ for uniform t", xlabel=r"log-SNR $\lambda$")
     axes.set_xlim(*_within(curves))
@@ -48,13 +50,13 @@ def _density(axes: Axes, curves: Sequence[Measured]) -> None:
     axes.set_ylim(0, 1.05 * min(max(highest), 3 * float(np.median(highest))))
 
 
-def _rate(axes: Axes, curves: Sequence[Measured]) -> None:
-    drawn = np.concatenate(_lines(axes, curves, "t", "rate"))
+def _rate(axes: Axes, curves: Sequence[ScheduleDiagnostics]) -> None:
+    drawn = np.concatenate(_lines(axes, curves, "t", "diffusion_sq"))
     axes.set(title=r"rate of noise $g^2(t)$ ($\beta$)", xlabel="t", xlim=(0, 1))
     _logarithmic(axes, drawn)
 
 
-def _betas(axes: Axes, curves: Sequence[Measured]) -> None:
+def _betas(axes: Axes, curves: Sequence[ScheduleDiagnostics]) -> None:
     for index, one in enumerate(curves):
         steps = len(one.betas)
         t = np.arange(1, steps + 1) / steps
@@ -65,14 +67,14 @@ def _betas(axes: Axes, curves: Sequence[Measured]) -> None:
     _logarithmic(axes, np.concatenate([one.betas for one in curves]), top=1.5)
 
 
-def _factor(axes: Axes, curves: Sequence[Measured]) -> None:
-    drawn = np.concatenate(_lines(axes, curves, "log_snr", "factor"))
+def _factor(axes: Axes, curves: Sequence[ScheduleDiagnostics]) -> None:
+    drawn = np.concatenate(_lines(axes, curves, "log_snr", "error_factor"))
     axes.set(title=r"error in $x_0$ / network's error", xlabel=r"log-SNR $\lambda$")
     axes.set_xlim(*_within(curves))
     _logarithmic(axes, drawn)
 
 
-def _within(curves: Sequence[Measured]) -> tuple[float, float]:
+def _within(curves: Sequence[ScheduleDiagnostics]) -> tuple[float, float]:
     """The log-SNRs that are shown, noise on the left."""
     drawn = np.concatenate([one.log_snr for one in curves])
     low, high = max(drawn.min(), -MOST_LOG_SNR), min(drawn.max(), MOST_LOG_SNR)
