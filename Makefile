@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro sweep films ui test test-slow mutation lint format dependencies clean
+.PHONY: help setup repro sweep films ui test test-slow mutation docs lint format dependencies clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ mutation: $(STAMP) ## how many wrong formulas the tests notice (an hour or two);
 	@OMP_NUM_THREADS=1 mutmut run --max-children 2
 	@mutmut results
 
+docs: $(STAMP) ## the documentation in site/; a broken link or reference is an error
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo 'documentation: site/index.html'
+
 lint: $(STAMP) ## ruff and mypy
 	@ruff check .
 	@ruff format --check .
@@ -67,4 +71,4 @@ dependencies: $(STAMP) ## write the source files that each stage runs into dvc.y
 	@python -m snowmelt.common.code_identity
 
 clean: ## remove what the pipeline made (not the runs in mlflow.db, not .venv)
-	rm -rf outputs multirun data/prepared reports/index.html reports/figures reports/sweep reports/likelihood.csv reports/score_error.csv .snowmelt/resume
+	rm -rf site outputs multirun data/prepared reports/index.html reports/figures reports/sweep reports/likelihood.csv reports/score_error.csv .snowmelt/resume

@@ -1,6 +1,6 @@
 """How fast each sampler converges: fitted orders, and the table of them for the docs.
 
-`python -m tests.samplers.orders > docs/tables/orders.md` writes the table.
+`python -m tests.sampling.samplers.orders > docs/tables/orders.md` writes the table.
 """
 
 from __future__ import annotations

@@ -1,0 +1,150 @@
+"""Pages of the site that are not files of docs/: README, notebooks, reference.
+
+A hook of mkdocs. Each page keeps the place that it comes from, so that a link is resolved
+from there and then led to the page that the site has for its target.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "snowmelt"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+# A page of the site -> the file of the repository that it shows.
+SHOWN = {
+    "index.md": "README.md",
+    "contributing.md": "CONTRIBUTING.md",
+    "changelog.md": "CHANGELOG.md",
+    "license.md": "LICENSE",
+    "citation.md": "CITATION.cff",
+    "tutorials/index.md": "notebooks",
+    **{f"tutorials/{path.stem}.md": f"notebooks/{path.name}" for path in NOTEBOOKS},
+}
+PAGES = {source: page for page, source in SHOWN.items()}
+LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)")
+ELSEWHERE = re.compile(
+    r"<(?:script|img|link|iframe)[^>]*(?:src|href)=.?(?:https?:)?//[^>]*>"
+)
+FENCED = re.compile(r"(^ *```.*?^ *```|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Fill the two parts of the navigation that follow from folders."""
+    tutorials = ["tutorials/index.md"]
+    tutorials += [PAGES[f"notebooks/{path.name}"] for path in NOTEBOOKS]
+    parts = {
+        "Tutorials": tutorials,
+        "Reference": ["reference/index.md", *(f"reference/{room}.md" for room in ROOMS)],
+    }
+    assert config.nav is not None
+    for entry in config.nav:
+        entry |= {name: parts[name] for name in entry.keys() & parts.keys()}
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are made."""
+    made = {page: _shown(ROOT / source) for page, source in SHOWN.items()}
+    made["reference/index.md"] = _public_names()
+    made |= {f"reference/{room}.md": _room(room) for room in ROOMS}
+    for page, content in made.items():
+        files.append(File.generated(config, page, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead each link to the page of its target, but none in code."""
+    here = PurePosixPath(page.file.src_uri)
+    if here.parts[0] == "reference":
+        return markdown  # its links are those of the site already
+    source = Path(SHOWN.get(str(here), f"docs/{here}"))
+    pieces = FENCED.split(markdown)
+    pieces[::2] = [
+        LINK.sub(lambda link: _led(link.group(1), source, here), piece)
+        for piece in pieces[::2]
+    ]
+    return "".join(pieces)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Refuse a page that would ask another host for a part of it."""
+    asked = [tag for tag in ELSEWHERE.findall(output) if 'rel="canonical"' not in tag]
+    if asked:
+        raise PluginError(f"{page.file.src_uri} is not complete by itself: {asked[0]}")
+    return output
+
+
+def _led(link: str, source: Path, here: PurePosixPath) -> str:
+    """Where a link of a file leads on the site, as seen from the page of the file."""
+    folder = source if (ROOT / source).is_dir() else source.parent
+    target = os.path.normpath(folder / link)
+    if not (ROOT / target).exists():
+        raise PluginError(f"{source} links to {link}, which does not exist")
+    page = PAGES.get(target, target.removeprefix("docs/"))
+    if page == target:
+        raise PluginError(f"{source} links to {link}, of which the site has no page")
+    return os.path.relpath(page, here.parent)
+
+
+def _shown(path: Path) -> str:
+    if path.is_dir():
+        return _contents()
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return text
+    if path.suffix == ".ipynb":
+        return _notebook(path.name, json.loads(text))
+    return f"# {path.name.capitalize()}\n\n```text\n{text}```\n"
+
+
+def _title(notebook: Path) -> str:
+    first = json.loads(notebook.read_text(encoding="utf-8"))["cells"][0]["source"]
+    return "".join(first).splitlines()[0].lstrip("# ")
+
+
+def _contents() -> str:
+    lines = [f"1. [{_title(path)}]({path.name})" for path in NOTEBOOKS]
+    return (
+        "# Tutorials\n\nSeven notebooks, in the order in which they are best read."
+        " Here they are without their pictures; each runs in less than a minute.\n\n"
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
+def _notebook(name: str, content: dict) -> str:
+    """The prose and the programs of a notebook; its pictures are made by running it."""
+    parts = []
+    for cell in content["cells"]:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+    parts.insert(1, f"*This is `notebooks/{name}`: run it to see its pictures.*")
+    return "\n\n".join(parts) + "\n"
+
+
+def _public_names() -> str:
+    names = importlib.import_module("snowmelt.common.public_names")
+    rows = [f"| `sm.{n}` | [`{m}.{n}`][{m}.{n}] |" for n, m in sorted(names.NAMES.items())]
+    rows += [f"| `sm.{part}` | [`{m}`][{m}] |" for part, m in sorted(names.PARTS.items())]
+    rooms = "\n".join(f"- [`snowmelt.{room}`]({room}.md)" for room in ROOMS)
+    return (
+        "# Reference\n\nThese names stay when files move; configurations and checkpoints"
+        " use them, and so can you: `import snowmelt as sm`.\n\n| name | is |\n|---|---|\n"
+        + "\n".join(rows)
+        + f"\n\nEvery room has a page with all of its modules:\n\n{rooms}\n"
+    )
+
+
+def _room(room: str) -> str:
+    return f"---\ntitle: {room}\n---\n\n::: snowmelt.{room}\n"
