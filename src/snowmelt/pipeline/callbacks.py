@@ -1,25 +1,61 @@
-"""What a person sees of a training: a progress bar, logged numbers, pictures."""
+"""What a person sees of a training: a progress bar, logged numbers, pictures.
+
+These observe, and decide no byte of a checkpoint; `snowmelt.training` does not know them.
+"""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
+from omegaconf import DictConfig
 from tqdm import tqdm
 
+from snowmelt.common import distributed
+from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_stored
-from snowmelt.sampling.samplers.sampler import Sampler, sample
+from snowmelt.pipeline.compatibility import training_rules
+from snowmelt.pipeline.schedule_cards import log_card
+from snowmelt.sampling.samplers import Gaussian, Sampler, sample
+from snowmelt.sampling.samplers.thresholds import Clip
 from snowmelt.tracking.run import Run
+from snowmelt.training.history import newest_row
 from snowmelt.training.module import DiffusionModule
 from snowmelt.viz.plots.example_grid import save_examples
 
 PICTURED = 64
-HELD_OUT = 512
+PICTURE_STEPS = 50
+
+
+def watch(
+    run: Run, config: DictConfig, data: PreparedData, root: Path
+) -> list[pl.Callback]:
+    """Log what is known before the first step; returns the callbacks that log the rest.
+
+    Doubts about the configuration are told here, once.
+    """
+    run.log_prepared(root / config.paths.prepared)
+    reference = root / config.paths.reference / "reference.json"
+    if reference.is_file():
+        run.log_file(reference, "reference")
+    if distributed.rank() == 0:
+        findings = training_rules.findings(training_rules.built(config))
+        for finding in findings:
+            print(f"train: doubtful: {finding}", file=sys.stderr)
+        if config.tracking.enabled:
+            log_card(run, config, findings, root)
+    classes = len(data.manifest.classes or ()) if config.denoiser.conditional else 0
+    # A quick deterministic sampler: pictures show the weights, not the sampler.
+    threshold = Clip() if data.manifest.kind == "images" else None
+    sampler = Gaussian(PICTURE_STEPS, eta=0.0, threshold=threshold)
+    every, seed = config.training.picture_every, config.seed
+    pictures = SamplePictures(run, every, sampler, seed, classes)
+    return [MetricLog(run), pictures, ProgressBar()]
 
 
 class ProgressBar(pl.Callback):
@@ -39,9 +75,9 @@ class ProgressBar(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
     ) -> None:
         self.bar.update()
-        assert isinstance(module, DiffusionModule)
-        if module.history and module.history[-1]["step"] == trainer.global_step:
-            self.bar.set_postfix(loss=f"{module.history[-1]['loss']:.4f}")
+        row = newest_row(trainer, module)
+        if row is not None:
+            self.bar.set_postfix(loss=f"{row['loss']:.4f}")
 
     def on_train_end(self, *_: Any) -> None:
         self.bar.close()
@@ -51,65 +87,41 @@ class ProgressBar(pl.Callback):
             self.bar.close()
 
 
-class Log(pl.Callback):
-    """Means over `every` steps: to the tracker, and to the module's history.
+class MetricLog(pl.Callback):
+    """Sends the history to the tracker, row by row, with the speed of the training."""
 
-    The history holds what follows from the configuration and the data alone, so a resumed
-    run has the same; how fast it went is for the tracker only.
-    """
-
-    def __init__(
-        self,
-        run: Run,
-        every: int,
-        held_out: np.ndarray,
-        held_out_every: int,
-        held_out_labels: np.ndarray | None = None,
-    ) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
-        self.every = every
-        self.held_out = held_out[:HELD_OUT]
-        self.held_out_labels = held_out_labels
-        self.held_out_every = held_out_every
 
-    def on_train_start(self, *_: Any) -> None:
-        self.since = time.perf_counter()
-        self.steps = 0
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.run.set_tags({"device": _described_device(trainer)})
+        self.since, self.steps = time.perf_counter(), 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
     ) -> None:
         assert isinstance(module, DiffusionModule)
-        step = trainer.global_step
         self.steps += 1
-        is_last = step == trainer.max_steps
-        if step % self.every and not is_last:
+        row = newest_row(trainer, module)
+        if row is None:
             return
-        row = {
-            "step": step,
-            "loss": float(module.mean_loss.compute()),
-            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "gradient_norm": float(module.mean_norm.compute()),
-        }
-        module.mean_loss.reset()
-        module.mean_norm.reset()
         seconds = time.perf_counter() - self.since
         speed = self.steps * module.training_config.batch_size / seconds
-        if trainer.is_global_zero and (step % self.held_out_every == 0 or is_last):
-            stored = torch.from_numpy(np.array(self.held_out))
-            labels = self.held_out_labels
-            told = None if labels is None else torch.from_numpy(np.array(labels[:HELD_OUT]))
-            row["held_out_loss"] = module.held_out_loss(stored, told)
-        module.history.append(row)
         values = {f"train/{key}": value for key, value in row.items() if key != "step"}
-        self.run.log_metrics(values | {"train/examples_per_second": speed}, step=step)
+        values |= {"train/examples_per_second": speed}
+        self.run.log_metrics(values, step=trainer.global_step)
         self.since, self.steps = time.perf_counter(), 0
 
 
-class Pictures(pl.Callback):
-    """Samples of the averaged weights every so often, the same noise each time.
+class SamplePictures(pl.Callback):
+    """Logs samples of the averaged weights every so often, from the same noise each time.
 
-    Of `classes` classes, if the network is told them, one after the other.
+    Args:
+        run: what is logged to.
+        every: steps between two pictures.
+        sampler: how the samples are drawn.
+        seed: of the noise.
+        classes: how many classes a conditional network knows; they take turns.
     """
 
     def __init__(
@@ -141,3 +153,10 @@ class Pictures(pl.Callback):
             path = Path(folder) / "samples.png"
             save_examples(path, stored, module.manifest)
             self.run.log_picture("samples", path, step=step)
+
+
+def _described_device(trainer: pl.Trainer) -> str:
+    """What the training runs on: `2 x NVIDIA A100`, `1 x cpu`."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"{trainer.world_size} x {name}"

@@ -140,7 +140,7 @@ def _run(given: argparse.Namespace) -> int:
             result = _pipeline(settled, root)
         else:
             result = run_stage(given.command, settled, root)
-    if distributed.speaks():
+    if distributed.is_main_process():
         print(f"{given.command}: {_shown(result)}")
     return 0
 

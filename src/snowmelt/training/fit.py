@@ -1,12 +1,14 @@
-"""One training from its configuration: a trainer, a module, and what watches them."""
+"""One training from its configuration: a trainer, a module, and the history of its losses.
+
+Progress bars, pictures and tracking are observers: the caller hands them in.
+"""
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 import warnings
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytorch_lightning as pl
 import torch
@@ -14,23 +16,16 @@ from omegaconf import DictConfig
 
 from snowmelt.common import distributed
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import new_file
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
-from snowmelt.pipeline.callbacks import Log, Pictures, ProgressBar
-from snowmelt.sampling.samplers.ddim import Gaussian
-from snowmelt.sampling.samplers.thresholds import Clip
-from snowmelt.tracking.run import Run
 from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser
+from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.resume import Resume, sections
-
-PICTURE_STEPS = 50
-COLUMNS = ("step", "loss", "held_out_loss", "learning_rate", "gradient_norm")
 
 
 class _Data(pl.LightningDataModule):
@@ -57,9 +52,18 @@ class _Data(pl.LightningDataModule):
 
 
 def fit(
-    config: DictConfig, data: PreparedData, run: Run, resume: Resume, identity: str
+    config: DictConfig,
+    data: PreparedData,
+    resume: Resume,
+    identity: str,
+    observers: Sequence[pl.Callback] = (),
 ) -> tuple[Checkpoint, list[dict[str, float]]]:
     """Train, from the saved state if there is one.
+
+    Args:
+        resume: where the state is saved, and read from.
+        identity: the name that the checkpoint gets.
+        observers: callbacks that watch; they come after the one that writes the history.
 
     Returns:
         The checkpoint, and the history of logged values.
@@ -80,22 +84,13 @@ def fit(
         config.seed,
         p_uncond=config.denoiser.p_uncond,
     )
-    training = config.training
-    is_conditional = config.denoiser.conditional
-    held_out_labels = data.held_out_labels if is_conditional else None
-    classes = len(data.manifest.classes or ()) if is_conditional else 0
-    watch: list[pl.Callback] = [
-        Log(
-            run, training.log_every, data.held_out, training.picture_every, held_out_labels
-        ),
-        Pictures(
-            run, training.picture_every, _pictured_sampler(data), config.seed, classes
-        ),
-        ProgressBar(),
-        resume,
-    ]
-    trainer = _trainer(config, watch)
-    run.set_tags({"device": _described(trainer)})
+    history = History(
+        config.training.log_every,
+        data.held_out,
+        config.training.picture_every,
+        data.held_out_labels if config.denoiser.conditional else None,
+    )
+    trainer = _trainer(config, [history, *observers, resume])
     saved = str(resume.path) if resume.path.is_file() else None
     trainer.fit(module, datamodule=_Data(data, config), ckpt_path=saved, weights_only=True)
     if trainer.interrupted:
@@ -118,27 +113,6 @@ def _parts(config: DictConfig, data: PreparedData) -> tuple[Denoiser, Loss, Time
     denoiser = build_denoiser(sections(config), manifest.shape, manifest.classes)
     loss = build(config.loss, Loss, levels=manifest.levels)
     return denoiser, loss, build(config.time_sampling, TimeSampler)
-
-
-def _described(trainer: pl.Trainer) -> str:
-    """What the training runs on, in a few words."""
-    device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return f"{trainer.world_size} x {name}"
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """The logged values as a table; empty where a value was not measured."""
-    with new_file(path) as draft, draft.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
-
-
-def _pictured_sampler(data: PreparedData) -> Gaussian:
-    """A quick deterministic sampler: pictures show the weights, not the sampler."""
-    threshold = Clip() if data.manifest.kind == "images" else None
-    return Gaussian(PICTURE_STEPS, eta=0.0, threshold=threshold)
 
 
 def _trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
@@ -181,7 +155,7 @@ def check(config: DictConfig, data: PreparedData) -> None:
         batch_size=config.training.batch_size,
         steps=config.training.steps,
         seed=config.seed,
-        world_size=distributed.world_size(config),
+        world_size=distributed.world_size(config.trainer.processes),
     )
     _parts(config, data)
 
@@ -210,7 +184,7 @@ def _check_values(config: DictConfig) -> None:
             f"training.gradient_clip must be positive or null, got {training.gradient_clip}"
         )
     if (
-        distributed.world_size(config) > 1
+        distributed.world_size(config.trainer.processes) > 1
         and training.checkpoint_every % training.log_every
     ):
         # Only the first process's sums are saved: a mean must not reach over a save.

@@ -31,6 +31,9 @@ SECTIONS = (
     "training",
     "trainer",
 )
+# The parts of the package whose source decides the weights, as in dvc.yaml's stage train.
+# Observers (progress, pictures, tracking) are handed in, and are not among them.
+CODE = ("common", "data/prepared", "diffusion", "nets", "training")
 
 
 def sections(config: Any) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def training_identity(config: Any, manifest: Manifest) -> str:
     """A digest of everything that the trained weights follow from.
 
     The configuration's sections, the data's bytes and scaling, and the bytes of the source
-    files that the stage runs.
+    files in `CODE`.
     """
     described = {
         "config": sections(config),
@@ -51,7 +54,7 @@ def training_identity(config: Any, manifest: Manifest) -> str:
             "train_count": manifest.train_count,
             "value_range": manifest.value_range,
         },
-        "code": code_digest("train"),
+        "code": code_digest(CODE),
     }
     text = json.dumps(described, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -14,6 +14,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_model
+from snowmelt.pipeline import launch
 from snowmelt.pipeline.compatibility import sampling_rules
 from snowmelt.sampling.generate import describe, draw
 from snowmelt.sampling.guidance.guidance import Given, Guidance
@@ -28,8 +29,8 @@ def run(config: DictConfig, root: Path) -> Path:
         UserError: the checkpoint or the configuration does not serve.
     """
     target = root / config.paths.samples
-    if distributed.wants_group(config):
-        distributed.run_group("sample", config, root)
+    if launch.wants_group(config):
+        launch.run_group("sample", config, root)
         return target
     source = root / config.sample.checkpoint
     checkpoint = load(source)

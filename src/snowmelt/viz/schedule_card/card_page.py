@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
 
-from snowmelt.common.errors import UserError
-from snowmelt.common.instantiate import build
 from snowmelt.diffusion.predictions import Prediction
-from snowmelt.diffusion.schedule_diagnostics import (
-    ScheduleDiagnostics,
-    schedule_diagnostics,
-)
-from snowmelt.pipeline.compatibility.issues import Finding
-from snowmelt.pipeline.compatibility.training_rules import built_process
-from snowmelt.pipeline.config.part_names import file_of
+from snowmelt.diffusion.processes import Process
+from snowmelt.diffusion.schedule_diagnostics import ScheduleDiagnostics, schedule_diagnostics
 from snowmelt.viz.schedule_card.card_figure import Strip, card_figure
-from snowmelt.viz.schedule_card.forward_strip import example, forward_strip, moments
+from snowmelt.viz.schedule_card.forward_strip import Example, forward_strip, moments
 
 ROWS = (
     "log-SNR at the data",
@@ -35,18 +25,40 @@ ROWS = (
 
 
 @dataclass(frozen=True)
+class Entry:
+    """One configuration on a card.
+
+    Attributes:
+        process, prediction: None for a process that cannot be built; such a configuration
+            has sentences on the card and no curve.
+        steps: of its sampler.
+        precision: of its trainer, in Lightning's words.
+        parts: the name of the class of each other part, by its group.
+        sentences: what is refused and what is doubtful about it.
+    """
+
+    process: Process | None
+    prediction: Prediction | None
+    steps: int
+    precision: str
+    parts: Mapping[str, str]
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Card:
     """The card: a figure, and the same in words.
 
     Attributes:
-        rows: the names of the numbers, and one text for each schedule.
-        words: for each configuration what is refused and what is doubtful.
+        labels: of the configurations that have a curve.
+        rows: the names of the numbers, and one text for each of `labels`.
+        sentences: for each configuration what is refused and what is doubtful.
     """
 
     figure: Figure
     labels: tuple[str, ...]
     rows: dict[str, list[str]]
-    words: dict[str, list[Finding]]
+    sentences: dict[str, list[str]]
 
     def text(self) -> str:
         """The numbers as a table, and the words below it."""
@@ -54,64 +66,36 @@ class Card:
         columns = [max(12, len(label)) for label in self.labels]
         lines = [_line("", self.labels, width, columns)] if self.labels else []
         lines += [_line(name, row, width, columns) for name, row in self.rows.items()]
-        for label, findings in self.words.items():
-            lines += [f"{label}: {said(finding)}" for finding in findings]
+        for label, sentences in self.sentences.items():
+            lines += [f"{label}: {sentence}" for sentence in sentences]
         return "\n".join(lines)
 
 
-def card(
-    configs: Mapping[str, DictConfig], findings: Mapping[str, list[Finding]], root: Path
-) -> Card:
+def card(entries: Mapping[str, Entry], shown: Example) -> Card:
     """The card of some configurations.
 
-    One whose process cannot be built has words on the card and no curve.
-
     Args:
-        configs: each under its label.
-        findings: what is said about each.
+        entries: each under its label.
+        shown: the example that goes from data to noise on the card's strips.
     """
-    first = next(iter(configs.values()))
-    shown = example(first, root)
     measured, strips = [], []
-    for label, config in configs.items():
-        try:
-            process = built_process(config)
-            prediction = build(config["prediction"], Prediction)
-        except UserError:
+    for label, entry in entries.items():
+        if entry.process is None or entry.prediction is None:
             continue
-        steps, precision = int(config.sampler.steps), str(config.trainer.precision)
-        measured.append(schedule_diagnostics(label, process, prediction, steps, precision))
-        strips.append(Strip(label, forward_strip(process, shown.x_0)))
-    rows = (
-        {}
-        if not measured
-        else {
-            name.format(precision=first.trainer.precision): [
-                _numbers(one)[i] for one in measured
-            ]
-            for i, name in enumerate(ROWS)
-        }
-    )
-    figure = card_figure(
-        measured,
-        strips,
-        moments().tolist(),
-        rows,
-        {label: [said(finding) for finding in findings[label]] for label in configs},
-        f"{_described(configs)}, strip of {shown.name}",
-    )
-    return Card(figure, tuple(one.label for one in measured), rows, dict(findings))
-
-
-def said(finding: Finding) -> str:
-    """A finding as a sentence that begins with how bad it is."""
-    return f"{'refused' if finding.is_refused else 'doubtful'}: {finding}"
-
-
-def label_of(config: DictConfig, root: Path) -> str:
-    """The name of the file that says what the schedule says, else that of its class."""
-    own = str(config.schedule["_target_"]).rpartition(".")[2]
-    return file_of(config.schedule, "schedule", root) or own
+        measured.append(
+            schedule_diagnostics(label, entry.process, entry.prediction, entry.steps, entry.precision)
+        )
+        strips.append(Strip(label, forward_strip(entry.process, shown.x_0)))
+    rows = {}
+    if measured:
+        precision = next(iter(entries.values())).precision
+        for i, name in enumerate(ROWS):
+            texts = [_numbers(one)[i] for one in measured]
+            rows[name.format(precision=precision)] = texts
+    sentences = {label: list(entry.sentences) for label, entry in entries.items()}
+    caption = f"{_described(list(entries.values()))}, strip of {shown.name}"
+    figure = card_figure(measured, strips, moments().tolist(), rows, sentences, caption)
+    return Card(figure, tuple(one.label for one in measured), rows, sentences)
 
 
 def _numbers(one: ScheduleDiagnostics) -> list[str]:
@@ -131,16 +115,16 @@ def _numbers(one: ScheduleDiagnostics) -> list[str]:
     ]
 
 
-def _described(configs: Mapping[str, DictConfig]) -> str:
+def _described(entries: Sequence[Entry]) -> str:
     """The parts beside the schedule, each with all of its choices."""
     names = []
-    for group in ("process", "prediction", "loss", "sampler"):
-        classes = [str(c[group]["_target_"]).rpartition(".")[2] for c in configs.values()]
+    for group in entries[0].parts:
+        classes = [entry.parts[group] for entry in entries]
         names.append(f"{group} {' / '.join(dict.fromkeys(classes))}")
-    steps = dict.fromkeys(str(config.sampler.steps) for config in configs.values())
+    steps = dict.fromkeys(str(entry.steps) for entry in entries)
     return f"{', '.join(names)} of {' / '.join(steps)} steps"
 
 
-def _line(name: str, texts: Any, width: int, columns: list[int]) -> str:
+def _line(name: str, texts: Sequence[str], width: int, columns: list[int]) -> str:
     cells = [f"{text:>{size}}" for text, size in zip(texts, columns, strict=True)]
     return "  ".join((f"{name:<{width}}", *cells))

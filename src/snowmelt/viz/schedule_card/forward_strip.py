@@ -41,11 +41,16 @@ class Example:
         return self.x_0.ndim == 2
 
 
-def example(config: Any, root: Path) -> Example:
-    """The first example of the prepared data, or a digit where that is not prepared."""
+def example(prepared: Path, source: Any) -> Example:
+    """The first example of the prepared data, or a digit where that is not prepared.
+
+    Args:
+        prepared: the folder of the prepared data.
+        source: the configuration of the data, which they must have been made from.
+    """
     try:
-        data = PreparedData.open(root / config.paths.prepared)
-        data.check_made_from(config.data)
+        data = PreparedData.open(prepared)
+        data.check_made_from(source)
     except UserError:
         return Example("digits", embedded_digit())
     count = POINTS if data.manifest.kind == "points" else 1

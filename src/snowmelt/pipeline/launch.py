@@ -1,0 +1,68 @@
+"""Starting a stage as a group of processes, by torchrun."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+from omegaconf import DictConfig
+
+from snowmelt.common import distributed
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import plain
+
+
+def wants_group(config: DictConfig) -> bool:
+    """Whether the configuration asks for processes that nobody has started yet.
+
+    Raises:
+        UserError: a number of processes or of machines that is not positive, or several
+            machines without torchrun on each.
+    """
+    trainer = config.trainer
+    if trainer.processes < 1 or trainer.num_nodes < 1:
+        raise UserError(
+            "trainer.processes and trainer.num_nodes must be at least 1, got"
+            f" {trainer.processes}, {trainer.num_nodes}"
+        )
+    if distributed.is_launched():
+        return False
+    if trainer.num_nodes > 1:
+        raise UserError(
+            f"trainer.num_nodes={trainer.num_nodes}: start the command by torchrun on each"
+            " machine (`torchrun --nnodes ... -m snowmelt train ...`)"
+        )
+    return trainer.processes > 1
+
+
+def run_group(stage: str, config: DictConfig, root: Path) -> None:
+    """Run a stage in a group of processes on this machine, and wait for it.
+
+    Raises:
+        UserError: it failed; the processes have said why.
+    """
+    environment = {
+        k: v for k, v in os.environ.items() if k not in distributed.RANK_VARIABLES
+    }
+    environment.setdefault("OMP_NUM_THREADS", str(_threads(config.trainer.processes)))
+    environment |= {"PROJECT_ROOT": str(root), distributed.STARTED: "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "config.yaml"
+        file.write_text(yaml.safe_dump(plain(config)), encoding="utf-8")
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        command += ["--nproc-per-node", str(config.trainer.processes)]
+        command += ["-m", "snowmelt", stage, "--config", str(file)]
+        code = subprocess.run(command, env=environment, check=False).returncode
+    if code:
+        raise UserError(
+            f"{stage} failed in a group of {config.trainer.processes} processes"
+        )
+
+
+def _threads(processes: int) -> int:
+    """An equal share of the processor's cores."""
+    return max((os.cpu_count() or 1) // processes, 1)

@@ -1,0 +1,83 @@
+"""The schedule card of some configurations: their parts are built, and the card is drawn."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import build
+from snowmelt.diffusion.predictions import Prediction
+from snowmelt.pipeline.compatibility.issues import Finding
+from snowmelt.pipeline.compatibility.training_rules import built_process
+from snowmelt.pipeline.config.part_names import file_of
+from snowmelt.tracking.run import Run
+from snowmelt.viz.schedule_card.card_page import Card, Entry, card
+from snowmelt.viz.schedule_card.forward_strip import example
+from snowmelt.viz.style import save_png
+
+GROUPS = ("process", "prediction", "loss", "sampler")
+
+
+def schedule_card(
+    configs: Mapping[str, DictConfig], findings: Mapping[str, list[Finding]], root: Path
+) -> Card:
+    """The card of some configurations.
+
+    One whose process cannot be built has words on the card and no curve.
+
+    Args:
+        configs: each under its label.
+        findings: what is said about each.
+        root: what paths are relative to.
+    """
+    first = next(iter(configs.values()))
+    entries = {label: _entry(config, findings[label]) for label, config in configs.items()}
+    return card(entries, example(root / first.paths.prepared, first.data))
+
+
+def _entry(config: DictConfig, findings: list[Finding]) -> Entry:
+    process = prediction = None
+    try:
+        prediction = build(config["prediction"], Prediction)
+        process = built_process(config)
+    except UserError:
+        pass  # the findings say why
+    return Entry(
+        process=process,
+        prediction=prediction,
+        steps=int(config.sampler.steps),
+        precision=str(config.trainer.precision),
+        parts={group: class_name(config, group) for group in GROUPS},
+        sentences=[said(finding) for finding in findings],
+    )
+
+
+def said(finding: Finding) -> str:
+    """A finding as a sentence that begins with how bad it is."""
+    return f"{'refused' if finding.is_refused else 'doubtful'}: {finding}"
+
+
+def label_of(config: DictConfig, root: Path) -> str:
+    """The name of the file that says what the schedule says, else that of its class."""
+    own = class_name(config, "schedule")
+    return file_of(config.schedule, "schedule", root) or own
+
+
+def class_name(config: DictConfig, group: str) -> str:
+    """The name of the class that a group names, without its module."""
+    return str(config[group]["_target_"]).rpartition(".")[2]
+
+
+def log_card(run: Run, config: DictConfig, findings: list[Finding], root: Path) -> None:
+    """Log the card of one configuration, as a picture and as text."""
+    label = label_of(config, root)
+    drawn = schedule_card({label: config}, {label: findings}, root)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "card.png"
+        save_png(drawn.figure, file)
+        run.log_file(file, "card")
+    run.log_text("card/card.txt", f"{drawn.text()}\n")
