@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.evaluation.ground_truth.conftest import Prepare, as_tensor
+from tests.evaluation.ground_truth.conftest import Prepare, as_tensor, prepare
 
 from snowmelt.common.errors import UserError
 from snowmelt.data.known_density import known_density
 from snowmelt.data.prepared.scaling import to_model
 from snowmelt.densities import DoubleGaussian, Gaussian
 
+__all__ = ["prepare"]  # a fixture
 DOUBLE = {"_target_": "snowmelt.densities.DoubleGaussian", "size": 3}
 
 

@@ -14,10 +14,14 @@ import torch
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Hybrid, Loss, Simple
 from snowmelt.pipeline import callbacks
-from snowmelt.pipeline.callbacks import Log, Pictures
+from snowmelt.pipeline.callbacks import MetricLog, SamplePictures
 from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.training import history
+from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
+from tests.training.conftest import examples, fit, labels, make_module, manifest
 
+__all__ = ["examples", "fit", "labels", "make_module", "manifest"]  # fixtures
 Make = Callable[..., DiffusionModule]
 Fit = Callable[..., pl.Trainer]
 
@@ -39,6 +43,7 @@ def run() -> Any:
     return SimpleNamespace(
         kept=kept,
         log_metrics=lambda values, step: kept.append(values),
+        set_tags=lambda tags: None,
         log_picture=lambda name, path, step: kept.append((name, path.is_file())),
     )
 
@@ -50,7 +55,7 @@ def test_pictures_show_one_class_after_the_other(
 ) -> None:
     sampler = Told(2, eta=0.0)
     module = make_module(loss=loss, classes=classes, steps=2)
-    fit(module, Pictures(run, 2, sampler, seed=0, classes=classes))
+    fit(module, SamplePictures(run, 2, sampler, seed=0, classes=classes))
     assert run.kept == [("samples", True)]
     if classes:
         assert torch.equal(sampler.labels, torch.arange(callbacks.PICTURED) % 3)
@@ -68,17 +73,23 @@ def test_the_held_out_loss_is_logged_with_its_classes(
     monkeypatch: pytest.MonkeyPatch,
     is_conditional: bool,
 ) -> None:
-    monkeypatch.setattr(callbacks, "HELD_OUT", 12)
+    monkeypatch.setattr(history, "HELD_OUT", 12)
     given: list[Any] = []
 
-    def held_out_loss(module: Any, stored: torch.Tensor, told: Any) -> float:
+    def held_out_loss(module: Any, stored: torch.Tensor, told: Any = None) -> float:
         given.append((len(stored), told))
         return 0.25
 
     monkeypatch.setattr(DiffusionModule, "held_out_loss", held_out_loss)
     module = make_module(classes=3, steps=4)
-    fit(module, Log(run, 2, examples, 4, labels if is_conditional else None))
+    seen = History(2, examples, 4, labels if is_conditional else None)
+    fit(module, seen, MetricLog(run))
     ((count, told),) = given
     assert count == 12
     assert told is None if not is_conditional else told.tolist() == labels[:12].tolist()
     assert [row.get("held_out_loss") for row in module.history] == [None, 0.25]
+    assert [row.get("train/held_out_loss") for row in run.kept] == [None, 0.25]
+    for row, logged in zip(module.history, run.kept, strict=True):
+        assert logged["train/loss"] == row["loss"]
+        assert logged["train/examples_per_second"] > 0
+        assert "train/step" not in logged

@@ -37,7 +37,7 @@ def test_help_names_every_command_and_imports_nothing_heavy(workspace: Path) -> 
 
 def test_the_configuration_can_be_looked_at(workspace: Path) -> None:
     result = succeed(snowmelt("train", "--cfg", "schedule=linear", cwd=workspace))
-    assert "snowmelt.diffusion.schedules.Linear" in result.stdout
+    assert "snowmelt.schedules.Linear" in result.stdout
     assert "${" not in result.stdout
 
 
@@ -128,8 +128,8 @@ def test_the_card_takes_a_composed_configuration(
     documents = list(yaml.safe_load_all(capsys.readouterr().out))
     names = [document["schedule"]["_target_"] for document in documents]
     assert names == [
-        "snowmelt.diffusion.schedules.Linear",
-        "snowmelt.diffusion.schedules.Cosine",
+        "snowmelt.schedules.Linear",
+        "snowmelt.schedules.Cosine",
     ]
 
 

@@ -34,9 +34,9 @@ CONFIG: dict[str, Any] = {name: {"value": 1} for name in SECTIONS} | {
 
 @pytest.fixture
 def same_code(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Fixed code, and for which stages its digest was asked for."""
+    """Fixed code, and of which parts its digest was asked for."""
     asked: list[str] = []
-    monkeypatch.setattr(resume, "code_digest", lambda stage: asked.append(stage) or "code")
+    monkeypatch.setattr(resume, "code_digest", lambda parts: asked.extend(parts) or "code")
     return asked
 
 
@@ -215,6 +215,6 @@ def test_the_code_is_part_of_the_identity(
     manifest: Manifest, same_code: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = training_identity(CONFIG, manifest)
-    assert same_code == ["train"]
-    monkeypatch.setattr(resume, "code_digest", lambda stage: "other code")
+    assert same_code == list(resume.CODE)
+    monkeypatch.setattr(resume, "code_digest", lambda parts: "other code")
     assert training_identity(CONFIG, manifest) != before

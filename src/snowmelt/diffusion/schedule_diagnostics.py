@@ -11,9 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -21,7 +19,7 @@ from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedules import NoiseSchedule
 
-Curve = NDArray[np.float64]
+Curve = Tensor
 USUAL_STEPS = 1000
 LARGEST_BETA = 0.999
 TOLERANCE = 0.01
@@ -101,13 +99,13 @@ def schedule_diagnostics(
     ends = process.log_snr(torch.tensor([0.0, 1.0], dtype=torch.float64)).tolist()
     return ScheduleDiagnostics(
         label=label,
-        t=t.numpy(),
-        log_snr=log_snr.numpy(),
-        alpha_bar=torch.sigmoid(log_snr).numpy(),
-        diffusion_sq=process.diffusion_sq(t).numpy(),
-        density=(-1.0 / process.log_snr_slope(t)).numpy(),
-        error_factor=_factors(process, prediction, t).numpy(),
-        betas=betas_of(process, steps).numpy(),
+        t=t,
+        log_snr=log_snr,
+        alpha_bar=torch.sigmoid(log_snr),
+        diffusion_sq=process.diffusion_sq(t),
+        density=(-1.0 / process.log_snr_slope(t)),
+        error_factor=_factors(process, prediction, t),
+        betas=betas_of(process, steps),
         first_log_snr=ends[0],
         last_log_snr=ends[1],
         prior_kl=prior_kl(process),

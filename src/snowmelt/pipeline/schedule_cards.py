@@ -1,4 +1,4 @@
-"""The schedule card of some configurations: their parts are built, and the card is drawn."""
+"""The schedule card of some configurations: builds their parts and draws the card."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_material_is_what_the_stages_wrote(tmp_path: Path, images: DictConfig):
 
 
 def test_the_curve_is_that_of_the_process(tmp_path: Path, images: DictConfig):
-    images.process._target_ = "snowmelt.diffusion.processes.SubVariancePreserving"
+    images.process._target_ = "snowmelt.processes.SubVariancePreserving"
     material = read(images, tmp_path)
     assert material.schedule is not None
     assert material.schedule[2][0] == pytest.approx(12.0, abs=0.01)  # 6 of less noise

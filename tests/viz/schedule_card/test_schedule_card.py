@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,13 @@ from snowmelt.diffusion.schedules import (
     LinearBetas,
     ZeroTerminal,
 )
+from snowmelt.pipeline import callbacks
 from snowmelt.pipeline.cli import main
 from snowmelt.pipeline.compatibility.configuration_rules import findings
 from snowmelt.pipeline.config import composition
-from snowmelt.pipeline.stages import train
+from snowmelt.pipeline.schedule_cards import label_of, schedule_card
 from snowmelt.tracking import Run
-from snowmelt.viz.schedule_card.card_page import ROWS, card, label_of
+from snowmelt.viz.schedule_card.card_page import ROWS
 from snowmelt.viz.schedule_card.forward_strip import embedded_digit, example, forward_strip
 
 ROOT = Path(__file__).parents[3]
@@ -102,7 +104,7 @@ def test_betas_are_those_of_the_chain() -> None:
 def test_the_curves_are_those_of_the_process() -> None:
     process = VariancePreserving(Cosine(6, -6))
     one = measured(process, prediction=Eps(), steps=20)
-    t = torch.from_numpy(one.t)
+    t = one.t
     assert (one.t[0], one.t[-1]) == (0.0, 1.0)
     assert (np.diff(one.t) > 0).all()
     np.testing.assert_allclose(one.alpha_bar, process.alpha(t) ** 2, rtol=1e-12)
@@ -183,7 +185,7 @@ def composed(*overrides: str) -> Any:
 def test_every_schedule_has_a_card(schedule: str) -> None:
     config = composed(f"schedule={schedule}", "sampler.steps=8", "prediction=eps")
     assert label_of(config, ROOT) == schedule
-    drawn = card({schedule: config}, {schedule: findings(config)}, ROOT)
+    drawn = schedule_card({schedule: config}, {schedule: findings(config)}, ROOT)
     assert drawn.labels == (schedule,)
     assert len(drawn.rows) == len(ROWS)
     for texts in drawn.rows.values():
@@ -195,7 +197,7 @@ def test_every_schedule_has_a_card(schedule: str) -> None:
 
 def test_a_combination_that_cannot_be_built_has_words_alone() -> None:
     config = composed("schedule=zero_terminal", "process=variance_exploding")
-    drawn = card({"mine": config}, {"mine": findings(config)}, ROOT)
+    drawn = schedule_card({"mine": config}, {"mine": findings(config)}, ROOT)
     assert drawn.labels == ()
     assert drawn.text().startswith("mine: refused: process, schedule: ")
     assert drawn.figure.texts
@@ -279,9 +281,10 @@ def test_prepared_points_are_shown(
     chosen = ("experiment=points", "data.path=cloud.npy")
     monkeypatch.chdir(workspace)
     config = composition.compose(workspace, chosen)
-    assert example(config, workspace).name == "digits"
+    where = workspace / config.paths.prepared
+    assert example(where, config.data).name == "digits"
     assert main(("prepare", *chosen, "tracking=none")) == 0
-    shown = example(config, workspace)
+    shown = example(where, config.data)
     assert shown.is_points
     assert shown.x_0.shape == (400, 2)
     capsys.readouterr()
@@ -312,10 +315,18 @@ class Recorder(Run):
         self.texts[name] = text
 
 
-def test_a_training_logs_its_card(capsys: pytest.CaptureFixture[str]) -> None:
-    run, config = Recorder(), composed("schedule=linear", "loss=edm")
-    train._log_card(run, config, ROOT)
+def test_a_training_logs_its_card(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data: Any = SimpleNamespace(manifest=SimpleNamespace(classes=None, kind="images"))
+    run, config = (
+        Recorder(),
+        composed("schedule=linear", "loss=edm", f"paths.root={tmp_path}"),
+    )
+    callbacks.watch(run, config, data, ROOT)
     assert run.files["card/card.png"].startswith(b"\x89PNG")
     assert "linear: doubtful: loss, prediction: " in run.texts["card/card.txt"]
     assert "train: doubtful: loss, prediction: " in capsys.readouterr().err
-    train._log_card(Recorder(), composed("tracking=none"), ROOT)
+    untracked = Recorder()
+    callbacks.watch(untracked, composed("tracking=none"), data, ROOT)
+    assert not untracked.files

@@ -26,7 +26,6 @@ import math
 from typing import Any
 
 import torch
-from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from snowmelt.diffusion.denoiser import Denoiser
@@ -209,6 +208,8 @@ class Adaptive(WholePath):
             if not bool(moving.isfinite().all()):
                 raise RuntimeError(f"the network's answer at t = {time:g} is not finite")
             return moving.flatten().cpu().numpy()
+
+        from scipy.integrate import solve_ivp  # a third of a second, for this sampler alone
 
         found = solve_ivp(
             velocity,

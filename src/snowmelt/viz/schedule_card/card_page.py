@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
-from snowmelt.diffusion.schedule_diagnostics import ScheduleDiagnostics, schedule_diagnostics
+from snowmelt.diffusion.schedule_diagnostics import (
+    ScheduleDiagnostics,
+    schedule_diagnostics,
+)
 from snowmelt.viz.schedule_card.card_figure import Strip, card_figure
 from snowmelt.viz.schedule_card.forward_strip import Example, forward_strip, moments
 
@@ -83,7 +86,9 @@ def card(entries: Mapping[str, Entry], shown: Example) -> Card:
         if entry.process is None or entry.prediction is None:
             continue
         measured.append(
-            schedule_diagnostics(label, entry.process, entry.prediction, entry.steps, entry.precision)
+            schedule_diagnostics(
+                label, entry.process, entry.prediction, entry.steps, entry.precision
+            )
         )
         strips.append(Strip(label, forward_strip(entry.process, shown.x_0)))
     rows = {}

@@ -10,6 +10,7 @@ import torch
 from omegaconf import OmegaConf
 from scipy.stats import ks_2samp
 
+from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared import dataset
@@ -20,7 +21,7 @@ CONF = Path(__file__).parents[4] / "conf" / "data"
 FILES = [
     file
     for file in sorted(CONF.glob("*.yaml"))
-    if ".clouds." in str(OmegaConf.load(file)["_target_"])
+    if issubclass(public_names.find(str(OmegaConf.load(file)["_target_"])), Cloud)
 ]
 every_cloud = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
