@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro sweep films ui test test-slow mutation docs lint format dependencies clean
+.PHONY: help setup repro sweep films ui test test-slow mutation docs lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -58,17 +58,15 @@ docs: $(STAMP) ## the documentation in site/; a broken link or reference is an e
 	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo 'documentation: site/index.html'
 
-lint: $(STAMP) ## ruff and mypy
+lint: $(STAMP) ## style, types, and the order of the rooms
 	@ruff check .
 	@ruff format --check .
 	@mypy
+	@lint-imports --no-cache
 
 format: $(STAMP) ## let ruff mend what it can
 	@ruff check --fix .
 	@ruff format .
-
-dependencies: $(STAMP) ## write the source files that each stage runs into dvc.yaml
-	@python -m snowmelt.common.code_identity
 
 clean: ## remove what the pipeline made (not the runs in mlflow.db, not .venv)
 	rm -rf site outputs multirun data/prepared reports/index.html reports/figures reports/sweep reports/likelihood.csv reports/score_error.csv .snowmelt/resume

@@ -7,12 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 import yaml
 from PIL import Image
 
-from snowmelt.common.code_identity import PACKAGE, code_of
-from snowmelt.pipeline.cli import STAGES
 from tests.pipeline.clone import make_clone, ran, repro, set_params
 from tests.project import run_command, succeed
 
@@ -71,43 +68,88 @@ def test_the_schedule_runs_train_and_after(copy_of: Copy) -> None:
     assert repro(clone) == {"compose", "train", "sample", "evaluate", "report"}
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "samplers/gaussian.py",
-        "data/folder.py",
-        "features/distances.py",
-        "training/module.py",
-        "schedules/shares.py",
-        "report/page.py",
-        "errors.py",
-    ],
-)
-def test_a_source_file_touches_the_stages_that_import_it(
-    finished: Path, module: str
-) -> None:
-    expected = {stage for stage in STAGES if PACKAGE / module in code_of(stage)}
-    assert expected
-    path = finished / "src" / "snowmelt" / module
-    before = path.read_bytes()
-    try:
-        path.write_bytes(before + b"# a remark\n")
-        result = succeed(run_command("dvc", "status", "--json", cwd=finished))
-    finally:
-        path.write_bytes(before)
-    changed = {
-        stage
-        for stage, reasons in json.loads(result.stdout).items()
-        if f"src/snowmelt/{module}" in json.dumps(reasons)
-    }
-    assert changed == expected
+def edit(file: Path, old: str, new: str) -> None:
+    """Change a source file as a person would."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_a_changed_source_file_really_runs(copy_of: Copy) -> None:
-    clone = copy_of()
-    with (clone / "src/snowmelt/report/page.py").open("a") as stream:
+def remark(file: Path) -> None:
+    """Change a source file without changing what it does."""
+    with file.open("a", encoding="utf-8") as stream:
         stream.write("# a remark\n")
+
+
+def test_a_colour_runs_report_only(copy_of: Copy) -> None:
+    clone = copy_of()
+    before = digests(clone)
+    edit(clone / "src/snowmelt/viz/style.py", 'BLUE = "', 'BLUE = "#123456" or "')
     assert repro(clone) == {"report"}
+    after = digests(clone)
+    drawn = {name for name in after if after[name] != before.get(name)}
+    assert "reports/figures/curves.png" in drawn
+    assert all(name.startswith("reports/") for name in drawn), drawn
+    assert "reports/metrics.json" not in drawn
+
+
+def test_a_tag_of_the_tracker_runs_nothing(copy_of: Copy) -> None:
+    clone = copy_of()
+    remark(clone / "src/snowmelt/tracking/provenance.py")
+    remark(clone / "src/snowmelt/pipeline/callbacks.py")
+    (clone / "src/snowmelt/tracking/a_new_file.py").write_text("TAG = 1\n")
+    assert repro(clone) == set()
+
+
+def test_a_rule_of_precedence_runs_compose_and_what_its_output_changes(
+    copy_of: Copy,
+) -> None:
+    clone = copy_of()
+    remark(clone / "src/snowmelt/pipeline/config/overrides.py")
+    assert repro(clone) == {"compose"}
+    remark(clone / "src/snowmelt/pipeline/compatibility/training_rules.py")
+    assert repro(clone) == {"compose"}
+
+
+def test_a_metric_runs_evaluate_and_report(copy_of: Copy) -> None:
+    clone = copy_of()
+    before = (clone / "outputs/model/model.ckpt").read_bytes()
+    remark(clone / "src/snowmelt/evaluation/metrics/feature_distances.py")
+    # The numbers come out as they were, so that the report is not drawn again.
+    assert repro(clone) == {"evaluate", "report"}
+    assert (clone / "outputs/model/model.ckpt").read_bytes() == before
+
+
+def test_a_new_schedule_runs_train_and_after(copy_of: Copy) -> None:
+    clone = copy_of()
+    file = clone / "src/snowmelt/diffusion/schedules/fresh.py"
+    file.write_text(
+        "from snowmelt.diffusion.schedules import Cosine\n\n\n"
+        "class Fresh(Cosine):\n    pass\n"
+    )
+    (clone / "conf/schedule/fresh.yaml").write_text(
+        "_target_: snowmelt.diffusion.schedules.fresh.Fresh\n"
+    )
+    assert repro(clone) == {"compose", "train", "sample", "evaluate", "report"}
+
+
+def test_what_python_compiles_runs_nothing(copy_of: Copy) -> None:
+    clone = copy_of()
+    cache = clone / "src/snowmelt/training/__pycache__"
+    cache.mkdir(exist_ok=True)
+    (cache / "stray.cpython-311.pyc").write_bytes(b"\0")
+    assert repro(clone) == set()
+
+
+def digests(folder: Path) -> dict[str, bytes]:
+    """The content of every file that the pipeline made, by name."""
+    made = [
+        path
+        for top in ("outputs", "data/prepared", "reports")
+        for path in sorted((folder / top).rglob("*"))
+        if path.is_file()
+    ]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in made}
 
 
 def test_an_image_added_to_the_raw_folder_runs_prepare(tmp_path: Path) -> None:

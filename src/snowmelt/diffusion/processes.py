@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snowmelt.diffusion.schedules import NoiseSchedule
+from snowmelt.diffusion.noise_schedule import NoiseSchedule
 
 
 def expand(coefficient: Tensor, x: Tensor) -> Tensor:

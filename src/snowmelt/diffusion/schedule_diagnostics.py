@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
-from snowmelt.diffusion.schedules import NoiseSchedule
 
 Curve = Tensor
 USUAL_STEPS = 1000

@@ -24,9 +24,9 @@ from snowmelt.common.files import new_file, require
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
-from snowmelt.diffusion.schedules import NoiseSchedule
 from snowmelt.nets.net import Net
 
 FORMAT = 1

@@ -17,10 +17,10 @@ from torch import nn
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.diffusion.losses import Loss, Simple
+from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.predictions import Prediction, Score
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, prior_kl
-from snowmelt.diffusion.schedules import NoiseSchedule
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.pipeline.compatibility.issues import Finding, refuse
 

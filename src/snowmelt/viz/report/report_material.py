@@ -17,8 +17,8 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, require, sha256
 from snowmelt.common.instantiate import build, plain
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.processes import Process
-from snowmelt.diffusion.schedules import NoiseSchedule
 from snowmelt.training.checkpoint import load
 
 Array = NDArray[Any]
