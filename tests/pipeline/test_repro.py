@@ -84,7 +84,7 @@ def remark(file: Path) -> None:
 def test_a_colour_runs_report_only(copy_of: Copy) -> None:
     clone = copy_of()
     before = digests(clone)
-    edit(clone / "src/snowmelt/viz/style.py", 'BLUE = "', 'BLUE = "#123456" or "')
+    edit(clone / "src/snowmelt/viz/style.py", '"#0072b2"', '"#123456"')
     assert repro(clone) == {"report"}
     after = digests(clone)
     drawn = {name for name in after if after[name] != before.get(name)}
