@@ -36,6 +36,7 @@ COMMANDS = STAGES | {
     "card": "show what schedules do, before anything is trained",
     "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
     "films": "make every film of diffusion on a known density, and one page of them",
+    "settings": "explain the settings of a section, or all: `snowmelt settings training`",
 }
 # What shows a known density: nothing is trained, and the folder has the density's name.
 SHOWN = ("mcmc", "films")
@@ -122,6 +123,8 @@ def _run(given: argparse.Namespace) -> int:
         return _card(given, root)
     if given.command in SHOWN:
         return _density(given, root)
+    if given.command == "settings":
+        return _settings(given, root)
     overrides = [_full(given.command, text, root) for text in given.overrides]
     _refuse_both(given, overrides)
     if not given.config and _is_sweep(given, overrides):
@@ -196,6 +199,22 @@ def _density(given: argparse.Namespace, root: Path) -> int:
     return 0
 
 
+def _settings(given: argparse.Namespace, root: Path) -> int:
+    """Print what keys there are, with their values and what they mean."""
+    from snowmelt.common.instantiate import plain
+    from snowmelt.pipeline.config import composition, settings
+
+    wanted = [text for text in given.overrides if "=" not in text]
+    overrides = [text for text in given.overrides if "=" in text]
+    _refuse_both(given, overrides)
+    if given.config:
+        config = composition.load(given.config)
+    else:
+        config = composition.compose(root, overrides, is_checked=False)
+    print(settings.explained(plain(config), wanted))
+    return 0
+
+
 def _refuse_both(given: argparse.Namespace, overrides: Sequence[str]) -> None:
     if given.config and overrides:
         raise UserError("--config FILE is already composed: give it or overrides, not both")
@@ -216,7 +235,7 @@ def _is_sweep(given: argparse.Namespace, overrides: list[str]) -> bool:
 
 def _full(command: str, text: str, root: Path) -> str:
     """Write out a command's short key: `out=` or a key of the command's own section."""
-    from omegaconf import OmegaConf
+    from snowmelt.pipeline.config import composition
 
     key, equals, value = text.partition("=")
     if not equals or "." in key:
@@ -224,7 +243,7 @@ def _full(command: str, text: str, root: Path) -> str:
     if key == "out":
         return f"{OUTPUTS[command]}={value}"
     section = SECTIONS.get(command)
-    known: Any = OmegaConf.load(root / "conf" / "config.yaml")
+    known = composition.written(root)
     if section and key not in known and key in known[section]:
         return f"{section}.{key}={value}"
     return text

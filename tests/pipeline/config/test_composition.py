@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
 from snowmelt.pipeline.config import composition
+from snowmelt.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[3]
 EXPERIMENT = """\
@@ -24,10 +25,7 @@ defaults:
 training:
   steps: 7
 """
-DEFAULT = (
-    yaml.safe_load((ROOT / "conf" / "config.yaml").read_text())["training"]["steps"],
-    "Cosine",
-)
+DEFAULT = (TrainingSettings().steps, "Cosine")
 Project = Callable[..., Path]
 
 

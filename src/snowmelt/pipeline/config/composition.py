@@ -1,7 +1,8 @@
 """Configuration: finding conf/, and composing it once.
 
-`params.yaml` holds the usual choices, `conf/` the rest. `compose` puts both and the command
-line together; what comes out has no interpolation left and is what every stage reads.
+`params.yaml` holds the usual choices, `conf/` the rest, on top of the defaults that the
+sections declare. `compose` puts all and the command line together; what comes out has no
+interpolation left and is what every stage reads.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError, did_you_mean
+from snowmelt.pipeline.config import settings
 from snowmelt.pipeline.config.overrides import (
     OPTIONAL,
     Choice,
@@ -76,10 +78,11 @@ def compose(
     _check_values(root, chosen, [c for c in choices if c not in chosen], known)
     composed = _hydra(root, [c.text for c in choices])
     try:
-        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"the configuration does not resolve: {reason}") from error
+    settings.check("conf/", plain)
     settled = frozen(with_named_parts(plain, root))
     if is_checked:
         # It builds the parts, for which torch is needed; `--help` is not.
@@ -117,6 +120,7 @@ def frozen(plain: Any) -> DictConfig:
 
 
 def _hydra(root: Path, overrides: list[str]) -> DictConfig:
+    settings.register()
     try:
         with initialize_config_dir(str(root / "conf"), version_base="1.3"):
             return hydra_compose("config", overrides=overrides)
@@ -146,32 +150,38 @@ def _check_values(
     What stands in conf/config.yaml itself is compared with that: composing takes a fifth of
     a second, which a card of six schedules would pay six times.
     """
-    own: Any = OmegaConf.to_container(OmegaConf.load(root / "conf" / "config.yaml"))
+    own = written(root)
     inside = [choice for choice in given if _is_plain(own, key_of(choice))]
     for choice in inside:
         _check_value(choice, own, known)
     outside = [choice for choice in given if choice not in inside]
     if outside:
         composed = _hydra(root, [c.text for c in chosen])
-        written, base = OmegaConf.to_container(composed), _resolved(composed)
+        unresolved, base = OmegaConf.to_container(composed), _resolved(composed)
         for choice in outside:
             _check_value(choice, base, known)
-            _check_own(choice, written)
+            _check_own(choice, unresolved)
 
 
-def _check_own(choice: Choice, written: Any) -> None:
+def written(root: Path) -> Any:
+    """The declared defaults with conf/config.yaml on top, references as they stand."""
+    file = OmegaConf.load(root / "conf" / "config.yaml")
+    return OmegaConf.to_container(OmegaConf.merge(settings.defaults(), file))
+
+
+def _check_own(choice: Choice, tree: Any) -> None:
     """Refuse a key below one that takes its whole value from elsewhere, and say where."""
     parts = key_of(choice).split(".")
     for depth, part in enumerate(parts):
-        if isinstance(written, str) and (taken := re.fullmatch(r"\$\{([\w.]+)\}", written)):
+        if isinstance(tree, str) and (taken := re.fullmatch(r"\$\{([\w.]+)\}", tree)):
             key = ".".join((taken[1], *parts[depth:]))
             raise UserError(
                 f"{choice.origin}: {'.'.join(parts[:depth])} is taken from {taken[1]}: set"
                 f" {key}"
             )
-        if not isinstance(written, dict):
+        if not isinstance(tree, dict):
             return
-        written = written.get(part)
+        tree = tree.get(part)
 
 
 def _is_plain(tree: Any, key: str) -> bool:
@@ -206,7 +216,12 @@ def _check_value(choice: Choice, base: Any, known: Iterable[str]) -> None:
             meant = meant or did_you_mean(part, near)
             raise UserError(f"{choice.origin}: unknown key '{key}'{meant}.{names}")
         parent = parent[part]
-    _check_type(choice, key, parent, override.value())
+    value: Any = override.value()
+    _check_type(choice, key, parent, value)
+    if "${" not in str(value):
+        for part in reversed(parts):
+            value = {part: value}
+        settings.check(choice.origin, value)
 
 
 def _elsewhere(key: str, base: Any) -> str:
@@ -239,7 +254,7 @@ def load(path: Path) -> DictConfig:
     """Read a configuration that the stage compose wrote.
 
     Raises:
-        UserError: the file is missing or not a configuration.
+        UserError: the file is missing or not a configuration, or a value is refused.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing: run `snowmelt compose` (or `dvc repro`) first")
@@ -251,4 +266,5 @@ def load(path: Path) -> DictConfig:
         ) from error
     if not isinstance(plain, dict) or "paths" not in plain:
         raise UserError(f"{path} is not a composed configuration: run `snowmelt compose`")
+    settings.check(str(path), plain)
     return frozen(plain)

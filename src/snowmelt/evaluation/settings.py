@@ -1,0 +1,145 @@
+"""What is measured and how carefully: the keys, their defaults, bounds and meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, field_validator
+
+from snowmelt.common.section import Part, Section, Seed
+
+
+class PointSettings(Section):
+    """The section `evaluation.points`: what points alone are measured by."""
+
+    key: ClassVar[str] = "evaluation.points"
+    set_size: int = Field(
+        1000,
+        ge=2,
+        description="Points of each set that distances compare, at most; a quarter of the"
+        " fewest there are if that is less. The exact Wasserstein distance takes time with"
+        " its third power.",
+    )
+    sets: int = Field(
+        8,
+        ge=1,
+        description="Disjoint pairs of sets that a distance is averaged over, at most.",
+    )
+    directions: int = Field(
+        200, ge=1, description="Lines of the sliced Wasserstein distance."
+    )
+    folds: int = Field(
+        5,
+        ge=2,
+        description="Folds of the cross-validation of the classifier that tells samples"
+        " from real points.",
+    )
+
+
+class TruthSettings(Section):
+    """The section `evaluation.truth`: what the network got wrong, of a known density."""
+
+    key: ClassVar[str] = "evaluation.truth"
+    points: int = Field(
+        5000,
+        ge=2,
+        description="Held-out points for the mean over all times, at most. Each is compared"
+        " with the whole training split, which takes most of the time.",
+    )
+    level_points: int = Field(
+        600, ge=2, description="Points of those for each noise level of the curve, at most."
+    )
+    levels: int = Field(16, ge=2, description="Noise levels of the curve.")
+    draws: int = Field(50_000, ge=2, description="Draws of the density for its entropy.")
+    seed: Seed = Field(0, description="Of the noise and of the draws.")
+
+
+class EvaluationSettings(Section):
+    """The section `evaluation`: samples against real data."""
+
+    key: ClassVar[str] = "evaluation"
+    subsets: int = Field(
+        10, ge=1, description="Random subsets that the Frechet distance is averaged over."
+    )
+    kernel_subsets: int = Field(
+        50,
+        ge=1,
+        description="Pairs of random subsets that the kernel distance is averaged over.",
+    )
+    kernel_subset_size: int = Field(
+        1000,
+        ge=2,
+        description="Examples of these, at most; half of the smallest set if that is less."
+        " The estimate is unbiased, so the size changes no expectation.",
+    )
+    seed: Seed = Field(0, description="Of the choice of subsets.")
+    points: PointSettings = PointSettings()
+    truth: TruthSettings = TruthSettings()
+
+
+class LikelihoodSettings(Section):
+    """The section `likelihood`: held-out data under the model."""
+
+    key: ClassVar[str] = "likelihood"
+    examples: int = Field(
+        256, ge=2, description="Examples of the held-out split, from the first; at most."
+    )
+    batch_size: int = Field(
+        256, ge=1, description="Examples at once; it does not change the numbers."
+    )
+    seed: Seed = Field(0, description="Of the noise, the dequantisation and the probes.")
+    bound: Part | None = Field(
+        None, description="The variational bound of the chain; null for none."
+    )
+    ode: Part | None = Field(
+        None, description="The likelihood of the probability-flow ODE; null for none."
+    )
+
+
+class MCMCSettings(Section):
+    """The section `mcmc`: Markov chains against diffusion on a known density."""
+
+    key: ClassVar[str] = "mcmc"
+    points: int = Field(
+        1000, ge=8, description="Points of every cloud, so chains of every method."
+    )
+    seeds: int = Field(
+        3, ge=1, description="Repetitions, from `seed` on, which give the spread."
+    )
+    budgets: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)] = (
+        Field(
+            (5, 10, 30, 100, 300, 1000),
+            description="Evaluations a point at which the clouds are compared; rising.",
+        )
+    )
+    warmup: int = Field(
+        300,
+        ge=0,
+        description="Evaluations a chain in which its step size is tuned; they count.",
+    )
+    most_calls: int = Field(
+        300, ge=1, description="Calls of a denoiser above which diffusion is not measured."
+    )
+    floor_pairs: int = Field(
+        64,
+        ge=1,
+        description="Pairs of true clouds that the floor is the mean over. The distance of"
+        " modes that are apart varies by half of itself from pair to pair.",
+    )
+    checkpoint: str | None = Field(
+        None,
+        description="Denoiser trained on draws of the density, to put beside the exact"
+        " score.",
+    )
+
+    @field_validator("budgets")
+    @classmethod
+    def _rise(cls, budgets: tuple[int, ...]) -> tuple[int, ...]:
+        if not budgets or list(budgets) != sorted(set(budgets)):
+            raise ValueError("must rise from one to the next")
+        return budgets
+
+    @property
+    def calls(self) -> list[int]:
+        """The budgets that diffusion is measured at."""
+        return [budget for budget in self.budgets if budget <= self.most_calls]

@@ -1,0 +1,40 @@
+"""Where runs are tracked: the keys, their defaults, bounds and meaning."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from snowmelt.common.section import Section
+
+
+class TrackingSettings(Section):
+    """The section `tracking`: one MLflow run per experiment, from compose to report.
+
+    An unreachable store never stops a stage: what it could not take waits in
+    .snowmelt/runs and is sent by the next command.
+    """
+
+    key: ClassVar[str] = "tracking"
+    enabled: bool = Field(True, description="Whether runs are tracked at all.")
+    experiment: str = Field("snowmelt", description="Experiment in MLflow that runs go to.")
+    uri: str | None = Field(
+        None,
+        description="Address of the store; null for the sqlite file mlflow.db at the"
+        " project's root. MLFLOW_TRACKING_URI wins.",
+    )
+    artifacts: str | None = Field(
+        None,
+        description="Folder of a new experiment's files; null for mlartifacts beside the"
+        " sqlite file, or what a server decides.",
+    )
+    flush_seconds: float = Field(
+        2.0, gt=0, description="Time between two deliveries in the background."
+    )
+    cooldown_seconds: float = Field(
+        30.0, gt=0, description="Pause after the store did not answer."
+    )
+    timeout_seconds: int = Field(
+        10, ge=1, description="Longest wait for one answer of a server."
+    )

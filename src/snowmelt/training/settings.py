@@ -1,0 +1,122 @@
+"""What the stage train reads: the keys, their defaults, bounds and meaning."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from snowmelt.common.section import Part, Section, Seed
+
+Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps"]
+Precision = Literal[
+    "32-true",
+    "bf16-mixed",
+    "16-mixed",
+    "bf16-true",
+    "16-true",
+    "64-true",
+    "transformer-engine",
+]
+
+
+class DenoiserSettings(Section):
+    """The section `denoiser`: what the network answers to beside the noise level."""
+
+    key: ClassVar[str] = "denoiser"
+    learned_variance: bool = Field(
+        False,
+        description="The network answers the variance of a step too; needs loss=hybrid and"
+        " sampler=ddpm_learned.",
+    )
+    conditional: bool = Field(
+        False,
+        description="Condition the network on the class of an example; guidance needs it.",
+    )
+    p_uncond: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Probability of training an example with the null class, if conditional.",
+    )
+
+
+class EMASettings(Section):
+    """The section `training.ema`: the average of the weights that is sampled from."""
+
+    key: ClassVar[str] = "training.ema"
+    decay: float = Field(0.998, ge=0, lt=1, description="Largest decay of the average.")
+    warmup_power: float = Field(
+        0.6667,
+        gt=0,
+        le=1,
+        description="The decay at step k is min(decay, 1 - (1 + k)^-warmup_power).",
+    )
+
+
+class TrainingSettings(Section):
+    """The section `training`: how long, how fast, and what is looked at on the way."""
+
+    key: ClassVar[str] = "training"
+    steps: int = Field(2400, ge=1, description="Optimiser steps.")
+    batch_size: int = Field(
+        64, ge=1, description="Examples a step, over all processes together."
+    )
+    learning_rate: float = Field(
+        2.0e-3, gt=0, description="Largest learning rate, at the end of the warm-up."
+    )
+    warmup_steps: int = Field(
+        200,
+        ge=0,
+        description="Steps of linear warm-up of the learning rate; cosine decay to zero"
+        " follows.",
+    )
+    weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW.")
+    gradient_clip: float | None = Field(
+        1.0, gt=0, description="Largest norm of the gradient; null for none."
+    )
+    ema: EMASettings = EMASettings()
+    log_every: int = Field(50, ge=1, description="Steps between two logged losses.")
+    picture_every: int = Field(600, ge=1, description="Steps between two sample grids.")
+    checkpoint_every: int = Field(
+        200, ge=1, description="Steps between two saved states to resume from."
+    )
+
+
+class TrainerSettings(Section):
+    """The section `trainer`: on what the training runs, and in what numbers."""
+
+    key: ClassVar[str] = "trainer"
+    accelerator: Accelerator = Field(
+        "cpu", description="Kind of device; auto is a GPU where there is one."
+    )
+    processes: int = Field(
+        1, ge=1, description="Processes on this machine, one a GPU if there are GPUs."
+    )
+    num_nodes: int = Field(
+        1, ge=1, description="Machines; more than one needs torchrun on each."
+    )
+    precision: Precision = Field(
+        "32-true",
+        description="Numbers that the network computes in; -mixed keeps weights,"
+        " coefficients and loss in float32.",
+    )
+
+
+class FitSettings(Section):
+    """Everything that the weights follow from, beside the data.
+
+    Attributes:
+        schedule, process, prediction, loss, time_sampling, net: parts to build.
+    """
+
+    seed: Seed
+    schedule: Part
+    process: Part
+    prediction: Part
+    loss: Part
+    time_sampling: Part
+    net: Part
+    denoiser: DenoiserSettings
+    training: TrainingSettings
+    trainer: TrainerSettings
