@@ -16,15 +16,15 @@ from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.evaluation.mcmc_benchmark import chain_clouds, sampler_clouds
 from snowmelt.evaluation.mcmc_benchmark.benchmark import _FLOOR_SEED, true_cloud
-from snowmelt.evaluation.mcmc_benchmark.benchmark_settings import Settings
 from snowmelt.evaluation.mcmc_benchmark.benchmark_table import ARRIVED, standard_error
 from snowmelt.evaluation.mcmc_benchmark.cloud_quality import floor, quality, weight
 from snowmelt.evaluation.mcmc_benchmark.score_models import exact
 from snowmelt.evaluation.mcmc_benchmark.starts import one_place, wide
+from snowmelt.evaluation.settings import MCMCSettings
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "mcmc.md").read_text(encoding="utf-8")
-SETTINGS = Settings()
+SETTINGS = MCMCSettings()
 # Of a mean of three, each told with two digits; arithmetic differs between machines.
 TOLERANCE = 0.02
 DENSITIES: dict[str, Perturbable] = {

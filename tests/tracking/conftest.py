@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from omegaconf import DictConfig, OmegaConf
 
 from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
+from snowmelt.tracking.settings import TrackingSettings
 
 os.environ.update(MLFLOW_ENVIRONMENT)
 
@@ -43,38 +45,44 @@ class Project:
         self.state = root / "state"
         self._clients: dict[str, MlflowClient] = {}
         self.uri = f"sqlite:///{root / 'mlflow.db'}"
-        self.config: DictConfig = OmegaConf.create(
-            {
-                "name": None,
-                "seed": 0,
-                "data": {"name": "digits"},
-                "schedule": {
-                    "_target_": "snowmelt.schedules.Cosine",
-                    "log_snr_max": 10.0,
-                },
-                "prediction": {"_target_": "snowmelt.predictions.V"},
-                "training": {"steps": 6, "ema": {"decay": 0.999}},
-                "sampler": {"steps": 50},
-                "sample": {"num_samples": 8},
-                "evaluation": {"subsets": 10},
-                "tracking": {
-                    "enabled": True,
-                    "experiment": "snowmelt",
-                    "uri": None,
-                    "artifacts": None,
-                    "flush_seconds": 0.02,
-                    "cooldown_seconds": 0.05,
-                    "timeout_seconds": 2,
-                },
-            }
-        )
+        self.config: dict[str, Any] = {
+            "name": None,
+            "seed": 0,
+            "data": {"name": "digits"},
+            "schedule": {
+                "_target_": "snowmelt.schedules.Cosine",
+                "log_snr_max": 10.0,
+            },
+            "prediction": {"_target_": "snowmelt.predictions.V"},
+            "training": {"steps": 6, "ema": {"decay": 0.999}},
+            "sampler": {"steps": 50},
+            "sample": {"num_samples": 8},
+            "evaluation": {"subsets": 10},
+            "tracking": {
+                "enabled": True,
+                "experiment": "snowmelt",
+                "uri": None,
+                "artifacts": None,
+                "flush_seconds": 0.02,
+                "cooldown_seconds": 0.05,
+                "timeout_seconds": 2,
+            },
+        }
 
-    def changed(self, **values: object) -> DictConfig:
+    def changed(self, **values: object) -> dict[str, Any]:
         """The configuration with some dotted keys (written with __) changed."""
-        config = self.config.copy()
+        config = copy.deepcopy(self.config)
         for key, value in values.items():
-            OmegaConf.update(config, key.replace("__", "."), value)
+            section = config
+            *path, last = key.split("__")
+            for name in path:
+                section = section[name]
+            section[last] = value
         return config
+
+    @property
+    def settings(self) -> TrackingSettings:
+        return TrackingSettings.of(self.config["tracking"])
 
     @property
     def client(self) -> MlflowClient:

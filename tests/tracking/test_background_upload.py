@@ -16,6 +16,7 @@ from snowmelt import tracking
 from snowmelt.tracking.location import locate
 from snowmelt.tracking.mlflow_store import Store
 from snowmelt.tracking.run_records import RunRecords
+from snowmelt.tracking.settings import TrackingSettings
 
 CALLS = ("create_run", "log_batch", "log_artifact", "search_runs", "get_run", "update_run")
 
@@ -181,7 +182,7 @@ def test_a_run_deleted_during_the_training_does_not_stop_it(
 
 
 def test_a_dead_server_costs_no_time(project: Any) -> None:
-    project.config.tracking.uri = "http://127.0.0.1:9"
+    project.config["tracking"]["uri"] = "http://127.0.0.1:9"
     start = time.monotonic()
     with open_training(project) as run:
         opened = time.monotonic()
@@ -200,7 +201,7 @@ def test_a_server_that_accepts_and_says_nothing_is_not_waited_for_long(
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(50)
-        project.config.tracking.uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        project.config["tracking"]["uri"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
         start = time.monotonic()
         with open_training(project) as run:
             run.log_metrics({"loss": 1.0}, step=1)
@@ -213,7 +214,7 @@ def test_a_server_that_accepts_and_says_nothing_is_not_waited_for_long(
 def test_a_password_is_written_nowhere(
     project: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project.config.tracking.uri = "http://me:secret@127.0.0.1:9"
+    project.config["tracking"]["uri"] = "http://me:secret@127.0.0.1:9"
     with open_training(project) as run:
         run.log_metrics({"loss": 1.0}, step=1)
     written = [file.read_text() for file in (project.root / ".snowmelt").rglob("*.json*")]
@@ -222,8 +223,8 @@ def test_a_password_is_written_nowhere(
     assert not any("secret" in text for text in written)
 
 
-def make_store(root: Path, config: Any) -> None:
-    Store(locate(config, root)).find("identity", "none")
+def make_store(root: Path, settings: TrackingSettings) -> None:
+    Store(locate(settings, root)).find("identity", "none")
 
 
 def test_six_processes_may_create_the_store_at_once_and_quietly(
@@ -233,7 +234,7 @@ def test_six_processes_may_create_the_store_at_once_and_quietly(
     root.mkdir()
     context = multiprocessing.get_context("fork")
     processes = [
-        context.Process(target=make_store, args=(root, project.config)) for _ in range(6)
+        context.Process(target=make_store, args=(root, project.settings)) for _ in range(6)
     ]
     for process in processes:
         process.start()

@@ -12,7 +12,7 @@ from snowmelt.tracking.location import locate, redacted
 
 
 def test_by_default_it_is_a_database_at_the_root(project: Any) -> None:
-    found = locate(project.config, project.root)
+    found = locate(project.settings, project.root)
     assert found.uri == f"sqlite:///{project.root}/mlflow.db"
     assert found.database == project.root / "mlflow.db"
     assert found.artifacts == f"{project.root}/mlartifacts"
@@ -24,7 +24,7 @@ def test_in_a_temporary_copy_it_is_at_the_main_root(
     project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
-    found = locate(project.config, project.root)
+    found = locate(project.settings, project.root)
     assert found.database == tmp_path / "main" / "mlflow.db"
     assert found.artifacts == str(tmp_path / "main" / "mlartifacts")
     assert found.runs == tmp_path / "main" / ".snowmelt" / "runs"
@@ -33,21 +33,21 @@ def test_in_a_temporary_copy_it_is_at_the_main_root(
 def test_the_environment_wins_over_the_configuration(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.config.tracking.uri = "sqlite:///stores/one.db"
-    one = locate(project.config, project.root)
+    project.config["tracking"]["uri"] = "sqlite:///stores/one.db"
+    one = locate(project.settings, project.root)
     assert one.database == project.root / "stores" / "one.db"
     assert one.artifacts == str(project.root / "stores" / "mlartifacts")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@host:5000")
-    two = locate(project.config, project.root)
+    two = locate(project.settings, project.root)
     assert (two.uri, two.shown) == ("https://me:secret@host:5000", "https://***@host:5000")
     assert (two.database, two.artifacts) == (None, None)
 
 
 @pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "htp://host", "./a.db"])
 def test_what_is_no_store_is_named(project: Any, uri: str) -> None:
-    project.config.tracking.uri = uri
+    project.config["tracking"]["uri"] = uri
     with pytest.raises(UserError, match=r"tracking\.uri"):
-        locate(project.config, project.root)
+        locate(project.settings, project.root)
 
 
 def test_only_credentials_are_hidden() -> None:

@@ -41,7 +41,7 @@ def experiment(project: Any, seed: int, distance: float) -> None:
 def test_runs_come_oldest_first_with_all_that_they_said(project: Any) -> None:
     experiment(project, 3, 0.5)
     experiment(project, 1, 0.25)
-    first, second = RunReader(project.config, project.root).runs()
+    first, second = RunReader(project.settings, project.root).runs()
     assert (first.value_or_class("seed"), second.value_or_class("seed")) == ("3", "1")
     assert (first.value_or_class("schedule"), first.value_or_class("no such part")) == (
         "Cosine",
@@ -65,7 +65,7 @@ def test_a_failed_run_is_there_too(project: Any) -> None:
     )
     with pytest.raises(RuntimeError), opened:
         raise RuntimeError("no luck")
-    (run,) = RunReader(project.config, project.root).runs()
+    (run,) = RunReader(project.settings, project.root).runs()
     assert run.status == "FAILED"
     assert run.tags["stage.train"] == "failed: RuntimeError: no luck"
 
@@ -73,7 +73,7 @@ def test_a_failed_run_is_there_too(project: Any) -> None:
 def test_all_pages_are_read(project: Any) -> None:
     project.client.create_experiment("snowmelt")
     experiment_id = project.client.get_experiment_by_name("snowmelt").experiment_id
-    reader = RunReader(project.config, project.root)
+    reader = RunReader(project.settings, project.root)
     for number in range(3):
         project.client.create_run(experiment_id, start_time=number)
 
@@ -88,7 +88,7 @@ def test_all_pages_are_read(project: Any) -> None:
 
 def test_the_history_of_a_metric(project: Any) -> None:
     experiment(project, 0, 0.5)
-    reader = RunReader(project.config, project.root)
+    reader = RunReader(project.settings, project.root)
     (run,) = reader.runs()
     assert reader.history(run.run_id, "loss") == [(2, 0.5), (4, 0.25), (10, 0.1)]
     assert reader.history(run.run_id, "never said") == []
@@ -99,7 +99,7 @@ def test_the_history_of_a_metric(project: Any) -> None:
 def test_a_run_that_is_not_there(project: Any) -> None:
     experiment(project, 0, 0.5)
     with pytest.raises(UserError, match="no run 0123456789abcdef"):
-        RunReader(project.config, project.root).history("0123456789abcdef", "loss")
+        RunReader(project.settings, project.root).history("0123456789abcdef", "loss")
 
 
 def test_reading_makes_no_store(project: Any, tmp_path: Path) -> None:
@@ -107,14 +107,14 @@ def test_reading_makes_no_store(project: Any, tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"no tracking store sqlite:.*elsewhere.*mlflow\.db"
     ):
-        RunReader(project.config, empty)
+        RunReader(project.settings, empty)
     assert not empty.exists()
 
 
 def test_a_store_that_does_not_answer(project: Any) -> None:
-    config = project.changed(tracking__uri="http://127.0.0.1:9")
+    settings = project.settings.model_copy(update={"uri": "http://127.0.0.1:9"})
     with pytest.raises(UserError, match=r"127\.0\.0\.1:9 does not answer"):
-        RunReader(config, project.root).runs()
+        RunReader(settings, project.root).runs()
 
 
 def test_a_value_stands_before_a_class() -> None:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from omegaconf import DictConfig, OmegaConf
-
 from snowmelt.common.errors import UserError
+from snowmelt.tracking.settings import TrackingSettings
 
 SERVERS = {"http", "https", "databricks"}
 DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
@@ -60,7 +59,7 @@ class Location:
         return Path(self.uri.removeprefix(prefix)) if self.uri.startswith(prefix) else None
 
 
-def locate(config: DictConfig, root: Path) -> Location:
+def locate(settings: TrackingSettings, root: Path) -> Location:
     """Find the store: MLFLOW_TRACKING_URI, else tracking.uri, else mlflow.db at the root.
 
     Raises:
@@ -70,14 +69,14 @@ def locate(config: DictConfig, root: Path) -> Location:
     setting = "MLFLOW_TRACKING_URI"
     uri = os.environ.get(setting)
     if not uri:
-        setting, uri = "tracking.uri", OmegaConf.select(config, "tracking.uri")
+        setting, uri = "tracking.uri", settings.uri
     uri = _absolute(uri or f"sqlite:///{home / 'mlflow.db'}", home, setting)
     return Location(
         uri=uri,
-        artifacts=_artifacts(config, uri, home),
-        experiment=OmegaConf.select(config, "tracking.experiment") or "snowmelt",
+        artifacts=_artifacts(settings.artifacts, uri, home),
+        experiment=settings.experiment,
         runs=home / ".snowmelt" / "runs",
-        timeout=int(OmegaConf.select(config, "tracking.timeout_seconds") or 10),
+        timeout=settings.timeout_seconds,
     )
 
 
@@ -95,9 +94,8 @@ def _absolute(uri: str, home: Path, setting: str) -> str:
     return f"sqlite:///{home / path}"
 
 
-def _artifacts(config: DictConfig, uri: str, home: Path) -> str | None:
+def _artifacts(chosen: str | None, uri: str, home: Path) -> str | None:
     """Where the artifacts of a new experiment go."""
-    chosen = OmegaConf.select(config, "tracking.artifacts")
     if chosen:
         return chosen if urlsplit(chosen).scheme else str(home / chosen)
     if urlsplit(uri).scheme in SERVERS or uri == "databricks":

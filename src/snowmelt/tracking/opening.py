@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+import yaml
 
 from snowmelt.common.files import sha256
 from snowmelt.tracking import parameters
@@ -19,11 +19,13 @@ from snowmelt.tracking.location import locate, redacted
 from snowmelt.tracking.provenance import origin
 from snowmelt.tracking.run import Run
 from snowmelt.tracking.run_records import RunRecord, RunRecords
+from snowmelt.tracking.settings import TrackingSettings
 
 if TYPE_CHECKING:
     from snowmelt.tracking.lineage import KnownRuns
     from snowmelt.tracking.upload_queue import Operation
 
+Config = Mapping[str, Any]  # the whole configuration, as plain values
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -35,7 +37,7 @@ MLFLOW_ENVIRONMENT = {
 }
 
 
-def open_training(config: DictConfig, root: Path, *, state: Path, identity: str) -> Run:
+def open_training(config: Config, root: Path, *, state: Path, identity: str) -> Run:
     """The run of a training, new or continued.
 
     Args:
@@ -59,14 +61,14 @@ def open_training(config: DictConfig, root: Path, *, state: Path, identity: str)
     record = known_runs.take(
         known_runs.new(name_of(config), tags, state=state), "train", identity
     )
-    params = parameters.of_stage(_plain(config), "train")
+    params = parameters.of_stage(config, "train")
     opening: list[Operation] = [{"do": "params", "params": params}]
     return _run(
         known_runs, config, record, "train", identity, streams=True, opening=opening
     )
 
 
-def open_sampling(config: DictConfig, root: Path, *, checkpoint: str, samples: str) -> Run:
+def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) -> Run:
     """The run that trained `checkpoint` if it was not sampled yet, else a new one.
 
     Args:
@@ -94,7 +96,7 @@ def open_sampling(config: DictConfig, root: Path, *, checkpoint: str, samples: s
 
 
 def open_evaluation(
-    config: DictConfig, root: Path, *, samples: str, checkpoint: str | None = None
+    config: Config, root: Path, *, samples: str, checkpoint: str | None = None
 ) -> Run:
     """The run that drew `samples`, if they were not evaluated yet; else a new one.
 
@@ -124,7 +126,7 @@ def open_evaluation(
     return _run(known_runs, config, record, "evaluate", samples, is_continued=is_continued)
 
 
-def open_report(config: DictConfig, root: Path, *, metrics: Path) -> Run:
+def open_report(config: Config, root: Path, *, metrics: Path) -> Run:
     """The run that holds the evaluation `metrics`; a run that logs nothing without one."""
     if _is_disabled(config):
         return Run()
@@ -136,7 +138,7 @@ def open_report(config: DictConfig, root: Path, *, metrics: Path) -> Run:
     return _run(known_runs, config, record, "report", None, is_continued=True)
 
 
-def open_sweep(config: DictConfig, root: Path, *, name: str) -> Run:
+def open_sweep(config: Config, root: Path, *, name: str) -> Run:
     """A parent for the runs of a sweep's jobs; start these with its `child_environment`."""
     if _is_disabled(config):
         return Run()
@@ -147,31 +149,35 @@ def open_sweep(config: DictConfig, root: Path, *, name: str) -> Run:
     return run
 
 
-def name_of(config: DictConfig) -> str:
+def name_of(config: Config) -> str:
     """The configured name, else the names of data, schedule and prediction."""
     if config.get("name"):
-        return str(config.name)
+        return str(config["name"])
     parts = [_label(config.get(group)) for group in ("data", "schedule", "prediction")]
     return " ".join(part for part in parts if part) or "snowmelt"
 
 
 def _label(node: Any) -> str:
     """A configured part in one word: its name, else its class."""
-    if not isinstance(node, Mapping | DictConfig):
+    if not isinstance(node, Mapping):
         return str(node or "")
     word = node.get("name") or str(node.get("_target_", "")).rpartition(".")[2]
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(word)).lower()
 
 
-def _is_disabled(config: DictConfig) -> bool:
+def _is_disabled(config: Config) -> bool:
     """Whether tracking is switched off, or another process of this run tracks."""
     ranks = (os.environ.get(variable, "0") for variable in ("RANK", "LOCAL_RANK"))
-    return not OmegaConf.select(config, "tracking.enabled") or any(r != "0" for r in ranks)
+    return not _settings(config).enabled or any(r != "0" for r in ranks)
 
 
-def _known_runs(config: DictConfig, root: Path) -> KnownRuns:
+def _settings(config: Config) -> TrackingSettings:
+    return TrackingSettings.of(config.get("tracking", {"enabled": False}))
+
+
+def _known_runs(config: Config, root: Path) -> KnownRuns:
     """What is known about runs, on disk and in the configured store."""
-    location = locate(config, root)
+    location = locate(_settings(config), root)
     for variable, value in MLFLOW_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     from snowmelt.tracking.lineage import KnownRuns
@@ -182,7 +188,7 @@ def _known_runs(config: DictConfig, root: Path) -> KnownRuns:
 
 def _run(
     known_runs: KnownRuns,
-    config: DictConfig,
+    config: Config,
     record: RunRecord,
     stage: str,
     identity: str | None,
@@ -199,24 +205,16 @@ def _run(
     from snowmelt.tracking.tracked_run import TrackedRun
 
     known_runs.mark_stale_runs_as_killed()
-    pace = UploadPace(
-        float(OmegaConf.select(config, "tracking.flush_seconds") or 2.0),
-        float(OmegaConf.select(config, "tracking.cooldown_seconds") or 30.0),
-    )
+    settings = _settings(config)
+    pace = UploadPace(settings.flush_seconds, settings.cooldown_seconds)
     run = TrackedRun(
         record, known_runs.run_records, known_runs.store, pace,
         stage=stage, identity=identity, streams=streams,
         is_continued=is_continued, opening=opening or [],
     )  # fmt: skip
-    if not streams and (params := parameters.of_stage(_plain(config), stage)):
+    if not streams and (params := parameters.of_stage(config, stage)):
         run.send({"do": "params", "params": params})
     if not is_continued:
-        whole = OmegaConf.to_yaml(config, resolve=True)
+        whole = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         run.log_text("config.yaml", redacted(whole))
     return run
-
-
-def _plain(config: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}

@@ -1,6 +1,6 @@
 """Reads runs back from the store, as values that need no MLflow.
 
-    reader = RunReader(config, root)
+    reader = RunReader(TrackingSettings(), root)
     for run in reader.runs():
         print(run.name, run.metrics.get("frechet_distance"))
 
@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
-
 from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.tracking.location import locate
 from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
+from snowmelt.tracking.settings import TrackingSettings
 
 if TYPE_CHECKING:
     from snowmelt.tracking.mlflow_store import Store
@@ -66,15 +65,15 @@ class RunReader:
     """The runs of one experiment in the tracking store.
 
     Args:
-        config: reads `tracking`; `MLFLOW_TRACKING_URI` wins over the address in it.
+        settings: where; `MLFLOW_TRACKING_URI` wins over the address in it.
         root: what a relative address is relative to.
 
     Raises:
         UserError: the address is wrong, the store is not there or does not answer.
     """
 
-    def __init__(self, config: DictConfig, root: Path) -> None:
-        location = locate(config, root)
+    def __init__(self, settings: TrackingSettings, root: Path) -> None:
+        location = locate(settings, root)
         if location.database is not None and not location.database.is_file():
             raise UserError(
                 f"there is no tracking store {location.shown}: run a stage with"

@@ -22,13 +22,13 @@ from snowmelt.evaluation.mcmc_benchmark.benchmark import (
     _walked,
     measure,
 )
-from snowmelt.evaluation.mcmc_benchmark.benchmark_settings import Settings
 from snowmelt.evaluation.mcmc_benchmark.sampler_clouds import Score, draw
 from snowmelt.evaluation.mcmc_benchmark.score_models import exact
 from snowmelt.evaluation.mcmc_benchmark.starts import STARTS
+from snowmelt.evaluation.settings import MCMCSettings
 
 PROCESS = VariancePreserving(Cosine())
-SMALL = Settings(
+SMALL = MCMCSettings(
     points=40, seeds=2, budgets=(5, 24, 60), warmup=30, most_calls=24, floor_pairs=2
 )
 
@@ -82,7 +82,7 @@ def test_true_clouds_and_those_of_the_floor_have_no_point_in_common() -> None:
 
 def test_it_can_be_repeated(measured: Measured) -> None:
     density = DoubleGaussian()
-    fewer = Settings(points=40, seeds=1, budgets=(5, 24), most_calls=24, floor_pairs=2)
+    fewer = MCMCSettings(points=40, seeds=1, budgets=(5, 24), most_calls=24, floor_pairs=2)
     again = measure(density, [exact(density, PROCESS)], fewer, seed=3, quiet=True)
 
     def known(rows: list[Row]) -> dict[tuple[str, str, int], float]:
@@ -132,7 +132,7 @@ def test_learned_clouds_come_back_in_the_units_of_the_density() -> None:
 
 def test_exact_diffusion_reaches_the_floor_and_stuck_chains_do_not() -> None:
     density = DoubleGaussian(4.0)
-    settings = Settings(
+    settings = MCMCSettings(
         points=100, seeds=1, budgets=(50, 400), floor_pairs=1, most_calls=50
     )
     rows = measure(density, [exact(density, PROCESS)], settings, seed=0, quiet=True).rows
@@ -159,7 +159,7 @@ def test_exact_diffusion_reaches_the_floor_and_stuck_chains_do_not() -> None:
 def test_the_untuned_walk_takes_the_size_of_the_tuned_one() -> None:
     density, rows = DoubleGaussian(), list[Row]()
     true = density.sample(20, seed=0)
-    settings = Settings(points=20, seeds=1, budgets=(50,), warmup=40)
+    settings = MCMCSettings(points=20, seeds=1, budgets=(50,), warmup=40)
     list(_walked(density, true, settings, 0, rows))
     sizes = {(row.method, row.start): row.size for row in rows}
     for start in STARTS:
@@ -169,7 +169,7 @@ def test_the_untuned_walk_takes_the_size_of_the_tuned_one() -> None:
 
 def test_chains_of_two_starts_have_noise_of_their_own() -> None:
     flat = Gaussian([0.0, 0.0], std=1e9)  # where nothing is refused, a step is its noise
-    settings = Settings(points=20, seeds=1, budgets=(5,), warmup=0)
+    settings = MCMCSettings(points=20, seeds=1, budgets=(5,), warmup=0)
     noise = [
         walk.chains.states.diff(dim=0)
         for _, walk in _walked(flat, flat.sample(20, seed=0), settings, 0, [])
@@ -185,7 +185,7 @@ def test_diagnosis_is_of_the_second_half() -> None:
     method = chain_clouds.METHODS[0]
     walk = chain_clouds.walk(density, method, start, budget=61, warmup=10, seed=0)
     assert walk is not None
-    settings = Settings(points=len(start), budgets=(10, 61))
+    settings = MCMCSettings(points=len(start), budgets=(10, 61))
     true = density.sample(len(start), seed=1)
     early, late = _rows(density, true, walk, "one place", settings, 0)
     assert early.rhat is None  # five states say nothing
@@ -229,4 +229,4 @@ def test_a_density_that_chains_cannot_start_on() -> None:
 )
 def test_settings_are_checked(given: dict[str, object], named: str) -> None:
     with pytest.raises(UserError, match=named):
-        Settings(**given)  # type: ignore[arg-type]
+        MCMCSettings.of(given)

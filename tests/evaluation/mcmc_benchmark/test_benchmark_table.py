@@ -10,7 +10,6 @@ import pytest
 
 from snowmelt.common.csv_table import csv_text
 from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, Row
-from snowmelt.evaluation.mcmc_benchmark.benchmark_settings import Settings
 from snowmelt.evaluation.mcmc_benchmark.benchmark_table import (
     arrival,
     cloud_rows,
@@ -22,8 +21,9 @@ from snowmelt.evaluation.mcmc_benchmark.benchmark_table import (
     standard_error,
 )
 from snowmelt.evaluation.mcmc_benchmark.cloud_quality import Quality
+from snowmelt.evaluation.settings import MCMCSettings
 
-SETTINGS = Settings(points=10, seeds=2, budgets=(10, 30, 100))
+SETTINGS = MCMCSettings(points=10, seeds=2, budgets=(10, 30, 100))
 
 
 def row(

@@ -71,7 +71,7 @@ def test_another_density_another_folder(here: Path) -> None:
         (("density.share=1.5",), "share must lie between 0 and 1"),
         (("points=0",), "mcmc.points must be"),
         (("budgets=[30,5]",), "mcmc.budgets must rise"),
-        (("seed=-1",), "seed must be between 0"),
+        (("seed=-1",), "seed must be an integer from 0"),
         (("out=params.yaml",), "name a folder"),
         (("out=conf",), "which this command did not make"),
         (("checkpoint=none.ckpt",), "none.ckpt is missing"),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from snowmelt.densities import DoubleGaussian, Gaussian
-from snowmelt.viz.density_gallery.gallery_material import Material, Size
+from snowmelt.viz.density_gallery.gallery_material import Material
+from snowmelt.viz.density_gallery.settings import FilmsSettings
 
-SMALL = Size(points=40, frames=4, steps=8, cells=24, paths=3, chain_steps=12, seconds=0.5)
+SMALL = FilmsSettings(
+    points=40, frames=4, steps=8, cells=24, paths=3, chain_steps=12, seconds=0.5
+)
 
 
 @pytest.fixture

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 
+from snowmelt.common.errors import UserError
 from snowmelt.densities import DoubleGaussian
 from snowmelt.sampling.trajectories import Trajectory
 from snowmelt.viz.density_gallery.gallery_material import (
     WALK_VARIANCE,
     Material,
     Paced,
-    Size,
     evenly,
     frames_of,
     paced,
 )
+from snowmelt.viz.density_gallery.settings import FilmsSettings
 
 
 def test_the_frame_holds_the_data_and_a_normal_cloud(material: Material, normal: Material):
@@ -82,5 +83,5 @@ def test_the_score_of_the_denoiser_is_that_of_the_density(material: Material):
 
 @pytest.mark.parametrize("name", ["points", "frames", "steps", "cells", "paths", "seconds"])
 def test_too_little_to_be_seen_is_refused(name: str):
-    with pytest.raises(ValueError, match=f"{name} must be at least"):
-        Size(**{name: 0})
+    with pytest.raises(UserError, match=f"^films.{name} must be a.*, got 0$"):
+        FilmsSettings.of({name: 0})

@@ -17,7 +17,7 @@ from snowmelt.viz.plots.vector_fields import VectorField
 
 
 def test_the_three_ways_start_together_and_end_in_the_data(material: Material):
-    small = replace(material, size=replace(material.size, steps=40))
+    small = replace(material, size=material.size.model_copy(update={"steps": 40}))
     ways = reverse_scenes.routes(small, 400)
     assert list(ways) == list(reverse_scenes.ROUTES)
     first = [way.states[0] for way in ways.values()]

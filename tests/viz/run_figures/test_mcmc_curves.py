@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, Row, Trace
-from snowmelt.evaluation.mcmc_benchmark.benchmark_settings import Settings
 from snowmelt.evaluation.mcmc_benchmark.cloud_quality import Quality
+from snowmelt.evaluation.settings import MCMCSettings
 from snowmelt.viz.run_figures.mcmc_curves import picture
 
 
@@ -25,7 +25,7 @@ def test_curves_are_means_over_seeds_at_what_was_spent(weight: float | None) -> 
     ]
     floor = [Quality(0.1, 0.0, weight), Quality(0.3, 0.0, weight)]
     traces = [Trace("t", True, np.arange(3.0), np.zeros((3, 2)))] * 2
-    settings = Settings(points=77, seeds=2, budgets=(10,))
+    settings = MCMCSettings(points=77, seeds=2, budgets=(10,))
     figure = picture(Measured(rows, floor, weight, traces, settings), "mine")
     axes = figure.axes[0]
     marked = [line for line in axes.lines if line.get_marker() in ("o", "s")]
@@ -50,7 +50,7 @@ def test_what_ran_away_is_left_out() -> None:
     ]
     floor = [Quality(0.1, 0.0, 0.3), Quality(0.3, 0.0, 0.3)]
     traces = [Trace("t", True, np.arange(3.0), np.zeros((3, 2)))] * 2
-    figure = picture(Measured(rows, floor, 0.3, traces, Settings()), "mine")
+    figure = picture(Measured(rows, floor, 0.3, traces, MCMCSettings()), "mine")
     figure.canvas.draw()
     for title, expected in (("distance", 0.4), ("weight", 0.3)):
         axes = next(one for one in figure.axes if one.get_title("left").startswith(title))

@@ -15,7 +15,6 @@ from tqdm import tqdm
 from snowmelt.densities import Density
 from snowmelt.densities.mcmc import diagnostics
 from snowmelt.evaluation.mcmc_benchmark import chain_clouds, sampler_clouds
-from snowmelt.evaluation.mcmc_benchmark.benchmark_settings import Settings
 from snowmelt.evaluation.mcmc_benchmark.cloud_quality import (
     Quality,
     floor,
@@ -23,6 +22,7 @@ from snowmelt.evaluation.mcmc_benchmark.cloud_quality import (
     true_weight,
 )
 from snowmelt.evaluation.mcmc_benchmark.starts import STARTS
+from snowmelt.evaluation.settings import MCMCSettings
 
 DIAGNOSED = 64  # chains; R-hat and effective sample size need no more
 _FEWEST_STATES = 8
@@ -91,13 +91,13 @@ class Measured:
     floor: list[Quality]
     weight: float | None
     traces: list[Trace]
-    settings: Settings
+    settings: MCMCSettings
 
 
 def measure(
     density: Density,
     scores: list[sampler_clouds.Score],
-    settings: Settings,
+    settings: MCMCSettings,
     *,
     seed: int,
     quiet: bool = False,
@@ -143,7 +143,7 @@ def true_cloud(density: Density, points: int, seed: int) -> Tensor:
 
 
 def _walked(
-    density: Density, true: Tensor, settings: Settings, seed: int, rows: list[Row]
+    density: Density, true: Tensor, settings: MCMCSettings, seed: int, rows: list[Row]
 ) -> Iterator[tuple[str, chain_clouds.Walk | None]]:
     """Run the chains of one seed, and put a row for each budget into `rows`."""
     for number, (start, begin) in enumerate(STARTS.items()):
@@ -171,7 +171,7 @@ def _rows(
     true: Tensor,
     walk: chain_clouds.Walk,
     start: str,
-    settings: Settings,
+    settings: MCMCSettings,
     seed: int,
 ) -> Iterator[Row]:
     """One for each budget that pays for a step."""
@@ -218,7 +218,7 @@ def _drawn(
     density: Density,
     true: Tensor,
     score: sampler_clouds.Score,
-    settings: Settings,
+    settings: MCMCSettings,
     seed: int,
 ) -> Iterator[Row]:
     """Diffusion at each budget: another grid of times for each, so another run."""
@@ -239,7 +239,7 @@ def _drawn(
 
 
 def _chain_traces(
-    found: tuple[str, chain_clouds.Walk | None], settings: Settings
+    found: tuple[str, chain_clouds.Walk | None], settings: MCMCSettings
 ) -> list[Trace]:
     """Of MALA from afar, whose way is like that of diffusion: along a score, with noise."""
     start, walk = found
@@ -251,7 +251,7 @@ def _chain_traces(
     return [Trace("MALA, a few chains", True, spent, states.numpy())]
 
 
-def _paths(score: sampler_clouds.Score, settings: Settings, seed: int) -> Trace:
+def _paths(score: sampler_clouds.Score, settings: MCMCSettings, seed: int) -> Trace:
     """Of the DDPM chain, at the most calls that are measured and no more than 100."""
     calls = min(100, max(settings.calls, default=10))
     states: list[Tensor] = []

@@ -56,7 +56,7 @@ def run(config: DictConfig, root: Path) -> Path:
     target = root / config.paths.reports / "metrics.json"
     checkpoint = description["checkpoint"]["identity"]
     tracked = open_evaluation(
-        config, root, samples=description["identity"], checkpoint=checkpoint
+        plain(config), root, samples=description["identity"], checkpoint=checkpoint
     )
     with tracked as run_of_samples:
         metrics = measure(samples, reference, settings, data.train_labels)

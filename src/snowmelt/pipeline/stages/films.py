@@ -19,7 +19,8 @@ from snowmelt.pipeline.config.chosen_density import (
 )
 from snowmelt.training.checkpoint import Checkpoint, load
 from snowmelt.viz.density_gallery import gallery
-from snowmelt.viz.density_gallery.gallery_material import Material, Size
+from snowmelt.viz.density_gallery.gallery_material import Material
+from snowmelt.viz.density_gallery.settings import FilmsSettings
 
 _DRAWN = 20_000  # where mean and variance have no formula
 # Rounding the edges of the llama or the board costs 0.06 nats.
@@ -37,38 +38,24 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
         UserError: the density is not one of the plane, a setting makes no sense, the
             checkpoint is not of a model of its points, or the folder holds something else.
     """
-    size = size_of(config)
+    settings = FilmsSettings.of(plain(config.films))
     density, name = chosen_density(config, root), density_name(config, root)
     require_plane(density)
     denoiser = None
-    if config.films.checkpoint is None:
+    if settings.checkpoint is None:
         density = standardised(density)
     else:
-        checkpoint = load(root / config.films.checkpoint)
+        checkpoint = load(root / settings.checkpoint)
         density = in_units_of(checkpoint, density, name)
         denoiser = checkpoint.denoiser()
     material = Material(
         name=name,
         density=density,
-        size=size,
+        size=settings,
         learned=denoiser,
         seed=config.seed,
     )
     return gallery.make(material, results_folder(config, root, "films", out))
-
-
-def size_of(config: DictConfig) -> Size:
-    """The settings of the section `films`.
-
-    Raises:
-        UserError: one of them makes no sense.
-    """
-    settings = plain(config.films)
-    del settings["checkpoint"]
-    try:
-        return Size(**settings)
-    except ValueError as error:
-        raise UserError(f"films.{error}") from error
 
 
 def require_plane(density: Perturbable) -> None:

@@ -14,7 +14,7 @@ from snowmelt.common.threads import single_thread
 from snowmelt.densities import Perturbable
 from snowmelt.evaluation.mcmc_benchmark import benchmark_table, score_models
 from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, measure
-from snowmelt.evaluation.mcmc_benchmark.benchmark_settings import Settings
+from snowmelt.evaluation.settings import MCMCSettings
 from snowmelt.pipeline.compatibility.training_rules import built_process
 from snowmelt.pipeline.config.chosen_density import (
     chosen_density,
@@ -40,7 +40,7 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
         UserError: a value out of range, a density on which chains cannot start, a
             checkpoint of other data, or a folder that something else filled.
     """
-    settings = Settings(**plain(config.mcmc))
+    settings = MCMCSettings.of(plain(config.mcmc))
     if not 0 <= config.seed < 2**32:
         raise UserError(f"seed must be between 0 and 2^32 - 1, got {config.seed}")
     folder = results_folder(config, root, "mcmc", out)
@@ -64,7 +64,7 @@ def _measured(
     config: DictConfig,
     density: Perturbable,
     followed: list[score_models.Score],
-    settings: Settings,
+    settings: MCMCSettings,
 ) -> Measured:
     try:
         # The tensors are small: threads would wait for each other longer than they work.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from snowmelt.common.instantiate import plain
 from snowmelt.tracking import open_report
 from snowmelt.viz.report.report_files import write
 from snowmelt.viz.report.report_material import read
@@ -22,7 +23,7 @@ def run(config: DictConfig, root: Path) -> Path:
     """
     material = read(config, root)
     folder = root / config.paths.reports
-    with open_report(config, root, metrics=folder / "metrics.json") as tracked:
+    with open_report(plain(config), root, metrics=folder / "metrics.json") as tracked:
         page = write(material, folder)
         tracked.log_file(page, "report")
     return page

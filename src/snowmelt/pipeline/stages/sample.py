@@ -11,7 +11,7 @@ from torch import Tensor
 from snowmelt import tracking
 from snowmelt.common import distributed
 from snowmelt.common.errors import UserError
-from snowmelt.common.instantiate import build
+from snowmelt.common.instantiate import build, plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_model
 from snowmelt.pipeline import launch
@@ -50,7 +50,7 @@ def run(config: DictConfig, root: Path) -> Path:
     described = describe(config, checkpoint, source, examples)
     real = _real(root / config.paths.prepared, checkpoint)
     with tracking.open_sampling(
-        config, root, checkpoint=checkpoint.identity, samples=described["identity"]
+        plain(config), root, checkpoint=checkpoint.identity, samples=described["identity"]
     ) as tracked:
         draw(config, checkpoint, sampler, guidance, given, target, described, real, root)
         if distributed.rank() == 0:

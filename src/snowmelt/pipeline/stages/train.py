@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from snowmelt import tracking
 from snowmelt.common import distributed
 from snowmelt.common.files import new_directory, require_ours
+from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.pipeline import launch
 from snowmelt.pipeline.callbacks import watch
@@ -43,7 +44,9 @@ def run(config: DictConfig, root: Path) -> Path:
     resume = Resume(state, config.training.checkpoint_every)
     if resume.path.is_file() and distributed.rank() == 0:
         print(f"train: going on from the saved state in {state}")
-    with tracking.open_training(config, root, state=state, identity=identity) as tracked:
+    with tracking.open_training(
+        plain(config), root, state=state, identity=identity
+    ) as tracked:
         observers = watch(tracked, config, data, root)
         trained, history = fit(config, data, resume, identity, observers)
         if distributed.rank() == 0:

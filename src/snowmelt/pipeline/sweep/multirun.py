@@ -27,6 +27,7 @@ from snowmelt import tracking
 from snowmelt.common.distributed import RANK_VARIABLES
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, write_json
+from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.comparison import Job, compare, comparison_table, write
 from snowmelt.evaluation.protocol import protocol_digest
@@ -53,7 +54,7 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
     folder = root / "multirun" / time.strftime("%Y-%m-%d_%H-%M-%S")
     jobs: list[Job] = []
     name = base.name or "sweep"
-    with tracking.open_sweep(base, root, name=str(name)) as parent:
+    with tracking.open_sweep(plain(base), root, name=str(name)) as parent:
         environment = _environment(root) | dict(parent.child_environment)
 
         def job(config: DictConfig) -> None:
@@ -88,9 +89,9 @@ def _run_job(config: DictConfig, root: Path, environment: dict[str, str]) -> Job
     """One job in its own process; a failure is recorded and the next job goes on."""
     context = HydraConfig.get()
     folder = Path(context.runtime.output_dir)
-    plain: Any = OmegaConf.to_container(config, resolve=False)
-    plain["paths"]["root"] = os.path.relpath(folder, root)
-    settled: Any = OmegaConf.to_container(OmegaConf.create(plain), resolve=True)
+    whole: Any = OmegaConf.to_container(config, resolve=False)
+    whole["paths"]["root"] = os.path.relpath(folder, root)
+    settled: Any = OmegaConf.to_container(OmegaConf.create(whole), resolve=True)
     settled = composition.with_named_parts(settled, root)
     file = folder / "job.yaml"
     file.write_text(yaml.safe_dump(settled, sort_keys=True), encoding="utf-8")

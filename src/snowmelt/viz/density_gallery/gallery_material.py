@@ -32,57 +32,15 @@ from snowmelt.diffusion.schedules import Exponential, Linear, RandomWalk
 from snowmelt.evaluation.plane.raster import Extent, raster
 from snowmelt.sampling.samplers.grids import Grid
 from snowmelt.sampling.trajectories import Trajectory
+from snowmelt.viz.density_gallery.settings import FilmsSettings
 from snowmelt.viz.plots.density_plot import Raster
 
 WALK_VARIANCE = 4.0
 PULL_RATE = 4.0
 PACE = 1.7
-LEAST = {
-    "points": 1,
-    "frames": 2,
-    "steps": 2,
-    "cells": 2,
-    "paths": 1,
-    "chain_steps": 1,
-    "seconds": 0.1,
-}
 _ASKED, _SHARE = 2000, 0.998
 # Half the side of the frame that a standard normal cloud needs, and room for the data.
 NORMAL_REACH, ROOM = 3.0, 1.12
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much there is of everything.
-
-    Attributes:
-        points: in the clouds.
-        frames: of a film, at most.
-        steps: of a sampler, and of a drawn path.
-        cells: of a picture of a density, along an axis.
-        paths: that are drawn one by one.
-        chain_steps: of a Markov chain in a film.
-        seconds: that a film takes.
-
-    Raises:
-        ValueError: there is too little of something to be seen.
-    """
-
-    points: int = 1000
-    frames: int = 51
-    steps: int = 100
-    cells: int = 120
-    paths: int = 8
-    chain_steps: int = 300
-    seconds: float = 5.0
-
-    def __post_init__(self) -> None:
-        """Refuse what no picture can be made of."""
-        for name, least in LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name} must be at least {least}, got {getattr(self, name)}"
-                )
 
 
 @dataclass(frozen=True)
@@ -99,7 +57,7 @@ class Material:
 
     name: str
     density: Perturbable
-    size: Size = field(default_factory=Size)
+    size: FilmsSettings = field(default_factory=FilmsSettings)
     learned: Denoiser | None = None
     seed: int = 0
 

@@ -41,7 +41,8 @@ def draw_two_distributions(material: Material, folder: Path) -> None:
 
 def _in_cells(material: Material, times: Tensor) -> Raster:
     """The probability of each cell at each time; of all cells 1."""
-    finer = replace(material, size=replace(material.size, cells=CELLS * _FINER))
+    size = material.size.model_copy(update={"cells": CELLS * _FINER})
+    finer = replace(material, size=size)
     fine = finer.melting(material.preserving, times)
     shape = (len(times), CELLS, _FINER, CELLS, _FINER)
     coarse = fine.values.reshape(shape).sum(axis=(2, 4))
