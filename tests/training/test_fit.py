@@ -33,7 +33,7 @@ def data(manifest: Manifest, examples: np.ndarray, labels: np.ndarray) -> Any:
 
 @pytest.mark.parametrize("share", ["-0.1", "1.5"])
 def test_a_share_of_labels_that_is_none_is_refused(data: Any, share: str) -> None:
-    named = rf"denoiser\.p_uncond must lie in \[0, 1\], got {share}"
+    named = rf"denoiser\.p_uncond must be a number in \[0, 1\], got {share}"
     with pytest.raises(UserError, match=named):
         check(composed(f"denoiser.p_uncond={share}"), data)
     check(composed("denoiser.p_uncond=1.0"), data)

@@ -37,7 +37,8 @@ class DenoiserSettings(Section):
         0.1,
         ge=0,
         le=1,
-        description="Probability of training an example with the null class, if conditional.",
+        description="Probability of training an example with the null class, if"
+        " conditional.",
     )
 
 

@@ -139,7 +139,7 @@ def test_the_protocol(prepare: Prepare, checkpoint_of: Make) -> None:
 
 def test_no_more_points_than_there_are(prepare: Prepare, checkpoint_of: Make) -> None:
     data = prepare()
-    settings = replace(SMALL, points=10_000, level_points=10_000)
+    settings = SMALL.model_copy(update={"points": 10_000, level_points=10_000})
     found = against(settings, checkpoint_of(data), "ema", data).protocol
     assert (found["n"], found["level_n"]) == (100, 100)
 

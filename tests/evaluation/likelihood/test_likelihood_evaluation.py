@@ -29,6 +29,7 @@ from snowmelt.evaluation.likelihood.likelihood_settings import Settings
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.evaluation.likelihood.value_kinds import Levels, Points
 from snowmelt.evaluation.likelihood.variational_bound import Bound
+from snowmelt.evaluation.settings import LikelihoodSettings
 from snowmelt.training.checkpoint import Checkpoint
 
 CONF = Path(__file__).parents[3] / "conf" / "likelihood"
@@ -39,7 +40,7 @@ Make = Callable[..., tuple[Checkpoint, PreparedData]]
 
 def section(name: str = "both", **changes: Any) -> dict[str, Any]:
     """A file of conf/likelihood/, made small."""
-    found: dict[str, Any] = plain(OmegaConf.load(CONF / f"{name}.yaml"))
+    found = LikelihoodSettings.of(plain(OmegaConf.load(CONF / f"{name}.yaml"))).plain()
     if found["bound"]:
         found["bound"] |= {"steps": 20, "strata": 4}
     if found["ode"]:

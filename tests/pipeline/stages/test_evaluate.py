@@ -20,11 +20,18 @@ from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.sources.source import Source
 from snowmelt.evaluation.ground_truth.score_error_table import COLUMNS
 from snowmelt.evaluation.protocol import protocol_digest
+from snowmelt.evaluation.settings import EvaluationSettings, LikelihoodSettings
 from snowmelt.pipeline.stages import evaluate, reference
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser, save
 
 CONF = Path(__file__).parents[3] / "conf"
 MakeProject = Callable[..., DictConfig]
+
+
+def likelihood(name: str) -> dict[str, Any]:
+    """The section that a file of conf/likelihood/ makes."""
+    file = CONF / "likelihood" / f"{name}.yaml"
+    return LikelihoodSettings.of(plain(OmegaConf.load(file))).plain()
 
 
 @pytest.fixture
@@ -37,8 +44,8 @@ def project(tmp_path: Path) -> MakeProject:
             {
                 "data": {"name": "some"},
                 "features": OmegaConf.load(CONF / "features" / f"{features}.yaml"),
-                "evaluation": OmegaConf.load(CONF / "config.yaml").evaluation,
-                "likelihood": OmegaConf.load(CONF / "likelihood" / "none.yaml"),
+                "evaluation": EvaluationSettings().plain(),
+                "likelihood": likelihood("none"),
                 "sample": {"checkpoint": "model/model.ckpt", "device": "cpu"},
                 "paths": {
                     "prepared": "prepared",
@@ -156,7 +163,7 @@ def test_likelihoods_stand_beside_the_distances(
     without = run(config, tmp_path)
     terms = tmp_path / "reports" / "likelihood.csv"
     assert len(terms.read_text().splitlines()) == 1
-    config.likelihood = OmegaConf.load(CONF / "likelihood" / "both.yaml")
+    config.likelihood = likelihood("both")
     config.likelihood.bound.update(steps=10, strata=3)
     config.likelihood.ode.steps = 4
     found = run(config, tmp_path)
@@ -221,7 +228,7 @@ def test_a_known_density_is_what_the_network_is_held_against(
     assert again["protocol"] == found["protocol"]
     assert again["truth"]["digest"] != found["truth"]["digest"]
     assert again["score_error"] != found["score_error"]
-    config.likelihood = OmegaConf.load(CONF / "likelihood" / "ode.yaml")
+    config.likelihood = likelihood("ode")
     config.likelihood.ode.steps = 4
     told = run(config, tmp_path)
     assert {"ode_nats_floor", "ode_excess_nats", "ode_excess_nats_se"} <= told.keys()
@@ -259,7 +266,7 @@ def test_a_checkpoint_that_was_not_sampled(project: MakeProject, tmp_path: Path)
     put_model(tmp_path, weight=1.0)
     (tmp_path / "samples" / "samples.json").write_text(saved)
     run(config, tmp_path)
-    config.likelihood = OmegaConf.load(CONF / "likelihood" / "bound.yaml")
+    config.likelihood = likelihood("bound")
     with pytest.raises(UserError, match=r"model\.ckpt is not the checkpoint that the samp"):
         evaluate.run(config, tmp_path)
 

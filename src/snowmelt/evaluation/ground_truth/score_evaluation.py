@@ -26,9 +26,9 @@ from snowmelt.evaluation.ground_truth.score_error import (
     uniform_times,
 )
 from snowmelt.evaluation.ground_truth.training_points import TrainingPoints
-from snowmelt.evaluation.ground_truth.truth_settings import Settings
 from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.evaluation.reference_features import data_digest
+from snowmelt.evaluation.settings import TruthSettings as Settings
 from snowmelt.training.checkpoint import Checkpoint
 
 __all__ = ["Found", "Settings", "measure"]

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from snowmelt.common import argument_checks
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.evaluation.likelihood.variational_bound import Bound
+from snowmelt.evaluation.settings import LikelihoodSettings
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,13 @@ class Settings:
         Raises:
             UserError: a value is refused.
         """
-        for key, least in {"examples": 2, "batch_size": 1, "seed": 0}.items():
-            argument_checks.integer(f"likelihood.{key}", section[key], least=least)
-        bound, ode = section["bound"], section["ode"]
+        asked = LikelihoodSettings.of(section)
         return cls(
-            section["examples"],
-            section["batch_size"],
-            section["seed"],
-            bound=None if bound is None else build(bound, Bound),
-            ode=None if ode is None else build(ode, ProbabilityFlow),
+            asked.examples,
+            asked.batch_size,
+            asked.seed,
+            bound=None if asked.bound is None else build(asked.bound, Bound),
+            ode=None if asked.ode is None else build(asked.ode, ProbabilityFlow),
         )
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import plain
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.likelihood.likelihood_settings import Settings
 from snowmelt.pipeline.compatibility import sampling_rules, training_rules
@@ -45,7 +46,7 @@ def _likelihood(section: Mapping[str, Any], parts: sampling_rules.Trained) -> li
     Raises:
         UserError: a value of the section is refused.
     """
-    settings = Settings.of(section)
+    settings = Settings.of(plain(section))
     # The questions are about the parts; no network is asked.
     model = Denoiser(nn.Identity(), parts.process, parts.prediction, parts.learned_variance)
     try:

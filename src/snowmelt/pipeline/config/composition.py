@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError, did_you_mean
+from snowmelt.common.public_names import with_current_keys
 from snowmelt.pipeline.config import settings
 from snowmelt.pipeline.config.overrides import (
     OPTIONAL,
@@ -266,5 +267,6 @@ def load(path: Path) -> DictConfig:
         ) from error
     if not isinstance(plain, dict) or "paths" not in plain:
         raise UserError(f"{path} is not a composed configuration: run `snowmelt compose`")
+    plain = with_current_keys(plain)
     settings.check(str(path), plain)
     return frozen(plain)
