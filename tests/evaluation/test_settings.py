@@ -20,7 +20,7 @@ from snowmelt.evaluation.settings import TruthSettings
         ({"seed": -1}, r"evaluation\.truth\.seed must be an integer from 0"),
         (
             {"point": 3},
-            r"unknown key 'evaluation\.truth\.point' \",
+            r"unknown key 'evaluation\.truth\.point' \(did you mean 'points'\?\)",
         ),
     ],
 )

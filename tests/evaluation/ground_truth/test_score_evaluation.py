@@ -132,14 +132,14 @@ def test_the_protocol(prepare: Prepare, checkpoint_of: Make) -> None:
     other = replace(checkpoint_of(data), identity="other", step=9)
     assert against(SMALL, other, "raw", data).protocol["digest"] == found["digest"]
     for changes in ({"seed": 1}, {"points": 50}, {"level_points": 20}, {"levels": 4}):
-        settings = replace(SMALL, **changes)
+        settings = SMALL.model_copy(update=changes)
         again = against(settings, other, "raw", data).protocol
         assert again["digest"] != found["digest"], changes
 
 
 def test_no_more_points_than_there_are(prepare: Prepare, checkpoint_of: Make) -> None:
     data = prepare()
-    settings = SMALL.model_copy(update={"points": 10_000, level_points=10_000})
+    settings = SMALL.model_copy(update={"points": 10_000, "level_points": 10_000})
     found = against(settings, checkpoint_of(data), "ema", data).protocol
     assert (found["n"], found["level_n"]) == (100, 100)
 
