@@ -27,6 +27,11 @@ def belongs(module: str, packages: tuple[str, ...]) -> bool:
     return any(f"{module}.".startswith(f"{package}.") for package in packages)
 
 
+def declares(module: str) -> bool:
+    """Whether a module says what keys a room reads, which compose takes defaults from."""
+    return module.endswith(".settings")
+
+
 def file_of(module: str) -> Path:
     place = ROOT / "src" / module.replace(".", "/")
     package = place / "__init__.py"
@@ -39,7 +44,7 @@ def runs(stage: str, ignored: tuple[str, ...]) -> set[str]:
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()
-        if module in seen or belongs(module, ignored):
+        if module in seen or (belongs(module, ignored) and not declares(module)):
             continue
         seen.add(module)
         waiting += GRAPH.find_modules_directly_imported_by(module)
