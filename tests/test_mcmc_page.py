@@ -16,10 +16,10 @@ from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.evaluation.mcmc_benchmark import chain_clouds, sampler_clouds
 from snowmelt.evaluation.mcmc_benchmark.benchmark import _FLOOR_SEED, true_cloud
-from snowmelt.evaluation.mcmc_benchmark.benchmark_table import ARRIVED, standard_error
+from snowmelt.evaluation.mcmc_benchmark.benchmark_table import CONVERGED, standard_error
 from snowmelt.evaluation.mcmc_benchmark.cloud_quality import floor, quality, weight
 from snowmelt.evaluation.mcmc_benchmark.score_models import exact
-from snowmelt.evaluation.mcmc_benchmark.starts import one_place, wide
+from snowmelt.evaluation.mcmc_benchmark.starts import single_point, standard_normal
 from snowmelt.evaluation.settings import MCMCSettings
 
 ROOT = Path(__file__).parents[1]
@@ -89,9 +89,10 @@ def test_the_column_of_arrival_follows_from_the_row(heading: str) -> None:
         assert told(last[f"{budget:,}"]) == pytest.approx(mean, abs=0.006)
     for cells in rows.values():
         arrived = [
-            arrival_told(cells, ARRIVED * mean + slack, seeds) for slack in (0.011, -0.011)
+            arrival_told(cells, CONVERGED * mean + slack, seeds)
+            for slack in (0.011, -0.011)
         ]
-        said = cells[f"within {ARRIVED} x floor at"]
+        said = cells[f"within {CONVERGED} x floor at"]
         last_chance = math.inf if said == "never" else told(said)
         assert arrived[0] <= last_chance <= arrived[1]
 
@@ -159,10 +160,10 @@ def test_a_row_of_chains(heading: str) -> None:
     density, method, budget = DENSITIES[heading], chain_clouds.METHODS[0], 30
     clouds = []
     for seed in range(SETTINGS.seeds):
-        walk = chain_clouds.walk(
+        walk = chain_clouds.chain_run(
             density,
             method,
-            wide(density, SETTINGS.points, seed),
+            standard_normal(density, SETTINGS.points, seed),
             budget=budget,
             warmup=SETTINGS.warmup,
             seed=seed,
@@ -200,8 +201,8 @@ class Observed(Density):
 def conditional() -> tuple[float, float, float]:
     """Of a random walk on a conditional density: distance, floor, share left of 0."""
     density = Observed(DoubleGaussian(), 0.4, 0.6)
-    start = wide(density, SETTINGS.points, 0)
-    walk = chain_clouds.walk(
+    start = standard_normal(density, SETTINGS.points, 0)
+    walk = chain_clouds.chain_run(
         density, chain_clouds.METHODS[0], start, budget=1000, warmup=300, seed=0
     )
     assert walk is not None
@@ -230,8 +231,8 @@ def test_where_chains_are_fooled() -> None:
     assert told(weight) > 0.95
     assert float(row["R-hat, last"]) < 1.05
     density = DENSITIES["Two modes further apart"]
-    start = one_place(density, 100, 0)
-    walk = chain_clouds.walk(
+    start = single_point(density, 100, 0)
+    walk = chain_clouds.chain_run(
         density, chain_clouds.METHODS[1], start, budget=200, warmup=100, seed=0
     )
     assert walk is not None

@@ -183,7 +183,7 @@ def test_diagnosis_is_of_the_second_half() -> None:
     density = DoubleGaussian()
     start = STARTS["one place"](density, DIAGNOSED + 10, 0)
     method = chain_clouds.METHODS[0]
-    walk = chain_clouds.walk(density, method, start, budget=61, warmup=10, seed=0)
+    walk = chain_clouds.chain_run(density, method, start, budget=61, warmup=10, seed=0)
     assert walk is not None
     settings = MCMCSettings(points=len(start), budgets=(10, 61))
     true = density.sample(len(start), seed=1)

@@ -11,8 +11,8 @@ import pytest
 from snowmelt.common.csv_table import csv_text
 from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, Row
 from snowmelt.evaluation.mcmc_benchmark.benchmark_table import (
-    arrival,
     cloud_rows,
+    convergence_budget,
     floor_error,
     lines,
     markdown,
@@ -77,14 +77,14 @@ def test_lines_are_methods_scores_and_starts() -> None:
 )
 def test_arrival(distances: list[float], expected: int | None) -> None:
     rows = [row("walk", b, 0, d) for b, d in zip(SETTINGS.budgets, distances, strict=True)]
-    assert arrival(lines(rows)[0], 0.1) == expected
+    assert convergence_budget(lines(rows)[0], 0.1) == expected
     assert mean_floor(measured()) == pytest.approx(0.1)
 
 
 def test_arrival_forgives_the_standard_error_of_a_mean() -> None:
     def arrived(*distances: float) -> int | None:
         rows = [row("walk", 10, seed, d) for seed, d in enumerate(distances)]
-        return arrival(lines(rows)[0], 0.1)
+        return convergence_budget(lines(rows)[0], 0.1)
 
     assert arrived(0.2, 0.24) == 10  # 0.22 with an error of 0.02
     assert arrived(0.21, 0.24) is None
@@ -158,12 +158,12 @@ def test_numbers() -> None:
 
 
 def test_what_ran_away_is_said_and_never_arrives() -> None:
-    assert spread([0.5, math.inf]) == spread([math.inf]) == "ran away"
+    assert spread([0.5, math.inf]) == spread([math.inf]) == "diverged"
     gone = [row("steps", 10, seed, math.inf) for seed in (0, 1)]
     near = [row("steps", 30, seed, 0.1) for seed in (0, 1)]
     back, away = lines(gone + near), lines([*gone, row("steps", 30, 0, math.inf)])
-    assert arrival(back[0], 0.1) == 30
-    assert arrival(away[0], 0.1) is None
+    assert convergence_budget(back[0], 0.1) == 30
+    assert convergence_budget(away[0], 0.1) is None
     words = markdown(Measured(gone, FLOOR, None, [], SETTINGS))
-    assert "| steps | one place | ran away |" in words
+    assert "| steps | one place | diverged |" in words
     assert "| never |" in words

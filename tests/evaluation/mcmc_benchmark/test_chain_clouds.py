@@ -14,10 +14,10 @@ from snowmelt.densities.mcmc import run
 from snowmelt.evaluation.mcmc_benchmark.chain_clouds import (
     METHODS,
     ChainMethod,
+    chain_run,
     unadjusted,
-    walk,
 )
-from snowmelt.evaluation.mcmc_benchmark.starts import STARTS, one_place, wide
+from snowmelt.evaluation.mcmc_benchmark.starts import STARTS, single_point, standard_normal
 
 ALL = (*METHODS, unadjusted(0.03))
 every_method = pytest.mark.parametrize("method", ALL, ids=lambda method: method.name)
@@ -27,8 +27,8 @@ every_method = pytest.mark.parametrize("method", ALL, ids=lambda method: method.
 @pytest.mark.parametrize("budget", [13, 57, 100])
 def test_evaluations_are_those_that_were_made(method: ChainMethod, budget: int) -> None:
     density = Counted()
-    found = walk(
-        density, method, one_place(density, 6, 0), budget=budget, warmup=30, seed=0
+    found = chain_run(
+        density, method, single_point(density, 6, 0), budget=budget, warmup=30, seed=0
     )
     assert found is not None
     assert density.asked == 6 * found.evaluations(budget) == found.chains.evaluations
@@ -38,11 +38,11 @@ def test_evaluations_are_those_that_were_made(method: ChainMethod, budget: int) 
 @every_method
 def test_a_budget_that_pays_for_no_step(method: ChainMethod) -> None:
     density = Counted()
-    start = one_place(density, 6, 0)
+    start = single_point(density, 6, 0)
     least = method.first + method.each
-    assert walk(density, method, start, budget=least - 1, warmup=0, seed=0) is None
+    assert chain_run(density, method, start, budget=least - 1, warmup=0, seed=0) is None
     assert density.asked == 0
-    found = walk(density, method, start, budget=least, warmup=0, seed=0)
+    found = chain_run(density, method, start, budget=least, warmup=0, seed=0)
     assert found is not None
     assert len(found.chains.states) == 1
     assert found.evaluations(least - 1) is None
@@ -57,7 +57,7 @@ def test_steps_are_tuned_to_the_textbook(method: ChainMethod, guess: float) -> N
     start = density.sample(200, seed=0)
     warmup = 30 * method.each + method.first
     budget = warmup + 30 * method.each
-    found = walk(density, given, start, budget=budget, warmup=warmup, seed=0)
+    found = chain_run(density, given, start, budget=budget, warmup=warmup, seed=0)
     assert found is not None
     assert found.tuned == 30
     assert found.acceptance == pytest.approx(method.target, abs=0.05)
@@ -66,8 +66,8 @@ def test_steps_are_tuned_to_the_textbook(method: ChainMethod, guess: float) -> N
 
 def test_after_the_warmup_the_size_is_fixed() -> None:
     density = DoubleGaussian()
-    start, method = wide(density, 50, 0), METHODS[0]
-    found = walk(density, method, start, budget=200, warmup=101, seed=3)
+    start, method = standard_normal(density, 50, 0), METHODS[0]
+    found = chain_run(density, method, start, budget=200, warmup=101, seed=3)
     assert found is not None
     assert found.tuned == 100
     kernel = method.kernel(found.size)
@@ -76,7 +76,7 @@ def test_after_the_warmup_the_size_is_fixed() -> None:
     assert torch.equal(found.at(200), later.states[-1])
     assert len(found.second_half(200)) == 100
     # What was tuned may not depend on how long the chains then run.
-    short = walk(density, method, start, budget=101, warmup=101, seed=3)
+    short = chain_run(density, method, start, budget=101, warmup=101, seed=3)
     assert short is not None
     assert short.size == found.size
     assert math.isnan(short.acceptance)
@@ -85,7 +85,9 @@ def test_after_the_warmup_the_size_is_fixed() -> None:
 def test_nothing_tunes_what_never_refuses() -> None:
     density = DoubleGaussian()
     method = unadjusted(0.07)
-    found = walk(density, method, wide(density, 5, 0), budget=50, warmup=40, seed=0)
+    found = chain_run(
+        density, method, standard_normal(density, 5, 0), budget=50, warmup=40, seed=0
+    )
     assert found is not None
     assert (found.size, found.tuned, found.acceptance) == (0.07, 0, 1.0)
 
@@ -93,10 +95,10 @@ def test_nothing_tunes_what_never_refuses() -> None:
 def test_starts() -> None:
     density = DoubleGaussian(2.0, size=3)
     assert set(STARTS) == {"N(0, 1)", "one place"}
-    x = wide(density, 4000, 0)
+    x = standard_normal(density, 4000, 0)
     assert x.shape == (4000, 3)
     assert x.mean(0).abs().max() < 0.06
     assert x.var(0) == pytest.approx(1.0, abs=0.08)
-    assert not torch.equal(x, wide(density, 4000, 1))
-    place = one_place(density, 3, 0)
+    assert not torch.equal(x, standard_normal(density, 4000, 1))
+    place = single_point(density, 3, 0)
     assert torch.equal(place, torch.tensor([[-1.0, 0.0, 0.0]]).double().expand(3, 3))

@@ -1,18 +1,18 @@
-r"""What training points say of the score, without any network.
+r"""The denoiser that minimises the training loss on a finite set of points.
 
 Of all functions of $x_t$ the one with the least training loss on $N$ points $x_n$ is known:
 
 $$\hat\epsilon_N(x_t) = \frac1\sigma\Big(x_t - \alpha \sum_n r_n x_n\Big), \qquad
   r_n \propto \exp\frac{\alpha\,x_n\cdot x_t - \tfrac12\alpha^2 |x_n|^2}{\sigma^2}.$$
 
-It is the exact answer for the density of the points themselves, `KernelDensity` with bumps
-of no width. Against the true density it errs, since it is made of $N$ draws:
+It is exact for the empirical distribution of the points, a `KernelDensity` of bandwidth
+zero. Against the true density it errs, since it is made of $N$ draws:
 
-- at high noise many points answer together and it is off by their chance alone, about
-  $\tfrac{\alpha^2}{\sigma^2}\,\mathrm{var}(x_0) / N$; these points hold no more, so no
-  learner that has to find the density from them does much better;
-- at low noise the nearest point answers alone and the score leads back to it: that is
-  remembering. A network has to be better than this, and is, by being smooth.
+- at high noise it averages over many points, and its error is the sampling error alone,
+  about $\tfrac{\alpha^2}{\sigma^2}\,\mathrm{var}(x_0) / N$; no estimator from the same
+  points does much better;
+- at low noise the nearest point dominates and the score leads back to it: this is
+  memorisation. A network must do better than this, and does because it is smooth.
 
 References:
     Karras et al. (2022), arXiv:2206.00364, appendix B.3 (the optimal denoiser).
@@ -27,7 +27,7 @@ _SHARES_AT_ONCE = 2**20  # few enough to stay in the cache of a processor
 
 
 class TrainingPoints:
-    """The answer of least training loss on these points.
+    """The denoiser of least training loss on these points.
 
     The same as the `estimates` of a `KernelDensity` with a tiny bandwidth. With one noise
     level for every point the exponents are one matrix product, about ten times as fast.
@@ -65,8 +65,8 @@ class TrainingPoints:
         return ((x - alpha * means) / sigma).reshape(x_t.shape)
 
     def _means(self, rows: Tensor) -> Tensor:
-        """Means over the points by their shares. Shapes: (B, D + 1) -> (B, D)"""
-        shares = rows @ self._columns
-        shares = shares.sub_(shares.amax(1, keepdim=True)).exp_()
-        sums = shares @ self._values
+        """Weighted means over the points. Shapes: (B, D + 1) -> (B, D)"""
+        weights = rows @ self._columns
+        weights = weights.sub_(weights.amax(1, keepdim=True)).exp_()
+        sums = weights @ self._values
         return sums[:, :-1] / sums[:, -1:]

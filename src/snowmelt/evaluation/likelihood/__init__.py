@@ -1,8 +1,8 @@
-"""How probable data is under a model: two measures that are never mixed.
+"""Likelihood evaluation: the negative log-likelihood of held-out data, in two ways.
 
-`bound` is an upper bound on the bits of the chain of T steps, `ode` the density of the
-probability-flow equation. They are properties of two different models around one network,
-and of discrete data the second is itself a bound, by way of dequantisation.
+The bound is the variational bound of the chain of T steps, the flow the likelihood of the
+probability-flow ODE. They belong to two different models around one network and are never
+compared with each other; on discrete data the second is itself a bound, by dequantisation.
 """
 
 from snowmelt.evaluation.likelihood.divergences import Exact, Normal, Rademacher

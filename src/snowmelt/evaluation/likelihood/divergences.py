@@ -24,7 +24,7 @@ _FIRST = 1  # place of the first probe's random numbers; 0 belongs to dequantisa
 
 
 class Divergence(ABC):
-    """Vectors to probe a Jacobian with."""
+    """A choice of the vectors that estimate the trace of a Jacobian."""
 
     @abstractmethod
     def probes(self, x: Tensor, index: Tensor, *, seed: int) -> tuple[Tensor, float]:
@@ -39,7 +39,7 @@ class Divergence(ABC):
 
 
 class Exact(Divergence):
-    """All unit vectors.
+    """All unit vectors, which give the divergence exactly.
 
     Args:
         most: the largest D that this is done for.
@@ -65,7 +65,7 @@ class Exact(Divergence):
 
 
 class _Random(Divergence):
-    """Random vectors, keyed by (seed, example).
+    """Hutchinson's estimator with random vectors, keyed by (seed, example).
 
     Args:
         count: how many to average over.
@@ -93,7 +93,7 @@ class _Random(Divergence):
 
 
 class Rademacher(_Random):
-    """Signs: of all random vectors those of the least variance."""
+    """Entries of +1 and -1, which give the estimator of least variance."""
 
     def draw(
         self, shape: tuple[int, ...], index: Tensor, *, seed: int, step: int
@@ -103,7 +103,7 @@ class Rademacher(_Random):
 
 
 class Normal(_Random):
-    """Standard normal numbers."""
+    """Standard normal entries."""
 
     def draw(
         self, shape: tuple[int, ...], index: Tensor, *, seed: int, step: int

@@ -1,6 +1,6 @@
-r"""The likelihood of the probability-flow equation: exact, but for its solver.
+r"""The likelihood of the probability-flow ODE, exact up to the error of its solver.
 
-A deterministic flow carries the data's density into the prior's. Along a trajectory
+A deterministic flow transports the data's density to the prior's. Along a trajectory
 $\dot x = f(x)$ the density obeys $\tfrac{d}{dt}\log p = -\nabla\cdot f$, hence
 
 $$\log p_0(x_0) = \log p_1(x_1) + \int_0^1 \nabla\cdot f\,dt.$$
@@ -12,10 +12,11 @@ $$\frac{du}{d\lambda}
   = \tfrac12 \sigma_\lambda^2\,u - \tfrac12 \sigma_\lambda\,\hat\epsilon(u),
   \qquad \sigma_\lambda^2 = \frac{1}{1 + e^\lambda},$$
 
-whose rates stay of order one, so that few equal steps in $\lambda$ do for it what many in t
-would have to. With $D$ dimensions the scales enter as $\log p(x) = \log p(u) - D\log\rho$.
+whose coefficients stay of order one, so that few equal steps in $\lambda$ suffice where
+many steps in t would be needed. In $D$ dimensions the scales enter as
+$\log p(x) = \log p(u) - D\log\rho$.
 
-Data is taken for the state at the first time, noise that it lacks or not.
+Data is used as the state at the first time, although it lacks the noise of that time.
 
 References:
     Song et al. (2021), arXiv:2011.13456, section 4.3 and appendix D.2;
@@ -43,7 +44,7 @@ from snowmelt.evaluation.likelihood.value_kinds import Values, bits_per_dim
 
 @dataclass(frozen=True)
 class Measured:
-    """Bits a dimension of each example, and how much half of the steps would change them.
+    """Bits a dimension of each example, and their change with half as many steps.
 
     Attributes:
         bits: (B,).

@@ -1,11 +1,11 @@
-r"""Which variance the reverse steps of the chain have.
+r"""The variance of the chain's reverse steps.
 
 A reverse step $p(x_s \mid x_t)$ is normal around the posterior's mean at the estimate of
-the data. Its variance lies between two ends that are known: that of the posterior,
-$-\sigma_s^2\,\mathrm{expm1}(\lambda_t - \lambda_s)$, right for data that is one point, and
-that of the forward step, $-\sigma_t^2\,\mathrm{expm1}(\lambda_t - \lambda_s)$, right for
-standard normal data where the process preserves the variance. A share in [0, 1] says where
-between the two logarithms.
+the data. Its variance lies between that of the posterior,
+$-\sigma_s^2\,\mathrm{expm1}(\lambda_t - \lambda_s)$, which is exact for data of one point,
+and that of the forward step, $-\sigma_t^2\,\mathrm{expm1}(\lambda_t - \lambda_s)$, which is
+exact for standard normal data in a variance-preserving process. A `share` in [0, 1]
+interpolates between the two logarithms.
 
 The last step, to the data, has no posterior: that of exact data has no spread. A fixed
 variance is $\sigma^2/\alpha^2$ at the first time instead, the noise in the data's own
@@ -79,7 +79,7 @@ class _Fixed(ReverseVariance):
 
 
 class FixedSmall(_Fixed):
-    """The posterior's variance: a step costs nothing but the error of its mean."""
+    """The posterior's variance, with which a step costs only the error of its mean."""
 
     _share = 0.0
 
@@ -91,10 +91,9 @@ class FixedLarge(_Fixed):
 
 
 class Learned(ReverseVariance):
-    r"""The share that the network answers.
+    r"""The variance that the network learned.
 
-    The last step ends at time 0 for it, where data is taken to have the little noise that
-    the process leaves there: so was the share trained.
+    Its last step ends at time 0 and not at clean data, as it did in training.
     """
 
     is_learned = True
@@ -112,7 +111,7 @@ class Learned(ReverseVariance):
 
 
 def own_variance(denoiser: Denoiser) -> ReverseVariance:
-    """The variance that a model was trained for: its own, else the posterior's."""
+    """The variance that a model was trained for: the learned one, else the posterior's."""
     return Learned() if denoiser.learned_variance else FixedSmall()
 
 

@@ -1,12 +1,11 @@
-r"""What kind of values the data has: levels with probabilities, or points with densities.
+r"""The kinds of values of data: discrete levels with probabilities, points with densities.
 
-A likelihood ends at the data itself, and there the two part ways. Pixels of L levels sit at
-$2k/(L-1) - 1$, $k = 0 \dots L-1$, so a level owns a bin of width $w = 2/(L-1)$ around
-itself. A model of levels is asked for the probability of a bin; a model of points for a
-density, which depends on the unit that lengths are measured in.
+The two differ in the last term of a likelihood. Pixels of L levels lie at $2k/(L-1) - 1$,
+$k = 0 \dots L-1$, each in the middle of a bin of width $w = 2/(L-1)$, and have the
+probability of their bin. Points have a density, which depends on the unit of length.
 
 References:
-    Ho, Jain & Abbeel (2020), arXiv:2006.11239, eq. 13 (discretised decoder);
+    Ho, Jain & Abbeel (2020), arXiv:2006.11239, eq. 13 (the discretised Gaussian);
     Theis, van den Oord & Bethge (2016), arXiv:1511.01844, section 3.1 (dequantisation).
 """
 
@@ -25,7 +24,7 @@ _OFF_LEVEL = 1e-3  # of a bin's width: what float32 may lose on the way to [-1, 
 
 
 class Values(ABC):
-    """The last link between a model and its data."""
+    """The kind of values that the data has."""
 
     offset: float
     r"""Nats a dimension to add to $-\log p(x)$ of the model's density to get the data's."""
@@ -42,7 +41,7 @@ class Values(ABC):
 
     @abstractmethod
     def spread(self, x_0: Tensor, shift: Tensor) -> Tensor:
-        """The point at which a density stands for an example.
+        """The point at which the model's density is evaluated for an example.
 
         Args:
             shift: uniform in (0, 1).
@@ -55,10 +54,10 @@ class Values(ABC):
 class Levels(Values):
     r"""Pixels of L equally spaced levels in [-1, 1].
 
-    The decoder gives level k the mass of a normal distribution between
-    $x - \tfrac1{L-1}$ and $x + \tfrac1{L-1}$; the two extreme levels take the tails, so
-    that all levels together have probability 1. No probability counts as less than
-    $10^{-12}$, as in the published evaluations.
+    The discretised Gaussian log-likelihood gives level k the mass of a normal distribution
+    between $x - \tfrac1{L-1}$ and $x + \tfrac1{L-1}$; the two extreme levels take the
+    tails, so that all levels together have probability 1. No probability counts as less
+    than $10^{-12}$, as in the published evaluations.
 
     Dequantisation spreads an example evenly over its bin: with $u \sim U(0,1)$,
     $x = x_0 + w(u - \tfrac12)$, and by Jensen's inequality
@@ -103,7 +102,7 @@ class Levels(Values):
 
 
 class Points(Values):
-    r"""Points in a space, whose density is told in the data's own unit of length.
+    r"""Points in a space, with a density in the data's own unit of length.
 
     The model sees data divided by `scale`, so
     $-\log p_\mathrm{data} = -\log p_\mathrm{model} + D \log \mathrm{scale}$.

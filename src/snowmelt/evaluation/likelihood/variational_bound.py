@@ -1,4 +1,4 @@
-r"""The variational bound: what a chain of T steps needs at most to say an example.
+r"""The variational bound on the negative log-likelihood of a chain of T steps.
 
 The chain visits the times $t_i = i/T$, $i = T \dots 1$, and steps from $t_1$ to the data
 itself. With $q$ the forward process and $p$ the model,
@@ -7,7 +7,7 @@ $$-\log p(x_0) \le
   \underbrace{\mathrm{KL}(q(x_1 | x_0) \,\|\, p(x_1))}_{\text{prior}}
   + \sum_{i=2}^{T} \underbrace{\mathrm{E}_q\,
       \mathrm{KL}(q(x_s | x_t, x_0) \,\|\, p(x_s | x_t))}_{t = i/T,\ s = (i-1)/T}
-  + \underbrace{\mathrm{E}_q[-\log p(x_0 | x_{1/T})]}_{\text{decoder}}.$$
+  + \underbrace{\mathrm{E}_q[-\log p(x_0 | x_{1/T})]}_{\text{reconstruction}}.$$
 
 Every divergence is between normals. If $e^\delta$ is the model's variance over the
 posterior's, a step costs
@@ -15,7 +15,7 @@ posterior's, a step costs
 $$\tfrac12 \sum \left[\mathrm{expm1}(-\delta) + \delta
   + e^{-\delta}\,(e^{\lambda_s} - e^{\lambda_t})\,(x_0 - \hat x_0)^2\right]$$
 
-nats: what is paid for a wrong variance, and for a wrong mean. The expectations over noise
+nats, for the error of the variance and for that of the mean. The expectations over noise
 are estimated with one draw a term and example, so the mean over many examples is unbiased
 and has a standard error.
 
@@ -43,8 +43,8 @@ from snowmelt.evaluation.likelihood.step_variances import (
 )
 from snowmelt.evaluation.likelihood.value_kinds import Values, bits_per_dim
 
-# Places of the random numbers of an example: which steps, the decoder's noise, the steps'.
-_CHOICE, _DECODER, _STEPS = 0, 1, 2
+# Keys of an example's random numbers: the choice of steps, and the noise of the terms.
+_CHOICE, _RECONSTRUCTION, _STEPS = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class Bound:
 
     Args:
         steps: T.
-        strata: the T - 1 steps between prior and decoder are cut into so many runs of about
-            equal fall in log-SNR, and of each one step an example is drawn and stands for
-            all: an unbiased estimate. None: every step is computed.
+        strata: the T - 1 steps between prior and reconstruction are divided into so many
+            strata of about equal fall in log-SNR, and of each one step an example is drawn:
+            an unbiased estimate. None: every step is computed.
         variance: of the reverse steps; None: the network's where it has learned one, else
             the posterior's.
         clip: clamp the estimate of the data to [-1, 1], as improved-diffusion does when it
@@ -101,7 +101,7 @@ class Bound:
         self.clip = clip
 
     def check(self, denoiser: Denoiser) -> None:
-        """Refuse a model that this bound cannot be asked of.
+        """Refuse a model for which this bound is not defined.
 
         Raises:
             ValueError: a learned variance is wanted of a network that has none.
@@ -120,9 +120,9 @@ class Bound:
     def runs(self, process: Process) -> list[tuple[int, int]]:
         """The first and the last step of every stratum, numbered from 2 to T.
 
-        Of equal fall in log-SNR as nearly as whole steps allow: a step costs about what it
-        falls, so runs of equal length would leave most of the cost, and of its spread, to
-        the few steps near the data.
+        Strata have an equal fall in log-SNR as nearly as whole steps allow. A step costs
+        about what it falls, so strata of equally many steps would leave most of the cost,
+        and of its variance, to the few steps near the data.
         """
         time = torch.arange(1, self.steps + 1, dtype=torch.float64) / self.steps
         fallen = process.log_snr(time).clamp(min=-LOG_SNR_LIMIT)
@@ -158,7 +158,7 @@ class Bound:
             eps = _noise(x_0, index, seed, _STEPS + stratum)
             costs.append(count * self.step_nats(denoiser, x_0, step, eps))
         reconstruction = self.reconstruction_nats(
-            denoiser, x_0, _noise(x_0, index, seed, _DECODER), values
+            denoiser, x_0, _noise(x_0, index, seed, _RECONSTRUCTION), values
         )
         nats = prior_nats(denoiser.process, x_0), torch.stack(costs, dim=1), reconstruction
         return Terms(*(bits_per_dim(part, x_0) for part in nats))

@@ -1,19 +1,19 @@
-r"""Markov chain Monte Carlo against diffusion, on a density that is known.
+r"""The MCMC benchmark: Markov chain Monte Carlo against diffusion on a known density.
 
-Both turn a cheap cloud of points, $N(0, 1)$, into draws of a density $q$, and both pay by
-the evaluation: a chain asks for $\log q$ or its score, diffusion for the score of $q$ at
-some noise level, by a network or exactly. So the question is how near to $q$ a cloud is
-after so many evaluations a point.
+Both turn points drawn from $N(0, 1)$ into draws of a density $q$, and the cost of both is
+counted in evaluations: of $\log q$ or its score for a chain, of the score of $q$ at some
+noise level, exact or learned, for diffusion. The benchmark measures how close a cloud of
+points is to $q$ after a given number of evaluations a point.
 
-- `settings`: how many points, seeds and evaluations;
-- `starts`: where chains begin, widely or all in one place;
-- `chains`: the chains, their step sizes tuned as they go, at every budget;
-- `diffusion`: samplers along the noise levels, with the exact score or a learned one;
-- `quality`: how near a cloud is, and what two true clouds would get;
-- `measuring`: all of it, over seeds;
-- `table`: in Markdown and CSV.
+- `evaluation.settings`: the numbers of points, seeds and evaluations;
+- `starts`: where chains start, dispersed or all at one point;
+- `chain_clouds`: the chains, tuned during a warm-up, at every budget;
+- `sampler_clouds`: samplers of diffusion, with the exact score or a learned one;
+- `cloud_quality`: the distance of a cloud, and that between two true clouds;
+- `benchmark`: all methods over all seeds;
+- `benchmark_table`: the results in Markdown and CSV.
 
-Chains are one a point here: their last states are the cloud. That is how the two are alike,
-not how chains are used best. A chain that has arrived gives one more draw for every few
-steps; the table therefore also says what such a draw costs.
+There is one chain for each point: the last states are the cloud. This makes the two methods
+comparable but is not the best use of chains, since a converged chain yields another draw
+every few steps; the table therefore also gives the cost of such a draw.
 """

@@ -1,4 +1,4 @@
-"""The whole comparison: every method, from every start, at every budget, over seeds."""
+"""Runs the benchmark: every method, from every start, at every budget, over seeds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DIAGNOSED = 64  # chains; R-hat and effective sample size need no more
 _FEWEST_STATES = 8
 # Of the true draws and of the floor, apart from those of the points.
 _TRUE_SEED, _FLOOR_SEED = 2**40, 2**41
-# Chains of the same noise would come together wherever they began.
+# Chains with the same noise would coalesce wherever they started.
 _NEXT_START = 2**42
 TRACED, TRACED_EVALUATIONS = 8, 300
 NOISE = "N(0, 1)"
@@ -36,13 +36,13 @@ NOISE = "N(0, 1)"
 
 @dataclass(frozen=True)
 class Row:
-    """One cloud.
+    """The results of one cloud.
 
     Attributes:
         family: "chain", "exact score" or "learned score".
         start: of chains, a name of `STARTS`.
         budget: evaluations a point that might be spent.
-        evaluations: those that were.
+        evaluations: those that were spent.
         training: evaluations of the network in training, for all points together.
         rhat, ess, draw_cost: of the later half of the chains: agreement, effective draws a
             chain, and evaluations for each.
@@ -138,20 +138,20 @@ def measure(
 
 
 def true_cloud(density: Density, points: int, seed: int) -> Tensor:
-    """The exact draws that the clouds of a seed are held against. Shapes: -> (points, D)"""
+    """The exact draws that a seed's clouds are compared with. Shapes: -> (points, D)"""
     return density.sample(points, seed=_TRUE_SEED + seed, dtype=torch.float64)
 
 
 def _walked(
     density: Density, true: Tensor, settings: MCMCSettings, seed: int, rows: list[Row]
-) -> Iterator[tuple[str, chain_clouds.Walk | None]]:
-    """Run the chains of one seed, and put a row for each budget into `rows`."""
+) -> Iterator[tuple[str, chain_clouds.ChainRun | None]]:
+    """Run the chains of one seed, and append a row for each budget to `rows`."""
     for number, (start, begin) in enumerate(STARTS.items()):
         places = begin(density, settings.points, seed)
         size = math.nan
         for method in (*chain_clouds.METHODS, None):
             chosen = method or chain_clouds.unadjusted(size)
-            walk = chain_clouds.walk(
+            walk = chain_clouds.chain_run(
                 density,
                 chosen,
                 places,
@@ -169,12 +169,12 @@ def _walked(
 def _rows(
     density: Density,
     true: Tensor,
-    walk: chain_clouds.Walk,
+    walk: chain_clouds.ChainRun,
     start: str,
     settings: MCMCSettings,
     seed: int,
 ) -> Iterator[Row]:
-    """One for each budget that pays for a step."""
+    """The rows of one method, for each budget that pays for a step."""
     for budget in settings.budgets:
         evaluations = walk.evaluations(budget)
         if evaluations is None:
@@ -197,7 +197,7 @@ def _rows(
 
 
 def _diagnosed(
-    walk: chain_clouds.Walk, budget: int
+    walk: chain_clouds.ChainRun, budget: int
 ) -> tuple[float | None, float | None, float | None]:
     """R-hat, effective draws a chain, and evaluations for each; None where unknown."""
     states = walk.second_half(budget)[:, :DIAGNOSED].numpy()
@@ -221,7 +221,7 @@ def _drawn(
     settings: MCMCSettings,
     seed: int,
 ) -> Iterator[Row]:
-    """Diffusion at each budget: another grid of times for each, so another run."""
+    """The rows of diffusion: each budget has a time grid, and so a run, of its own."""
     for method in _samplers(score):
         for budget in settings.calls:
             sampler = method.sampler(budget)
@@ -239,9 +239,12 @@ def _drawn(
 
 
 def _chain_traces(
-    found: tuple[str, chain_clouds.Walk | None], settings: MCMCSettings
+    found: tuple[str, chain_clouds.ChainRun | None], settings: MCMCSettings
 ) -> list[Trace]:
-    """Of MALA from afar, whose way is like that of diffusion: along a score, with noise."""
+    """Traces of MALA started far from the target.
+
+    Like diffusion, it follows a score and adds noise.
+    """
     start, walk = found
     if walk is None or walk.method.name != "MALA" or start != NOISE:
         return []
@@ -252,7 +255,7 @@ def _chain_traces(
 
 
 def _paths(score: sampler_clouds.Score, settings: MCMCSettings, seed: int) -> Trace:
-    """Of the DDPM chain, at the most calls that are measured and no more than 100."""
+    """Traces of the DDPM chain with the largest number of calls, at most 100."""
     calls = min(100, max(settings.calls, default=10))
     states: list[Tensor] = []
     sampler_clouds.draw(

@@ -1,4 +1,4 @@
-"""The comparison as a table: a line a method in Markdown, a line a cloud in CSV."""
+"""The benchmark as a table: in Markdown a line for each method, in CSV one a cloud."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, Row
 from snowmelt.evaluation.mcmc_benchmark.cloud_quality import Quality
 
-ARRIVED = 2  # times the floor
+CONVERGED = 2  # times the floor
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Line:
 
     @property
     def label(self) -> str:
-        """The method, and whose score it follows."""
+        """The method, and for diffusion whose score it uses."""
         return self.method if self.is_chain else f"{self.method}, {self.family}"
 
     @property
     def budgets(self) -> list[int]:
-        """Those that pay for a cloud."""
+        """The budgets that pay for a cloud."""
         return sorted({row.budget for row in self.rows})
 
     def at(self, budget: int) -> list[Row]:
@@ -75,34 +75,34 @@ def floor_error(measured: Measured) -> float:
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Of a mean of independent values; infinite for a single one."""
+    """The standard error of a mean of independent values; infinite for a single one."""
     if len(values) < 2:
         return math.inf
     return statistics.stdev(values) / math.sqrt(len(values))
 
 
-def arrival(line: Line, floor: float) -> int | None:
+def convergence_budget(line: Line, floor: float) -> int | None:
     """The least budget from which on the distance stays within twice the floor.
 
-    It does if the mean less its standard error is. None: it never does.
+    The mean less its standard error is compared. None: no budget suffices.
     """
-    arrived = None
+    least = None
     for budget in reversed(line.budgets):
         found = line.values(budget, distance)
         if not all(map(math.isfinite, found)):
             break
         error = standard_error(found) if len(found) > 1 else 0.0
-        if statistics.fmean(found) - error > ARRIVED * floor:
+        if statistics.fmean(found) - error > CONVERGED * floor:
             break
-        arrived = budget
-    return arrived
+        least = budget
+    return least
 
 
 def markdown(measured: Measured) -> str:
     """A line for each method and start, with means and standard deviations over seeds."""
     budgets, settings = measured.settings.budgets, measured.settings
     head = ["method", "start", *(f"{budget:,}" for budget in budgets)]
-    head += [f"within {ARRIVED} x floor at"]
+    head += [f"within {CONVERGED} x floor at"]
     if measured.weight is not None:
         head.append(f"left mode, last (true {measured.weight:g})")
     head += ["R-hat, last", "evaluations a draw", "training"]
@@ -111,16 +111,16 @@ def markdown(measured: Measured) -> str:
     truth = [one.weight for one in measured.floor if one.weight is not None]
     last = [spread(truth)] if measured.weight is not None else []
     body.append(["**two true clouds**", "", *[floor] * len(budgets), "", *last, "", "", ""])
-    told = (
+    caption = (
         f"{settings.points} points a cloud, {settings.seeds} seeds: Wasserstein distance"
         " from as many true draws, after so many evaluations a point. The mean over"
-        f" {len(measured.floor)} pairs of true clouds is {told_floor(measured)}."
+        f" {len(measured.floor)} pairs of true clouds is {floor_with_error(measured)}."
     )
     rule = "|" + "---|" * len(head)
-    return "\n".join([told, "", joined(head), rule, *map(joined, body)]) + "\n"
+    return "\n".join([caption, "", joined(head), rule, *map(joined, body)]) + "\n"
 
 
-def told_floor(measured: Measured) -> str:
+def floor_with_error(measured: Measured) -> str:
     """`0.102 with a standard error of 0.005`."""
     error = floor_error(measured)
     known = f"{error:.3f}" if math.isfinite(error) else "unknown size"
@@ -132,8 +132,8 @@ def _line(line: Line, measured: Measured) -> list[str]:
     last = line.budgets[-1]
     cells = [line.label, line.start]
     cells += [spread(line.values(b, distance)) for b in measured.settings.budgets]
-    arrived = arrival(line, mean_floor(measured))
-    cells.append("never" if arrived is None else f"{arrived:,}")
+    least = convergence_budget(line, mean_floor(measured))
+    cells.append("never" if least is None else f"{least:,}")
     if measured.weight is not None:
         cells.append(spread(line.values(last, weight)))
     cells.append(spread(line.values(last, lambda row: row.rhat), 3, is_alone=True))
@@ -154,7 +154,7 @@ def spread(values: Sequence[float], decimals: int = 2, *, is_alone: bool = False
     if not values:
         return ""
     if not all(map(math.isfinite, values)):
-        return "ran away"
+        return "diverged"
     mean = f"{statistics.fmean(values):.{decimals}f}"
     if len(values) == 1 or is_alone:
         return mean

@@ -1,10 +1,10 @@
-r"""Chains of four kinds, tuned as they go, and their states at every budget.
+r"""Markov chains of four kinds, tuned during a warm-up, and their states at every budget.
 
-The size of a step is moved after each of the first steps towards the one at which the share
-of accepted proposals is that of the textbooks: by
-$\log h \leftarrow \log h + g_k\,(\text{share} - \text{target})$ with falling $g_k$. The
-share is that of all chains together, so a few dozen steps are enough. After the warm-up the
-size is fixed, without which the density would not be left as it is. All evaluations count,
+During the warm-up the step size is adapted towards the acceptance rate that is known to be
+optimal, by $\log h \leftarrow \log h + g_k\,(\text{rate} - \text{target})$ with decreasing
+$g_k$. The rate is that of all chains together, so a few dozen steps are enough. After the
+warm-up the size is fixed, since a chain that keeps adapting does not have the density as
+its stationary distribution. All evaluations count,
 from the first.
 
 References:
@@ -46,8 +46,8 @@ class ChainMethod:
         kernel: makes one of a given size of step.
         size: the kernel's attribute of that size.
         guess: the first size; for an untuned method, the only one.
-        target: the share of accepted proposals; None: every step is taken, whatever the
-            size, and there is nothing to tune by.
+        target: the acceptance rate to tune to; None: every step is accepted, whatever the
+            size, so there is nothing to tune by.
         first: evaluations at the start.
         each: evaluations of a step.
     """
@@ -73,13 +73,13 @@ METHODS = (
 
 
 def unadjusted(size: float) -> ChainMethod:
-    """Langevin steps that are never refused, of the size that MALA was tuned to."""
+    """Unadjusted Langevin steps of the size that MALA was tuned to."""
     return ChainMethod("Langevin, unadjusted", Langevin, "size", size, None, 1, 1)
 
 
 @dataclass(frozen=True)
-class Walk:
-    """What the chains of one method did.
+class ChainRun:
+    """The chains of one method.
 
     Attributes:
         start: (C, D).
@@ -94,7 +94,7 @@ class Walk:
     tuned: int
 
     def evaluations(self, budget: int) -> int | None:
-        """Those a chain really spends of a budget; None: it does not pay for a step."""
+        """The evaluations spent of a budget; None if it does not pay for a step."""
         steps = self.method.steps_within(budget)
         return self.method.first + steps * self.method.each if steps else None
 
@@ -109,12 +109,12 @@ class Walk:
 
     @property
     def acceptance(self) -> float:
-        """After tuning, of all chains."""
+        """The acceptance rate of all chains after tuning."""
         later = self.chains.accepted[self.tuned :].double()
         return float(later.mean()) if len(later) else math.nan
 
 
-def walk(
+def chain_run(
     density: Density,
     method: ChainMethod,
     start: Tensor,
@@ -122,8 +122,8 @@ def walk(
     budget: int,
     warmup: int,
     seed: int,
-) -> Walk | None:
-    """Run one chain from each start until a budget is spent; None: it pays for no step.
+) -> ChainRun | None:
+    """One chain from each start until a budget is spent; None if it pays for no step.
 
     Args:
         budget, warmup: evaluations a chain, the warm-up within the budget.
@@ -137,7 +137,7 @@ def walk(
     tuned = 0 if method.target is None else min(steps, method.steps_within(warmup))
     tuning = _Tuning(method, start, tuned)
     chains = run(density, tuning.kernel, start, steps, seed=seed, watch=tuning.watch)
-    return Walk(method, start, chains, tuning.size, tuned)
+    return ChainRun(method, start, chains, tuning.size, tuned)
 
 
 class _Tuning:
@@ -151,8 +151,8 @@ class _Tuning:
     def watch(self, step: int, x: Tensor) -> None:
         if self.method.target is None or step >= self.steps:
             return
-        share = float((x != self.before).any(-1).double().mean())
+        rate = float((x != self.before).any(-1).double().mean())
         self.before = x
         gain = _GAIN * (step + 1) ** -_FALL
-        self.size *= math.exp(gain * (share - self.method.target))
+        self.size *= math.exp(gain * (rate - self.method.target))
         setattr(self.kernel, self.method.size, self.size)

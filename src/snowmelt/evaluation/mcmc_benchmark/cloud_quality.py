@@ -1,7 +1,7 @@
-r"""How near a cloud is to a density: distances from true draws, and the weight of a mode.
+r"""The quality of a cloud of points: distances from true draws, and the weight of a mode.
 
-Two true clouds are apart too, and a value says something only beside that floor. The weight
-of the leftmost part of a mixture is the mean of its posterior share,
+Two clouds of true draws differ too, so a distance has a meaning only beside that floor. The
+weight of the leftmost component of a mixture is the mean of its responsibility,
 
 $$\hat w = \frac1N\sum_n \frac{w\,N(x_n;\ m, C)}{q(x_n)},$$
 
@@ -22,18 +22,18 @@ from snowmelt.densities import Density, GaussianMixture
 from snowmelt.evaluation.metrics.pairwise import energy_distance
 from snowmelt.evaluation.metrics.wasserstein import wasserstein_2
 
-# A mixture of more parts has no modes to speak of: a kernel density has one for each point.
+# A mixture of more components counts as one without modes: a kernel density has thousands.
 _MOST_PARTS = 9
-# Steps that nothing corrects may run away where a density has steep edges; a cloud that is
-# so many times too large is on its way to infinity, and a program for it has no solution.
-_GONE = 1e3
+# Unadjusted steps may diverge where a density has steep edges. A cloud that is so many
+# times too large is on its way to infinity, where no distance can be computed.
+_DIVERGED = 1e3
 
 
 @dataclass(frozen=True)
 class Quality:
     """Numbers of one cloud; the weight is None where the density has no modes.
 
-    Distances are infinite, and there is no weight, for a cloud that ran away.
+    A cloud that diverged has infinite distances and no weight.
     """
 
     wasserstein_2: float
@@ -42,12 +42,12 @@ class Quality:
 
 
 def quality(density: Density, cloud: Tensor, true: Tensor) -> Quality:
-    """Of a cloud against true draws of the density.
+    """The quality of a cloud against true draws of the density.
 
     Shapes:
         cloud, true: (N, D)
     """
-    if not float(cloud.abs().max()) <= _GONE * max(1.0, float(true.abs().max())):
+    if not float(cloud.abs().max()) <= _DIVERGED * max(1.0, float(true.abs().max())):
         return Quality(math.inf, math.inf, None)
     one, two = cloud.double().numpy(), true.double().numpy()
     return Quality(
@@ -56,28 +56,28 @@ def quality(density: Density, cloud: Tensor, true: Tensor) -> Quality:
 
 
 def floor(density: Density, points: int, pairs: int, *, seed: int) -> list[Quality]:
-    """Of true clouds against others, all independent."""
+    """The quality of true clouds against others, all independent."""
     true = density.sample(2 * pairs * points, seed=seed, dtype=torch.float64)
     clouds = true.reshape(2 * pairs, points, -1)
     return [quality(density, one, two) for one, two in clouds.reshape(pairs, 2, points, -1)]
 
 
 def has_modes(density: Density) -> bool:
-    """Whether it is a mixture of two or a few parts."""
+    """Whether the density is a mixture of a few components."""
     return isinstance(density, GaussianMixture) and 2 <= len(density.weights) <= _MOST_PARTS
 
 
 def true_weight(density: Density) -> float | None:
-    """Of the leftmost part."""
+    """The weight of the leftmost component, if the density has modes."""
     if not isinstance(density, GaussianMixture) or not has_modes(density):
         return None
     return float(density.weights[density.means[:, 0].argmin()])
 
 
 def weight(density: Density, cloud: Tensor) -> float | None:
-    """The share of a cloud that belongs to the leftmost part. Shapes: cloud: (N, D)"""
-    due = true_weight(density)
-    if due is None or not isinstance(density, GaussianMixture):
+    """The estimated weight of the leftmost component. Shapes: cloud: (N, D)"""
+    prior = true_weight(density)
+    if prior is None or not isinstance(density, GaussianMixture):
         return None
     part = density.means[:, 0].argmin()
     variances = density.variances[part]
@@ -85,5 +85,5 @@ def weight(density: Density, cloud: Tensor) -> float | None:
     if density.axes is not None:
         own = density.axes[part] @ own @ density.axes[part].mT
     left = GaussianMixture([1.0], density.means[part][None], own[None])
-    log_share = np.log(due) + left.log_prob(cloud) - density.log_prob(cloud)
-    return float(log_share.exp().mean())
+    log_responsibility = np.log(prior) + left.log_prob(cloud) - density.log_prob(cloud)
+    return float(log_responsibility.exp().mean())

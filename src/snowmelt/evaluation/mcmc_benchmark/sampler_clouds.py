@@ -1,4 +1,4 @@
-"""Samplers along the noise levels, counted as chains are: by calls of a denoiser."""
+"""Clouds drawn by samplers of diffusion, whose cost is the calls of a denoiser."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from snowmelt.sampling.samplers.sde import EulerMaruyama
 
 @dataclass(frozen=True)
 class DiffusionMethod:
-    """A sampler, and how it is made for a budget.
+    """A sampler for any budget.
 
     Args:
         name: as in the table.
-        sampler: one that takes at most so many calls.
+        sampler: makes one that calls the denoiser at most that many times.
     """
 
     name: str
@@ -35,13 +35,13 @@ METHODS = (
     DiffusionMethod("probability flow, Heun", lambda calls: Heun((calls + 1) // 2)),
     DiffusionMethod("probability flow, DPM++", lambda calls: DPM(calls)),
 )
-# Of a learned score: one sampler with noise and one without.
+# For a learned score: one stochastic and one deterministic sampler.
 LEARNED = (METHODS[0], METHODS[3])
 
 
 @dataclass(frozen=True)
 class Score:
-    """A denoiser, the units that it works in, and what it cost.
+    """A denoiser, the units that it works in, and the cost of its training.
 
     Args:
         name: "exact" or "learned".

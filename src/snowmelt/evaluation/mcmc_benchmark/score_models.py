@@ -1,4 +1,4 @@
-"""The scores that diffusion follows: the exact one, and perhaps a learned one."""
+"""The scores that diffusion is benchmarked with: the exact one and a learned one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _TOLERANCE = 1e-6
 
 
 def exact(density: Perturbable, process: Process) -> Score:
-    """The best denoiser that there is."""
+    """The score of the exact denoiser."""
     mean = torch.zeros(size_of(density), dtype=torch.float64)
     return Score("exact", density.denoiser(process, V()), mean)
 
 
 def learned(density: Perturbable, file: Path, root: Path = Path()) -> Score:
-    """That of a checkpoint, with the evaluations that its training took.
+    """The score of a checkpoint, with the evaluations that its training took.
 
     Args:
         root: what paths of the data's configuration are relative to.
@@ -53,12 +53,12 @@ def learned(density: Perturbable, file: Path, root: Path = Path()) -> Score:
 
 
 def _are_one(one: Perturbable, two: Perturbable) -> bool:
-    """Whether two densities answer alike."""
+    """Whether two densities agree at draws of both."""
     x = torch.cat([d.sample(_ASKED, seed=0, dtype=torch.float64) for d in (one, two)])
     # Far out a logarithm is large, and what both round there is no difference.
     return torch.allclose(one.log_prob(x), two.log_prob(x), atol=_TOLERANCE, rtol=1e-5)
 
 
 def _training(checkpoint: Checkpoint) -> int:
-    """Calls of the network in training, each with its gradient."""
+    """How often the network was evaluated in training, each time with its gradient."""
     return checkpoint.step * int(checkpoint.config["training"]["batch_size"])

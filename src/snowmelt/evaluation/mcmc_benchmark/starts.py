@@ -1,7 +1,7 @@
-"""Where chains begin: as diffusion does, or all in one place.
+"""Where chains start: at draws of N(0, 1), as diffusion does, or all at one point.
 
-One place is where chains are fooled: they agree with each other from the first step on, and
-whether there is anything elsewhere none of them can tell.
+Chains that start at one point agree with each other from the first step on, so no
+convergence diagnostic can reveal a mode that all of them miss.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def size_of(density: Density) -> int:
     return density.sample(1, seed=0).shape[1]
 
 
-def wide(density: Density, points: int, seed: int) -> Tensor:
+def standard_normal(density: Density, points: int, seed: int) -> Tensor:
     """Draws of N(0, 1), those that a sampler of the same seed starts from.
 
     Shapes:
@@ -42,7 +42,7 @@ def wide(density: Density, points: int, seed: int) -> Tensor:
     return x
 
 
-def one_place(density: Density, points: int, seed: int) -> Tensor:
+def single_point(density: Density, points: int, seed: int) -> Tensor:
     """The mean of a mixture's leftmost part, or one draw; the same for all.
 
     Shapes:
@@ -55,4 +55,4 @@ def one_place(density: Density, points: int, seed: int) -> Tensor:
     return place.expand(points, -1).clone()
 
 
-STARTS: dict[str, Start] = {"N(0, 1)": wide, "one place": one_place}
+STARTS: dict[str, Start] = {"N(0, 1)": standard_normal, "one place": single_point}

@@ -1,9 +1,9 @@
-"""Chains against diffusion: how near, in which mode, and by which way.
+"""The figure of the MCMC benchmark: distance, mode weight and paths of a few points.
 
-A column for each start of the chains. From top to bottom: the distance from the truth, the
-weight of the left mode where there are modes, and below them the ways of a few points.
-Chains are drawn with full marks, diffusion with open ones, a learned score in ink; a gray
-print tells them by marks and lines.
+Each start of the chains has a column. From top to bottom: the distance to true draws, the
+weight of the left mode where there are modes, and the paths of a few points. Chains have
+filled markers, diffusion open ones and a learned score black ones, so that markers and line
+styles distinguish the methods in a grey print too.
 """
 
 from __future__ import annotations
@@ -66,19 +66,19 @@ class Curve:
 
 @dataclass(frozen=True)
 class Band:
-    """What true clouds get: a mean, and a standard deviation to both sides."""
+    """Mean and standard deviation over pairs of true clouds."""
 
     mean: float
     spread: float
 
 
 @dataclass(frozen=True)
-class Way:
-    """The first coordinate of a few points on their way.
+class PathPanel:
+    """The first coordinate of a few points along their paths.
 
     Attributes:
         evaluations: (K,), states: (K, N).
-        unit: what the evaluations are called.
+        unit: the label of the axis of evaluations.
     """
 
     title: str
@@ -92,52 +92,52 @@ def mcmc_figure(
     curves: Sequence[Curve],
     floor: Band,
     weight: Band | None,
-    ways: Sequence[Way],
+    path_panels: Sequence[PathPanel],
     title: str,
 ) -> Figure:
-    """The whole picture.
+    """The figure of the benchmark on one density.
 
     Args:
         weight: of the left mode, in true clouds; None where there are no modes.
-        ways: two, one for each column.
+        path_panels: two, one for each column.
     """
     starts = list(dict.fromkeys(c.start for c in curves if c.kind == CHAIN)) or [""]
-    rows = 1 + (weight is not None) + bool(ways)
+    rows = 1 + (weight is not None) + bool(path_panels)
     figure = Figure(figsize=(WIDTH, ROW * rows + 1.1))
     figure.set_dpi(120)
     panels = figure.subplots(rows, 2, squeeze=False)
-    looks = _looks(curves)
+    styles = _line_styles(curves)
     for column in range(2):
         if column >= len(starts):
-            for axes in panels[: rows - bool(ways), column]:
+            for axes in panels[: rows - bool(path_panels), column]:
                 axes.set_visible(False)
             continue
         shown = [c for c in curves if c.kind != CHAIN or c.start == starts[column]]
-        _distances(panels[0, column], shown, floor, looks, starts[column])
+        _distances(panels[0, column], shown, floor, styles, starts[column])
         if weight is not None:
-            _weights(panels[1, column], shown, weight, looks, starts[column])
-    for row in panels[: rows - bool(ways)]:
+            _weights(panels[1, column], shown, weight, styles, starts[column])
+    for row in panels[: rows - bool(path_panels)]:
         _share_height(row)
-    for axes, way in zip(panels[-1], ways, strict=False):
-        _way(axes, way)
-    if ways:
-        _share_height(panels[-1][: len(ways)])
+    for axes, panel in zip(panels[-1], path_panels, strict=False):
+        _draw_path(axes, panel)
+    if path_panels:
+        _share_height(panels[-1][: len(path_panels)])
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3.2)
     return figure
 
 
-def _looks(curves: Sequence[Curve]) -> dict[str, dict[str, Any]]:
-    """How the line of each label is drawn: the same from every start."""
-    looks: dict[str, dict[str, Any]] = {}
+def _line_styles(curves: Sequence[Curve]) -> dict[str, dict[str, Any]]:
+    """The line style of each label, the same for every start."""
+    styles: dict[str, dict[str, Any]] = {}
     counts = dict.fromkeys(_COLORS, 0)
     for curve in curves:
-        if curve.label in looks:
+        if curve.label in styles:
             continue
         number, kind = counts[curve.kind], curve.kind
         color = _COLORS[kind][number % len(_COLORS[kind])]
-        looks[curve.label] = {
+        styles[curve.label] = {
             "color": color,
             "marker": _MARKERS[kind][number % len(_MARKERS[kind])],
             "linestyle": _LINES[kind],
@@ -146,25 +146,25 @@ def _looks(curves: Sequence[Curve]) -> dict[str, dict[str, Any]]:
             "linewidth": 1.5,
         }
         counts[kind] += 1
-    return looks
+    return styles
 
 
 def _distances(
     axes: Axes,
     curves: Sequence[Curve],
     floor: Band,
-    looks: dict[str, dict[str, Any]],
+    styles: dict[str, dict[str, Any]],
     start: str,
 ) -> None:
     for curve in curves:
         axes.errorbar(
             curve.evaluations, curve.distances, curve.spread, label=curve.label,
-            elinewidth=0.9, **looks[curve.label],
+            elinewidth=0.9, **styles[curve.label],
         )  # fmt: skip
     _band(axes, floor, "two true clouds")
     axes.set(xscale="log", yscale="log", xlabel="evaluations a point")
     axes.set_ylabel("Wasserstein distance")
-    # A mean less its spread may be next to nothing, which is no news on a log axis.
+    # A mean less its spread may be near zero, which would stretch the log axis.
     axes.set_ylim(bottom=_LOWEST * floor.mean)
     axes.set_title(f"distance; chains start from {start}")
     axes.yaxis.set_major_formatter("{x:g}")
@@ -176,12 +176,12 @@ def _weights(
     axes: Axes,
     curves: Sequence[Curve],
     weight: Band,
-    looks: dict[str, dict[str, Any]],
+    styles: dict[str, dict[str, Any]],
     start: str,
 ) -> None:
     for curve in curves:
         if curve.weights is not None:
-            axes.plot(curve.evaluations, curve.weights, **looks[curve.label])
+            axes.plot(curve.evaluations, curve.weights, **styles[curve.label])
     _band(axes, weight, "")
     axes.set(xscale="log", xlabel="evaluations a point", ylabel="weight")
     axes.xaxis.set_minor_formatter("")
@@ -189,20 +189,20 @@ def _weights(
 
 
 def _band(axes: Axes, band: Band, label: str) -> None:
-    """A floor to be reached; on a log axis it keeps above zero."""
+    """Draw the floor; its lower edge stays above zero for a log axis."""
     low = max(band.mean - band.spread, 0.2 * band.mean)
     axes.axhspan(low, band.mean + band.spread, color=RULE, zorder=0.5, label=label or None)
     axes.axhline(band.mean, color=MUTED, linewidth=1.0, zorder=0.6)
 
 
-def _way(axes: Axes, way: Way) -> None:
-    """A line a point; a dot where it ends."""
-    color = VERMILLION if way.unit == "evaluations" else BLUE
-    axes.plot(way.evaluations, way.states, color=color, linewidth=0.8, alpha=0.75)
-    ends = np.full(way.states.shape[1], way.evaluations[-1])
-    axes.plot(ends, way.states[-1], "o", color=color, markersize=4, clip_on=False)
-    axes.set(xlabel=way.unit, ylabel="first coordinate")
-    axes.set_title(way.title)
+def _draw_path(axes: Axes, panel: PathPanel) -> None:
+    """Draw a line for each point, with a dot at its end."""
+    color = VERMILLION if panel.unit == "evaluations" else BLUE
+    axes.plot(panel.evaluations, panel.states, color=color, linewidth=0.8, alpha=0.75)
+    ends = np.full(panel.states.shape[1], panel.evaluations[-1])
+    axes.plot(ends, panel.states[-1], "o", color=color, markersize=4, clip_on=False)
+    axes.set(xlabel=panel.unit, ylabel="first coordinate")
+    axes.set_title(panel.title)
     axes.margins(x=0)
 
 

@@ -1,4 +1,4 @@
-"""From what was measured to the curves of the picture."""
+"""Turns the results of the MCMC benchmark into the curves of its figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from snowmelt.viz.plots.mcmc_benchmark_plot import (
     LEARNED,
     Band,
     Curve,
-    Way,
+    PathPanel,
     mcmc_figure,
 )
 
@@ -24,31 +24,31 @@ _KINDS = {"chain": CHAIN, "exact score": EXACT, "learned score": LEARNED}
 
 
 def picture(measured: Measured, name: str) -> Figure:
-    """The picture of a density of this name."""
+    """The figure of the benchmark on the density called `name`."""
     floor = [one.wasserstein_2 for one in measured.floor]
-    shares = [one.weight for one in measured.floor if one.weight is not None]
-    due = measured.weight
+    weights = [one.weight for one in measured.floor if one.weight is not None]
+    true_weight = measured.weight
     settings = measured.settings
     return mcmc_figure(
         [_curve(line) for line in lines(measured.rows)],
         _band(floor),
-        None if due is None else Band(due, _band(shares).spread),
-        [_way(trace) for trace in measured.traces],
+        None if true_weight is None else Band(true_weight, _band(weights).spread),
+        [_path_panel(trace) for trace in measured.traces],
         f"{name}: Markov chains against diffusion, {settings.points} points a cloud",
     )
 
 
 def _band(values: list[float]) -> Band:
     if not all(map(math.isfinite, values)):
-        return Band(math.nan, 0.0)  # ran away, and is not drawn
+        return Band(math.nan, 0.0)  # diverged, and is not drawn
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return Band(statistics.fmean(values), spread)
 
 
 def _curve(line: Line) -> Curve:
-    """Means over seeds; what was spent stands on the axis, not what might have been."""
+    """Means over seeds against the evaluations spent, which may be below the budget."""
     bands = [_band(line.values(budget, distance)) for budget in line.budgets]
-    shares = [line.values(budget, weight) for budget in line.budgets]
+    weights = [line.values(budget, weight) for budget in line.budgets]
     return Curve(
         label=line.label,
         kind=_KINDS[line.family],
@@ -56,12 +56,17 @@ def _curve(line: Line) -> Curve:
         evaluations=np.array([line.at(b)[0].evaluations for b in line.budgets], float),
         distances=np.array([band.mean for band in bands]),
         spread=np.array([band.spread for band in bands]),
-        weights=np.array([np.mean(share) if share else math.nan for share in shares])
-        if any(shares)
+        weights=np.array(
+            [
+                np.mean(weight_values) if weight_values else math.nan
+                for weight_values in weights
+            ]
+        )
+        if any(weights)
         else None,
     )
 
 
-def _way(trace: Trace) -> Way:
+def _path_panel(trace: Trace) -> PathPanel:
     unit = "evaluations" if trace.is_chain else "calls of the denoiser, noise to data"
-    return Way(trace.title, trace.evaluations, trace.states, unit)
+    return PathPanel(trace.title, trace.evaluations, trace.states, unit)
