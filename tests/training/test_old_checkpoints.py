@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.project import ROOT
 
 from snowmelt.common import public_names
 from snowmelt.pipeline.cli import main
 from snowmelt.training.checkpoint import load
-from tests.project import ROOT
 
 OLD = ROOT / "tests" / "fixtures" / "before_the_rooms"
 TARGETS = (OLD / "targets.txt").read_text(encoding="utf-8").split()
