@@ -14,7 +14,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation import reference_features
 from snowmelt.evaluation.features.extractor import extract
-from snowmelt.evaluation.metrics.feature_distances import Statistics, frechet_distance
+from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
 from snowmelt.evaluation.reference_features import Reference, data_digest
 
 PLAN = {"steps": 20, "batch_size": 32, "learning_rate": 0.01}

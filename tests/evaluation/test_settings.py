@@ -1,4 +1,4 @@
-"""The section `evaluation.truth` of the configuration."""
+"""The section `evaluation` of the configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from snowmelt.common.errors import UserError
-from snowmelt.evaluation.settings import TruthSettings
+from snowmelt.evaluation.settings import EvaluationSettings, PointSettings, TruthSettings
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,22 @@ def test_values_that_are_refused(changes: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize("key", ["points", "level_points", "levels", "draws"])
 def test_the_least_value(key: str) -> None:
     assert getattr(TruthSettings.of({key: 2}), key) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "least"),
+    [("subsets", 1), ("kernel_subsets", 1), ("kernel_subset_size", 2), ("seed", 0)],
+)
+def test_bad_settings_of_samples_name_their_key(key: str, least: int) -> None:
+    EvaluationSettings.of({key: least})
+    with pytest.raises(UserError, match=rf"evaluation\.{key}"):
+        EvaluationSettings.of({key: least - 1})
+
+
+@pytest.mark.parametrize(
+    ("key", "least"), [("set_size", 2), ("sets", 1), ("directions", 1), ("folds", 2)]
+)
+def test_bad_settings_of_points_name_their_key(key: str, least: int) -> None:
+    PointSettings.of({key: least})
+    with pytest.raises(UserError, match=rf"evaluation\.points\.{key}"):
+        PointSettings.of({key: least - 1})

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.evaluation.reference_features import data_digest
+from snowmelt.training.checkpoint import Checkpoint
 
 # What was measured, rather than how: the model, the noise that it started from, how many
 # samples were drawn and what they cost. (How many were *used* is `n`, which counts.)
@@ -20,6 +23,33 @@ SUBJECT = (
     "evaluations",
     "digest",
 )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured of a model; empty where nothing was.
+
+    Attributes:
+        metrics: flat numbers.
+        protocol: how they were measured.
+        rows: the lines of the table that goes with them.
+    """
+
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    protocol: dict[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def of_checkpoint(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
+    """The part of a protocol that names the model and the held-out data."""
+    return {
+        "data": checkpoint.manifest.name,
+        "data_digest": data_digest(checkpoint.manifest),
+        "split": "held-out",
+        "weights": weights,
+        "checkpoint": checkpoint.identity,
+        "checkpoint_step": checkpoint.step,
+    }
 
 
 def protocol_digest(protocol: Mapping[str, Any], varying: Iterable[str] = ()) -> str:

@@ -24,9 +24,9 @@ from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation.features import weight_files
 from snowmelt.evaluation.features.extractor import AGAIN, Extractor, extract
+from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
 from snowmelt.evaluation.features.independent_classifier import Judge
-from snowmelt.evaluation.metrics import memorisation
-from snowmelt.evaluation.metrics.feature_distances import Statistics, frechet_distance
+from snowmelt.evaluation.features.nearest_neighbours import typical_distance
 
 FORMAT = 1
 DESCRIPTION = "reference.json"
@@ -146,7 +146,7 @@ def write(
             "figures": figures,
             "class_shares": _class_shares(data),
             "floor": frechet_distance(Statistics.of(held_out), statistics),
-            "typical_distance": memorisation.typical_distance(held_out, train),
+            "typical_distance": typical_distance(held_out, train),
         }
         if _is_judged(data, features):
             judge, learned = _judge(draft, data, features["judge"])

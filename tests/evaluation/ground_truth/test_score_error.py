@@ -21,12 +21,12 @@ from snowmelt.diffusion.processes import (
     VariancePreserving,
 )
 from snowmelt.diffusion.schedules import Cosine, Karras, Linear, ZeroTerminal
+from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.ground_truth import score_error
 from snowmelt.evaluation.ground_truth.score_error import (
     LOG_SNR_LIMIT,
-    Asked,
+    ScoreComparison,
     levels,
-    mean,
     mean_over_times,
     uniform_times,
 )
@@ -44,11 +44,11 @@ def asked(
     prediction: Prediction | None = None,
     net: nn.Module | None = None,
     count: int = 200,
-) -> Asked:
+) -> ScoreComparison:
     """By itself the denoiser without error."""
     prediction = prediction or V()
     exact = density.denoiser(process, prediction)
-    return Asked(
+    return ScoreComparison(
         denoiser=exact if net is None else Denoiser(net, process, prediction),
         density=density,
         training_points=TrainingPoints(density.sample(64, seed=8)),
@@ -202,19 +202,15 @@ def test_uniform_times() -> None:
     assert uniform_times(4).tolist() == [0.125, 0.375, 0.625, 0.875]
 
 
-def test_the_error_of_a_mean() -> None:
-    values = torch.tensor([1.0, 2.0, 4.0, 5.0], dtype=torch.float64)
-    value, error = mean(values)
-    assert value == 3.0
-    assert error == pytest.approx(math.sqrt(10 / 3) / 2)
-
-
 def test_a_trend_in_time_is_no_error_of_the_mean() -> None:
     count = 20_000
     noise = torch.randn(
         count, generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )
-    value, error = mean_over_times(noise + 50 * uniform_times(count))
+    found = mean_over_times(noise + 50 * uniform_times(count))
+    value, error = found.value, found.spread
     assert value == pytest.approx(25.0, abs=0.03)
     assert error == pytest.approx(1 / math.sqrt(count), rel=0.05)
-    assert mean(noise + 50 * uniform_times(count))[1] > 10 * error
+    naive = Estimate.of_mean(noise + 50 * uniform_times(count))
+    assert error is not None
+    assert naive.spread > 10 * error  # type: ignore[operator]

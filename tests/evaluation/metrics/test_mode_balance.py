@@ -14,16 +14,6 @@ def classes(*counts: int) -> np.ndarray:
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def test_the_class_of_the_nearest_point() -> None:
-    train = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]], dtype=np.float32)
-    rows = np.array([[9.0, 1.0], [1.0, 1.0], [0.0, 6.0]], dtype=np.float32)
-    assert mode_balance.nearest_class(rows, train, np.array([5, 3, 4])).tolist() == [
-        3,
-        5,
-        4,
-    ]
-
-
 def test_right_shares() -> None:
     right = classes(12, 6, 2)
     assert mode_balance.coverage(right, REAL) == 1.0

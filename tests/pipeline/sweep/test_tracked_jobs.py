@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from snowmelt.common.errors import UserError
-from snowmelt.evaluation.comparison import compare, jobs_of
+from snowmelt.evaluation.comparison import compare
+from snowmelt.pipeline.sweep.tracked_jobs import jobs_of
 from snowmelt.tracking import PastRun
 
 

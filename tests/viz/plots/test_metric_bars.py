@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from snowmelt.viz.plots.metric_bars import Measured, metrics_with_floor
+from snowmelt.evaluation.catalogue.readings import Reading
+from snowmelt.viz.plots.metric_bars import metrics_with_floor
 
 
 def test_each_metric_gets_its_own_axis_from_zero_with_floor_and_error_bar():
     figure = metrics_with_floor(
         [
-            Measured("distance", 3.0, spread=0.5, floor=1.0),
-            Measured("share", 0.9, floor=0.97, floor_label="real data", is_share=True),
-            Measured("kernel", 0.002, floor=-0.001),
+            Reading("x", "distance", 3.0, spread=0.5, floor=1.0),
+            Reading("x", "share", 0.9, floor=0.97, floor_label="real data", is_share=True),
+            Reading("x", "kernel", 0.002, floor=-0.001),
         ]
     )
     distance, share, kernel = figure.axes
@@ -30,13 +31,15 @@ def test_each_metric_gets_its_own_axis_from_zero_with_floor_and_error_bar():
 
 
 def test_a_metric_without_floor_has_no_line():
-    (axes,) = metrics_with_floor([Measured("alone", 0.0)]).axes
+    (axes,) = metrics_with_floor([Reading("x", "alone", 0.0)]).axes
     assert len(axes.lines) == 1
     assert axes.get_title("right") == ""
 
 
 def test_the_spread_of_the_floor_is_a_band_inside_the_axis():
-    (axes,) = metrics_with_floor([Measured("at", 1.0, floor=0.1, floor_spread=0.3)]).axes
+    (axes,) = metrics_with_floor(
+        [Reading("x", "at", 1.0, floor=0.1, floor_spread=0.3)]
+    ).axes
     (band,) = axes.patches
     assert np.isclose(band.get_x(), -0.2)
     assert np.isclose(band.get_width(), 0.6)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from snowmelt.evaluation.comparison import Job, compare, comparison_table, write
+from snowmelt.evaluation.comparison import Job, compare, comparison_table
+from snowmelt.viz.report.comparison_files import write
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ import xml.etree.ElementTree as ET
 import numpy as np
 from PIL import Image
 
+from snowmelt.evaluation.catalogue.readings import Reading
 from snowmelt.viz import style
-from snowmelt.viz.plots.metric_bars import Measured, metrics_with_floor
+from snowmelt.viz.plots.metric_bars import metrics_with_floor
 from snowmelt.viz.report import embedded_pictures
 
 
 def plot():
-    return metrics_with_floor([Measured("distance", 3.0, 0.5, 1.0)])
+    return metrics_with_floor([Reading("x", "distance", 3.0, 0.5, 1.0)])
 
 
 def opened(address: str) -> Image.Image:

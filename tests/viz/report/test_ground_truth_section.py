@@ -10,9 +10,9 @@ import pytest
 from tests.viz.plots.test_score_error_plot import columns
 from tests.viz.report.test_page import EVIL, Reader, material
 
+from snowmelt.evaluation.catalogue.readings import readings
 from snowmelt.viz.report.ground_truth_section import sentences, truth
 from snowmelt.viz.report.page import render
-from snowmelt.viz.report.readings import readings
 
 METRICS: dict[str, Any] = {
     "wasserstein_2": 0.2,

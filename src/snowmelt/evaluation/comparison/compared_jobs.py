@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 SEEDS = ("seed", "sample.seed")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one job was told to do, and what came of it.
+    """The overrides of one job, and what came of it.
 
     Attributes:
         name: of its folder or run.
@@ -38,7 +40,7 @@ class Job:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended without metrics, whatever it says of itself."""
+        """Whether it ended without metrics, whatever its status."""
         return self.status != "finished" or self.metrics is None
 
     @property
@@ -51,18 +53,15 @@ class Job:
         return "no metrics were written" if has_finished else "no error was given"
 
     @property
-    def told(self) -> str:
-        """Its overrides, as they would be typed."""
-        return " ".join(f"{k}={v}" for k, v in self.overrides.items()) or self.name
+    def failure(self) -> str:
+        """Its overrides, as they would be typed, and the first line of the error."""
+        typed = " ".join(f"{key}={value}" for key, value in self.overrides.items())
+        return f"{typed or self.name}: {self.reason}"
 
     @property
-    def setting(self) -> tuple[tuple[str, str], ...]:
-        """The overrides without the seed, as a key."""
-        return tuple(
-            (key, str(value))
-            for key, value in sorted(self.overrides.items())
-            if key not in SEEDS
-        )
+    def setting(self) -> dict[str, str]:
+        """The overrides without the seed."""
+        return {k: str(v) for k, v in sorted(self.overrides.items()) if k not in SEEDS}
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,12 @@ class Group:
     """Jobs with one setting and different seeds, and the metric that they are ranked by.
 
     Attributes:
-        label: the setting, as short as it can be told apart from the others.
+        label: the setting, as short as it can be distinguished from the others.
         jobs: all of them, failed ones too.
         values: the metric of each job that finished.
         resampling: the spread of the metric within one job, where one is known.
-        rank: 1 and up, equal where nothing tells them apart; None when not ranked.
-        verdict: how it stands to the best, in words.
+        rank: 1 and up, equal for indistinguishable settings; None when not ranked.
+        verdict: how it compares with the best, in words.
     """
 
     label: str
@@ -108,21 +107,35 @@ class Group:
     @property
     def seconds(self) -> float | None:
         """The mean time of a finished job."""
-        known = [j.seconds for j in self.jobs if not j.has_failed and j.seconds is not None]
-        return statistics.fmean(known) if known else None
+        return mean_known([job.seconds for job in self.jobs if not job.has_failed])
+
+    def mean_of(self, key: str) -> float | None:
+        """The mean of another metric over the finished jobs, where all have it."""
+        found = [(job.metrics or {}).get(key) for job in self.jobs if not job.has_failed]
+        is_known = all(isinstance(value, int | float) for value in found)
+        return mean_known(found) if is_known else None
 
 
-def labels(jobs: Sequence[Job]) -> dict[tuple[tuple[str, str], ...], str]:
-    """A short name for each setting: only the keys that differ, bare if there is one."""
-    settings = list(dict.fromkeys(job.setting for job in jobs))
-    keys = sorted({key for setting in settings for key, _ in setting})
-    differing = [key for key in keys if len({dict(s).get(key) for s in settings}) > 1]
-    found = {}
-    for setting in settings:
-        known = dict(setting)
-        if len(differing) == 1:
-            name = known.get(differing[0], "default")
-        else:
-            name = " ".join(f"{key}={known[key]}" for key in differing if key in known)
-        found[setting] = name or "default"
-    return found
+def mean_known(values: Sequence[float | None]) -> float | None:
+    """The mean of the values that are known, if any is."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def labels(jobs: Sequence[Job]) -> tuple[str, list[str]]:
+    """What differs between the settings of jobs, and a short name of each job's.
+
+    Returns:
+        The one override that differs, or "setting"; and for each job its value, or all
+        overrides that differ.
+    """
+    settings = pd.DataFrame([job.setting for job in jobs], index=range(len(jobs)))
+    differing = settings.loc[:, settings.nunique(dropna=False) > 1].sort_index(axis=1)
+    if differing.shape[1] == 1:
+        key = str(differing.columns[0])
+        return key, differing[key].fillna("default").tolist()
+    names = [
+        " ".join(f"{key}={value}" for key, value in row.dropna().items()) or "default"
+        for _, row in differing.iterrows()
+    ]
+    return "setting", names

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+from tabulate import tabulate
+
 from snowmelt.common.number_format import duration, number, percent, with_spread
+from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.comparison.compared_jobs import Group, Job
 from snowmelt.evaluation.comparison.ranking import Comparison
 
@@ -17,51 +18,33 @@ def comparison_table(comparison: Comparison) -> str:
     """The whole outcome as plain text with aligned columns."""
     lines = []
     if comparison.groups:
-        rows = [_row(group, comparison) for group in comparison.groups]
-        lines += _aligned(_head(comparison), rows)
+        frame = pd.DataFrame([_row(group, comparison) for group in comparison.groups])
+        filled = frame.loc[:, (frame != "").any()].to_dict("list")
+        lines += [tabulate(filled, "keys", "simple", disable_numparse=True)]
         lines += ["", _spread_note(comparison.groups)]
     if comparison.failed:
-        lines += ["", "failed:"]
-        lines += [f"  {job.told}: {job.reason}" for job in comparison.failed]
+        lines += ["", "failed:", *(f"  {job.failure}" for job in comparison.failed)]
     return "\n".join([*lines, "", comparison.summary]).lstrip("\n")
 
 
-def _head(comparison: Comparison) -> list[str]:
-    head = ["rank", comparison.key, "seeds", comparison.metric_label]
-    return [*head, "floor", "> 90 % sure", "time", "verdict"]
-
-
-def _row(group: Group, comparison: Comparison) -> list[str]:
+def _row(group: Group, comparison: Comparison) -> dict[str, str]:
     """One setting; a column without a value stays empty."""
-    floor = comparison.floor
-    sure = mean_of(group, "confident_share")
-    return [
-        "-" if group.rank is None else str(group.rank),
-        group.label,
-        str(group.count),
-        with_spread(group.mean, group.spread),
-        "" if floor is None else number(floor),
-        "" if sure is None else percent(sure),
-        "" if group.seconds is None else duration(group.seconds),
-        group.verdict or "not ranked",
-    ]
-
-
-def mean_of(group: Group, key: str) -> float | None:
-    """The mean of another metric over the finished jobs, where all have it."""
-    found = [(job.metrics or {}).get(key) for job in group.jobs if not job.has_failed]
-    numbers = [float(value) for value in found if isinstance(value, int | float)]
-    return statistics.fmean(numbers) if numbers and len(numbers) == len(found) else None
-
-
-def _aligned(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Columns as wide as their widest cell; columns without any value are left out."""
-    keep = [column for column in range(len(head)) if any(row[column] for row in rows)]
-    table = [[line[column] for column in keep] for line in (head, *rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(keep))]
-    padded = [map(str.ljust, line, widths) for line in table]
-    lines = ["  ".join(line).rstrip() for line in padded]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+    floor, seconds = comparison.floor, group.seconds
+    others = {}
+    for metric in catalogue.METRICS.values():
+        if metric.column:
+            value, text = group.mean_of(metric.key), percent if metric.is_share else number
+            others[metric.column] = "" if value is None else text(value)
+    return {
+        "rank": "-" if group.rank is None else str(group.rank),
+        comparison.key: group.label,
+        "seeds": str(group.count),
+        comparison.metric_label: with_spread(group.mean, group.spread),
+        "floor": "" if floor is None else number(floor),
+        **others,
+        "time": "" if seconds is None else duration(seconds),
+        "verdict": group.verdict or "not ranked",
+    }
 
 
 def _spread_note(groups: Sequence[Group]) -> str:
@@ -85,13 +68,9 @@ def comparison_csv(comparison: Comparison) -> str:
     """One line a job, failed ones too: overrides, status, every flat metric."""
     jobs = [*(job for group in comparison.groups for job in group.jobs)]
     jobs += [job for job in comparison.failed if job not in jobs]
-    rows = [_flat(job) for job in jobs]
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    # As objects, whole numbers stay whole beside missing ones.
+    frame = pd.DataFrame([_flat(job) for job in jobs], dtype=object)
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def _flat(job: Job) -> dict[str, Any]:
@@ -101,14 +80,9 @@ def _flat(job: Job) -> dict[str, Any]:
         for key, value in (job.metrics or {}).items()
         if isinstance(value, int | float | str)
     }
-    known = {"name": job.name, **job.overrides, "status": _status(job)}
-    known["seconds"] = job.seconds
-    told = {"error": job.reason} if job.has_failed else {"protocol_digest": job.protocol}
-    return {**known, **metrics, **told}
-
-
-def _status(job: Job) -> str:
-    return "failed" if job.has_failed else "finished"
+    status = {"status": "failed" if job.has_failed else "finished", "seconds": job.seconds}
+    end = {"error": job.reason} if job.has_failed else {"protocol_digest": job.protocol}
+    return {"name": job.name, **job.overrides, **status, **metrics, **end}
 
 
 def comparison_dict(comparison: Comparison) -> dict[str, Any]:
@@ -122,7 +96,7 @@ def comparison_dict(comparison: Comparison) -> dict[str, Any]:
         "summary": comparison.summary,
         "groups": [
             {
-                "setting": dict(group.jobs[0].setting),
+                "setting": group.jobs[0].setting,
                 "label": group.label,
                 "seeds": group.count,
                 "mean": group.mean,

@@ -1,15 +1,10 @@
 r"""Which setting is better, and whether that can be said at all.
 
-With two seeds or more on both sides, Welch's test decides at 95 %: the means $m_i$ of $n_i$
-seeds with standard deviations $s_i$ are apart when
-
-$$|m_1 - m_2| > t_{0.975,\nu}\sqrt{u_1 + u_2}, \qquad u_i = s_i^2 / n_i, \qquad
-  \nu = \frac{(u_1 + u_2)^2}{u_1^2/(n_1-1) + u_2^2/(n_2-1)}.$$
-
-With one seed on a side nothing is known about another seed of it. Then the difference
-must exceed 1.96 standard errors made of the spread that is known (over fresh draws of
-samples, or over the other side's seeds, whichever is larger), and the verdict says "one
-seed". With no spread at all the two are indistinguishable.
+With two seeds or more on both sides, Welch's test decides at 95 %. With one seed on a side
+nothing is known about another seed of it. Then the difference must exceed 1.96 standard
+errors made of the spread that is known (over fresh draws of samples, or over the other
+side's seeds, whichever is larger), and the verdict says "one seed". With no spread at all
+the two are indistinguishable.
 
 References:
     Welch (1947), Biometrika 34, 28-35.
@@ -22,19 +17,22 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import pandas as pd
 from scipy import stats
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.number_format import number
-from snowmelt.evaluation.comparison.compared_jobs import Group, Job, labels
-from snowmelt.viz.report.readings import DISTANCES, Reading, readings
+from snowmelt.evaluation import catalogue
+from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER, Metric
+from snowmelt.evaluation.catalogue.readings import Reading, readings
+from snowmelt.evaluation.comparison.compared_jobs import Group, Job, labels, mean_known
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The settings of a sweep and how they stand to each other.
+    """The settings of a sweep and how they compare.
 
     Attributes:
         metric: the key of the metric that ranks them.
@@ -58,31 +56,35 @@ class Comparison:
     key: str = "setting"
 
 
-def compare(jobs: Sequence[Job]) -> Comparison:
+def compare(jobs: Sequence[Job], metric: str | None = None) -> Comparison:
     """Group the jobs by setting and rank the settings, where that is fair.
 
+    Args:
+        metric: the key of the metric to rank by; if there is none, the first one of the
+            catalogue that may rank and that every finished job measured.
+
     Raises:
-        UserError: there are no jobs.
+        UserError: there are no jobs, or the metric has no direction to rank in.
     """
     if not jobs:
         raise UserError("there is nothing to compare: the sweep has no jobs")
     finished = [job for job in jobs if not job.has_failed]
     failed = [job for job in jobs if job.has_failed]
-    key = _differing_key(jobs)
-    metric = next((name for name in DISTANCES if _all_have(name, finished)), "")
-    if not metric:
-        problem = "no distance was measured by every finished job"
+    key, names = labels(jobs)
+    entry = _ranking_metric(finished, metric)
+    if entry is None:
+        problem = f"no {metric or 'distance'} was measured by every finished job"
         problem = problem if finished else "no job finished"
         return Comparison("", "", [], failed, None, problem, f"Not ranked: {problem}.", key)
-    known = [_read(job, metric) for job in finished]
-    floors = [reading.floor for reading in known if reading.floor is not None]
-    groups = _groups(jobs, metric)
+    known = pd.Series([_read(job, entry.key) for job in jobs], dtype=object)
+    floors = [reading.floor for reading in known.dropna() if reading.floor is not None]
+    groups = _groups(jobs, names, known)
     problem = _problem(finished)
     if not problem:  # otherwise they stay in the order of the jobs: to sort is to rank
-        groups = _ranked(sorted(groups, key=lambda group: (group.mean, group.label)))
+        groups = _ranked(groups, is_higher_better=entry.better == HIGHER)
     return Comparison(
-        metric=metric,
-        metric_label=known[0].label,
+        metric=entry.key,
+        metric_label=known.dropna().iloc[0].label,
         groups=groups,
         failed=failed,
         floor=statistics.median(floors) if floors else None,
@@ -92,79 +94,92 @@ def compare(jobs: Sequence[Job]) -> Comparison:
     )
 
 
-def are_apart(one: Group, two: Group) -> bool:
-    """Whether the difference of two settings is more than chance; see the module."""
-    difference = abs(one.mean - two.mean)
-    if one.over_seeds is not None and two.over_seeds is not None:
-        u, v = one.over_seeds**2 / one.count, two.over_seeds**2 / two.count
-        if u + v == 0.0:
-            return difference > 0.0
-        freedom = (u + v) ** 2 / (u**2 / (one.count - 1) + v**2 / (two.count - 1))
-        critical = float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom))
-        return difference > critical * math.sqrt(u + v)
-    known = [group.spread for group in (one, two) if group.spread is not None]
-    if not known:
-        return False
-    largest = max(known)
-    error = math.hypot(*(_standard_error(group, largest) for group in (one, two)))
-    return difference > float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * error
+def _ranking_metric(finished: Sequence[Job], asked: str | None) -> Metric | None:
+    """The metric to rank by, if every finished job measured it."""
+    measured = [{item.key for item in readings(job.metrics or {})} for job in finished]
+    common = set.intersection(*measured) if measured else set()
+    if asked is None:
+        return catalogue.ranking(common)
+    known = {m.key: m for m in catalogue.METRICS.values() if m.better in (LOWER, HIGHER)}
+    if asked not in known:
+        raise UserError(f"{asked} does not rank jobs, these do: {', '.join(known)}")
+    return known[asked] if asked in common else None
 
 
-def _standard_error(group: Group, largest: float) -> float:
-    """Of the mean over seeds; a single seed is trusted no more than the worse side."""
-    if group.over_seeds is None:
-        return largest
-    return group.over_seeds / math.sqrt(group.count)
+def _read(job: Job, key: str) -> Reading | None:
+    """The metric of a job; None for one that failed."""
+    metrics = {} if job.has_failed else job.metrics or {}
+    return next((item for item in readings(metrics) if item.key == key), None)
 
 
-def _groups(jobs: Sequence[Job], metric: str) -> list[Group]:
+def _groups(jobs: Sequence[Job], names: Sequence[str], known: pd.Series) -> list[Group]:
     """Jobs by setting, without the settings of which no job finished."""
+    frame = pd.DataFrame({"label": names, "job": jobs, "reading": known})
     groups = []
-    for setting, label in labels(jobs).items():
-        members = [job for job in jobs if job.setting == setting]
-        known = [_read(job, metric) for job in members if not job.has_failed]
-        if not known:
-            continue
-        spreads = [reading.spread for reading in known if reading.spread is not None]
-        groups.append(
-            Group(
-                label=label,
-                jobs=members,
-                values=[reading.value for reading in known],
-                resampling=statistics.fmean(spreads) if spreads else None,
-            )
-        )
+    for label, rows in frame.groupby("label", sort=False):
+        found = rows["reading"].dropna()
+        if len(found):
+            values = [reading.value for reading in found]
+            spread = mean_known([reading.spread for reading in found])
+            groups.append(Group(str(label), rows["job"].tolist(), values, spread))
     return groups
 
 
-def _ranked(groups: Sequence[Group]) -> list[Group]:
+def are_apart(one: Group, two: Group) -> bool:
+    """Whether the difference of two settings is more than chance; see the module."""
+    difference = abs(one.mean - two.mean)
+    first, second = one.over_seeds, two.over_seeds
+    if first is not None and second is not None:
+        if first == second == 0.0:
+            return difference > 0.0
+        test = stats.ttest_ind_from_stats(
+            one.mean, first, one.count, two.mean, second, two.count, equal_var=False
+        )
+        return bool(test.pvalue < 1 - CONFIDENCE)
+    spreads = [group.spread for group in (one, two) if group.spread is not None]
+    if not spreads:
+        return False
+    # A single seed is trusted no more than the worse side.
+    errors = [
+        max(spreads) if spread is None else spread / math.sqrt(group.count)
+        for group, spread in ((one, first), (two, second))
+    ]
+    return difference > float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * math.hypot(*errors)
+
+
+def _ranked(groups: Sequence[Group], *, is_higher_better: bool) -> list[Group]:
     """Groups with rank and verdict; the rank counts the settings that are surely better."""
+    sign = -1 if is_higher_better else 1
+    groups = sorted(groups, key=lambda group: (sign * group.mean, group.label))
+    extreme, beyond = ("highest", "lower") if is_higher_better else ("lowest", "higher")
+    return [
+        replace(
+            group,
+            rank=1 + sum(are_apart(other, group) for other in groups[:place]),
+            verdict=_verdict(group, groups, extreme, beyond),
+        )
+        for place, group in enumerate(groups)
+    ]
+
+
+def _verdict(group: Group, groups: Sequence[Group], extreme: str, beyond: str) -> str:
+    """How a setting compares with the best, in words."""
     best = groups[0]
-    ranked = []
-    for place, group in enumerate(groups):
-        better = sum(are_apart(other, group) for other in groups[:place])
-        verdict = _verdict(group, best, groups)
-        ranked.append(replace(group, rank=1 + better, verdict=verdict))
-    return ranked
-
-
-def _verdict(group: Group, best: Group, groups: Sequence[Group]) -> str:
-    """How a setting stands to the best, in words."""
     if len(groups) == 1:
         return "nothing to compare with"
     if group is best:
         ties = [other.label for other in groups[1:] if not are_apart(best, other)]
-        said = f"lowest, but indistinguishable from {_listed(ties)}" if ties else "lowest"
+        said = f"{extreme}, but indistinguishable from {_listed(ties)}" if ties else extreme
     elif are_apart(best, group):
-        worse = "worse" if min(group.count, best.count) > 1 else "higher"
-        said = f"{worse} than {best.label} by {number(group.mean - best.mean)}"
+        worse = "worse" if min(group.count, best.count) > 1 else beyond
+        said = f"{worse} than {best.label} by {number(abs(group.mean - best.mean))}"
     else:
         said = f"indistinguishable from {best.label}"
     return f"{said} (one seed)" if group.count == 1 else said
 
 
 def _summary(groups: Sequence[Group]) -> str:
-    """The outcome in one sentence."""
+    """The outcome in one sentence, from groups in their order."""
     best = groups[0]
     if len(groups) == 1:
         return f"Only {best.label} finished: there is nothing to compare it with."
@@ -173,7 +188,8 @@ def _summary(groups: Sequence[Group]) -> str:
     parts = []
     single = any(group.count == 1 for group in groups)
     if worse:
-        better = "came out lower than" if single else "is better than"
+        came_out = "higher" if best.mean > groups[-1].mean else "lower"
+        better = f"came out {came_out} than" if single else "is better than"
         parts.append(f"{best.label} {better} {_listed(worse)}")
     if ties:
         parts.append(f"{_listed([best.label, *ties])} are indistinguishable")
@@ -193,23 +209,8 @@ def _problem(finished: Sequence[Job]) -> str:
     unknown = [job.name for job in finished if not job.protocol]
     if unknown:
         return f"the protocol of {_listed(unknown)} is not known"
-    protocols = sorted({str(job.protocol)[:12] for job in finished})
-    if len({job.protocol for job in finished}) > 1:
-        return f"the jobs were measured under different protocols ({_listed(protocols)})"
+    protocols = {str(job.protocol) for job in finished}
+    if len(protocols) > 1:
+        names = _listed(sorted({digest[:12] for digest in protocols}))
+        return f"the jobs were measured under different protocols ({names})"
     return ""
-
-
-def _all_have(metric: str, jobs: Sequence[Job]) -> bool:
-    known = [{reading.key for reading in readings(job.metrics or {})} for job in jobs]
-    return bool(jobs) and all(metric in keys for keys in known)
-
-
-def _read(job: Job, metric: str) -> Reading:
-    return next(item for item in readings(job.metrics or {}) if item.key == metric)
-
-
-def _differing_key(jobs: Sequence[Job]) -> str:
-    """The name of the one override that differs, for the head of the table."""
-    keys = sorted({key for job in jobs for key, _ in job.setting})
-    differing = [k for k in keys if len({dict(job.setting).get(k) for job in jobs}) > 1]
-    return differing[0] if len(differing) == 1 else "setting"

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from snowmelt.densities.exact import Perturbable
-from snowmelt.evaluation.ground_truth.score_error import mean
+from snowmelt.evaluation.estimate import Estimate
 
 
-def surprise(density: Perturbable, x_0: Tensor, scale: float) -> Tensor:
+def negative_log_likelihood(density: Perturbable, x_0: Tensor, scale: float) -> Tensor:
     r"""$-\log q$ of each example, in nats and for the data's own unit of length.
 
     Args:
@@ -35,15 +35,13 @@ def surprise(density: Perturbable, x_0: Tensor, scale: float) -> Tensor:
     return x_0[0].numel() * math.log(scale) - log_prob
 
 
-def entropy(
-    density: Perturbable, scale: float, *, draws: int, seed: int
-) -> tuple[float, float]:
-    """The entropy in nats, from so many draws of the density, and its standard error.
+def entropy(density: Perturbable, scale: float, *, draws: int, seed: int) -> Estimate:
+    """The entropy in nats, estimated from draws of the density, and its standard error.
 
     Args:
-        density, scale: as in `surprise`.
+        density, scale: as in `negative_log_likelihood`.
         draws: at least 2.
         seed: of the draws.
     """
     x_0 = density.sample(draws, seed=seed, dtype=torch.float64)
-    return mean(surprise(density, x_0, scale))
+    return Estimate.of_mean(negative_log_likelihood(density, x_0, scale))

@@ -37,6 +37,7 @@ from snowmelt.common.randomness import Stream, normal
 from snowmelt.densities.exact import Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
+from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.ground_truth.training_points import TrainingPoints
 
 # Beyond this no float32 sees the data for the noise, or the noise for the data.
@@ -62,8 +63,8 @@ class Errors:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Who is asked, and where.
+class ScoreComparison:
+    """A model beside the true density, at held-out points.
 
     Attributes:
         denoiser: the model.
@@ -145,12 +146,7 @@ def uniform_times(count: int) -> Tensor:
     return (torch.arange(count, dtype=torch.float64) + 0.5) / count
 
 
-def mean(values: Tensor) -> tuple[float, float]:
-    """The mean and its standard error. Shapes: (B,), B > 1"""
-    return float(values.mean()), float(values.std()) / math.sqrt(len(values))
-
-
-def mean_over_times(values: Tensor) -> tuple[float, float]:
+def mean_over_times(values: Tensor) -> Estimate:
     """The mean of values in the order of their times, and its standard error.
 
     The times are a regular grid and add nothing to the error, so it is taken from the
@@ -160,4 +156,4 @@ def mean_over_times(values: Tensor) -> tuple[float, float]:
         values: (B,), B > 1
     """
     error = math.sqrt(0.5 * float(values.diff().square().mean()) / len(values))
-    return float(values.mean()), error
+    return Estimate(float(values.mean()), error)

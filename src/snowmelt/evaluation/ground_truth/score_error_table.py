@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from snowmelt.evaluation.ground_truth.score_error import Asked, mean
+from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.ground_truth.score_error import ScoreComparison
 
 COLUMNS = (
     "log_snr",
@@ -18,10 +19,12 @@ COLUMNS = (
     "irreducible_loss",
     "irreducible_loss_se",
 )
-Row = dict[str, float]
+Row = dict[str, float | None]
 
 
-def rows(asked: Asked, times: Tensor, log_snrs: Tensor, count: int) -> list[Row]:
+def rows(
+    comparison: ScoreComparison, times: Tensor, log_snrs: Tensor, count: int
+) -> list[Row]:
     """A line for each noise level, from noise to data.
 
     The errors are mean squares of noise, by dimension; `training_points` is that of these
@@ -37,12 +40,17 @@ def rows(asked: Asked, times: Tensor, log_snrs: Tensor, count: int) -> list[Row]
     found: list[Row] = []
     for number, (time, log_snr) in enumerate(zip(times, log_snrs, strict=True)):
         # Step 0 is for the mean over times.
-        errors = asked.errors(time, count, step=number + 1)
+        errors = comparison.errors(time, count, step=number + 1)
         learned, points, least = map(
-            mean, (errors.learned, errors.training_points, errors.least)
+            Estimate.of_mean, (errors.learned, errors.training_points, errors.least)
         )
         size = float(errors.size.mean())
-        ours = (*learned, learned[0] / size)
-        line = (float(log_snr), float(time), *ours, *points, points[0] / size, *least)
+        line = (float(log_snr), float(time), *_line(learned, size), *_line(points, size))
+        line = (*line, least.value, least.spread)
         found.append(dict(zip(COLUMNS, line, strict=True)))
     return found
+
+
+def _line(error: Estimate, size: float) -> tuple[float | None, ...]:
+    """An error, its standard error, and the error in units of the true answer's size."""
+    return error.value, error.spread, error.value / size

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
-from torch import Tensor
 
 from snowmelt.diffusion.processes import Process
+from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.likelihood.variational_bound import Bound, Terms
 
 COLUMNS = (
@@ -20,7 +18,7 @@ COLUMNS = (
     "bits_per_dim",
     "bits_per_dim_se",
 )
-Row = dict[str, str | int | float]
+Row = dict[str, str | int | float | None]
 
 
 def rows(terms: Terms, bound: Bound, process: Process) -> list[Row]:
@@ -37,19 +35,14 @@ def rows(terms: Terms, bound: Bound, process: Process) -> list[Row]:
     found: list[Row] = []
     for term, first, last, bits in lines:
         time = (first + last) / (2 * steps)
-        value, error = mean(bits)
+        estimate = Estimate.of_mean(bits)
         log_snr, gained = _log_snr(process, time), 0.0
         if term == "step":
             start, end = last / steps, (first - 1) / steps
             gained = _log_snr(process, end) - _log_snr(process, start)
-        line = (term, first, last, time, log_snr, gained, value, error)
+        line = (term, first, last, time, log_snr, gained, estimate.value, estimate.spread)
         found.append(dict(zip(COLUMNS, line, strict=True)))
     return found
-
-
-def mean(values: Tensor) -> tuple[float, float]:
-    """The mean over examples and its standard error. Shapes: values: (B,), B > 1"""
-    return float(values.mean()), float(values.std()) / math.sqrt(len(values))
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
 from snowmelt.densities.exact import Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.evaluation.ground_truth.entropy import negative_log_likelihood
 from snowmelt.evaluation.likelihood.value_kinds import Levels, Points, Values
 from snowmelt.evaluation.reference_features import data_digest
 from snowmelt.training.checkpoint import Checkpoint
@@ -24,7 +26,7 @@ Ask = Callable[[Denoiser, Tensor, Tensor], tuple[Tensor, ...]]
 class HeldOut:
     """The first examples of the held-out split, in batches.
 
-    Each batch comes with the denoiser, which was told its classes if it was trained to be.
+    Each batch comes with the denoiser, conditioned on its classes if it was trained so.
 
     Args:
         checkpoint: what was trained.
@@ -85,16 +87,33 @@ class HeldOut:
         found = [ask(*part) for part in self._parts(what)]
         return [torch.cat(column).double().cpu() for column in zip(*found, strict=True)]
 
+    @cached_property
+    def true_nats(self) -> Tensor | None:
+        """What the true density gives each example, in nats, (count,).
+
+        None for discrete data, where the truth is unknown, where the model was told the
+        classes (it was then asked for another density than that of the data), or where
+        rounding has put an example off the density's support.
+        """
+        density, scale = self.density, self.manifest.std or 1.0
+        if density is None or self.is_discrete or self.is_conditional:
+            return None
+        (true,) = self.each(
+            "true density",
+            lambda _, x_0, __: (negative_log_likelihood(density, x_0, scale),),
+        )
+        return true if true.isfinite().all() else None
+
     def _parts(self, what: str) -> Iterator[tuple[Denoiser, Tensor, Tensor]]:
         with tqdm(total=self.count, desc=what, unit="example") as bar:
             for index in torch.arange(self.count).split(self._batch_size):
                 rows = slice(int(index[0]), int(index[-1]) + 1)
                 stored = torch.from_numpy(self._data.held_out[rows].copy())
                 x_0 = to_model(stored.to(self._device), self.manifest)
-                yield self._told(rows), x_0, index.to(self._device)
+                yield self._denoiser(rows), x_0, index.to(self._device)
                 bar.update(len(index))
 
-    def _told(self, rows: slice) -> Denoiser:
+    def _denoiser(self, rows: slice) -> Denoiser:
         labels = self._data.held_out_labels
         if not self.is_conditional or labels is None:
             return self.denoiser

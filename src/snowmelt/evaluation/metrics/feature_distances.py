@@ -1,17 +1,11 @@
-r"""Distances between two sets of features, in float64.
+r"""Distances between two sets of features.
 
-The Frechet distance compares means $\mu$ and covariances $\Sigma$ as if the sets were
-Gaussian,
+The Frechet distance stands in `snowmelt.evaluation.features.feature_statistics`. The kernel
+distance is the squared maximum mean discrepancy under $k(x, y) = (x \cdot y / F + 1)^3$;
+its estimate is unbiased, hence below zero at times. The arithmetic is torch-fidelity's.
 
-$$d^2 = \lVert \mu_1 - \mu_2 \rVert^2
-    + \operatorname{tr}\bigl(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2}\bigr).$$
-
-Its estimate is biased: it grows as a set shrinks, so values at different counts do not
-compare. The kernel distance is the squared maximum mean discrepancy under
-$k(x, y) = (x \cdot y / F + 1)^3$; its estimate is unbiased, hence below zero at times.
-
-The arithmetic is torch-fidelity's. On features of the standard Inception network the two
-are known as FID and KID; on any others they must not be called so.
+On features of the standard Inception network the two are known as FID and KID; on any
+others they must not be called so.
 
 References:
     Heusel et al. (2017), arXiv:1706.08500. Binkowski et al. (2018), arXiv:1801.01401.
@@ -19,65 +13,42 @@ References:
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 import numpy as np
-import torch
-from torch_fidelity.metric_fid import (
-    KEY_METRIC_FID,
-    fid_features_to_statistics,
-    fid_statistics_to_metric,
-)
 from torch_fidelity.metric_kid import kernel_mmd
 
-
-@dataclass(frozen=True)
-class Statistics:
-    """The mean (F,) and the covariance (F, F) of a set of features, float64."""
-
-    mean: np.ndarray
-    covariance: np.ndarray
-
-    @classmethod
-    def of(cls, features: np.ndarray) -> Statistics:
-        """From features (N, F).
-
-        Raises:
-            ValueError: fewer than two rows, or a value that is not finite.
-        """
-        if features.ndim != 2 or len(features) < 2:
-            raise ValueError(f"features must be (N, F) with N > 1, got {features.shape}")
-        wide = torch.from_numpy(np.asarray(features, np.float64))
-        if not torch.isfinite(wide).all():
-            raise ValueError("features must be finite")
-        found = fid_features_to_statistics(wide)
-        # With a single feature the covariance comes as a bare number.
-        return cls(found["mu"], np.atleast_2d(found["sigma"]))
+from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
+from snowmelt.evaluation.metrics.sample_metrics import Examples
 
 
-def frechet_distance(one: Statistics, two: Statistics) -> float:
-    """The (squared) Frechet distance, at least 0.
+def frechet(examples: Examples) -> Estimate:
+    """The Frechet distance of n examples to the training split."""
+    statistics = examples.context.reference.statistics
+    return examples.at_count(
+        examples.features,
+        lambda chosen: frechet_distance(Statistics.of(chosen), statistics),
+        desc=f"Frechet distance of the {examples.name}",
+    )
 
-    Equal sets come out a rounding error above or below zero, which is set to zero.
 
-    Raises:
-        ValueError: the sets have different features, or the result is not a number.
+def kernel(examples: Examples) -> Estimate:
+    """The mean kernel distance of subsets of the examples and of the training split.
+
+    The spread is the standard deviation over the pairs of subsets.
     """
-    if one.mean.shape != two.mean.shape:
-        raise ValueError(f"{one.mean.shape} and {two.mean.shape} features do not compare")
-    value = fid_statistics_to_metric(
-        {"mu": one.mean, "sigma": one.covariance},
-        {"mu": two.mean, "sigma": two.covariance},
-        False,
-    )[KEY_METRIC_FID]
-    if not math.isfinite(value):
-        raise ValueError(f"the Frechet distance came out as {value}")
-    return max(0.0, value)
+    context, rows = examples.context, examples.features
+    size, random = context.kernel_subset_size, np.random.default_rng(context.settings.seed)
+    found = []
+    for _ in range(context.settings.kernel_subsets):
+        one = rows[random.choice(len(rows), size, replace=False)]
+        two = context.train[np.sort(random.choice(len(context.train), size, replace=False))]
+        found.append(kernel_distance(one, two))
+    spread = float(np.std(found, ddof=1)) if len(found) > 1 else None
+    return Estimate(float(np.mean(found)), spread)
 
 
 def kernel_distance(one: np.ndarray, two: np.ndarray) -> float:
-    """The unbiased squared maximum mean discrepancy of two sets of one size.
+    """The unbiased squared maximum mean discrepancy of two sets of one size, in float64.
 
     Shapes:
         one, two: (N, F) with N > 1

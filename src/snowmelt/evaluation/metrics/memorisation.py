@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-_CHUNK = 256
-MOST_HELD_OUT = 2000
-
-
-def nearest(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """The Euclidean distance of each row to its nearest neighbour.
-
-    Shapes:
-        rows: (N, F), among: (M, F) -> (N,) float64
-    """
-    pool = torch.from_numpy(np.asarray(among, np.float64))
-    wide = torch.from_numpy(np.asarray(rows, np.float64))
-    found = [torch.cdist(part, pool).amin(dim=1) for part in wide.split(_CHUNK)]
-    return torch.cat(found).numpy()
+from snowmelt.evaluation.features.nearest_neighbours import nearest_distance
+from snowmelt.evaluation.metrics.sample_metrics import Examples
 
 
-def typical_distance(held_out: np.ndarray, train: np.ndarray) -> float:
-    """The median distance of held-out features to the training split's.
-
-    At most the first 2,000 are taken: the held-out split is in random order.
-    """
-    return float(np.median(nearest(held_out[:MOST_HELD_OUT], train)))
+def memorisation_rate(examples: Examples) -> float:
+    """The share of examples nearer to a training example than half of the real ones are."""
+    typical = examples.context.reference.description["typical_distance"]
+    return near_share(examples.features, examples.context.train, typical)
 
 
 def near_share(samples: np.ndarray, train: np.ndarray, typical: float) -> float:
@@ -35,4 +20,4 @@ def near_share(samples: np.ndarray, train: np.ndarray, typical: float) -> float:
     Fresh real data gives one half. Copies of training examples give one; so, in part, does
     a model that draws only what is most common.
     """
-    return float(np.mean(nearest(samples, train) < typical))
+    return float(np.mean(nearest_distance(samples, train) < typical))

@@ -11,21 +11,38 @@ near 1 if so, and grows with n if not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-from scipy.spatial import cKDTree
 from scipy.stats import chi2_contingency
+
+from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics.sample_metrics import Examples
 
 COVERED = 0.1
 
 
-def nearest_class(rows: np.ndarray, train: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The class of the training point next to each row.
+def mode_coverage(examples: Examples) -> float:
+    """The share of the modes that n examples cover."""
+    return _at_count(examples, coverage).value
 
-    Shapes:
-        rows: (N, F), train: (M, F), labels: (M,) -> (N,)
-    """
-    _, place = cKDTree(np.asarray(train, np.float64)).query(np.asarray(rows, np.float64))
-    return np.asarray(labels)[place]
+
+def mode_deviation(examples: Examples) -> Estimate:
+    """The largest deviation of a mode's share among n examples."""
+    return _at_count(examples, largest_deviation)
+
+
+def mode_chi_square(examples: Examples) -> float:
+    """The chi-square statistic of n examples; its expectation grows with n alone."""
+    return _at_count(examples, chi_square).value
+
+
+def _at_count(
+    examples: Examples, statistic: Callable[[np.ndarray, np.ndarray], float]
+) -> Estimate:
+    assert examples.context.labels is not None
+    real = np.bincount(examples.context.labels)
+    return examples.at_count(examples.modes, lambda classes: statistic(classes, real))
 
 
 def coverage(classes: np.ndarray, real: np.ndarray) -> float:

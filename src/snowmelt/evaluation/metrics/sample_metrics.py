@@ -1,206 +1,151 @@
-"""Samples beside the real data: every number of the evaluation.
+"""What the metrics of samples are computed from, each expensive part once.
 
-A value and its floor are taken alike: `n` samples against the training split, `n` held-out
-examples against the training split, n the smaller of the two counts. The floor is what real
-examples get that neither the model nor the extractor was trained on. A stratified split has
-the classes' exact shares, which independent draws have only nearly; so a perfect model
-would still come out a little above it.
+A metric is a function of `Examples`. It is asked about the generated samples for its value
+and about the held-out examples for its floor: what real examples get that neither the model
+nor the extractor was trained on. Both are compared with the training split, and statistics
+that depend on the count are taken at one count n, the smaller of the two. A stratified
+split has the classes' exact shares, which independent draws have only nearly; so a perfect
+model would still come out a little above the floor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from snowmelt.common import argument_checks
+from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.features.extractor import extract
-from snowmelt.evaluation.metrics import memorisation, point_metrics
-from snowmelt.evaluation.metrics.feature_distances import (
-    Statistics,
-    frechet_distance,
-    kernel_distance,
-)
-from snowmelt.evaluation.metrics.subsets import Estimate, at_count
+from snowmelt.evaluation.features.nearest_neighbours import nearest_class
+from snowmelt.evaluation.metrics import pairwise
+from snowmelt.evaluation.metrics.subsets import at_count
 from snowmelt.evaluation.reference_features import Reference
+from snowmelt.evaluation.settings import EvaluationSettings
 
-CONFIDENT = 0.9
-Metrics = dict[str, float | None]
+_FEWEST_SETS = 4  # the smallest pool is cut into no fewer, so that the values have a spread
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The section `evaluation` of the configuration.
+class Context:
+    """The samples and all that they are compared with.
 
-    Args:
-        subsets: random subsets that the Frechet distance is averaged over.
-        kernel_subsets: pairs of random subsets that the kernel distance is averaged over.
-        kernel_subset_size: the largest size of these; half of the smallest set if that is
-            less. The estimate is unbiased, so the size changes no expectation.
-        seed: of the choice of subsets.
-        points: what is measured of points alone.
+    Attributes:
+        samples: stored as the data is, (N, *D), at least two.
+        reference: the features of the real data and the networks that made them.
+        labels: the class of each training example, (M,), or None.
     """
 
-    subsets: int
-    kernel_subsets: int
-    kernel_subset_size: int
-    seed: int
-    points: point_metrics.Settings = field(default_factory=point_metrics.Settings)
+    samples: np.ndarray
+    reference: Reference
+    settings: EvaluationSettings
+    labels: np.ndarray | None = None
 
-    @classmethod
-    def of(cls, section: Mapping[str, Any]) -> Settings:
-        """From the section as plain dicts; `truth` is not about samples and left aside.
+    @cached_property
+    def generated(self) -> Examples:
+        """The samples, of which a metric has its value."""
+        return Examples(self, is_generated=True)
 
-        Raises:
-            UserError: a value is refused.
+    @cached_property
+    def held_out(self) -> Examples:
+        """The held-out split, of which a metric has its floor."""
+        return Examples(self, is_generated=False)
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        """The features of the training split, (M, F)."""
+        return np.asarray(self.reference.train)
+
+    @property
+    def count(self) -> int:
+        """The count n at which value and floor are taken."""
+        return min(len(self.samples), len(self.reference.held_out))
+
+    @property
+    def kernel_subset_size(self) -> int:
+        """The size of the subsets for the kernel distance.
+
+        At most half of each set, so that two subsets differ and their scatter means
+        something.
         """
-        own = {key: value for key, value in section.items() if key != "truth"}
-        return cls(**{**own, "points": point_metrics.Settings(**section["points"])})
+        smallest = min(self.count, len(self.train))
+        return max(2, min(self.settings.kernel_subset_size, smallest // 2))
 
-    def __post_init__(self) -> None:
-        least_of = {"subsets": 1, "kernel_subsets": 1, "kernel_subset_size": 2, "seed": 0}
-        for key, least in least_of.items():
-            argument_checks.integer(f"evaluation.{key}", getattr(self, key), least=least)
+    @property
+    def set_size(self) -> int:
+        """The points of each set of a distance between sets."""
+        fewest = min(self.count, len(self.train))
+        return max(2, min(self.settings.points.set_size, fewest // _FEWEST_SETS))
 
+    @cached_property
+    def kernel_widths(self) -> tuple[float, ...]:
+        """Kernel widths: multiples of the median distance of training points."""
+        # Without any distance all points are one, and every width serves.
+        median = pairwise.median_distance(self.train) or 1.0
+        return tuple(width * median for width in pairwise.WIDTHS)
 
-def count_used(reference: Reference, num_samples: int) -> int:
-    """The count n at which value and floor are taken."""
-    return min(num_samples, len(reference.held_out))
+    @property
+    def is_points(self) -> bool:
+        """Whether the data are points, else images."""
+        return self.reference.extractor.kind == "points"
 
-
-def kernel_size(reference: Reference, num_samples: int, settings: Settings) -> int:
-    """The size of the subsets for the kernel distance.
-
-    At most half of each set, so that two subsets differ and their scatter means something.
-    """
-    smallest = min(num_samples, len(reference.held_out), len(reference.train))
-    return max(2, min(settings.kernel_subset_size, smallest // 2))
-
-
-def measure(
-    samples: np.ndarray,
-    reference: Reference,
-    settings: Settings,
-    labels: np.ndarray | None = None,
-) -> Metrics:
-    """All metrics of `samples`, stored as the data is; at least two of them.
-
-    Args:
-        labels: of the training split, (N,), for the modes of points.
-    """
-    features = extract(reference.extractor, samples, "features of the samples")
-    is_standard = reference.extractor.is_standard_inception
-    n = count_used(reference, len(samples))
-    metrics: Metrics = {}
-    names = ("fid", "kid") if is_standard else ("frechet_distance", "kernel_distance")
-    size = kernel_size(reference, len(samples), settings)
-    for end, rows in (("", features), ("_floor", np.asarray(reference.held_out))):
-        found = _frechet(rows, n, reference.statistics, settings, f"{names[0]}{end}")
-        metrics |= _entries(f"{names[0]}{end}", found)
-    for end, rows in (("", features), ("_floor", np.asarray(reference.held_out))):
-        found = _kernel(rows, reference.train, size, settings)
-        metrics |= _entries(f"{names[1]}{end}", found)
-    metrics |= _judged(samples, reference, n, settings)
-    if reference.extractor.kind == "points":
-        sets = compared(features, reference, settings, labels)
-        metrics |= point_metrics.measure(sets, settings.points)
-    typical = reference.description["typical_distance"]
-    metrics["near_share"] = memorisation.near_share(features, reference.train, typical)
-    for name in ("extractor_accuracy", "judge_accuracy"):
-        if name in reference.description["figures"]:
-            metrics[name] = reference.description["figures"][name]
-    return metrics
+    @property
+    def has_modes(self) -> bool:
+        """Whether the data are points of two classes or more."""
+        is_labelled = self.labels is not None and len(np.unique(self.labels)) >= 2
+        return self.is_points and is_labelled
 
 
-def compared(
-    features: np.ndarray,
-    reference: Reference,
-    settings: Settings,
-    labels: np.ndarray | None,
-) -> point_metrics.Sets:
-    """Features of samples beside those of the reference, for what points alone get."""
-    return point_metrics.Sets(
-        samples=features,
-        train=np.asarray(reference.train),
-        held_out=np.asarray(reference.held_out),
-        labels=None if labels is None else np.asarray(labels),
-        count=count_used(reference, len(features)),
-        subsets=settings.subsets,
-        seed=settings.seed,
-    )
+@dataclass(frozen=True)
+class Examples:
+    """Examples that a metric is asked about: generated samples or held-out real ones."""
 
+    context: Context
+    is_generated: bool
 
-def _entries(name: str, estimate: Estimate) -> Metrics:
-    return {name: estimate.value, f"{name}_spread": estimate.spread}
+    @property
+    def name(self) -> str:
+        """What a progress bar calls them."""
+        return "samples" if self.is_generated else "held-out examples"
 
+    @cached_property
+    def features(self) -> np.ndarray:
+        """One row an example, (N, F) float32."""
+        reference = self.context.reference
+        if not self.is_generated:
+            return np.asarray(reference.held_out)
+        return extract(reference.extractor, self.context.samples, "features of the samples")
 
-def _frechet(
-    rows: np.ndarray, n: int, statistics: Statistics, settings: Settings, name: str
-) -> Estimate:
-    return at_count(
-        rows,
-        n,
-        lambda chosen: frechet_distance(Statistics.of(chosen), statistics),
-        subsets=settings.subsets,
-        seed=settings.seed,
-        desc=name,
-    )
+    @cached_property
+    def probabilities(self) -> np.ndarray | None:
+        """The classes according to the independent classifier, (N, K), if there is one."""
+        reference = self.context.reference
+        if reference.judge is None or reference.held_out_probabilities is None:
+            return None
+        if not self.is_generated:
+            return np.asarray(reference.held_out_probabilities)
+        return reference.judge.probabilities(self.context.samples)
 
+    @cached_property
+    def modes(self) -> np.ndarray:
+        """The class of the training point next to each example, (N,)."""
+        assert self.context.labels is not None
+        return nearest_class(self.features, self.context.train, self.context.labels)
 
-def _kernel(rows: np.ndarray, train: np.ndarray, size: int, settings: Settings) -> Estimate:
-    """The mean over pairs of subsets, and the standard deviation over the pairs."""
-    random = np.random.default_rng(settings.seed)
-    found = []
-    for _ in range(settings.kernel_subsets):
-        one = rows[random.choice(len(rows), size, replace=False)]
-        two = train[np.sort(random.choice(len(train), size, replace=False))]
-        found.append(kernel_distance(one, two))
-    spread = float(np.std(found, ddof=1)) if len(found) > 1 else None
-    return Estimate(float(np.mean(found)), spread)
-
-
-def _judged(
-    samples: np.ndarray, reference: Reference, n: int, settings: Settings
-) -> Metrics:
-    """How sure the judge is, and whether the classes come as often as in the data."""
-    judge, real = reference.judge, reference.held_out_probabilities
-    if judge is None or real is None:
-        return {}
-    found = judge.probabilities(samples)
-    share, real_share = confident_share(found), confident_share(real)
-    metrics: Metrics = {
-        "confident_share": share,
-        "confident_share_spread": float(np.sqrt(share * (1 - share) / len(found))),
-        "confident_share_real": real_share,
-    }
-    expected = np.asarray(reference.description["class_shares"])
-    for end, rows in (("", found), ("_real", np.asarray(real))):
-        deviation = at_count(
-            rows.argmax(axis=1),
-            n,
-            lambda chosen: class_deviation(chosen, expected),
+    def at_count(
+        self,
+        rows: np.ndarray,
+        statistic: Callable[[np.ndarray], float],
+        desc: str | None = None,
+    ) -> Estimate:
+        """A statistic of n of these rows; see `snowmelt.evaluation.metrics.subsets`."""
+        settings = self.context.settings
+        return at_count(
+            rows,
+            self.context.count,
+            statistic,
             subsets=settings.subsets,
             seed=settings.seed,
+            desc=desc,
         )
-        metrics |= _entries(f"class_deviation{end}", deviation)
-    return metrics
-
-
-def confident_share(probabilities: np.ndarray) -> float:
-    """The share of rows (N, K) whose largest probability is over 90 %."""
-    return float(np.mean(probabilities.max(axis=1) > CONFIDENT))
-
-
-def class_deviation(classes: np.ndarray, expected: np.ndarray) -> float:
-    """The total variation distance between the classes' shares and the expected ones.
-
-    It is the share of the samples that would have to change class: 0 when each class comes
-    as often as it should. Like any distance of counts it grows as the count shrinks.
-
-    Shapes:
-        classes: (N,) int, expected: (K,), sums to 1
-    """
-    shares = np.bincount(classes, minlength=len(expected)) / len(classes)
-    return float(0.5 * np.abs(shares - expected).sum())

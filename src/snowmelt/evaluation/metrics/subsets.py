@@ -22,18 +22,11 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and the standard deviation that it is known to; None where it is unknown."""
-
-    value: float
-    spread: float | None
+from snowmelt.evaluation.estimate import Estimate
 
 
 def at_count(

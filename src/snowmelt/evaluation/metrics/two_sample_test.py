@@ -1,4 +1,4 @@
-r"""Whether a classifier can tell samples from real examples.
+r"""The classifier two-sample test: whether a classifier can tell samples from real ones.
 
 It is asked about examples that it has not seen, so an accuracy of one half is what two sets
 of one distribution get, and what is above it is a lower bound on their total variation
@@ -21,7 +21,21 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
-from snowmelt.evaluation.metrics.subsets import Estimate
+from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics.sample_metrics import Examples
+
+
+def against_train(examples: Examples) -> Estimate:
+    """The accuracy on n examples and as many training points, both chosen at random."""
+    context = examples.context
+    count = min(context.count, len(context.train))
+    seed, folds = context.settings.seed, context.settings.points.folds
+    random = np.random.default_rng(seed)
+    one, two = (
+        pool[random.choice(len(pool), count, replace=False)]
+        for pool in (examples.features, context.train)
+    )
+    return two_sample_accuracy(one, two, folds=folds, seed=seed)
 
 
 def two_sample_accuracy(

@@ -14,20 +14,20 @@ from snowmelt.common.files import sha256, write_json
 from snowmelt.common.instantiate import plain
 from snowmelt.data.known_density import known_density
 from snowmelt.data.prepared.dataset import PreparedData
-from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.densities.exact import Perturbable
-from snowmelt.evaluation import generated_samples
-from snowmelt.evaluation.ground_truth import score_error_table, score_evaluation
-from snowmelt.evaluation.likelihood import bound_table, likelihood_evaluation
-from snowmelt.evaluation.metrics import point_metrics
-from snowmelt.evaluation.metrics.sample_metrics import (
-    Settings,
-    count_used,
-    kernel_size,
-    measure,
+from snowmelt.evaluation import (
+    generated_samples,
+    likelihood_evaluation,
+    sample_evaluation,
+    truth_evaluation,
 )
-from snowmelt.evaluation.protocol import protocol_digest, quantiser
-from snowmelt.evaluation.reference_features import Reference, data_digest
+from snowmelt.evaluation.catalogue import ranking
+from snowmelt.evaluation.ground_truth import score_error_table
+from snowmelt.evaluation.likelihood import bound_table
+from snowmelt.evaluation.metrics.sample_metrics import Context
+from snowmelt.evaluation.protocol import Evaluation
+from snowmelt.evaluation.reference_features import Reference
+from snowmelt.evaluation.settings import EvaluationSettings, TruthSettings
 from snowmelt.tracking import open_evaluation
 from snowmelt.training.checkpoint import Checkpoint, load
 
@@ -46,8 +46,7 @@ def run(config: DictConfig, root: Path) -> Path:
     Raises:
         UserError: an output of an earlier stage is missing or does not fit the others.
     """
-    settings = Settings.of(plain(config.evaluation))
-    against_truth = score_evaluation.Settings.of(plain(config.evaluation.truth))
+    settings = EvaluationSettings.of(plain(config.evaluation))
     folder, origin = root / config.paths.samples, root / config.paths.prepared
     data = PreparedData.open(origin)
     data.check_made_from(config.data)
@@ -59,20 +58,21 @@ def run(config: DictConfig, root: Path) -> Path:
         plain(config), root, samples=description["identity"], checkpoint=checkpoint
     )
     with tracked as run_of_samples:
-        metrics = measure(samples, reference, settings, data.train_labels)
-        how = protocol(data.manifest, reference, description, len(samples), settings)
+        context = Context(samples, reference, settings, data.train_labels)
+        metrics = sample_evaluation.measure(context)
+        how = sample_evaluation.protocol(context, data.manifest, description)
         density = known_density(data.manifest, root)
         sampled = description["checkpoint"]
         found = likelihood(config, root, data, sampled, density)
-        errors = score_error(config, root, data, sampled, density, against_truth)
+        errors = score_error(config, root, data, sampled, density, settings.truth)
         measured = {**metrics, **found.metrics, **errors.metrics, "protocol": how}
         terms = target.with_name("likelihood.csv")
         write_csv(terms, found.rows, bound_table.COLUMNS)
         levels = target.with_name("score_error.csv")
         write_csv(levels, errors.rows, score_error_table.COLUMNS)
-        if found.protocols:
-            measured["likelihood"] = found.protocols
-            run_of_samples.log_params({"likelihood_protocol": found.protocols})
+        if found.protocol:
+            measured["likelihood"] = found.protocol
+            run_of_samples.log_params({"likelihood_protocol": found.protocol})
             run_of_samples.log_file(terms, "evaluation")
         if errors.protocol:
             measured["truth"] = errors.protocol
@@ -80,6 +80,8 @@ def run(config: DictConfig, root: Path) -> Path:
             run_of_samples.log_file(levels, "evaluation")
         write_json(target, measured)
         run_of_samples.log_evaluation(target)
+        if (main := ranking(measured)) is not None:
+            run_of_samples.set_tags({"main_metric": main.key})
     return target
 
 
@@ -89,7 +91,7 @@ def likelihood(
     data: PreparedData,
     sampled: dict[str, Any],
     density: Perturbable | None,
-) -> likelihood_evaluation.Found:
+) -> Evaluation:
     """The likelihood of the held-out split under the checkpoint that was sampled.
 
     Args:
@@ -97,11 +99,12 @@ def likelihood(
         density: the true one, where it is known.
 
     Raises:
-        UserError: the checkpoint is another one by now; see also `measuring.measure`.
+        UserError: the checkpoint is another one by now, or what
+            `likelihood_evaluation.measure` raises.
     """
     section = plain(config.likelihood)
     if section["bound"] is None and section["ode"] is None:
-        return likelihood_evaluation.Found()
+        return Evaluation()
     checkpoint = sampled_checkpoint(config, root, sampled)
     device = chosen_device(config.sample.device)
     weights = sampled["weights"]
@@ -116,8 +119,8 @@ def score_error(
     data: PreparedData,
     sampled: dict[str, Any],
     density: Perturbable | None,
-    settings: score_evaluation.Settings,
-) -> score_evaluation.Found:
+    settings: TruthSettings,
+) -> Evaluation:
     """The checkpoint that was sampled against the density of the data, if it is known.
 
     Args:
@@ -125,14 +128,15 @@ def score_error(
         density: the true one, where it is known.
 
     Raises:
-        UserError: the checkpoint is another one by now; see also `truth.measuring`.
+        UserError: the checkpoint is another one by now, or what
+            `truth_evaluation.measure` raises.
     """
     if density is None:
-        return score_evaluation.Found()
+        return Evaluation()
     checkpoint = sampled_checkpoint(config, root, sampled)
     device = chosen_device(config.sample.device)
     weights = sampled["weights"]
-    return score_evaluation.measure(settings, checkpoint, weights, data, density, device)
+    return truth_evaluation.measure(settings, checkpoint, weights, data, density, device)
 
 
 def sampled_checkpoint(
@@ -151,50 +155,3 @@ def sampled_checkpoint(
             " `snowmelt sample` again"
         )
     return checkpoint
-
-
-def protocol(
-    manifest: Manifest,
-    reference: Reference,
-    samples: dict[str, Any],
-    num_samples: int,
-    settings: Settings,
-) -> dict[str, Any]:
-    """How the metrics were measured, ready for JSON; see `snowmelt.evaluation.protocol`."""
-    extractor, judge = reference.extractor, reference.judge
-    checkpoint, sampler = samples["checkpoint"], samples["sampler"]
-    found: dict[str, Any] = {
-        "data": manifest.name,
-        "data_digest": data_digest(manifest),
-        "reference_split": "training",
-        "reference_count": len(reference.train),
-        "floor_split": "held-out",
-        "n": count_used(reference, num_samples),
-        "subsets": settings.subsets,
-        "kernel_subsets": settings.kernel_subsets,
-        "kernel_subset_size": kernel_size(reference, num_samples, settings),
-        "evaluation_seed": settings.seed,
-        "extractor": extractor.name,
-        "extractor_digest": extractor.digest,
-        "judge_digest": judge.digest if judge else None,
-        "resize": extractor.resize,
-        "quantiser": quantiser(manifest),
-        "sampler": sampler,
-        "steps": sampler.get("steps"),
-        "guidance": samples.get("guidance"),
-        "guidance_examples": samples.get("examples"),
-        "evaluations": samples.get("evaluations"),
-        "weights": checkpoint["weights"],
-        "num_samples": num_samples,
-        "sample_seed": samples["seed"],
-        "samples_digest": samples["digest"],
-        "checkpoint": checkpoint["identity"],
-        "checkpoint_step": checkpoint["step"],
-    }
-    if manifest.kind == "points":
-        held_out = len(reference.held_out)
-        asked = point_metrics.protocol(
-            num_samples, reference.train, held_out, settings.points
-        )
-        found["points"] = asked
-    return found | {"digest": protocol_digest(found)}

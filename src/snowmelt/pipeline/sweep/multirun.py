@@ -29,10 +29,11 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, write_json
 from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
-from snowmelt.evaluation.comparison import Job, compare, comparison_table, write
+from snowmelt.evaluation.comparison import Job, compare, comparison_table
 from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.pipeline.config import composition
 from snowmelt.pipeline.config.sweep_jobs import check_jobs, without_sweeps
+from snowmelt.viz.report.comparison_files import write
 
 TAIL = 4000
 

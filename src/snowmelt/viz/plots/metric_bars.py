@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from snowmelt.evaluation.catalogue.readings import Reading
 from snowmelt.viz.style import BLUE, VERMILLION, styled
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One metric as it is drawn.
-
-    Attributes:
-        label: what it is called.
-        value: what the samples got.
-        spread: half-width of the error bar, if one is known.
-        floor: what real data gets under the same protocol, if known.
-        floor_spread: half-width of the band around it, if one is known.
-        floor_label: what the line at `floor` is called.
-        is_share: whether the axis runs from 0 to 1.
-    """
-
-    label: str
-    value: float
-    spread: float | None = None
-    floor: float | None = None
-    floor_spread: float | None = None
-    floor_label: str = "real against real"
-    is_share: bool = False
-
-
 @styled
-def metrics_with_floor(metrics: Sequence[Measured]) -> Figure:
+def metrics_with_floor(metrics: Sequence[Reading]) -> Figure:
     """A line for each metric: a dot with its error bar, and a dashed mark for real data."""
     figure = Figure(figsize=(9.2, 0.3 + 0.85 * len(metrics)))
     panels = figure.subplots(len(metrics), 1, squeeze=False)
@@ -45,7 +22,7 @@ def metrics_with_floor(metrics: Sequence[Measured]) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, metric: Measured) -> None:
+def _draw(axes: Axes, metric: Reading) -> None:
     """One metric on its own axis, which starts at zero so that lengths can be compared."""
     look: dict[str, Any] = {"color": BLUE, "markersize": 8, "capsize": 4}
     axes.errorbar(metric.value, 0, xerr=metric.spread, fmt="o", clip_on=False, **look)

@@ -64,7 +64,7 @@ def picture(comparison: Comparison, value_range: Sequence[int] | None) -> Image.
         metric_label=comparison.metric_label,
         floor=comparison.floor,
         value_range=value_range,
-        failed=[f"{job.told}: {job.reason}" for job in comparison.failed],
+        failed=[job.failure for job in comparison.failed],
     )
 
 

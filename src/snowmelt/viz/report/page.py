@@ -15,6 +15,7 @@ import numpy as np
 from markupsafe import Markup
 
 from snowmelt.common import number_format
+from snowmelt.evaluation.catalogue.readings import Reading, extractor_name, readings
 from snowmelt.viz.plots import (
     bound_terms,
     image_grid,
@@ -29,8 +30,8 @@ from snowmelt.viz.report import (
 )
 from snowmelt.viz.report.ground_truth_section import sentences as truth_sentences
 from snowmelt.viz.report.ground_truth_section import truth
+from snowmelt.viz.report.headline import sentences
 from snowmelt.viz.report.likelihood_section import likelihoods
-from snowmelt.viz.report.readings import Reading, extractor_name, readings, sentences
 from snowmelt.viz.report.report_material import Array, Material
 from snowmelt.viz.templates import templates
 
@@ -187,13 +188,12 @@ def _schedule(material: Material) -> Markup | None:
 
 def _floors(known: list[Reading]) -> Markup | None:
     """The metrics that have a floor, drawn beside it."""
-    compared = [reading.measured for reading in known if reading.floor is not None]
+    compared = [reading for reading in known if reading.floor is not None]
     if not compared:
         return None
     words = "; ".join(
         f"{reading.label} {reading.text}, {reading.floor_label} {reading.floor_text}"
-        for reading in known
-        if reading.floor is not None
+        for reading in compared
     )
     return embedded_pictures.inline_svg(
         metric_bars.metrics_with_floor(compared), "floors", words

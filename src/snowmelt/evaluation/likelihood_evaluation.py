@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,33 +13,19 @@ from snowmelt.common.errors import UserError
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.densities.exact import Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
-from snowmelt.evaluation.ground_truth.entropy import surprise
-from snowmelt.evaluation.likelihood.bound_table import Row, mean, rows
+from snowmelt.evaluation.catalogue import Subject, measured_of
+from snowmelt.evaluation.catalogue.metric import measured
+from snowmelt.evaluation.likelihood.bound_table import rows
 from snowmelt.evaluation.likelihood.held_out_examples import HeldOut
+from snowmelt.evaluation.likelihood.likelihood_metrics import ModelLikelihood
 from snowmelt.evaluation.likelihood.likelihood_settings import Settings
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.evaluation.likelihood.value_kinds import LEAST_PROBABILITY
 from snowmelt.evaluation.likelihood.variational_bound import Bound, Terms
-from snowmelt.evaluation.protocol import protocol_digest
-from snowmelt.evaluation.reference_features import data_digest
+from snowmelt.evaluation.protocol import Evaluation, of_checkpoint, protocol_digest
 from snowmelt.training.checkpoint import Checkpoint
 
 Protocol = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was measured.
-
-    Attributes:
-        metrics: flat numbers.
-        protocols: how, under the name of what was measured, `bound` and `ode`.
-        rows: the terms of the bound; see `snowmelt.evaluation.likelihood.bound_table`.
-    """
-
-    metrics: dict[str, float] = field(default_factory=dict)
-    protocols: dict[str, Protocol] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
 
 
 def measure(
@@ -50,7 +35,7 @@ def measure(
     data: PreparedData,
     device: torch.device,
     density: Perturbable | None = None,
-) -> Found:
+) -> Evaluation:
     """All that the configuration asks for.
 
     Args:
@@ -60,6 +45,10 @@ def measure(
         data: what it was trained on.
         device: where to compute.
         density: the true one, of the data as the model sees it, where it is known.
+
+    Returns:
+        The protocol has an entry for each of `bound` and `ode` that was measured; the rows
+        are the terms of the bound, see `snowmelt.evaluation.likelihood.bound_table`.
 
     Raises:
         UserError: the settings are refused, do not go with the model or the data, or a
@@ -76,7 +65,7 @@ def measure(
         batch_size=settings.batch_size,
         density=density,
     )
-    found = Found()
+    found = Evaluation()
     common = _common(settings, checkpoint, weights, held_out)
     try:
         if settings.bound is not None:
@@ -88,7 +77,7 @@ def measure(
     except ValueError as error:
         raise UserError(f"likelihood: {error}") from error
     for name, value in found.metrics.items():
-        if not math.isfinite(value):
+        if value is not None and not math.isfinite(value):
             raise UserError(
                 f"likelihood: {name} is {value}, so the model answers without bounds"
                 " somewhere: set likelihood.bound.clip=true, or train it longer"
@@ -101,17 +90,11 @@ def _common(
 ) -> Protocol:
     """The protocol, as far as the two measurements share it."""
     manifest = held_out.manifest
-    found: Protocol = {
-        "data": manifest.name,
-        "data_digest": data_digest(manifest),
-        "split": "held-out",
+    found = of_checkpoint(checkpoint, weights) | {
         "n": held_out.count,
         "seed": settings.seed,
         "dimensions": math.prod(manifest.shape),
-        "weights": weights,
         "labels": "given" if held_out.is_conditional else "none",
-        "checkpoint": checkpoint.identity,
-        "checkpoint_step": checkpoint.step,
     }
     if held_out.is_discrete:
         return found | {"levels": manifest.levels, "bit_depth": manifest.bits}
@@ -120,17 +103,15 @@ def _common(
 
 
 def _add_bound(
-    found: Found, bound: Bound, held_out: HeldOut, seed: int, how: Protocol
+    found: Evaluation, bound: Bound, held_out: HeldOut, seed: int, how: Protocol
 ) -> None:
     def ask(denoiser: Denoiser, x_0: Tensor, index: Tensor) -> tuple[Tensor, ...]:
         terms = bound.terms(denoiser, x_0, index, held_out.values, seed=seed)
         return terms.prior, terms.steps, terms.reconstruction
 
     terms = Terms(*held_out.each("bound", ask))
-    found.metrics.update(_numbers("bound", terms.total, held_out))
-    found.metrics["bound_prior_bits_per_dim"] = float(terms.prior.mean())
-    found.metrics["bound_steps_bits_per_dim"] = float(terms.steps.sum(1).mean())
-    found.metrics["bound_decoder_bits_per_dim"] = float(terms.reconstruction.mean())
+    model = ModelLikelihood(held_out, terms.total, terms=terms)
+    found.metrics.update(measured(measured_of(Subject.BOUND), model))
     found.rows.extend(rows(terms, bound, held_out.denoiser.process))
     discrete = f"discretised normal, open tails, at least {LEAST_PROBABILITY:g}"
     how |= {
@@ -139,19 +120,19 @@ def _add_bound(
         "variance": type(bound.variance_for(held_out.denoiser)).__name__,
         "decoder": discrete if held_out.is_discrete else "normal density",
     }
-    found.protocols["bound"] = how | {"digest": protocol_digest(how)}
+    found.protocol["bound"] = how | {"digest": protocol_digest(how)}
 
 
 def _add_flow(
-    found: Found, flow: ProbabilityFlow, held_out: HeldOut, seed: int, how: Protocol
+    found: Evaluation, flow: ProbabilityFlow, held_out: HeldOut, seed: int, how: Protocol
 ) -> None:
     def ask(denoiser: Denoiser, x_0: Tensor, index: Tensor) -> tuple[Tensor, ...]:
-        measured = flow.measure(denoiser, x_0, index, held_out.values, seed=seed)
-        return measured.bits, measured.error
+        bits = flow.measure(denoiser, x_0, index, held_out.values, seed=seed)
+        return bits.bits, bits.error
 
     bits, error = held_out.each("flow", ask)
-    found.metrics.update(_numbers("ode", bits, held_out))
-    found.metrics["ode_bits_per_dim_step_error"] = abs(float(error.mean()))
+    model = ModelLikelihood(held_out, bits, step_error=error)
+    found.metrics.update(measured(measured_of(Subject.FLOW), model))
     how |= {
         "solver": f"Runge-Kutta of order {flow.order}, equal steps in log-SNR",
         "steps": flow.steps,
@@ -160,37 +141,4 @@ def _add_flow(
         "first_time": flow.first_time,
         "dequantisation": "uniform over a level" if held_out.is_discrete else "none",
     }
-    found.protocols["ode"] = how | {"digest": protocol_digest(how)}
-
-
-def _numbers(name: str, bits: Tensor, held_out: HeldOut) -> dict[str, float]:
-    """Mean and standard error; of points also in nats an example, beside the truth."""
-    value, error = mean(bits)
-    found = {f"{name}_bits_per_dim": value, f"{name}_bits_per_dim_se": error}
-    if not held_out.is_discrete:
-        nats = math.prod(held_out.manifest.shape) * math.log(2.0)
-        found |= {f"{name}_nats": value * nats, f"{name}_nats_se": error * nats}
-        found |= _beside_the_truth(name, bits * nats, held_out)
-    return found
-
-
-def _beside_the_truth(name: str, nats: Tensor, held_out: HeldOut) -> dict[str, float]:
-    """What the true density gives the same examples, and the mean difference.
-
-    Nothing where the truth is unknown, where the model was told the classes (it was then
-    asked for another density than that of the data), or where rounding has put an example
-    off the density's support.
-    """
-    density = held_out.density
-    if density is None or held_out.is_conditional:
-        return {}
-    (true,) = held_out.each(
-        f"true density, {name}",
-        lambda _, x_0, __: (surprise(density, x_0, held_out.manifest.std or 1.0),),
-    )
-    if not true.isfinite().all():
-        return {}
-    found = {}
-    for key, values in ((f"{name}_nats_floor", true), (f"{name}_excess_nats", nats - true)):
-        found[key], found[f"{key}_se"] = mean(values)
-    return found
+    found.protocol["ode"] = how | {"digest": protocol_digest(how)}

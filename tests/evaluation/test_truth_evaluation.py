@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from tests.evaluation.ground_truth.conftest import GAUSSIAN, Make, Prepare, as_tensor
+from tests.evaluation.ground_truth.conftest import (
+    GAUSSIAN,
+    Make,
+    Prepare,
+    as_tensor,
+    checkpoint_of,
+    prepare,
+)
 
 from snowmelt.common.csv_table import csv_text
 from snowmelt.common.errors import UserError
@@ -18,13 +25,20 @@ from snowmelt.data.known_density import known_density
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_model
 from snowmelt.densities import Gaussian
+from snowmelt.evaluation import likelihood_evaluation
 from snowmelt.evaluation.ground_truth import score_error_table
-from snowmelt.evaluation.ground_truth.score_error import Asked, levels, uniform_times
-from snowmelt.evaluation.ground_truth.score_evaluation import Found, Settings, measure
+from snowmelt.evaluation.ground_truth.score_error import (
+    ScoreComparison,
+    levels,
+    uniform_times,
+)
 from snowmelt.evaluation.ground_truth.training_points import TrainingPoints
-from snowmelt.evaluation.likelihood import likelihood_evaluation
-from snowmelt.evaluation.protocol import protocol_digest
+from snowmelt.evaluation.likelihood import held_out_examples
+from snowmelt.evaluation.protocol import Evaluation, protocol_digest
+from snowmelt.evaluation.truth_evaluation import Settings, measure
 from snowmelt.training.checkpoint import Checkpoint
+
+__all__ = ["checkpoint_of", "prepare"]
 
 CPU = torch.device("cpu")
 SMALL = Settings(points=80, level_points=40, levels=5, draws=400)
@@ -32,7 +46,7 @@ SMALL = Settings(points=80, level_points=40, levels=5, draws=400)
 
 def against(
     settings: Settings, checkpoint: Checkpoint, weights: str, data: PreparedData
-) -> Found:
+) -> Evaluation:
     """The data as its own manifest says that it is."""
     return measure(settings, checkpoint, weights, data, known_density(data.manifest), CPU)
 
@@ -99,7 +113,7 @@ def test_the_table_from_noise_to_data(prepare: Prepare, checkpoint_of: Make) -> 
 def _asked(data: Any, checkpoint_of: Make, train: Any, x_0: Any) -> Any:
     density = known_density(data.manifest)
     assert density is not None
-    return Asked(
+    return ScoreComparison(
         checkpoint_of(data, added=0.2).denoiser(),
         density,
         TrainingPoints(train),
@@ -150,11 +164,11 @@ def test_nothing_is_measured_where_there_is_no_truth(
     data = prepare()
     known = checkpoint_of(data)
     nobody_knows = replace(data, manifest=replace(data.manifest, config={}))
-    assert against(SMALL, known, "ema", nobody_knows) == Found()
+    assert against(SMALL, known, "ema", nobody_knows) == Evaluation()
     elsewhere = replace(known, manifest=replace(data.manifest, digests={"points.npy": "x"}))
-    assert against(SMALL, elsewhere, "ema", data) == Found()
+    assert against(SMALL, elsewhere, "ema", data) == Evaluation()
     told = {"conditional": True, "p_uncond": 0.0}
-    assert against(SMALL, checkpoint_of(data, denoiser=told), "ema", data) == Found()
+    assert against(SMALL, checkpoint_of(data, denoiser=told), "ema", data) == Evaluation()
     sometimes = checkpoint_of(data, denoiser=told | {"p_uncond": 0.1})
     assert against(SMALL, sometimes, "ema", data).metrics
 
@@ -247,6 +261,8 @@ def test_an_example_off_the_support(
     data = prepare()
     checkpoint = checkpoint_of(data)
     monkeypatch.setattr(
-        likelihood_evaluation, "surprise", lambda density, x_0, scale: x_0[:, 0] * math.inf
+        held_out_examples,
+        "negative_log_likelihood",
+        lambda density, x_0, scale: x_0[:, 0] * math.inf,
     )
     assert "ode_nats_floor" not in likelihood(checkpoint, data)

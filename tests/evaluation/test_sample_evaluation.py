@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snowmelt.common.errors import UserError
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation import reference_features
 from snowmelt.evaluation.features.extractor import extract
+from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
 from snowmelt.evaluation.features.random_conv import RandomConv
-from snowmelt.evaluation.metrics import sample_metrics
-from snowmelt.evaluation.metrics.feature_distances import Statistics, frechet_distance
-from snowmelt.evaluation.metrics.sample_metrics import Settings, measure
+from snowmelt.evaluation.metrics import feature_distances
+from snowmelt.evaluation.metrics.sample_metrics import Context
 from snowmelt.evaluation.reference_features import Reference
+from snowmelt.evaluation.sample_evaluation import measure
+from snowmelt.evaluation.settings import EvaluationSettings
 
-SETTINGS = Settings(subsets=4, kernel_subsets=5, kernel_subset_size=1000, seed=0)
+SETTINGS = EvaluationSettings(subsets=4, kernel_subsets=5, kernel_subset_size=1000, seed=0)
 PLAN = {"seed": 1, "steps": 20, "batch_size": 32, "learning_rate": 0.01}
 RANDOM = {
     "_target_": "snowmelt.features.RandomConv",
@@ -42,9 +43,15 @@ def referred(
     return Reference.open(tmp_path / "r", data.manifest)
 
 
+def measured(
+    samples: np.ndarray, reference: Reference, settings: EvaluationSettings = SETTINGS
+) -> dict[str, float | None]:
+    return measure(Context(samples, reference, settings))
+
+
 def test_the_keys_and_their_order(make_images: Callable, tmp_path: Path) -> None:
     data = make_images(count=200)
-    found = measure(data.train, referred(data, tmp_path), SETTINGS)
+    found = measured(data.train, referred(data, tmp_path))
     assert list(found) == [
         "frechet_distance",
         "frechet_distance_spread",
@@ -57,11 +64,11 @@ def test_the_keys_and_their_order(make_images: Callable, tmp_path: Path) -> None
         "confident_share",
         "confident_share_spread",
         "confident_share_real",
+        "near_share",
         "class_deviation",
         "class_deviation_spread",
         "class_deviation_real",
         "class_deviation_real_spread",
-        "near_share",
         "judge_accuracy",
     ]
 
@@ -71,10 +78,10 @@ def test_standard_inception_alone_gives_fid(
 ) -> None:
     data = make_images(count=100)
     found = referred(data, tmp_path)
-    other = measure(data.held_out, found, SETTINGS)
+    other = measured(data.held_out, found)
     assert not {"fid", "kid"} & set(other)
     monkeypatch.setattr(RandomConv, "is_standard_inception", True)
-    standard = measure(data.held_out, found, SETTINGS)
+    standard = measured(data.held_out, found)
     assert standard["fid"] == other["frechet_distance"]
     assert standard["kid_floor"] == other["kernel_distance_floor"]
     assert not any(key.startswith(("frechet", "kernel")) for key in standard)
@@ -83,7 +90,7 @@ def test_standard_inception_alone_gives_fid(
 def test_held_out_examples_are_at_the_floor(make_images: Callable, tmp_path: Path) -> None:
     data = make_images(count=200)
     found = referred(data, tmp_path)
-    metrics = measure(data.held_out, found, SETTINGS)
+    metrics = measured(data.held_out, found)
     for name in ("frechet_distance", "kernel_distance", "class_deviation"):
         end = "real" if name == "class_deviation" else "floor"
         assert metrics[name] == pytest.approx(metrics[f"{name}_{end}"])
@@ -99,7 +106,7 @@ def test_copies_and_noise(make_images: Callable, tmp_path: Path) -> None:
     found = referred(data, tmp_path)
     random = np.random.default_rng(0)
     noise = random.integers(0, 17, (100, 1, 8, 8), dtype=np.uint8)
-    copies, noisy = (measure(s, found, SETTINGS) for s in (data.train[:80], noise))
+    copies, noisy = (measured(s, found) for s in (data.train[:80], noise))
     assert copies["near_share"] == 1.0
     assert noisy["near_share"] == 0.0
     for name in ("frechet_distance", "kernel_distance"):
@@ -124,9 +131,9 @@ def test_value_and_floor_are_taken_at_one_count(
         mean = rows.mean(axis=0, dtype=np.float64)
         return Statistics(mean, np.eye(rows.shape[1]))
 
-    monkeypatch.setattr(sample_metrics.Statistics, "of", counted)
-    measure(data.train[:num_samples], found, SETTINGS)
-    assert sample_metrics.count_used(found, num_samples) == n
+    monkeypatch.setattr(feature_distances.Statistics, "of", counted)
+    measured(data.train[:num_samples], found)
+    assert Context(data.train[:num_samples], found, SETTINGS).count == n
     # Whole sets once, larger ones in four subsets; halves are for the spread alone.
     times = (1 if num_samples == n else 4) + (1 if n == 60 else 4)
     assert counts.count(n) == times
@@ -138,11 +145,12 @@ def test_all_subsets_together_are_the_whole(make_images: Callable, tmp_path: Pat
     data = make_images(count=200)
     found = referred(data, tmp_path)
     one, two = (
-        measure(data.train[:60], found, Settings(4, 5, 1000, seed)) for seed in (0, 1)
+        measured(data.train[:60], found, SETTINGS.model_copy(update={"seed": seed}))
+        for seed in (0, 1)
     )
     assert one["frechet_distance"] == two["frechet_distance"]
     assert one["frechet_distance_spread"] != two["frechet_distance_spread"]
-    again = measure(data.train[:60], found, SETTINGS)
+    again = measured(data.train[:60], found)
     assert again == one
 
 
@@ -153,15 +161,16 @@ def test_all_subsets_together_are_the_whole(make_images: Callable, tmp_path: Pat
 def test_kernel_size(
     make_images: Callable, tmp_path: Path, num_samples: int, largest: int, size: int
 ) -> None:
-    found = referred(make_images(count=200), tmp_path)
-    assert (
-        sample_metrics.kernel_size(found, num_samples, Settings(4, 5, largest, 0)) == size
-    )
+    data = make_images(count=200)
+    found = referred(data, tmp_path)
+    settings = SETTINGS.model_copy(update={"kernel_subset_size": largest})
+    context = Context(data.train[:num_samples], found, settings)
+    assert context.kernel_subset_size == size
 
 
 def test_two_samples_are_enough(make_images: Callable, tmp_path: Path) -> None:
     data = make_images(count=100)
-    found = measure(data.train[:2], referred(data, tmp_path), SETTINGS)
+    found = measured(data.train[:2], referred(data, tmp_path))
     assert found["frechet_distance_spread"] is None
     numbers = [value for value in found.values() if value is not None]
     assert np.isfinite(numbers).all()
@@ -171,7 +180,7 @@ def test_two_samples_are_enough(make_images: Callable, tmp_path: Path) -> None:
 def test_points(make_points: Callable, tmp_path: Path, dimension: int) -> None:
     data = make_points(count=300, dimension=dimension)
     found = referred(data, tmp_path, COORDINATES)
-    metrics = measure(data.held_out + 4.0, found, SETTINGS)
+    metrics = measured(data.held_out + 4.0, found)
     assert "confident_share" not in metrics
     assert "class_deviation" not in metrics
     # A shift by 4 is one of 4 / std in each coordinate, and nothing else.
@@ -180,23 +189,3 @@ def test_points(make_points: Callable, tmp_path: Path, dimension: int) -> None:
     cross = 2 * (4.0 / data.manifest.std) * centred.sum()
     floor = metrics["frechet_distance_floor"]
     assert metrics["frechet_distance"] == pytest.approx(floor + shift + cross, rel=1e-3)
-
-
-def test_confident_share() -> None:
-    probabilities = np.array([[0.91, 0.09], [0.05, 0.95], [0.9, 0.1], [0.5, 0.5]])
-    assert sample_metrics.confident_share(probabilities) == 0.5
-
-
-def test_class_deviation() -> None:
-    expected = np.array([0.5, 0.25, 0.25])
-    assert sample_metrics.class_deviation(np.array([0, 0, 1, 2]), expected) == 0.0
-    assert sample_metrics.class_deviation(np.array([0, 0, 0, 0]), expected) == 0.5
-    assert sample_metrics.class_deviation(np.array([1]), expected) == 0.75
-
-
-@pytest.mark.parametrize("key", ["subsets", "kernel_subsets", "kernel_subset_size", "seed"])
-def test_bad_settings_name_their_key(key: str) -> None:
-    values = {"subsets": 1, "kernel_subsets": 1, "kernel_subset_size": 2, "seed": 0}
-    Settings(**values)
-    with pytest.raises(UserError, match=rf"evaluation\.{key}"):
-        Settings(**values | {key: values[key] - 1})

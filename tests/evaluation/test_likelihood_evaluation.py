@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tests.evaluation.likelihood.held_out import make
 
 from snowmelt.common.csv_table import csv_text
 from snowmelt.common.errors import UserError
@@ -24,15 +25,18 @@ from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.evaluation.likelihood import bound_table
 from snowmelt.evaluation.likelihood.divergences import Rademacher
-from snowmelt.evaluation.likelihood.likelihood_evaluation import Found, measure
 from snowmelt.evaluation.likelihood.likelihood_settings import Settings
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.evaluation.likelihood.value_kinds import Levels, Points
 from snowmelt.evaluation.likelihood.variational_bound import Bound
+from snowmelt.evaluation.likelihood_evaluation import measure
+from snowmelt.evaluation.protocol import Evaluation
 from snowmelt.evaluation.settings import LikelihoodSettings
 from snowmelt.training.checkpoint import Checkpoint
 
-CONF = Path(__file__).parents[3] / "conf" / "likelihood"
+__all__ = ["make"]
+
+CONF = Path(__file__).parents[2] / "conf" / "likelihood"
 FILES = sorted(CONF.glob("*.yaml"))
 CPU = torch.device("cpu")
 Make = Callable[..., tuple[Checkpoint, PreparedData]]
@@ -48,7 +52,7 @@ def section(name: str = "both", **changes: Any) -> dict[str, Any]:
     return found | changes
 
 
-def measured(made: tuple[Checkpoint, PreparedData], **changes: Any) -> Found:
+def measured(made: tuple[Checkpoint, PreparedData], **changes: Any) -> Evaluation:
     checkpoint, data = made
     return measure(section(**changes), checkpoint, "ema", data, CPU)
 
@@ -97,14 +101,14 @@ def test_points_are_measured_in_their_own_coordinates_and_also_in_nats(make: Mak
             bits = found.metrics[f"{name}_bits_per_dim{end}"]
             nats = found.metrics[f"{name}_nats{end}"]
             assert nats == pytest.approx(2 * math.log(2) * bits)
-        assert found.protocols[name]["coordinates"] == "of the data"
-        assert found.protocols[name]["scale"] == scale
-    assert found.protocols["bound"]["decoder"] == "normal density"
-    assert found.protocols["ode"]["dequantisation"] == "none"
+        assert found.protocol[name]["coordinates"] == "of the data"
+        assert found.protocol[name]["scale"] == scale
+    assert found.protocol["bound"]["decoder"] == "normal density"
+    assert found.protocol["ode"]["dequantisation"] == "none"
 
 
 def test_each_has_its_own_protocol(make: Make) -> None:
-    found = measured(make("images")).protocols
+    found = measured(make("images")).protocol
     for name in ("bound", "ode"):
         said = found[name]
         assert said["split"] == "held-out"
@@ -128,7 +132,7 @@ def test_the_digest_is_of_the_way_of_measuring(make: Make) -> None:
 
     def digest(other: Checkpoint = checkpoint, **changes: Any) -> str:
         found = measured((other, data), name="bound", **changes)
-        return str(found.protocols["bound"]["digest"])
+        return str(found.protocol["bound"]["digest"])
 
     assert digest(replace(checkpoint, identity="other", step=9)) == digest()
     assert digest(batch_size=5) == digest()
@@ -141,7 +145,7 @@ def test_the_digest_is_of_the_way_of_measuring(make: Make) -> None:
 @pytest.mark.parametrize("name", ["bound", "ode", "none"])
 def test_only_what_is_asked_for_is_measured(make: Make, name: str) -> None:
     found = measured(make("images"), name=name)
-    assert set(found.protocols) == {name} - {"none"}
+    assert set(found.protocol) == {name} - {"none"}
     assert all(key.startswith(name) for key in found.metrics)
     assert bool(found.rows) == (name == "bound")
 
@@ -154,7 +158,7 @@ def test_batches_change_nothing(make: Make) -> None:
 
 def test_fewer_examples_are_the_first(make: Make) -> None:
     made = make("images")
-    assert measured(made, examples=5).protocols["bound"]["n"] == 5
+    assert measured(made, examples=5).protocol["bound"]["n"] == 5
     some, all_ = measured(made, examples=5).metrics, measured(made).metrics
     assert some["bound_bits_per_dim"] != all_["bound_bits_per_dim"]
 
@@ -166,14 +170,14 @@ def test_the_weights_that_were_sampled_are_measured(make: Make) -> None:
         for weights in ("ema", "raw")
     )
     assert ema.metrics != raw.metrics
-    assert raw.protocols["bound"]["weights"] == "raw"
+    assert raw.protocol["bound"]["weights"] == "raw"
 
 
 def test_a_network_that_knows_classes_is_told_them(make: Make) -> None:
     told = {"learned_variance": False, "conditional": True}
     checkpoint, data = make("images", denoiser=told)
     found = measured((checkpoint, data), name="bound")
-    assert found.protocols["bound"]["labels"] == "given"
+    assert found.protocol["bound"]["labels"] == "given"
     swapped = replace(data, held_out_labels=1 - np.array(data.held_out_labels))
     other = measured((checkpoint, swapped), name="bound")
     assert other.metrics["bound_bits_per_dim"] != found.metrics["bound_bits_per_dim"]
@@ -186,7 +190,7 @@ def test_a_learned_variance_and_a_learned_schedule(make: Make) -> None:
         schedule={"_target_": "snowmelt.schedules.Learned"},
     )
     found = measured(made)
-    assert found.protocols["bound"]["variance"] == "Learned"
+    assert found.protocol["bound"]["variance"] == "Learned"
     assert all(math.isfinite(value) for value in found.metrics.values())
 
 

@@ -1,10 +1,12 @@
+"""Numbers of metrics.json with what belongs to each."""
+
 from __future__ import annotations
 
 import math
 
 import pytest
 
-from snowmelt.viz.report.readings import extractor_name, readings, sentences
+from snowmelt.evaluation.catalogue.readings import extractor_name, readings
 
 METRICS = {
     "confident_share": 0.912,
@@ -76,21 +78,6 @@ def test_a_share_with_spread_carries_one_sign():
     assert share.value_text == "91.2 %"
 
 
-def test_sentences_say_how_far_and_what_real_data_gets():
-    said = sentences(METRICS, 1000)
-    assert said[0].startswith("1,000 samples against the training split")
-    assert "3.21 ± 0.29" in said[0]
-    assert "1.10" in said[1]
-    assert "2.9 times as far" in said[1]
-    assert "91.2 % of the samples and of 97.1 % of real ones" in said[2]
-
-
-def test_the_count_that_the_distance_was_taken_at_is_said():
-    metrics = {"fid": 9.0, "protocol": {"n": 359}}
-    assert "over sets of 359 of them" in sentences(metrics, 1000)[0]
-    assert "sets of" not in sentences(metrics, 359)[0]
-
-
 @pytest.mark.parametrize(
     ("value", "is_at_floor"), [(1.0, True), (1.58, True), (1.6, False)]
 )
@@ -100,24 +87,20 @@ def test_a_distance_that_chance_explains_is_at_the_floor(value: float, is_at_flo
     (reading,) = readings(metrics)
     assert reading.floor_text == "1.10 ± 0.20"
     assert reading.is_at_floor is is_at_floor
-    said = sentences(metrics, 10)[1]
-    assert ("than chance can make them" in said) is is_at_floor
-    assert ("times as far" in said) is not is_at_floor
 
 
-def test_without_metrics_nothing_is_said():
-    assert sentences({}, 10) == []
+def test_without_metrics_nothing_is_read():
     assert readings({"protocol": {}}) == []
 
 
-def test_points_lead_with_the_wasserstein_distance_and_the_size_of_its_sets():
+def test_points_lead_with_the_wasserstein_distance():
     names = ("frechet_distance", "wasserstein_2", "sliced_wasserstein_2", "mode_coverage")
     metrics = dict.fromkeys(names, 0.3) | {
         "wasserstein_2_floor": 0.2,
         "two_sample_accuracy": 0.55,
         "two_sample_accuracy_spread": 0.01,
         "two_sample_accuracy_floor": 0.5,
-        "protocol": {"extractor": "coordinates", "n": 50, "points": {"set_size": 1000}},
+        "protocol": {"extractor": "coordinates"},
     }
     found = readings(metrics)
     assert [reading.key for reading in found] == [
@@ -130,9 +113,3 @@ def test_points_lead_with_the_wasserstein_distance_and_the_size_of_its_sets():
     told = found[2]
     assert (told.text, told.floor_text) == ("55.0 ± 1.0 %", "50.0 %")
     assert found[3].text == "30.0 %"
-    said = sentences(metrics, 8000)
-    assert said[0] == (
-        "8,000 samples against the training split: Wasserstein distance W2 (coordinates)"
-        " 0.300, between sets of 1,000 points."
-    )
-    assert "1.5 times as far" in said[1]

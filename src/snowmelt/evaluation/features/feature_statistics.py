@@ -1,0 +1,72 @@
+r"""Mean and covariance of a set of features, and the Frechet distance of two, in float64.
+
+The Frechet distance compares means $\mu$ and covariances $\Sigma$ as if the sets were
+Gaussian,
+
+$$d^2 = \lVert \mu_1 - \mu_2 \rVert^2
+    + \operatorname{tr}\bigl(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2}\bigr).$$
+
+Its estimate is biased: it grows as a set shrinks, so values at different counts do not
+compare. The arithmetic is torch-fidelity's. On features of the standard Inception network
+the distance is known as FID; on any others it must not be called so.
+
+References:
+    Heusel et al. (2017), arXiv:1706.08500.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch_fidelity.metric_fid import (
+    KEY_METRIC_FID,
+    fid_features_to_statistics,
+    fid_statistics_to_metric,
+)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The mean (F,) and the covariance (F, F) of a set of features, float64."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> Statistics:
+        """From features (N, F).
+
+        Raises:
+            ValueError: fewer than two rows, or a value that is not finite.
+        """
+        if features.ndim != 2 or len(features) < 2:
+            raise ValueError(f"features must be (N, F) with N > 1, got {features.shape}")
+        wide = torch.from_numpy(np.asarray(features, np.float64))
+        if not torch.isfinite(wide).all():
+            raise ValueError("features must be finite")
+        found = fid_features_to_statistics(wide)
+        # With a single feature the covariance comes as a bare number.
+        return cls(found["mu"], np.atleast_2d(found["sigma"]))
+
+
+def frechet_distance(one: Statistics, two: Statistics) -> float:
+    """The (squared) Frechet distance, at least 0.
+
+    Equal sets come out a rounding error above or below zero, which is set to zero.
+
+    Raises:
+        ValueError: the sets have different features, or the result is not a number.
+    """
+    if one.mean.shape != two.mean.shape:
+        raise ValueError(f"{one.mean.shape} and {two.mean.shape} features do not compare")
+    value = fid_statistics_to_metric(
+        {"mu": one.mean, "sigma": one.covariance},
+        {"mu": two.mean, "sigma": two.covariance},
+        False,
+    )[KEY_METRIC_FID]
+    if not math.isfinite(value):
+        raise ValueError(f"the Frechet distance came out as {value}")
+    return max(0.0, value)

@@ -1,0 +1,40 @@
+"""Nearest neighbours of features in another set: their distance and their class."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+_CHUNK = 256
+MOST_HELD_OUT = 2000
+
+
+def nearest_distance(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """The Euclidean distance of each row to its nearest neighbour.
+
+    Shapes:
+        rows: (N, F), among: (M, F) -> (N,) float64
+    """
+    pool = torch.from_numpy(np.asarray(among, np.float64))
+    wide = torch.from_numpy(np.asarray(rows, np.float64))
+    found = [torch.cdist(part, pool).amin(dim=1) for part in wide.split(_CHUNK)]
+    return torch.cat(found).numpy()
+
+
+def typical_distance(held_out: np.ndarray, train: np.ndarray) -> float:
+    """The median distance of held-out features to the nearest of the training split.
+
+    At most the first 2,000 are taken: the held-out split is in random order.
+    """
+    return float(np.median(nearest_distance(held_out[:MOST_HELD_OUT], train)))
+
+
+def nearest_class(rows: np.ndarray, train: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The class of the training point next to each row.
+
+    Shapes:
+        rows: (N, F), train: (M, F), labels: (M,) -> (N,)
+    """
+    _, place = cKDTree(np.asarray(train, np.float64)).query(np.asarray(rows, np.float64))
+    return np.asarray(labels)[place]

@@ -1,0 +1,67 @@
+"""What an independent classifier makes of the samples.
+
+It took no part in the training of the model. How sure it is tells whether samples look like
+members of a class; how often it names each class tells whether all come as they should.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics.sample_metrics import Examples
+
+CONFIDENT = 0.9
+
+
+def confidence(examples: Examples) -> Estimate | float | None:
+    """The share of examples that are recognised, with the error of a share of N draws."""
+    if examples.probabilities is None:
+        return None
+    share = confident_share(examples.probabilities)
+    if not examples.is_generated:
+        return share
+    return Estimate(share, math.sqrt(share * (1 - share) / len(examples.probabilities)))
+
+
+def imbalance(examples: Examples) -> Estimate | None:
+    """The deviation of the classes' shares from those of the training split."""
+    if examples.probabilities is None:
+        return None
+    expected = np.asarray(examples.context.reference.description["class_shares"])
+    return examples.at_count(
+        examples.probabilities.argmax(axis=1),
+        lambda classes: class_deviation(classes, expected),
+    )
+
+
+def accuracy(network: str) -> Callable[[Examples], float | None]:
+    """The accuracy on held-out data that the stage reference found of a network."""
+
+    def known(examples: Examples) -> float | None:
+        figures = examples.context.reference.description["figures"]
+        value: float | None = figures.get(f"{network}_accuracy")
+        return value
+
+    return known
+
+
+def confident_share(probabilities: np.ndarray) -> float:
+    """The share of rows (N, K) whose largest probability is over 90 %."""
+    return float(np.mean(probabilities.max(axis=1) > CONFIDENT))
+
+
+def class_deviation(classes: np.ndarray, expected: np.ndarray) -> float:
+    """The total variation distance between the classes' shares and the expected ones.
+
+    It is the share of the samples that would have to change class: 0 when each class comes
+    as often as it should. Like any distance of counts it grows as the count shrinks.
+
+    Shapes:
+        classes: (N,) int, expected: (K,), sums to 1
+    """
+    shares = np.bincount(classes, minlength=len(expected)) / len(classes)
+    return float(0.5 * np.abs(shares - expected).sum())

@@ -1,0 +1,87 @@
+"""Distances of points that compare sets of one size.
+
+Several disjoint sets of examples are compared with as many disjoint sets of training
+points. The value is the mean over the pairs of sets, the spread its standard error. The
+floor is the same for held-out examples, which are as true as the training split: a perfect
+model would come out at the floor, not at zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics import pairwise, wasserstein
+from snowmelt.evaluation.metrics.sample_metrics import Context, Examples
+
+Distance = Callable[[np.ndarray, np.ndarray], float]
+
+
+def between_sets(
+    distance: Callable[[np.ndarray, np.ndarray, Context], float],
+) -> Callable[[Examples], Estimate]:
+    """The metric that averages a distance of two sets over disjoint pairs of them."""
+
+    def metric(examples: Examples) -> Estimate:
+        context = examples.context
+        return over_sets(
+            examples.features,
+            context.train,
+            lambda one, two: distance(one, two, context),
+            size=context.set_size,
+            sets=context.settings.points.sets,
+            seed=context.settings.seed,
+        )
+
+    return metric
+
+
+@between_sets
+def wasserstein_2(one: np.ndarray, two: np.ndarray, context: Context) -> float:
+    """The exact Wasserstein distance; see `snowmelt.evaluation.metrics.wasserstein`."""
+    return wasserstein.wasserstein_2(one, two)
+
+
+@between_sets
+def sliced_wasserstein_2(one: np.ndarray, two: np.ndarray, context: Context) -> float:
+    """The sliced Wasserstein distance over the configured number of lines."""
+    directions, seed = context.settings.points.directions, context.settings.seed
+    return wasserstein.sliced_wasserstein_2(one, two, directions=directions, seed=seed)
+
+
+@between_sets
+def energy_distance(one: np.ndarray, two: np.ndarray, context: Context) -> float:
+    """The energy distance; see `snowmelt.evaluation.metrics.pairwise`."""
+    return pairwise.energy_distance(one, two)
+
+
+@between_sets
+def squared_mmd(one: np.ndarray, two: np.ndarray, context: Context) -> float:
+    """The squared maximum mean discrepancy under Gaussians of the context's widths."""
+    return pairwise.squared_mmd(one, two, context.kernel_widths)
+
+
+def over_sets(
+    rows: np.ndarray,
+    train: np.ndarray,
+    distance: Distance,
+    *,
+    size: int,
+    sets: int,
+    seed: int,
+) -> Estimate:
+    """The mean distance of disjoint sets of rows from as many of training points.
+
+    The spread is the standard error of the mean; None where there is only one pair.
+    """
+    pairs = min(sets, len(rows) // size, len(train) // size)
+    random = np.random.default_rng(seed)
+    parts = [
+        random.permutation(len(pool))[: pairs * size].reshape(pairs, size)
+        for pool in (rows, train)
+    ]
+    found = [distance(rows[one], train[two]) for one, two in zip(*parts, strict=True)]
+    spread = float(np.std(found, ddof=1) / np.sqrt(pairs)) if pairs > 1 else None
+    return Estimate(float(np.mean(found)), spread)

@@ -1,0 +1,93 @@
+"""The metrics of generated samples, and how they were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.evaluation.catalogue import Subject, measured_of
+from snowmelt.evaluation.catalogue.metric import Numbers, measured
+from snowmelt.evaluation.catalogue.sample_entries import TRAINING_SCALE
+from snowmelt.evaluation.metrics import pairwise
+from snowmelt.evaluation.metrics.sample_metrics import Context
+from snowmelt.evaluation.metrics.two_sample_test import neighbours
+from snowmelt.evaluation.protocol import protocol_digest, quantiser
+from snowmelt.evaluation.reference_features import data_digest
+
+
+def measure(context: Context) -> Numbers:
+    """All metrics of the samples, in the order of the catalogue.
+
+    A metric with a measured floor is taken of the samples and, in the same way, of the
+    held-out split.
+    """
+    metrics = measured_of(Subject.SAMPLES)
+    return measured(metrics, context.generated, context.held_out)
+
+
+def protocol(
+    context: Context, manifest: Manifest, description: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How the metrics were measured, ready for JSON; see `snowmelt.evaluation.protocol`.
+
+    Args:
+        manifest: of the prepared data.
+        description: of the samples, the content of samples.json.
+    """
+    reference, settings = context.reference, context.settings
+    extractor, judge = reference.extractor, reference.judge
+    checkpoint, sampler = description["checkpoint"], description["sampler"]
+    found: dict[str, Any] = {
+        "data": manifest.name,
+        "data_digest": data_digest(manifest),
+        "reference_split": "training",
+        "reference_count": len(reference.train),
+        "floor_split": "held-out",
+        "n": context.count,
+        "subsets": settings.subsets,
+        "kernel_subsets": settings.kernel_subsets,
+        "kernel_subset_size": context.kernel_subset_size,
+        "evaluation_seed": settings.seed,
+        "extractor": extractor.name,
+        "extractor_digest": extractor.digest,
+        "judge_digest": judge.digest if judge else None,
+        "resize": extractor.resize,
+        "quantiser": quantiser(manifest),
+        "sampler": sampler,
+        "steps": sampler.get("steps"),
+        "guidance": description.get("guidance"),
+        "guidance_examples": description.get("examples"),
+        "evaluations": description.get("evaluations"),
+        "weights": checkpoint["weights"],
+        "num_samples": len(context.samples),
+        "sample_seed": description["seed"],
+        "samples_digest": description["digest"],
+        "checkpoint": checkpoint["identity"],
+        "checkpoint_step": checkpoint["step"],
+    }
+    if context.is_points:
+        found["points"] = points_protocol(context)
+    return found | {"digest": protocol_digest(found)}
+
+
+def points_protocol(context: Context) -> dict[str, Any]:
+    """How the metrics of points alone are measured, ready for JSON."""
+    settings = context.settings.points
+    count = min(context.count, len(context.train))
+    folds = min(settings.folds, count)
+    shares = ", ".join(map(str, pairwise.WIDTHS))
+    return {
+        "unit": TRAINING_SCALE,
+        "set_size": context.set_size,
+        "sets": settings.sets,
+        "directions": settings.directions,
+        "mmd_kernel": "mean of exp(-d^2 / 2 h^2) over the widths h",
+        "mmd_widths": list(context.kernel_widths),
+        "mmd_widths_rule": f"{shares} of the median distance of two training points",
+        "classifier": "vote of the nearest neighbours",
+        "classifier_count": count,
+        "classifier_folds": folds,
+        "classifier_neighbours": neighbours(count, folds),
+        "modes": "the class of the nearest training point",
+    }

@@ -1,0 +1,61 @@
+"""The headline of the report: what the numbers say in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from snowmelt.evaluation import catalogue
+from snowmelt.evaluation.catalogue.metric import Metric
+from snowmelt.evaluation.catalogue.readings import Reading, readings
+
+
+def sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str]:
+    """How far the samples are, from what, and what real data would get."""
+    found = {reading.key: reading for reading in readings(metrics)}
+    said = []
+    entry = catalogue.ranking(found)
+    if entry is not None:
+        main = found[entry.key]
+        said.append(
+            f"{num_samples:,} samples against the training split: {main.label} {main.text}"
+            f"{_taken_at(entry, metrics, num_samples)}."
+        )
+        if main.floor is not None:
+            said.append(_against_floor(main, main.floor))
+    for key, reading in found.items():
+        metric = catalogue.METRICS.get(key)
+        if metric is not None and metric.sentence:
+            said.append(_with_floor(metric, reading))
+    return said
+
+
+def _with_floor(metric: Metric, reading: Reading) -> str:
+    floor = f" and of {reading.floor_text} of real ones" if reading.floor_text else ""
+    return f"{metric.sentence.format(value=reading.text)}{floor}."
+
+
+def _taken_at(metric: Metric, metrics: Mapping[str, Any], num_samples: int) -> str:
+    """The count that value and floor were both taken at, where it is not all samples."""
+    protocol = metrics.get("protocol")
+    protocol = protocol if isinstance(protocol, Mapping) else {}
+    if metric.is_over_sets and isinstance(protocol.get("points"), Mapping):
+        return f", between sets of {protocol['points']['set_size']:,} points"
+    count = protocol.get("n")
+    if not isinstance(count, int) or count >= num_samples:
+        return ""
+    return f", over sets of {count:,} of them, as many as real ones are held out"
+
+
+def _against_floor(main: Reading, floor: float) -> str:
+    """How to read a distance beside the distance of two real sets."""
+    said = (
+        f"Two real sets, the training split and the held-out split, differ by the floor of"
+        f" {main.floor_text} under the same protocol"
+    )
+    if main.is_at_floor:
+        return f"{said}; the samples are no further off than chance can make them."
+    if floor <= 0:
+        return f"{said}."
+    times = main.value / floor
+    return f"{said}; the samples are {times:,.{1 if times < 10 else 0}f} times as far."

@@ -1,0 +1,32 @@
+"""Disjoint pairs of sets, and the mean over them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics.paired_sets import over_sets
+
+
+def test_sets_are_disjoint_and_of_one_size() -> None:
+    rows, train = np.arange(100)[:, None], np.arange(1000, 1500)[:, None]
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def distance(one: np.ndarray, two: np.ndarray) -> float:
+        seen.append((one, two))
+        return float(len(seen))
+
+    found = over_sets(rows, train, distance, size=30, sets=8, seed=0)
+    assert [(len(one), len(two)) for one, two in seen] == [(30, 30)] * 3
+    for part in range(2):
+        together = np.concatenate([pair[part] for pair in seen]).ravel()
+        assert len(set(together.tolist())) == 90
+    assert max(one.max() for one, _ in seen) < 1000 <= min(two.min() for _, two in seen)
+    assert found == Estimate(2.0, pytest.approx(1 / np.sqrt(3)))
+
+
+def test_one_pair_has_no_spread() -> None:
+    rows = np.arange(10)[:, None]
+    found = over_sets(rows, rows, lambda one, two: 3.0, size=10, sets=8, seed=0)
+    assert found == Estimate(3.0, None)
