@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
+from snowmelt.common.csv_table import csv_text
 from snowmelt.common.number_format import duration, number, percent, with_spread
 from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.comparison.compared_jobs import Group, Job
@@ -68,9 +69,7 @@ def comparison_csv(comparison: Comparison) -> str:
     """One line a job, failed ones too: overrides, status, every flat metric."""
     jobs = [*(job for group in comparison.groups for job in group.jobs)]
     jobs += [job for job in comparison.failed if job not in jobs]
-    # As objects, whole numbers stay whole beside missing ones.
-    frame = pd.DataFrame([_flat(job) for job in jobs], dtype=object)
-    return frame.to_csv(index=False, lineterminator="\n")
+    return csv_text([_flat(job) for job in jobs])
 
 
 def _flat(job: Job) -> dict[str, Any]:
