@@ -35,17 +35,18 @@ from snowmelt.evaluation.ground_truth.score_error import (
 from snowmelt.evaluation.ground_truth.training_points import TrainingPoints
 from snowmelt.evaluation.likelihood import held_out_examples
 from snowmelt.evaluation.protocol import Evaluation, protocol_digest
-from snowmelt.evaluation.truth_evaluation import Settings, measure
+from snowmelt.evaluation.settings import TruthSettings
+from snowmelt.evaluation.truth_evaluation import measure
 from snowmelt.training.checkpoint import Checkpoint
 
 __all__ = ["checkpoint_of", "prepare"]
 
 CPU = torch.device("cpu")
-SMALL = Settings(points=80, level_points=40, levels=5, draws=400)
+SMALL = TruthSettings(points=80, level_points=40, levels=5, draws=400)
 
 
 def against(
-    settings: Settings, checkpoint: Checkpoint, weights: str, data: PreparedData
+    settings: TruthSettings, checkpoint: Checkpoint, weights: str, data: PreparedData
 ) -> Evaluation:
     """The data as its own manifest says that it is."""
     return measure(settings, checkpoint, weights, data, known_density(data.manifest), CPU)
