@@ -44,11 +44,11 @@ def watch(
     if reference.is_file():
         run.log_file(reference, "reference")
     if distributed.rank() == 0:
-        findings = training_rules.findings(training_rules.built(config))
-        for finding in findings:
-            print(f"train: doubtful: {finding}", file=sys.stderr)
+        issues = training_rules.issues(training_rules.built(config))
+        for issue in issues:
+            print(f"train: warning: {issue}", file=sys.stderr)
         if config.tracking.enabled:
-            log_card(run, config, findings, root)
+            log_card(run, config, issues, root)
     classes = len(data.manifest.classes or ()) if config.denoiser.conditional else 0
     # A quick deterministic sampler: pictures show the weights, not the sampler.
     threshold = Clip() if data.manifest.kind == "images" else None

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.diffusion.predictions import Prediction
-from snowmelt.pipeline.compatibility.issues import Finding
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
 from snowmelt.pipeline.compatibility.training_rules import built_process
 from snowmelt.pipeline.config.part_names import file_of
 from snowmelt.tracking.run import Run
@@ -23,7 +23,9 @@ GROUPS = ("process", "prediction", "loss", "sampler")
 
 
 def schedule_card(
-    configs: Mapping[str, DictConfig], findings: Mapping[str, list[Finding]], root: Path
+    configs: Mapping[str, DictConfig],
+    issues: Mapping[str, list[CompatibilityIssue]],
+    root: Path,
 ) -> Card:
     """The card of some configurations.
 
@@ -31,34 +33,34 @@ def schedule_card(
 
     Args:
         configs: each under its label.
-        findings: what is said about each.
+        issues: what is said about each.
         root: what paths are relative to.
     """
     first = next(iter(configs.values()))
-    entries = {label: _entry(config, findings[label]) for label, config in configs.items()}
+    entries = {label: _entry(config, issues[label]) for label, config in configs.items()}
     return card(entries, example(root / first.paths.prepared, first.data))
 
 
-def _entry(config: DictConfig, findings: list[Finding]) -> Entry:
+def _entry(config: DictConfig, issues: list[CompatibilityIssue]) -> Entry:
     process = prediction = None
     try:
         prediction = build(config["prediction"], Prediction)
         process = built_process(config)
     except UserError:
-        pass  # the findings say why
+        pass  # the issues say why
     return Entry(
         process=process,
         prediction=prediction,
         steps=int(config.sampler.steps),
         precision=str(config.trainer.precision),
         parts={group: class_name(config, group) for group in GROUPS},
-        sentences=[said(finding) for finding in findings],
+        sentences=[sentence(issue) for issue in issues],
     )
 
 
-def said(finding: Finding) -> str:
-    """A finding as a sentence that begins with how bad it is."""
-    return f"{'refused' if finding.is_refused else 'doubtful'}: {finding}"
+def sentence(issue: CompatibilityIssue) -> str:
+    """An issue as a sentence that begins with its severity."""
+    return f"{'error' if issue.is_error else 'warning'}: {issue}"
 
 
 def label_of(config: DictConfig, root: Path) -> str:
@@ -72,10 +74,12 @@ def class_name(config: DictConfig, group: str) -> str:
     return str(config[group]["_target_"]).rpartition(".")[2]
 
 
-def log_card(run: Run, config: DictConfig, findings: list[Finding], root: Path) -> None:
+def log_card(
+    run: Run, config: DictConfig, issues: list[CompatibilityIssue], root: Path
+) -> None:
     """Log the card of one configuration, as a picture and as text."""
     label = label_of(config, root)
-    drawn = schedule_card({label: config}, {label: findings}, root)
+    drawn = schedule_card({label: config}, {label: issues}, root)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "card.png"
         save_png(drawn.figure, file)

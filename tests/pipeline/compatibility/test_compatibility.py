@@ -15,7 +15,7 @@ from snowmelt.pipeline.compatibility import (
     sampling_rules,
     training_rules,
 )
-from snowmelt.pipeline.compatibility.issues import Finding, refuse
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
 from snowmelt.pipeline.config import composition
 
 ROOT = Path(__file__).parents[3]
@@ -28,8 +28,8 @@ def composed(*overrides: str) -> Any:
     return composition.compose(ROOT, overrides, is_checked=False)
 
 
-def said(*overrides: str) -> list[Finding]:
-    return configuration_rules.findings(composed(*overrides))
+def issues_of(*overrides: str) -> list[CompatibilityIssue]:
+    return configuration_rules.issues(composed(*overrides))
 
 
 def refused(*overrides: str) -> str:
@@ -75,7 +75,7 @@ def test_an_equation_in_time_cannot_start_at_an_infinite_slope(sampler: str) -> 
     text = refused(ZERO, f"sampler={sampler}")
     assert text.startswith("sampler, schedule: ")
     assert "sampler=ddim" in text
-    assert not any(f.is_refused for f in said(f"sampler={sampler}"))
+    assert not any(f.is_error for f in issues_of(f"sampler={sampler}"))
 
 
 @pytest.mark.parametrize("grid", ["karras", "log_snr"])
@@ -98,11 +98,11 @@ def test_a_learned_variance_is_trained_and_asked_for() -> None:
     assert untrained.startswith("sampler, denoiser.learned_variance: ")
     assert "loss=hybrid" in untrained
     assert "denoiser.learned_variance=true" in refused("loss=hybrid")
-    assert "stay as it was drawn" in refused(SHARE)
+    assert "stay at its initialisation" in refused(SHARE)
     configuration_rules.check(composed(SHARE, "loss=hybrid", "sampler=ddpm_learned"))
-    (doubt,) = said(SHARE, "loss=hybrid", "sampler=ddim")
-    assert not doubt.is_refused
-    assert "does not use the variance" in doubt.text
+    (warning,) = issues_of(SHARE, "loss=hybrid", "sampler=ddim")
+    assert not warning.is_error
+    assert "does not use the variance" in warning.text
 
 
 def test_a_schedule_is_learned_only_by_a_loss_that_it_cannot_cheat() -> None:
@@ -174,7 +174,7 @@ def test_every_schedule_goes_with_the_defaults_of_the_rest(
 
 
 def test_the_default_gives_no_reason_to_doubt() -> None:
-    assert said() == []
+    assert issues_of() == []
 
 
 @pytest.mark.parametrize(
@@ -232,21 +232,21 @@ def test_the_default_gives_no_reason_to_doubt() -> None:
         (
             ("schedule=ddpm_1000", "loss=vlb_discrete", "loss.steps=100"),
             ("loss", "schedule"),
-            "looks at 100 times, but the chain has 1000",
+            "uses 100 times, but the chain has 1000",
         ),
         (
             ("schedule=ddpm_1000", "time_sampling=discrete", "time_sampling.steps=100"),
             ("time_sampling", "schedule"),
-            "looks at 100 times, but the chain has 1000",
+            "uses 100 times, but the chain has 1000",
         ),
     ],
 )
-def test_doubts_are_worded_and_pass(
+def test_warnings_are_worded_and_pass(
     overrides: tuple[str, ...], keys: tuple[str, ...], named: str
 ) -> None:
-    found = [finding for finding in said(*overrides) if finding.keys == keys]
-    assert any(named in finding.text for finding in found), said(*overrides)
-    assert not any(finding.is_refused for finding in found)
+    found = [issue for issue in issues_of(*overrides) if issue.keys == keys]
+    assert any(named in issue.text for issue in found), issues_of(*overrides)
+    assert not any(issue.is_error for issue in found)
     configuration_rules.check(composed(*overrides))
 
 
@@ -266,13 +266,13 @@ def test_doubts_are_worded_and_pass(
     ],
 )
 def test_what_goes_well_is_not_doubted(overrides: tuple[str, ...]) -> None:
-    assert said(*overrides) == []
+    assert issues_of(*overrides) == []
 
 
 def test_what_cannot_be_built_is_refused_in_its_own_words() -> None:
-    (finding,) = said("schedule=cosine", "schedule.log_snr_max=-20.0")
-    assert finding.is_refused
-    assert "log_snr_max must lie above log_snr_min" in str(finding)
+    (issue,) = issues_of("schedule=cosine", "schedule.log_snr_max=-20.0")
+    assert issue.is_error
+    assert "log_snr_max must lie above log_snr_min" in str(issue)
 
 
 def test_a_training_alone_knows_no_sampler() -> None:
@@ -284,22 +284,22 @@ def test_a_training_alone_knows_no_sampler() -> None:
 
 
 def test_refusals_come_first_and_all_at_once() -> None:
-    found = said(ZERO, "prediction=score", "loss=hybrid")
-    flags = [finding.is_refused for finding in found]
+    found = issues_of(ZERO, "prediction=score", "loss=hybrid")
+    flags = [issue.is_error for issue in found]
     assert flags == sorted(flags, reverse=True)
     assert flags.count(True) == 2
     assert False in flags or len(flags) == 2
     with pytest.raises(UserError, match=r"dividing by alpha.*; and .*learned_variance"):
-        refuse(found)
+        raise_errors(found)
 
 
 def test_looking_leaves_no_trace() -> None:
     before = torch.random.get_rng_state()
-    said("schedule=learned", "loss=vlb")
+    issues_of("schedule=learned", "loss=vlb")
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.is_grad_enabled()
 
 
 def test_a_likelihood_that_the_model_cannot_have_is_refused() -> None:
     assert "zero terminal SNR takes infinitely long" in refused("likelihood=ode", ZERO)
-    assert not [finding for finding in said("likelihood=bound", ZERO) if finding.is_refused]
+    assert not [issue for issue in issues_of("likelihood=bound", ZERO) if issue.is_error]

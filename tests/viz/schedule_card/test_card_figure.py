@@ -112,21 +112,21 @@ def test_points_are_clouds():
     assert np.corrcoef(x, centred)[0, 1] == pytest.approx(1)
 
 
-def test_words_are_all_there_and_tell_bad_from_doubtful():
-    long = "refused: prediction, schedule: " + "because of this " * 20
-    words = {"one": [long, "doubtful: hm"], "two": []}
+def test_words_are_all_there_and_errors_differ_from_warnings():
+    long = "error: prediction, schedule: " + "because of this " * 20
+    words = {"one": [long, "warning: hm"], "two": []}
     figure = drawn(measured("one"), measured("two"), words=words)
     said = texts(figure)
     assert said.count("because of this") + said.count("because of\n") >= 18
     assert f"two: {card.NOTHING}" in said
-    colours = {text.get_text()[:14]: text.get_color() for text in figure.texts}
-    assert len({colours["one: refused: "], colours["one: doubtful:"]}) == 2
+    colours = {text.get_text()[:11]: text.get_color() for text in figure.texts}
+    assert len({colours["one: error:"], colours["one: warnin"]}) == 2
 
 
 def test_without_a_curve_the_words_stand_alone():
-    figure = card_figure([], [], TIMES, {}, {"one": ["refused: all of it"]}, "x")
+    figure = card_figure([], [], TIMES, {}, {"one": ["error: all of it"]}, "x")
     assert not figure.axes
-    assert "one: refused: all of it" in texts(figure)
+    assert "one: error: all of it" in texts(figure)
     assert figure.get_figheight() < 3
 
 

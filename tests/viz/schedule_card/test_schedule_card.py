@@ -37,7 +37,7 @@ from snowmelt.diffusion.schedules import (
 )
 from snowmelt.pipeline import callbacks
 from snowmelt.pipeline.cli import main
-from snowmelt.pipeline.compatibility.configuration_rules import findings
+from snowmelt.pipeline.compatibility.configuration_rules import issues
 from snowmelt.pipeline.config import composition
 from snowmelt.pipeline.schedule_cards import label_of, schedule_card
 from snowmelt.tracking import Run
@@ -185,21 +185,21 @@ def composed(*overrides: str) -> Any:
 def test_every_schedule_has_a_card(schedule: str) -> None:
     config = composed(f"schedule={schedule}", "sampler.steps=8", "prediction=eps")
     assert label_of(config, ROOT) == schedule
-    drawn = schedule_card({schedule: config}, {schedule: findings(config)}, ROOT)
+    drawn = schedule_card({schedule: config}, {schedule: issues(config)}, ROOT)
     assert drawn.labels == (schedule,)
     assert len(drawn.rows) == len(ROWS)
     for texts in drawn.rows.values():
         assert len(texts) == 1
         assert "nan" not in texts[0]
-    is_refused = schedule in ("zero_terminal", "learned")
-    assert ("refused: " in drawn.text()) == is_refused
+    is_error = schedule in ("zero_terminal", "learned")
+    assert ("error: " in drawn.text()) == is_error
 
 
 def test_a_combination_that_cannot_be_built_has_words_alone() -> None:
     config = composed("schedule=zero_terminal", "process=variance_exploding")
-    drawn = schedule_card({"mine": config}, {"mine": findings(config)}, ROOT)
+    drawn = schedule_card({"mine": config}, {"mine": issues(config)}, ROOT)
     assert drawn.labels == ()
-    assert drawn.text().startswith("mine: refused: process, schedule: ")
+    assert drawn.text().startswith("mine: error: process, schedule: ")
     assert drawn.figure.texts
     assert not drawn.figure.axes
 
@@ -256,7 +256,7 @@ def test_the_command_tells_what_training_would_refuse(
     given = ("schedule=zero_terminal", "prediction=eps,v")
     run(*given, cwd=workspace, monkeypatch=monkeypatch)
     said = capsys.readouterr().out
-    assert "eps: refused: prediction, schedule: " in said
+    assert "eps: error: prediction, schedule: " in said
     assert "\nv: " not in said
     assert said.rstrip().endswith("outputs/card/eps_v.png")
 
@@ -289,7 +289,7 @@ def test_prepared_points_are_shown(
     assert shown.x_0.shape == (400, 2)
     capsys.readouterr()
     run(*chosen, "threshold=clip", cwd=workspace, monkeypatch=monkeypatch)
-    assert "refused: sampler.threshold: " in capsys.readouterr().out
+    assert "error: sampler.threshold: " in capsys.readouterr().out
 
 
 def test_the_command_imports_nothing_slow(workspace: Path) -> None:
@@ -325,8 +325,8 @@ def test_a_training_logs_its_card(
     )
     callbacks.watch(run, config, data, ROOT)
     assert run.files["card/card.png"].startswith(b"\x89PNG")
-    assert "linear: doubtful: loss, prediction: " in run.texts["card/card.txt"]
-    assert "train: doubtful: loss, prediction: " in capsys.readouterr().err
+    assert "linear: warning: loss, prediction: " in run.texts["card/card.txt"]
+    assert "train: warning: loss, prediction: " in capsys.readouterr().err
     untracked = Recorder()
     callbacks.watch(untracked, composed("tracking=none"), data, ROOT)
     assert not untracked.files

@@ -1,15 +1,11 @@
-"""Which parts go together: what is refused, and what is only doubtful.
+"""Compatibility rules: which parts of a configuration do not go together, and why.
 
-Every part of a configuration checks its own arguments. What none of them can see is the
-other parts, and some pairs train or sample without a complaint and end in garbage. They are
-refused here, when the configuration is composed; what is merely unwise is put into words,
-which the schedule card shows.
+Every part checks its own arguments but cannot see the other parts, and some pairs train or
+sample without an error message and give garbage. Such a pair is an error when the
+configuration is composed; an unwise pair is a warning, which the schedule card shows.
 
-    findings    what is said about a combination
-    training    schedule, process, prediction, loss, times
-    sampling    a trained denoiser and a sampler
-    whole       both, of one configuration
-
-This file imports nothing on purpose: a training depends on `training` alone, so that an
-edit of a sampler does not make it stale.
+    issues                 an error or a warning
+    training_rules         schedule, process, prediction, loss and time sampling
+    sampling_rules         a trained denoiser and a sampler
+    configuration_rules    both, for a whole configuration
 """

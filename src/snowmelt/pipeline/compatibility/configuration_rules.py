@@ -1,4 +1,4 @@
-"""A whole configuration: what will be trained, and how it will be sampled."""
+"""Compatibility rules for a whole configuration: training, sampling and likelihood."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from snowmelt.common.instantiate import plain
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.likelihood.likelihood_settings import Settings
 from snowmelt.pipeline.compatibility import sampling_rules, training_rules
-from snowmelt.pipeline.compatibility.issues import Finding, refuse
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -21,27 +21,31 @@ def check(config: Mapping[str, Any]) -> None:
     Raises:
         UserError: with the keys, the reason and what to do.
     """
-    refuse(findings(config))
+    raise_errors(issues(config))
 
 
-def findings(config: Mapping[str, Any], *, is_points: bool = False) -> list[Finding]:
-    """Everything to know about a configuration's parts, the refusals first.
+def issues(
+    config: Mapping[str, Any], *, is_points: bool = False
+) -> list[CompatibilityIssue]:
+    """The issues of a configuration, errors first.
 
-    A part that cannot be built is a refusal too, and the only one: without it nothing can
-    be said about the others.
+    A part that cannot be instantiated is the only error then, since the others cannot be
+    checked without it.
     """
     try:
-        found = training_rules.findings(training_rules.built(config))
+        found = training_rules.issues(training_rules.built(config))
         parts = sampling_rules.trained(config, is_points=is_points)
-        found += sampling_rules.findings(config, parts)
+        found += sampling_rules.issues(config, parts)
         found += _likelihood(config["likelihood"], parts)
     except UserError as error:
-        return [Finding((), str(error), is_refused=True)]
-    return sorted(found, key=lambda finding: not finding.is_refused)
+        return [CompatibilityIssue((), str(error), is_error=True)]
+    return sorted(found, key=lambda issue: not issue.is_error)
 
 
-def _likelihood(section: Mapping[str, Any], parts: sampling_rules.Trained) -> list[Finding]:
-    """What the model to come cannot be asked of.
+def _likelihood(
+    section: Mapping[str, Any], parts: sampling_rules.Trained
+) -> list[CompatibilityIssue]:
+    """The issues of the likelihood evaluation with the model that will be trained.
 
     Raises:
         UserError: a value of the section is refused.
@@ -52,5 +56,5 @@ def _likelihood(section: Mapping[str, Any], parts: sampling_rules.Trained) -> li
     try:
         settings.check(model)
     except UserError as error:
-        return [Finding((), str(error), is_refused=True)]
+        return [CompatibilityIssue((), str(error), is_error=True)]
     return []

@@ -1,4 +1,4 @@
-"""What is said about a combination of parts."""
+"""Errors and warnings about a combination of parts."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from snowmelt.common.errors import UserError
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing to know about parts that meet.
+class CompatibilityIssue:
+    """An error or a warning about parts that do not go together.
 
     Attributes:
         keys: the keys of the configuration that it is about.
         text: what is wrong, why, and what to do.
-        is_refused: whether nothing sensible can come of it; else it is only doubtful.
+        is_refused: whether the combination is refused; otherwise it is a warning.
     """
 
     keys: tuple[str, ...]
     text: str
-    is_refused: bool = False
+    is_error: bool = False
 
     def __str__(self) -> str:
         return f"{', '.join(self.keys)}: {self.text}" if self.keys else self.text
 
 
-def refuse(findings: Sequence[Finding]) -> None:
-    """Stop at what is refused; doubts pass.
+def raise_errors(issues: Sequence[CompatibilityIssue]) -> None:
+    """Raise the errors among the issues; warnings pass.
 
     Raises:
-        UserError: something is refused; one line names all of it.
+        UserError: there is an error; one line names all of them.
     """
-    refused = [str(finding) for finding in findings if finding.is_refused]
-    if refused:
-        raise UserError("; and ".join(refused))
+    errors = [str(issue) for issue in issues if issue.is_error]
+    if errors:
+        raise UserError("; and ".join(errors))

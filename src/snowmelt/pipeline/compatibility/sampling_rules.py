@@ -1,4 +1,4 @@
-"""What a sampler asks of the denoiser that it is given.
+"""Compatibility rules of a sampler, its guidance and a trained denoiser.
 
 References:
     Lin, Liu, Li & Yang (2024), arXiv:2305.08891, section 3.3 (starting at the last step).
@@ -17,7 +17,7 @@ from snowmelt.common.instantiate import build
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, error_factor, prior_kl
-from snowmelt.pipeline.compatibility.issues import Finding, refuse
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
 from snowmelt.pipeline.compatibility.training_rules import (
     LARGEST_PRIOR_KL,
     built_process,
@@ -32,7 +32,7 @@ LEAST_LOG_SNR_OF_LAST = 2.0  # noise of a third of the signal, removed in one go
 
 @dataclass(frozen=True)
 class Trained:
-    """What is sampled from: the parts of a training that a sampler meets."""
+    """The parts of a trained denoiser that matter for sampling."""
 
     process: Process
     prediction: Prediction
@@ -71,12 +71,12 @@ def check(
     Raises:
         UserError: with the keys, the reason and what to do.
     """
-    refuse(findings(config, trained(parts, is_points=is_points)))
+    raise_errors(issues(config, trained(parts, is_points=is_points)))
 
 
 @torch.no_grad()
-def findings(config: Mapping[str, Any], parts: Trained) -> list[Finding]:
-    """Everything to know about sampling, the refusals first.
+def issues(config: Mapping[str, Any], parts: Trained) -> list[CompatibilityIssue]:
+    """The issues of sampling, errors first.
 
     Raises:
         UserError: the sampler or the guidance refuses its arguments.
@@ -87,11 +87,11 @@ def findings(config: Mapping[str, Any], parts: Trained) -> list[Finding]:
         *_start(sampler, parts),
         *_guidance(config, sampler, parts),
     ]
-    return sorted(found, key=lambda finding: not finding.is_refused)
+    return sorted(found, key=lambda issue: not issue.is_error)
 
 
-def _needs(sampler: Sampler, parts: Trained) -> list[Finding]:
-    """What a sampler needs of the process and of the network."""
+def _needs(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
+    """The issues of a sampler's requirements on the process and on the network."""
     found = []
     needs, keys = sampler.needs_learned_variance, ("sampler", "denoiser.learned_variance")
     if needs and not parts.learned_variance:
@@ -100,21 +100,21 @@ def _needs(sampler: Sampler, parts: Trained) -> list[Finding]:
             " trained to answer it; use sampler=ddpm, or train with"
             " denoiser.learned_variance=true loss=hybrid"
         )
-        found.append(Finding(keys, text, is_refused=True))
+        found.append(CompatibilityIssue(keys, text, is_error=True))
     if parts.learned_variance and not needs:
         text = f"{named(sampler)} does not use the variance that the network learned"
-        found.append(Finding(keys, text))
+        found.append(CompatibilityIssue(keys, text))
     if parts.is_points and sampler.threshold is not None:
         text = (
             "it keeps to the range of images, but the data is points, which have none: set"
             " threshold=none"
         )
-        found.append(Finding(("sampler.threshold",), text, is_refused=True))
+        found.append(CompatibilityIssue(("sampler.threshold",), text, is_error=True))
     return found
 
 
-def _start(sampler: Sampler, parts: Trained) -> list[Finding]:
-    """Whether this sampler can start where the process ends."""
+def _start(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
+    """The issues of starting where the process ends."""
     schedule = parts.process.schedule
     if not (schedule.has_zero_terminal_snr and sampler.needs_finite_slope):
         return _grid(sampler, parts)
@@ -123,17 +123,17 @@ def _start(sampler: Sampler, parts: Trained) -> list[Finding]:
         f" {named(schedule)} (zero terminal SNR), where sampling has to start; use"
         " sampler=ddim or sampler=ddpm"
     )
-    return [Finding(("sampler", "schedule"), text, is_refused=True)]
+    return [CompatibilityIssue(("sampler", "schedule"), text, is_error=True)]
 
 
-def _grid(sampler: Sampler, parts: Trained) -> list[Finding]:
-    """Where the steps lie: do they begin at noise and end at the data?"""
+def _grid(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
+    """The issues of the time grid, which must begin at noise and end at the data."""
     process = parts.process
     keys = ("sampler.grid", "schedule")
     try:
         times = sampler.times(process)
     except ValueError as error:
-        return [Finding(keys, str(error), is_refused=True)]
+        return [CompatibilityIssue(keys, str(error), is_error=True)]
     first, last = times[0], times[-1]
     found = []
     if process.schedule.has_zero_terminal_snr and first < 1:
@@ -141,26 +141,26 @@ def _grid(sampler: Sampler, parts: Trained) -> list[Finding]:
             f"sampling starts at t = {float(first):.3g} from pure noise, but"
             f" {named(process.schedule)} is pure noise at t = 1 only; use grid=trailing"
         )
-        return [Finding(keys, text, is_refused=True)]
+        return [CompatibilityIssue(keys, text, is_error=True)]
     kl = prior_kl(process, float(first))
     if first < 1 and kl > max(LARGEST_PRIOR_KL, prior_kl(process)):
         text = (
             f"sampling starts from pure noise at t = {float(first):.3g}, where signal is"
             f" left ({kl:.2g} bits a dimension off); use grid=trailing"
         )
-        found.append(Finding(keys, text))
+        found.append(CompatibilityIssue(keys, text))
     visited, chain = getattr(sampler.grid, "chain_steps", None), chain_in(process.schedule)
     if visited is not None and chain is not None and visited != chain.steps:
         text = (
             f"the grid is that of a chain of {visited} steps, the schedule's chain has"
             f" {chain.steps}; set sampler.grid.chain_steps={chain.steps}"
         )
-        found.append(Finding(keys, text))
+        found.append(CompatibilityIssue(keys, text))
     return [*found, *_amplified(sampler, parts, first), *_last(process, last)]
 
 
-def _amplified(sampler: Sampler, parts: Trained, first: Tensor) -> list[Finding]:
-    """Whether the first step blows up a small error of the network."""
+def _amplified(sampler: Sampler, parts: Trained, first: Tensor) -> list[CompatibilityIssue]:
+    """The issues of a first step that amplifies the network's error."""
     if not parts.prediction.needs_signal or sampler.threshold is not None:
         return []
     factor = error_factor(parts.process, parts.prediction, first)
@@ -171,11 +171,11 @@ def _amplified(sampler: Sampler, parts: Trained, first: Tensor) -> list[Finding]
         f" {factor:.2g} times as large of the data, and nothing cuts it; use prediction=v,"
         " or threshold=clip for images"
     )
-    return [Finding(("prediction", "schedule", "threshold"), text)]
+    return [CompatibilityIssue(("prediction", "schedule", "threshold"), text)]
 
 
-def _last(process: Process, last: Tensor) -> list[Finding]:
-    """Whether too much noise is left for the step to the data."""
+def _last(process: Process, last: Tensor) -> list[CompatibilityIssue]:
+    """The issues of a last step that has to remove too much noise."""
     log_snr = float(process.log_snr(last))
     if log_snr >= LEAST_LOG_SNR_OF_LAST:
         return []
@@ -183,11 +183,13 @@ def _last(process: Process, last: Tensor) -> list[Finding]:
         f"the last step goes from a log-SNR of {log_snr:.1f} straight to the data, which"
         " blurs it; use more steps, or a grid that is uniform in log-SNR"
     )
-    return [Finding(("sampler.steps", "sampler.grid", "schedule"), text)]
+    return [CompatibilityIssue(("sampler.steps", "sampler.grid", "schedule"), text)]
 
 
-def _guidance(config: Mapping[str, Any], sampler: Sampler, parts: Trained) -> list[Finding]:
-    """Guidance by labels needs a network that was told them; some need their sampler.
+def _guidance(
+    config: Mapping[str, Any], sampler: Sampler, parts: Trained
+) -> list[CompatibilityIssue]:
+    """The issues of guidance, which may need a conditional network or certain samplers.
 
     Raises:
         UserError: the guidance refuses its arguments.
@@ -196,11 +198,11 @@ def _guidance(config: Mapping[str, Any], sampler: Sampler, parts: Trained) -> li
     try:
         guidance.check_sampler(sampler)
     except ValueError as error:
-        return [Finding(("guidance", "sampler"), str(error), is_refused=True)]
+        return [CompatibilityIssue(("guidance", "sampler"), str(error), is_error=True)]
     if parts.conditional or not guidance.needs_labels:
         return []
     text = (
-        f"{named(guidance)} asks the network for a class, of which it was told nothing;"
-        " train with denoiser.conditional=true"
+        f"{named(guidance)} needs a conditional network, and this one was trained without"
+        " classes; train with denoiser.conditional=true"
     )
-    return [Finding(("guidance", "denoiser.conditional"), text, is_refused=True)]
+    return [CompatibilityIssue(("guidance", "denoiser.conditional"), text, is_error=True)]

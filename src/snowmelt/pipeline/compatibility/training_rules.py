@@ -1,4 +1,4 @@
-"""What a training is made of: schedule, process, prediction, loss and times.
+"""Compatibility rules of schedule, process, prediction, loss and time sampling.
 
 References:
     Lin, Liu, Li & Yang (2024), arXiv:2305.08891, section 3.2 (why eps and a zero terminal
@@ -22,12 +22,12 @@ from snowmelt.diffusion.predictions import Prediction, Score
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, prior_kl
 from snowmelt.diffusion.time_sampling import TimeSampler
-from snowmelt.pipeline.compatibility.issues import Finding, refuse
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
 
 LARGEST_PRIOR_KL = 0.01  # bits a dimension; the network's own error is about as large
 LEAST_LOG_SNR_AT_DATA = 4.0  # noise of 0.13 of the data's spread
-NOISE_ONLY = -7.0  # a log-SNR below which an image cannot be told from noise
-BATCH = 1024  # times to look at
+NOISE_ONLY = -7.0  # a log-SNR below which an image cannot be distinguished from noise
+BATCH = 1024  # times that are drawn for a check
 HALF = {"16-true": "half", "bf16-true": "bfloat16"}
 
 
@@ -85,12 +85,12 @@ def check(config: Mapping[str, Any]) -> None:
     Raises:
         UserError: with the keys, the reason and what to do.
     """
-    refuse(findings(built(config)))
+    raise_errors(issues(built(config)))
 
 
 @torch.no_grad()
-def findings(parts: Parts) -> list[Finding]:
-    """Everything to know about the parts of a training, the refusals first."""
+def issues(parts: Parts) -> list[CompatibilityIssue]:
+    """The issues of the parts of a training, errors first."""
     found = [
         *_ends(parts),
         *_losses(parts),
@@ -98,7 +98,7 @@ def findings(parts: Parts) -> list[Finding]:
         *_curve(parts),
         *_numbers(parts),
     ]
-    return sorted(found, key=lambda finding: not finding.is_refused)
+    return sorted(found, key=lambda issue: not issue.is_error)
 
 
 def is_learned(schedule: NoiseSchedule) -> bool:
@@ -111,8 +111,8 @@ def named(part: object) -> str:
     return type(part).__name__
 
 
-def _ends(parts: Parts) -> list[Finding]:
-    """What goes wrong at pure noise, and at the data."""
+def _ends(parts: Parts) -> list[CompatibilityIssue]:
+    """The issues at the two ends of the schedule."""
     schedule, process = parts.schedule, parts.process
     if schedule.has_zero_terminal_snr and parts.prediction.needs_signal:
         text = (
@@ -120,7 +120,7 @@ def _ends(parts: Parts) -> list[Finding]:
             f" the end of {named(schedule)} (zero terminal SNR); use prediction=v or"
             " prediction=x_0"
         )
-        return [Finding(("prediction", "schedule"), text, is_refused=True)]
+        return [CompatibilityIssue(("prediction", "schedule"), text, is_error=True)]
     found = []
     kl = prior_kl(process)
     if kl > LARGEST_PRIOR_KL:
@@ -129,64 +129,69 @@ def _ends(parts: Parts) -> list[Finding]:
             f" {kl:.2g} bits a dimension off for data of unit variance; let the schedule"
             " end in more noise, or rescale it (schedule=zero_terminal)"
         )
-        found.append(Finding(("schedule", "process"), text))
+        found.append(CompatibilityIssue(("schedule", "process"), text))
     first = float(process.log_snr(torch.zeros((), dtype=torch.float64)))
     if first < LEAST_LOG_SNR_AT_DATA:
         text = (
             f"the log-SNR at the data is {first:.1f}: detail below the noise that is left"
             " there is never seen; let the schedule start closer to the data"
         )
-        found.append(Finding(("schedule",), text))
+        found.append(CompatibilityIssue(("schedule",), text))
     return found
 
 
-def _losses(parts: Parts) -> list[Finding]:
-    """What a loss needs of the network and of the schedule."""
+def _losses(parts: Parts) -> list[CompatibilityIssue]:
+    """The issues of a loss with the network and with the schedule."""
     found = []
     loss, needs = named(parts.loss), parts.loss.needs_learned_variance
     if needs and not parts.learned_variance:
         text = (
-            f"{loss} trains the variance of a step, which this network does not answer; set"
+            f"{loss} trains the variance of a step, which this network does not output; set"
             " denoiser.learned_variance=true, or use loss=simple"
         )
-        found.append(Finding(("loss", "denoiser.learned_variance"), text, is_refused=True))
+        found.append(
+            CompatibilityIssue(("loss", "denoiser.learned_variance"), text, is_error=True)
+        )
     if parts.learned_variance and not needs:
         text = (
-            f"{loss} does not train the variance that the network would answer, so it would"
-            " stay as it was drawn; use loss=hybrid, or denoiser.learned_variance=false"
+            f"{loss} does not train the variance that the network would output, so it would"
+            " stay at its initialisation; use loss=hybrid, or"
+            " denoiser.learned_variance=false"
         )
-        found.append(Finding(("loss", "denoiser.learned_variance"), text, is_refused=True))
+        found.append(
+            CompatibilityIssue(("loss", "denoiser.learned_variance"), text, is_error=True)
+        )
     if is_learned(parts.schedule) and not parts.loss.trains_schedule:
         text = (
-            f"{loss} would be made small by a schedule that avoids the hard noise levels;"
+            f"{loss} would be minimised by a schedule that avoids the hard noise levels;"
             f" {named(parts.schedule)} needs a loss that trains a schedule (loss=vlb)"
         )
-        found.append(Finding(("loss", "schedule"), text, is_refused=True))
+        found.append(CompatibilityIssue(("loss", "schedule"), text, is_error=True))
     return found
 
 
-def _weights(parts: Parts) -> list[Finding]:
-    """Whether a loss weighs what this prediction answers as its authors meant it."""
+def _weights(parts: Parts) -> list[CompatibilityIssue]:
+    """The issues of a loss weighting that was designed for another prediction."""
     found = []
     loss, prediction = named(parts.loss), named(parts.prediction)
     meant = getattr(parts.loss, "sigma_data", None)
     if meant is not None and getattr(parts.prediction, "sigma_data", None) != meant:
         text = (
-            f"{loss} gives equal weight to the answers of prediction=edm with sigma_data"
-            f" {meant:g}; those of this {prediction} get very unequal ones"
+            f"{loss} weights the outputs of prediction=edm with sigma_data {meant:g}"
+            f" equally; those of this {prediction} get very unequal weights"
         )
-        found.append(Finding(("loss", "prediction"), text))
+        found.append(CompatibilityIssue(("loss", "prediction"), text))
     if isinstance(parts.loss, Simple) and isinstance(parts.prediction, Score):
         text = (
             f"the target of {prediction} grows without bound near the data, and {loss}"
-            " would be about nothing else; use loss=min_snr, or prediction=eps"
+            " would be dominated by it; use loss=min_snr, or prediction=eps"
         )
-        found.append(Finding(("loss", "prediction"), text))
+        found.append(CompatibilityIssue(("loss", "prediction"), text))
     return found
 
 
-def _curve(parts: Parts) -> list[Finding]:
-    """Where a training would spend its time, and on which steps."""
+def _curve(parts: Parts) -> list[CompatibilityIssue]:
+    """The issues of the sampled times and of a discrete chain's steps."""
     found = []
     t, _ = parts.time_sampler(
         torch.arange(BATCH), BATCH, seed=0, step=0, process=parts.process
@@ -197,33 +202,33 @@ def _curve(parts: Parts) -> list[Finding]:
             f"{wasted:.0%} of the times lie at noise so strong (log-SNR below"
             f" {NOISE_ONLY:g}) that there is little to learn"
         )
-        found.append(Finding(("schedule", "time_sampling"), text))
+        found.append(CompatibilityIssue(("schedule", "time_sampling"), text))
     chain = chain_in(parts.schedule)
     if chain is None:
         return found
     if chain.clipped > max(1, chain.steps // 200):
         text = (
-            f"{chain.clipped} of {chain.steps} betas were too large and were cut, which"
-            " bends the end of the curve; use more steps"
+            f"{chain.clipped} of {chain.steps} betas were too large and were clipped, which"
+            " distorts the end of the curve; use more steps"
         )
-        found.append(Finding(("schedule",), text))
+        found.append(CompatibilityIssue(("schedule",), text))
     for key, part in (("time_sampling", parts.time_sampler), ("loss", parts.loss)):
         visited = getattr(part, "steps", None)
         if visited is not None and visited != chain.steps:
             text = (
-                f"{named(part)} looks at {visited} times, but the chain has {chain.steps}"
-                " steps: between them its curve is only a straight line"
+                f"{named(part)} uses {visited} times, but the chain has {chain.steps}"
+                " steps: between them its curve is only interpolated"
             )
-            found.append(Finding((key, "schedule"), text))
+            found.append(CompatibilityIssue((key, "schedule"), text))
     return found
 
 
-def _numbers(parts: Parts) -> list[Finding]:
-    """What the numbers of a computer do to it."""
+def _numbers(parts: Parts) -> list[CompatibilityIssue]:
+    """The issues of numerical precision."""
     if parts.precision not in HALF:
         return []
     text = (
         f"the noisy data itself is in {HALF[parts.precision]}: the steps near the data are"
         " smaller than its last digit; use bf16-mixed, which runs the network alone in it"
     )
-    return [Finding(("trainer.precision",), text)]
+    return [CompatibilityIssue(("trainer.precision",), text)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from snowmelt.common.errors import UserError
-from snowmelt.pipeline.compatibility.configuration_rules import findings
+from snowmelt.pipeline.compatibility.configuration_rules import issues
 from snowmelt.pipeline.schedule_cards import label_of, schedule_card
 from snowmelt.viz.schedule_card.forward_strip import example
 from snowmelt.viz.style import SERIES, save_png
@@ -35,7 +35,7 @@ def run(configs: Mapping[str, DictConfig], root: Path, out: Path | None = None) 
     first = next(iter(configs.values()))
     named = {label or label_of(config, root): config for label, config in configs.items()}
     is_points = example(root / first.paths.prepared, first.data).is_points
-    said = {label: findings(c, is_points=is_points) for label, c in named.items()}
+    said = {label: issues(c, is_points=is_points) for label, c in named.items()}
     drawn = schedule_card(named, said, root)
     print(drawn.text())
     if out is None:

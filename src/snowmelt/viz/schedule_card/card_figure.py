@@ -26,7 +26,7 @@ PANEL, PITCH = 1.75, 2.5
 HEAD, LEGEND, TILE, LINE = 0.85, 0.3, 0.84, 0.2
 STRIP_LEFT = 1.75
 SPREAD = 3.2  # of points, in standard deviations of the data
-COLOURS = {"refused": VERMILLION, "doubtful": INK}
+COLOURS = {"error": VERMILLION, "warning": INK}
 NOTHING = "nothing speaks against this combination"
 
 
@@ -77,7 +77,7 @@ def card_figure(
         strips: one for each of them.
         times: (K) of the frames of a strip.
         rows: the names of the numbers, and a text for each schedule.
-        words: for each configuration, sentences that begin with `refused` or `doubtful`.
+        words: for each configuration, sentences that begin with `error` or `warning`.
         described: the parts that are not seen in the curves.
     """
     lines = _wrapped(words)

@@ -37,7 +37,7 @@ class Entry:
         steps: of its sampler.
         precision: of its trainer, in Lightning's words.
         parts: the name of the class of each other part, by its group.
-        sentences: what is refused and what is doubtful about it.
+        sentences: the errors and warnings about it.
     """
 
     process: Process | None
@@ -55,7 +55,7 @@ class Card:
     Attributes:
         labels: of the configurations that have a curve.
         rows: the names of the numbers, and one text for each of `labels`.
-        sentences: for each configuration what is refused and what is doubtful.
+        sentences: the errors and warnings about each configuration.
     """
 
     figure: Figure
