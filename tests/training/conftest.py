@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from omegaconf import OmegaConf
 
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.denoiser import Denoiser
@@ -22,6 +21,7 @@ from snowmelt.diffusion.time_sampling import LowDiscrepancy, TimeSampler
 from snowmelt.nets.mlp import MLP
 from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.module import DiffusionModule
+from snowmelt.training.settings import TrainingSettings
 
 SETTINGS = {
     "steps": 12,
@@ -97,7 +97,7 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
         torch.nn.init.normal_(net.last.weight)
         process = VariancePreserving(schedule or Cosine())
         denoiser = Denoiser(net, process, Eps(), loss.needs_learned_variance)
-        settings = OmegaConf.create(SETTINGS | training)
+        settings = TrainingSettings.of(SETTINGS | training)
         return DiffusionModule(
             denoiser,
             loss,

@@ -92,17 +92,3 @@ def test_the_average_is_part_of_the_state() -> None:
     first.net.weight.data.fill_(4.0)
     second.load_state_dict(first.state_dict())
     assert second.net.weight.tolist() == [4.0, 4.0]
-
-
-@pytest.mark.parametrize(
-    ("decay", "power", "named"),
-    [
-        (1.0, 1.0, r"training.ema.decay must lie in \[0, 1\), got 1.0"),
-        (-0.1, 1.0, r"training.ema.decay must lie in \[0, 1\), got -0.1"),
-        (0.9, 0.0, r"training.ema.warmup_power must lie in \(0, 1\], got 0.0"),
-        (0.9, 1.5, r"training.ema.warmup_power must lie in \(0, 1\], got 1.5"),
-    ],
-)
-def test_refused_arguments(decay: float, power: float, named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        EMA(Counting(), decay, power)

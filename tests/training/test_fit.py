@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.losses import Hybrid
 from snowmelt.pipeline.config.composition import compose
 from snowmelt.training.fit import _Data, _parts, check
+from snowmelt.training.settings import FitSettings
 
 ROOT = Path(__file__).parents[2]
 
 
-def composed(*overrides: str) -> Any:
-    return compose(ROOT, ["net=mlp", "training.batch_size=4", *overrides])
+def composed(*overrides: str) -> FitSettings:
+    whole = compose(ROOT, ["net=mlp", "training.batch_size=4", *overrides])
+    return FitSettings.of(plain(whole))
 
 
 @pytest.fixture
@@ -64,3 +67,14 @@ def test_the_loss_knows_the_levels_of_the_data(data: Any) -> None:
     _, loss, _ = _parts(config, data)
     assert isinstance(loss, Hybrid)
     assert loss.levels == 17
+
+
+def test_several_processes_save_where_they_log(
+    data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the first process's sums are saved."""
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    uneven = ("training.log_every=50", "training.checkpoint_every=75")
+    check(composed(*uneven), data)
+    with pytest.raises(UserError, match=r"^training\.checkpoint_every must be a multiple"):
+        check(composed(*uneven, "trainer=ddp"), data)

@@ -11,7 +11,6 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import yaml
-from omegaconf import OmegaConf
 
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.losses import VLB
@@ -19,16 +18,28 @@ from snowmelt.diffusion.schedules import Learned
 from snowmelt.diffusion.time_sampling import Importance
 from snowmelt.training import resume
 from snowmelt.training.module import DiffusionModule
-from snowmelt.training.resume import SECTIONS, Resume, sections, training_identity
+from snowmelt.training.resume import Resume, training_identity
+from snowmelt.training.settings import FitSettings
 
 Make = Callable[..., DiffusionModule]
 Fit = Callable[..., pl.Trainer]
-CONFIG: dict[str, Any] = {name: {"value": 1} for name in SECTIONS} | {
+SECTIONS = tuple(FitSettings.model_fields)
+PARTS = ("schedule", "process", "prediction", "loss", "time_sampling", "net")
+CONFIG: dict[str, Any] = {name: {"value": 1} for name in PARTS} | {
     "seed": 0,
+    "denoiser": {},
+    "training": {},
+    "trainer": {},
     "sampler": {"steps": 5},
     "tracking": {"enabled": True},
     "paths": {"model": "here"},
     "name": None,
+}
+OTHER: dict[str, Any] = {name: {"value": 2} for name in PARTS} | {
+    "seed": 2,
+    "denoiser": {"conditional": True},
+    "training": {"steps": 7},
+    "trainer": {"processes": 2},
 }
 
 
@@ -164,11 +175,16 @@ def test_done_is_forgotten(tmp_path: Path) -> None:
     assert tmp_path.exists()
 
 
+def identity_of(config: dict[str, Any], manifest: Manifest) -> str:
+    return training_identity(FitSettings.of(config), manifest)
+
+
 def test_the_sections_are_plain_values() -> None:
-    found = sections(OmegaConf.create(CONFIG))
+    found = FitSettings.of(CONFIG).plain()
     assert set(found) == set(SECTIONS)
     assert type(found["net"]) is dict
-    assert found == sections(CONFIG)
+    assert type(found["training"]["ema"]) is dict
+    assert FitSettings.of(found).plain() == found
 
 
 def test_training_reads_the_sections_that_dvc_watches_for_it() -> None:
@@ -183,19 +199,19 @@ def test_training_reads_the_sections_that_dvc_watches_for_it() -> None:
 def test_each_section_that_training_reads_is_part_of_the_identity(
     name: str, manifest: Manifest
 ) -> None:
-    changed = CONFIG | {name: {"value": 2} if name != "seed" else 2}
-    assert training_identity(changed, manifest) != training_identity(CONFIG, manifest)
+    changed = CONFIG | {name: OTHER[name]}
+    assert identity_of(changed, manifest) != identity_of(CONFIG, manifest)
 
 
 @pytest.mark.usefixtures("same_code")
 def test_what_training_does_not_read_is_not(manifest: Manifest) -> None:
-    identity = training_identity(CONFIG, manifest)
+    identity = identity_of(CONFIG, manifest)
     for name in ("sampler", "tracking", "paths", "name"):
-        assert training_identity(CONFIG | {name: "other"}, manifest) == identity
+        assert identity_of(CONFIG | {name: "other"}, manifest) == identity
     reordered = dict(reversed(CONFIG.items()))
-    assert training_identity(OmegaConf.create(reordered), manifest) == identity
+    assert identity_of(reordered, manifest) == identity
     other_name = replace(manifest, name="other", notes=("a remark",))
-    assert training_identity(CONFIG, other_name) == identity
+    assert identity_of(CONFIG, other_name) == identity
     assert len(identity) == 64
 
 
@@ -208,13 +224,13 @@ def test_the_data_is_part_of_the_identity(
     manifest: Manifest, change: dict[str, Any]
 ) -> None:
     other = replace(manifest, **change)
-    assert training_identity(CONFIG, other) != training_identity(CONFIG, manifest)
+    assert identity_of(CONFIG, other) != identity_of(CONFIG, manifest)
 
 
 def test_the_code_is_part_of_the_identity(
     manifest: Manifest, same_code: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = training_identity(CONFIG, manifest)
+    before = identity_of(CONFIG, manifest)
     assert same_code == list(resume.CODE)
     monkeypatch.setattr(resume, "code_digest", lambda parts: "other code")
-    assert training_identity(CONFIG, manifest) != before
+    assert identity_of(CONFIG, manifest) != before

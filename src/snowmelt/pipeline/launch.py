@@ -20,15 +20,9 @@ def wants_group(config: DictConfig) -> bool:
     """Whether the configuration asks for processes that nobody has started yet.
 
     Raises:
-        UserError: a number of processes or of machines that is not positive, or several
-            machines without torchrun on each.
+        UserError: several machines without torchrun on each.
     """
     trainer = config.trainer
-    if trainer.processes < 1 or trainer.num_nodes < 1:
-        raise UserError(
-            "trainer.processes and trainer.num_nodes must be at least 1, got"
-            f" {trainer.processes}, {trainer.num_nodes}"
-        )
     if distributed.is_launched():
         return False
     if trainer.num_nodes > 1:

@@ -24,21 +24,12 @@ class EMA(nn.Module):
         decay: $d$, the largest decay, in [0, 1).
         warmup_power: $p$, in (0, 1].
 
-    Raises:
-        ValueError: an argument outside its range.
-
     References:
         Karras et al. (2024), arXiv:2312.02696, section 3, on the length of the average.
     """
 
     def __init__(self, net: nn.Module, decay: float, warmup_power: float) -> None:
         super().__init__()
-        if not 0.0 <= decay < 1.0:
-            raise ValueError(f"training.ema.decay must lie in [0, 1), got {decay}")
-        if not 0.0 < warmup_power <= 1.0:
-            raise ValueError(
-                f"training.ema.warmup_power must lie in (0, 1], got {warmup_power}"
-            )
         self.decay = decay
         self.warmup_power = warmup_power
         self.net = copy.deepcopy(net).requires_grad_(False).eval()

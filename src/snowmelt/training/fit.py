@@ -1,4 +1,4 @@
-"""One training from its configuration: a trainer, a module, and the history of its losses.
+"""One training from its settings: a trainer, a module, and the history of its losses.
 
 Progress bars, pictures and tracking are observers: the caller hands them in.
 """
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
 
 from snowmelt.common import distributed
 from snowmelt.common.errors import UserError
@@ -25,34 +24,35 @@ from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
-from snowmelt.training.resume import Resume, sections
+from snowmelt.training.resume import Resume
+from snowmelt.training.settings import FitSettings
 
 
 class _Data(pl.LightningDataModule):
     """Gives the trainer the batches from the step that it has reached."""
 
-    def __init__(self, data: PreparedData, config: DictConfig) -> None:
+    def __init__(self, data: PreparedData, settings: FitSettings) -> None:
         super().__init__()
         self.data = data
-        self.config = config
+        self.settings = settings
 
     def train_dataloader(self) -> BatchStream:
         trainer = self.trainer
         assert trainer is not None
         return BatchStream(
             self.data.train,
-            batch_size=self.config.training.batch_size,
-            steps=self.config.training.steps,
-            seed=self.config.seed,
+            batch_size=self.settings.training.batch_size,
+            steps=self.settings.training.steps,
+            seed=self.settings.seed,
             start=trainer.global_step,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
-            labels=self.data.train_labels if self.config.denoiser.conditional else None,
+            labels=self.data.train_labels if self.settings.denoiser.conditional else None,
         )
 
 
 def fit(
-    config: DictConfig,
+    settings: FitSettings,
     data: PreparedData,
     resume: Resume,
     identity: str,
@@ -69,36 +69,38 @@ def fit(
         The checkpoint, and the history of logged values.
 
     Raises:
-        UserError: the configuration asks for what this machine, the data or the parts
+        UserError: the settings ask for what this machine, the data or the parts
             cannot do, or the gradient is not finite.
     """
     _quiet()
-    torch.manual_seed(config.seed)
-    denoiser, loss, time_sampler = _parts(config, data)
+    torch.manual_seed(settings.seed)
+    denoiser, loss, time_sampler = _parts(settings, data)
     module = DiffusionModule(
         denoiser,
         loss,
         time_sampler,
         data.manifest,
-        config.training,
-        config.seed,
-        p_uncond=config.denoiser.p_uncond,
+        settings.training,
+        settings.seed,
+        p_uncond=settings.denoiser.p_uncond,
     )
     history = History(
-        config.training.log_every,
+        settings.training.log_every,
         data.held_out,
-        config.training.picture_every,
-        data.held_out_labels if config.denoiser.conditional else None,
+        settings.training.picture_every,
+        data.held_out_labels if settings.denoiser.conditional else None,
     )
-    trainer = _trainer(config, [history, *observers, resume])
+    trainer = _trainer(settings, [history, *observers, resume])
     saved = str(resume.path) if resume.path.is_file() else None
-    trainer.fit(module, datamodule=_Data(data, config), ckpt_path=saved, weights_only=True)
+    trainer.fit(
+        module, datamodule=_Data(data, settings), ckpt_path=saved, weights_only=True
+    )
     if trainer.interrupted:
         raise KeyboardInterrupt
     checkpoint = Checkpoint(
         identity=identity,
         step=trainer.global_step,
-        config=sections(config),
+        config=settings.plain(),
         manifest=data.manifest,
         raw=denoiser.net.state_dict(),
         ema=module.ema.net.state_dict(),
@@ -107,18 +109,18 @@ def fit(
     return checkpoint, module.history
 
 
-def _parts(config: DictConfig, data: PreparedData) -> tuple[Denoiser, Loss, TimeSampler]:
-    """What the configuration names, built for the data."""
+def _parts(settings: FitSettings, data: PreparedData) -> tuple[Denoiser, Loss, TimeSampler]:
+    """What the settings name, built for the data."""
     manifest = data.manifest
-    denoiser = build_denoiser(sections(config), manifest.shape, manifest.classes)
-    loss = build(config.loss, Loss, levels=manifest.levels)
-    return denoiser, loss, build(config.time_sampling, TimeSampler)
+    denoiser = build_denoiser(settings.plain(), manifest.shape, manifest.classes)
+    loss = build(settings.loss, Loss, levels=manifest.levels)
+    return denoiser, loss, build(settings.time_sampling, TimeSampler)
 
 
-def _trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
+def _trainer(settings: FitSettings, callbacks: list[pl.Callback]) -> pl.Trainer:
     world = int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    accelerator = config.trainer.accelerator
+    accelerator = settings.trainer.accelerator
     if accelerator == "gpu" and not torch.cuda.is_available():
         raise UserError(
             "trainer.accelerator=gpu, but torch finds no GPU here: use trainer=cpu"
@@ -130,8 +132,8 @@ def _trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
         devices=local,
         num_nodes=max(world // local, 1),
         strategy="ddp" if world > 1 else "auto",
-        precision=config.trainer.precision,
-        max_steps=config.training.steps,
+        precision=settings.trainer.precision,
+        max_steps=settings.training.steps,
         max_epochs=-1,
         callbacks=callbacks,
         logger=False,
@@ -143,57 +145,27 @@ def _trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
     )
 
 
-def check(config: DictConfig, data: PreparedData) -> None:
+def check(settings: FitSettings, data: PreparedData) -> None:
     """Refuse what cannot be trained, before anything was started or written.
 
     Raises:
-        UserError: a value out of range, or parts that do not fit the data or each other.
+        UserError: values or parts that do not fit the data or each other.
     """
-    _check_values(config)
-    BatchStream(
-        data.train,
-        batch_size=config.training.batch_size,
-        steps=config.training.steps,
-        seed=config.seed,
-        world_size=distributed.world_size(config.trainer.processes),
-    )
-    _parts(config, data)
-
-
-def _check_values(config: DictConfig) -> None:
-    training = config.training
-    positive = (
-        "steps",
-        "batch_size",
-        "learning_rate",
-        "log_every",
-        "picture_every",
-        "checkpoint_every",
-    )
-    for key in positive:
-        if training[key] is None or not training[key] > 0:
-            raise UserError(f"training.{key} must be positive, got {training[key]}")
-    for key in ("warmup_steps", "weight_decay"):
-        if training[key] is None or training[key] < 0:
-            raise UserError(f"training.{key} must not be negative, got {training[key]}")
-    dropout = config.denoiser.p_uncond
-    if dropout is None or not 0.0 <= dropout <= 1.0:
-        raise UserError(f"denoiser.p_uncond must lie in [0, 1], got {dropout}")
-    if training.gradient_clip is not None and not training.gradient_clip > 0:
-        raise UserError(
-            f"training.gradient_clip must be positive or null, got {training.gradient_clip}"
-        )
-    if (
-        distributed.world_size(config.trainer.processes) > 1
-        and training.checkpoint_every % training.log_every
-    ):
+    training, world = settings.training, distributed.world_size(settings.trainer.processes)
+    if world > 1 and training.checkpoint_every % training.log_every:
         # Only the first process's sums are saved: a mean must not reach over a save.
         raise UserError(
             "training.checkpoint_every must be a multiple of training.log_every for several"
             f" processes, got {training.checkpoint_every}, {training.log_every}"
         )
-    if not 0 <= config.seed < 2**63:
-        raise UserError(f"seed must be between 0 and 2^63 - 1, got {config.seed}")
+    BatchStream(
+        data.train,
+        batch_size=training.batch_size,
+        steps=training.steps,
+        seed=settings.seed,
+        world_size=world,
+    )
+    _parts(settings, data)
 
 
 def _quiet() -> None:

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
@@ -21,6 +20,7 @@ from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training.batch_order import Batch
 from snowmelt.training.ema import EMA
 from snowmelt.training.objective import Objective
+from snowmelt.training.settings import TrainingSettings
 
 _DROPOUT_SEED_STRIDE = 1_000_003
 
@@ -37,7 +37,7 @@ class DiffusionModule(LightningModule):
         loss: the loss of each example.
         time_sampler: draws the time at which each example is perturbed.
         manifest: of the data, for the scaling.
-        training: the section `training` of the configuration.
+        training: how long and how fast.
         seed: of time steps, noise and dropout.
         p_uncond: the probability of training an example with the null class.
     """
@@ -48,13 +48,13 @@ class DiffusionModule(LightningModule):
         loss: Loss,
         time_sampler: TimeSampler,
         manifest: Manifest,
-        training: DictConfig,
+        training: TrainingSettings,
         seed: int,
         p_uncond: float = 0.0,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
-        self.ema = EMA(denoiser.net, **training.ema)
+        self.ema = EMA(denoiser.net, training.ema.decay, training.ema.warmup_power)
         self.loss = loss
         self.time_sampler = time_sampler
         self.manifest = manifest

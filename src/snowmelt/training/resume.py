@@ -16,39 +16,22 @@ from typing import Any
 import pytorch_lightning as pl
 
 from snowmelt.common.code_identity import code_digest
-from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.training.settings import FitSettings
 
-SECTIONS = (
-    "seed",
-    "schedule",
-    "process",
-    "prediction",
-    "loss",
-    "time_sampling",
-    "net",
-    "denoiser",
-    "training",
-    "trainer",
-)
 # The parts of the package whose source decides the weights, as in dvc.yaml's stage train.
 # Observers (progress, pictures, tracking) are handed in, and are not among them.
 CODE = ("common", "data/prepared", "diffusion", "nets", "training")
 
 
-def sections(config: Any) -> dict[str, Any]:
-    """The part of the configuration that a training reads, as plain values."""
-    return {name: plain(config[name]) for name in SECTIONS}
-
-
-def training_identity(config: Any, manifest: Manifest) -> str:
+def training_identity(settings: FitSettings, manifest: Manifest) -> str:
     """A digest of everything that the trained weights follow from.
 
-    The configuration's sections, the data's bytes and scaling, and the bytes of the source
+    The settings, the data's bytes and scaling, and the bytes of the source
     files in `CODE`.
     """
     described = {
-        "config": sections(config),
+        "config": settings.plain(),
         "data": {
             "digests": manifest.digests,
             "train_count": manifest.train_count,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from snowmelt.common.section import Part, Section, Seed
 
@@ -105,12 +105,13 @@ class TrainerSettings(Section):
 
 
 class FitSettings(Section):
-    """Everything that the weights follow from, beside the data.
+    """Every section that the weights follow from; a checkpoint keeps them.
 
     Attributes:
         schedule, process, prediction, loss, time_sampling, net: parts to build.
     """
 
+    model_config = ConfigDict(extra="ignore")
     seed: Seed
     schedule: Part
     process: Part
@@ -118,6 +119,6 @@ class FitSettings(Section):
     loss: Part
     time_sampling: Part
     net: Part
-    denoiser: DenoiserSettings
-    training: TrainingSettings
-    trainer: TrainerSettings
+    denoiser: DenoiserSettings = DenoiserSettings()
+    training: TrainingSettings = TrainingSettings()
+    trainer: TrainerSettings = TrainerSettings()

@@ -19,6 +19,7 @@ from snowmelt.training import checkpoint
 from snowmelt.training.fit import check, fit
 from snowmelt.training.history import write_history
 from snowmelt.training.resume import Resume, training_identity
+from snowmelt.training.settings import FitSettings
 
 MARKER = "model.ckpt"
 
@@ -29,26 +30,27 @@ def run(config: DictConfig, root: Path) -> Path:
     Raises:
         UserError: the data or the configuration does not serve.
     """
+    settings = FitSettings.of(plain(config))
     target = root / config.paths.model
     require_ours(target, MARKER)
     data = PreparedData.open(root / config.paths.prepared)
     data.check_made_from(config.data)
     is_starter = launch.wants_group(config)
     training_rules.check(config)  # one that came by --config was composed elsewhere
-    check(config, data)
+    check(settings, data)
     if is_starter:
         launch.run_group("train", config, root)
         return target / MARKER
-    identity = training_identity(config, data.manifest)
+    identity = training_identity(settings, data.manifest)
     state = main_root(root) / ".snowmelt" / "resume" / identity[:16]
-    resume = Resume(state, config.training.checkpoint_every)
+    resume = Resume(state, settings.training.checkpoint_every)
     if resume.path.is_file() and distributed.rank() == 0:
         print(f"train: going on from the saved state in {state}")
     with tracking.open_training(
         plain(config), root, state=state, identity=identity
     ) as tracked:
         observers = watch(tracked, config, data, root)
-        trained, history = fit(config, data, resume, identity, observers)
+        trained, history = fit(settings, data, resume, identity, observers)
         if distributed.rank() == 0:
             with new_directory(target, MARKER) as draft:
                 checkpoint.save(draft / MARKER, trained)
