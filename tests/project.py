@@ -25,7 +25,7 @@ TINY = (
     "sample.num_samples=96",
     "sample.batch_size=48",
     "features=random_conv",
-    "features.judge=null",
+    "features.independent_classifier=null",
 )
 
 

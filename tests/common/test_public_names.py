@@ -6,11 +6,20 @@ import pytest
 
 from snowmelt.common import public_names
 from snowmelt.diffusion.time_sampling import Importance
+from snowmelt.evaluation.features import IndependentClassifier
+from snowmelt.sampling.samplers import DDIM
 
 
 def test_a_class_is_found_under_the_module_of_before() -> None:
     assert public_names.find("snowmelt.times.importance.Importance") is Importance
     assert public_names.find("snowmelt.time_sampling.Importance") is Importance
+
+
+@pytest.mark.parametrize("place", ["samplers", "samplers.gaussian"])
+def test_a_class_is_found_under_its_name_of_before(place: str) -> None:
+    assert public_names.find(f"snowmelt.{place}.Gaussian") is DDIM
+    judge = f"snowmelt.{place.replace('samplers', 'features').replace('gaussian', 'judge')}"
+    assert public_names.find(f"{judge}.Judge") is IndependentClassifier
 
 
 @pytest.mark.parametrize(
@@ -19,6 +28,7 @@ def test_a_class_is_found_under_the_module_of_before() -> None:
         ("times", "time_sampling"),
         ("times.steps", "time_sampling.steps"),
         ("denoiser.label_dropout", "denoiser.p_uncond"),
+        ("features.judge.steps", "features.independent_classifier.steps"),
         ("denoiser.conditional", "denoiser.conditional"),
         ("timestamps", "timestamps"),
         ("net.times", "net.times"),

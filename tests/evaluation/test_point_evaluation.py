@@ -46,7 +46,7 @@ def context(
         train=train,
         held_out=held_out,
         statistics=Statistics.of(train),
-        judge=None,
+        independent_classifier=None,
         held_out_probabilities=None,
         description={"typical_distance": 0.1, "figures": {}},
     )

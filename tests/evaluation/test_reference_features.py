@@ -19,7 +19,7 @@ from snowmelt.evaluation.reference_features import Reference, data_digest
 
 PLAN = {"steps": 20, "batch_size": 32, "learning_rate": 0.01}
 JUDGE = {
-    "_target_": "snowmelt.features.Judge",
+    "_target_": "snowmelt.features.IndependentClassifier",
     "seed": 1,
     **PLAN,
 }
@@ -27,16 +27,16 @@ CLASSIFIER = {
     "_target_": "snowmelt.features.Classifier",
     "seed": 0,
     **PLAN,
-    "judge": JUDGE,
+    "independent_classifier": JUDGE,
 }
 RANDOM = {
     "_target_": "snowmelt.features.RandomConv",
     "seed": 0,
-    "judge": JUDGE,
+    "independent_classifier": JUDGE,
 }
 COORDINATES = {
     "_target_": "snowmelt.features.Coordinates",
-    "judge": None,
+    "independent_classifier": None,
 }
 
 
@@ -63,8 +63,8 @@ def test_written_and_read_back(make_images: Callable, tmp_path: Path) -> None:
     ]
     assert (len(found.train), len(found.held_out)) == (len(data.train), len(data.held_out))
     assert np.array_equal(extract(found.extractor, data.train, "test"), found.train)
-    assert found.judge is not None
-    again = found.judge.probabilities(data.held_out)
+    assert found.independent_classifier is not None
+    again = found.independent_classifier.probabilities(data.held_out)
     assert np.array_equal(again, found.held_out_probabilities)
     assert np.array_equal(found.statistics.mean, Statistics.of(found.train).mean)
     floor = frechet_distance(Statistics.of(found.held_out), Statistics.of(found.train))
@@ -78,7 +78,7 @@ def test_description(make_images: Callable, tmp_path: Path) -> None:
     assert said["extractor"]["name"] == "classifier"
     assert said["extractor"]["digest"] == found.extractor.digest
     assert said["extractor"]["dimension"] == 64
-    assert said["judge"]["digest"] == found.judge.digest  # type: ignore[union-attr]
+    assert said["judge"]["digest"] == found.independent_classifier.digest  # type: ignore[union-attr]
     assert set(said["figures"]) >= {"extractor_accuracy", "judge_accuracy"}
     shares = np.bincount(data.train_labels) / len(data.train)
     assert said["class_shares"] == pytest.approx(shares)
@@ -96,13 +96,18 @@ def test_no_judge_where_there_is_nothing_to_judge(
     make_images: Callable, tmp_path: Path, classes: int
 ) -> None:
     found = write(tmp_path / "r", make_images(classes=classes), RANDOM)
-    assert found.judge is None
+    assert found.independent_classifier is None
     assert found.held_out_probabilities is None
 
 
 def test_no_judge_if_none_is_wanted(make_images: Callable, tmp_path: Path) -> None:
-    assert write(tmp_path / "r", make_images(), RANDOM | {"judge": None}).judge is None
-    assert write(tmp_path / "s", make_images(), RANDOM).judge is not None
+    assert (
+        write(
+            tmp_path / "r", make_images(), RANDOM | {"independent_classifier": None}
+        ).independent_classifier
+        is None
+    )
+    assert write(tmp_path / "s", make_images(), RANDOM).independent_classifier is not None
 
 
 def test_points(make_points: Callable, tmp_path: Path) -> None:
@@ -178,7 +183,7 @@ def test_a_description_builds_only_extractors(
     path = tmp_path / "r" / "reference.json"
     for target in (
         "os.system",
-        "snowmelt.evaluation.features.independent_classifier.Judge",
+        "snowmelt.evaluation.features.independent_classifier.IndependentClassifier",
     ):
         said = json.loads(path.read_text())
         said["extractor"]["config"]["_target_"] = target

@@ -25,14 +25,14 @@ PLAN = {"seed": 1, "steps": 20, "batch_size": 32, "learning_rate": 0.01}
 RANDOM = {
     "_target_": "snowmelt.features.RandomConv",
     "seed": 0,
-    "judge": {
-        "_target_": "snowmelt.features.Judge",
+    "independent_classifier": {
+        "_target_": "snowmelt.features.IndependentClassifier",
         **PLAN,
     },
 }
 COORDINATES = {
     "_target_": "snowmelt.features.Coordinates",
-    "judge": None,
+    "independent_classifier": None,
 }
 
 

@@ -29,7 +29,7 @@ from snowmelt.diffusion.predictions import X0, Eps, Prediction, V
 from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Karras, LinearBetas
 from snowmelt.sampling.samplers.ancestral_variances import FixedLarge, FixedSmall, Learned
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.dpm import DPM
 from snowmelt.sampling.samplers.edm import EDM
 from snowmelt.sampling.samplers.grids import Karras as KarrasGrid
@@ -140,7 +140,7 @@ def test_the_ddpm_chain(
             timestep_spacing="trailing",
         )
     )
-    ours = Gaussian(steps, eta=1.0, variance=variance)
+    ours = DDIM(steps, eta=1.0, variance=variance)
     asked = denoiser(NAMES[name])
     states = walk(ours, asked, times_of(scheduler, steps), start())
     theirs = through(scheduler, asked, steps)
@@ -167,7 +167,7 @@ def test_the_learned_variance(denoiser: Make) -> None:
         output, share = asked.with_variance(x, t)
         return torch.cat((output, 2 * share - 1), dim=1)
 
-    ours = Gaussian(20, eta=1.0, variance=Learned())
+    ours = DDIM(20, eta=1.0, variance=Learned())
     states = walk(ours, asked, times_of(scheduler, 20), start())
     theirs = through(scheduler, asked, 20, answer)
     # Expected: as with fixed_large, noise is added to the data at the end.
@@ -176,7 +176,7 @@ def test_the_learned_variance(denoiser: Make) -> None:
 
 def test_clipped_estimates_in_the_chain(denoiser: Make) -> None:
     scheduler = DDPMScheduler(**settings(clip_sample=True, timestep_spacing="trailing"))
-    ours = Gaussian(25, eta=1.0, threshold=Clip())
+    ours = DDIM(25, eta=1.0, threshold=Clip())
     states = walk(ours, denoiser(), times_of(scheduler, 25), start())
     agree_throughout("DDPM clipped", states, through(scheduler, denoiser(), 25))
 
@@ -191,7 +191,7 @@ def test_ddim(name: str, spacing: str, eta: float, denoiser: Make) -> None:
     scheduler = DDIMScheduler(
         **settings(prediction_type=name, clip_sample=False, timestep_spacing=spacing)
     )
-    ours, asked = Gaussian(20, eta=eta), denoiser(NAMES[name])
+    ours, asked = DDIM(20, eta=eta), denoiser(NAMES[name])
     states = walk(ours, asked, times_of(scheduler, 20), start())
     if name != "sample":
         agree_throughout("DDIM", states, through(scheduler, asked, 20, eta=eta))
@@ -202,7 +202,7 @@ def test_ddim(name: str, spacing: str, eta: float, denoiser: Make) -> None:
 
 def test_ddim_derives_the_noise_from_what_was_clipped(denoiser: Make) -> None:
     scheduler = DDIMScheduler(**settings(clip_sample=True, timestep_spacing="trailing"))
-    ours = Gaussian(20, threshold=Clip())
+    ours = DDIM(20, threshold=Clip())
     states = walk(ours, denoiser(), times_of(scheduler, 20), start())
     asked = {"use_clipped_model_output": True}
     agree_throughout("DDIM clipped", states, through(scheduler, denoiser(), 20, **asked))
@@ -220,7 +220,7 @@ def test_dynamic_thresholding(denoiser: Make) -> None:
             timestep_spacing="trailing",
         )
     )
-    ours = Gaussian(20, threshold=Dynamic(0.995))
+    ours = DDIM(20, threshold=Dynamic(0.995))
     states = walk(ours, denoiser(), times_of(scheduler, 20), start())
     asked = {"use_clipped_model_output": True}
     # Theirs takes the quantile in float32.
@@ -230,7 +230,7 @@ def test_dynamic_thresholding(denoiser: Make) -> None:
 def test_expected_ddim_steps_off_the_grid(denoiser: Make) -> None:
     """DDIM's previous step is T // N further down, wherever the grid has it."""
     scheduler = DDIMScheduler(**settings(clip_sample=False, timestep_spacing="linspace"))
-    states = walk(Gaussian(7), denoiser(), times_of(scheduler, 7), start())
+    states = walk(DDIM(7), denoiser(), times_of(scheduler, 7), start())
     theirs = through(scheduler, denoiser(), 7)
     assert float((states[0] - theirs[0]).abs().max()) > 1e-4
 

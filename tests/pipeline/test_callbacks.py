@@ -15,7 +15,7 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Hybrid, Loss, Simple
 from snowmelt.pipeline import callbacks
 from snowmelt.pipeline.callbacks import MetricLog, SamplePictures
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.training import history
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
@@ -26,7 +26,7 @@ Make = Callable[..., DiffusionModule]
 Fit = Callable[..., pl.Trainer]
 
 
-class Told(Gaussian):
+class Told(DDIM):
     """A sampler that notes which labels its denoiser has."""
 
     labels: torch.Tensor | None = None

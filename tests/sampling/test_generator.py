@@ -30,7 +30,7 @@ from snowmelt.sampling.generator import Drawing, save_pictures
 from snowmelt.sampling.guidance.classifier_free import ClassifierFreeGuidance
 from snowmelt.sampling.guidance.guidance import Given, Unguided
 from snowmelt.sampling.samplers.adaptive import Adaptive
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.viz import style
 from snowmelt.viz.plots.image_grid import denoising_strip
@@ -92,7 +92,7 @@ def drawing(
     real = torch.randn(40, size, generator=torch.Generator().manual_seed(1))
     return Drawing(
         denoiser=network(size, process),
-        sampler=sampler or Gaussian(3),
+        sampler=sampler or DDIM(3),
         guidance=Unguided(),
         given=Given(shape=(size,)),
         manifest=manifest(size, config),

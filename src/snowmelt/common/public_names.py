@@ -47,10 +47,16 @@ MOVED = {
     "snowmelt.samplers.thresholds": "thresholds",
     "snowmelt.times": "time_sampling",
 }
+# Classes of a public part under the names of earlier versions -> today's.
+RENAMED_CLASSES = {
+    "features.Judge": "IndependentClassifier",
+    "samplers.Gaussian": "DDIM",
+}
 # Keys of the configuration in earlier versions -> today's, in the same section.
 RENAMED_KEYS = {
     "times": "time_sampling",
     "denoiser.label_dropout": "denoiser.p_uncond",
+    "features.judge": "features.independent_classifier",
 }
 
 
@@ -96,7 +102,7 @@ def find(target: str) -> Any:
     found = known or place.split(".")[1]
     if found not in PARTS:
         raise ModuleNotFoundError(f"there is no module {place}", name=place)
-    return getattr(part(found), name)
+    return getattr(part(found), RENAMED_CLASSES.get(f"{found}.{name}", name))
 
 
 def current_key(key: str) -> str:

@@ -55,10 +55,10 @@ def of_checkpoint(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
 def protocol_digest(protocol: Mapping[str, Any], varying: Iterable[str] = ()) -> str:
     """Names the way of measuring: numbers with different digests are not ranked together.
 
-    Everything counts (data, split, n, subsets, extractor and judge by digest, resizing,
-    quantiser, sampler, its steps, which weights, the seed of the evaluation) but the keys
-    in SUBJECT: which checkpoint, after how many training steps, the seed of the sampling,
-    the number, the cost and the digest of the samples.
+    Everything counts (data, split, n, subsets, extractor and independent classifier by
+    digest, resizing, quantiser, sampler, its steps, which weights, the seed of the
+    evaluation) but the keys in SUBJECT: which checkpoint, after how many training
+    steps, the seed of the sampling, the number, the cost and the digest of the samples.
 
     Args:
         protocol: of a metrics.json.

@@ -1,9 +1,10 @@
 """What the real data gave: the folder between the stages reference and evaluate.
 
-- `extractor.pt`, and `judge.pt` where the data has classes: weights, nothing but tensors;
+- `extractor.pt` and, where the data has classes, `judge.pt`, the independent classifier:
+  weights, nothing but tensors;
 - `train_features.npy`, `held_out_features.npy`: float32 (N, F);
 - `statistics.npz`: mean and covariance of the training features, float64;
-- `held_out_probabilities.npy`: what the judge makes of the held-out split, (N, K);
+- `held_out_probabilities.npy`: the independent classifier's, of the held-out split, (N, K);
 - `reference.json`: what these are, enough to build both networks again.
 """
 
@@ -25,7 +26,7 @@ from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation.features import weight_files
 from snowmelt.evaluation.features.extractor import AGAIN, Extractor, extract
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
-from snowmelt.evaluation.features.independent_classifier import Judge
+from snowmelt.evaluation.features.independent_classifier import IndependentClassifier
 from snowmelt.evaluation.features.nearest_neighbours import typical_distance
 
 FORMAT = 1
@@ -41,8 +42,8 @@ class Reference:
         description: the content of reference.json.
         train, held_out: features, float32 (N, F), mapped from disk.
         statistics: of `train`.
-        judge: None for data without classes, and then so is
-        held_out_probabilities: the judge's, float32 (N, K).
+        independent_classifier: None for data without classes, and then so is
+        held_out_probabilities: of the independent classifier, float32 (N, K).
     """
 
     folder: Path
@@ -51,7 +52,7 @@ class Reference:
     train: np.ndarray
     held_out: np.ndarray
     statistics: Statistics
-    judge: Judge | None
+    independent_classifier: IndependentClassifier | None
     held_out_probabilities: np.ndarray | None
 
     @classmethod
@@ -76,11 +77,13 @@ class Reference:
         extractor = build(description["extractor"]["config"], Extractor, manifest=manifest)
         extractor.load(folder / "extractor.pt")
         _check_digest(extractor.digest, description["extractor"], folder / "extractor.pt")
-        judge, probabilities = None, None
+        classifier, probabilities = None, None
         if description["judge"] is not None:
-            judge = build(description["judge"]["config"], Judge, manifest=manifest)
-            judge.load(folder / "judge.pt")
-            _check_digest(judge.digest, description["judge"], folder / "judge.pt")
+            classifier = build(
+                description["judge"]["config"], IndependentClassifier, manifest=manifest
+            )
+            classifier.load(folder / "judge.pt")
+            _check_digest(classifier.digest, description["judge"], folder / "judge.pt")
             probabilities = _array(folder / "held_out_probabilities.npy")
         moments = _array(folder / "statistics.npz")
         return cls(
@@ -90,7 +93,7 @@ class Reference:
             train=_array(folder / "train_features.npy"),
             held_out=_array(folder / "held_out_features.npy"),
             statistics=Statistics(moments["mean"], moments["covariance"]),
-            judge=judge,
+            independent_classifier=classifier,
             held_out_probabilities=probabilities,
         )
 
@@ -102,8 +105,8 @@ def write(
 
     Args:
         target: replaced if this stage made it.
-        features: the section `features` of the configuration; its `judge` describes the
-            judge, the rest the extractor.
+        features: the section `features` of the configuration; its
+            `independent_classifier` describes that, the rest the extractor.
         root: what paths in it are relative to.
 
     Returns:
@@ -113,7 +116,9 @@ def write(
         UserError: data and extractor do not go together; the message names another.
     """
     manifest = data.manifest
-    settings = {key: value for key, value in features.items() if key != "judge"}
+    settings = {
+        key: value for key, value in features.items() if key != "independent_classifier"
+    }
     extractor = build(settings, Extractor, manifest=manifest)
     figures = extractor.fit(data, root)
     with new_directory(target, DESCRIPTION) as draft:
@@ -148,31 +153,33 @@ def write(
             "floor": frechet_distance(Statistics.of(held_out), statistics),
             "typical_distance": typical_distance(held_out, train),
         }
-        if _is_judged(data, features):
-            judge, learned = _judge(draft, data, features["judge"])
-            description["judge"] = judge
+        if _has_independent_classifier(data, features):
+            chosen = features["independent_classifier"]
+            classifier, learned = _classifier(draft, data, chosen)
+            description["judge"] = classifier
             description["figures"] = figures | learned
         write_json(draft / DESCRIPTION, description)
     return description
 
 
-def _is_judged(data: PreparedData, features: dict[str, Any]) -> bool:
-    """Whether there is something to tell apart, and a judge is wanted."""
+def _has_independent_classifier(data: PreparedData, features: dict[str, Any]) -> bool:
+    """Whether the data has classes and an independent classifier is configured."""
     labels = data.train_labels
     is_sorted = labels is not None and len(np.unique(labels)) >= 2
-    is_wanted = data.manifest.kind == "images" and features.get("judge") is not None
+    chosen = features.get("independent_classifier")
+    is_wanted = data.manifest.kind == "images" and chosen is not None
     return is_sorted and is_wanted
 
 
-def _judge(
+def _classifier(
     draft: Path, data: PreparedData, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Train and save the judge; returns its description and its figures."""
-    judge = build(settings, Judge, manifest=data.manifest)
-    figures = judge.fit(data)
-    weight_files.save(judge, draft / "judge.pt")
-    np.save(draft / "held_out_probabilities.npy", judge.probabilities(data.held_out))
-    return {"digest": judge.digest, "config": settings}, figures
+    """Train and save the independent classifier; returns its description and figures."""
+    classifier = build(settings, IndependentClassifier, manifest=data.manifest)
+    figures = classifier.fit(data)
+    weight_files.save(classifier, draft / "judge.pt")
+    np.save(draft / "held_out_probabilities.npy", classifier.probabilities(data.held_out))
+    return {"digest": classifier.digest, "config": settings}, figures
 
 
 def _class_shares(data: PreparedData) -> list[float] | None:

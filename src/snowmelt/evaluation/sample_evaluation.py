@@ -36,7 +36,7 @@ def protocol(
         description: of the samples, the content of samples.json.
     """
     reference, settings = context.reference, context.settings
-    extractor, judge = reference.extractor, reference.judge
+    extractor, classifier = reference.extractor, reference.independent_classifier
     checkpoint, sampler = description["checkpoint"], description["sampler"]
     found: dict[str, Any] = {
         "data": manifest.name,
@@ -51,7 +51,7 @@ def protocol(
         "evaluation_seed": settings.seed,
         "extractor": extractor.name,
         "extractor_digest": extractor.digest,
-        "judge_digest": judge.digest if judge else None,
+        "judge_digest": classifier.digest if classifier else None,
         "resize": extractor.resize,
         "quantiser": quantiser(manifest),
         "sampler": sampler,

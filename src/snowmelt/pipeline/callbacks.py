@@ -21,7 +21,7 @@ from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.pipeline.compatibility import training_rules
 from snowmelt.pipeline.schedule_cards import log_card
-from snowmelt.sampling.samplers import Gaussian, Sampler, sample
+from snowmelt.sampling.samplers import DDIM, Sampler, sample
 from snowmelt.sampling.samplers.thresholds import Clip
 from snowmelt.tracking.run import Run
 from snowmelt.training.history import newest_row
@@ -52,7 +52,7 @@ def watch(
     classes = len(data.manifest.classes or ()) if config.denoiser.conditional else 0
     # A quick deterministic sampler: pictures show the weights, not the sampler.
     threshold = Clip() if data.manifest.kind == "images" else None
-    sampler = Gaussian(PICTURE_STEPS, eta=0.0, threshold=threshold)
+    sampler = DDIM(PICTURE_STEPS, eta=0.0, threshold=threshold)
     every, seed = config.training.picture_every, config.seed
     pictures = SamplePictures(run, every, sampler, seed, classes)
     return [MetricLog(run), pictures, ProgressBar()]

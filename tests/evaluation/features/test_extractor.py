@@ -22,7 +22,7 @@ OFFLINE = [choice for choice in CHOICES if choice != "inception"]
 
 def made(choice: str, data: PreparedData, **changes: object) -> Extractor:
     settings = plain(OmegaConf.load(CONF / f"{choice}.yaml")) | changes
-    settings.pop("judge")
+    settings.pop("independent_classifier")
     if "steps" in settings:
         settings["steps"] = 5
     return build(settings, Extractor, manifest=data.manifest)

@@ -1,4 +1,4 @@
-"""The judge: its confidence means what it says."""
+"""The independent classifier is accurate and its confidence is calibrated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from snowmelt.data.prepared.scaling import to_model
 from snowmelt.evaluation.features import weight_files
 from snowmelt.evaluation.features.independent_classifier import (
     TEMPERATURES,
-    Judge,
+    IndependentClassifier,
     calibrated,
 )
 
@@ -38,32 +38,35 @@ def test_a_flawless_set_does_not_ask_for_certainty() -> None:
 
 def test_it_learns_and_is_calibrated(make_images: Callable, tmp_path: Path) -> None:
     data = make_images(count=300)
-    judge = Judge(data.manifest, **PLAN)
-    figures = judge.fit(data)
+    classifier = IndependentClassifier(data.manifest, **PLAN)
+    figures = classifier.fit(data)
     assert figures["judge_accuracy"] > 0.95
     assert figures["judge_calibration_error"] < 0.1
-    assert figures["judge_temperature"] == float(judge.temperature) != 1.0
-    found = judge.probabilities(data.held_out)
+    assert figures["judge_temperature"] == float(classifier.temperature) != 1.0
+    found = classifier.probabilities(data.held_out)
     assert found.shape == (len(data.held_out), 2)
     assert found.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
     with torch.inference_mode():
-        logits = judge.net(to_model(torch.tensor(data.held_out), data.manifest))
+        logits = classifier.net(to_model(torch.tensor(data.held_out), data.manifest))
     expected = (logits / figures["judge_temperature"]).softmax(dim=1)
     assert found == pytest.approx(expected.numpy(), abs=1e-5)
     is_right = found.argmax(axis=1) == data.held_out_labels
     assert figures["judge_accuracy"] == pytest.approx(is_right.mean())
-    weight_files.save(judge, tmp_path / "judge.pt")
-    other = Judge(data.manifest, **PLAN)
-    assert other.digest != judge.digest
+    weight_files.save(classifier, tmp_path / "judge.pt")
+    other = IndependentClassifier(data.manifest, **PLAN)
+    assert other.digest != classifier.digest
     other.load(tmp_path / "judge.pt")
-    assert other.digest == judge.digest
+    assert other.digest == classifier.digest
     assert np.array_equal(other.probabilities(data.held_out), found)
 
 
 def test_it_is_not_trained_on_what_calibrates_it(make_images: Callable) -> None:
     # Wrong labels in the part set aside spoil the temperature, not the weights.
     data = make_images(count=300)
-    honest, misled = Judge(data.manifest, **PLAN), Judge(data.manifest, **PLAN)
+    honest, misled = (
+        IndependentClassifier(data.manifest, **PLAN),
+        IndependentClassifier(data.manifest, **PLAN),
+    )
     honest.fit(data)
     labels = data.train_labels.copy()
     aside = round(0.1 * len(labels))
@@ -77,9 +80,9 @@ def test_it_is_not_trained_on_what_calibrates_it(make_images: Callable) -> None:
 def test_one_class(make_images: Callable) -> None:
     data = make_images(classes=1)
     with pytest.raises(UserError, match="a single class"):
-        Judge(data.manifest, **PLAN).fit(data)
+        IndependentClassifier(data.manifest, **PLAN).fit(data)
 
 
 def test_a_bad_plan_names_its_key(make_images: Callable) -> None:
-    with pytest.raises(UserError, match=r"features\.judge\.steps"):
-        Judge(make_images().manifest, **PLAN | {"steps": 0})
+    with pytest.raises(UserError, match=r"features\.independent_classifier\.steps"):
+        IndependentClassifier(make_images().manifest, **PLAN | {"steps": 0})

@@ -338,7 +338,7 @@ def test_the_root_is_found_from_below(
         monkeypatch.chdir(place)
         assert composition.project_root() == root
     monkeypatch.chdir(tmp_path)
-    assert composition.project_root() == Path(composition.__file__).parents[2]
+    assert composition.project_root() == ROOT
     monkeypatch.setenv("PROJECT_ROOT", str(root))
     assert composition.project_root() == root
     monkeypatch.setenv("PROJECT_ROOT", str(tmp_path))

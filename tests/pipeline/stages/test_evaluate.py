@@ -80,7 +80,7 @@ def put(folder: Path, samples: np.ndarray, **changes: Any) -> None:
     said = {
         "identity": "i",
         "checkpoint": {"identity": "c", "step": 6000, "weights": "ema", "sha256": "x"},
-        "sampler": {"_target_": "snowmelt.samplers.Gaussian", "steps": 50},
+        "sampler": {"_target_": "snowmelt.samplers.DDIM", "steps": 50},
         "guidance": {"_target_": "snowmelt.guidance.Unguided"},
         "evaluations": 50,
         "num_samples": len(samples),
@@ -121,7 +121,7 @@ def test_flat_numbers_and_a_protocol(project: MakeProject, tmp_path: Path) -> No
         "judge_digest": None,
         "resize": "none",
         "quantiser": "rounded to the nearest of 17 levels",
-        "sampler": {"_target_": "snowmelt.samplers.Gaussian", "steps": 50},
+        "sampler": {"_target_": "snowmelt.samplers.DDIM", "steps": 50},
         "steps": 50,
         "guidance": {"_target_": "snowmelt.guidance.Unguided"},
         "guidance_examples": None,
@@ -180,7 +180,7 @@ def test_likelihoods_stand_beside_the_distances(
 KNOWN = {
     "_target_": "snowmelt.data.Known",
     "name": "some",
-    "density": {"_target_": "snowmelt.densities.Gaussian", "mean": [3.0, 1.0], "std": 2.0},
+    "density": {"_target_": "snowmelt.densities.DDIM", "mean": [3.0, 1.0], "std": 2.0},
     "count": 60,
     "held_out_count": 20,
 }

@@ -41,7 +41,7 @@ def config() -> MakeConfig:
 def test_digits(
     tmp_path: Path, config: MakeConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chosen = config(**{"features.steps": 300, "features.judge.steps": 300})
+    chosen = config(**{"features.steps": 300, "features.independent_classifier.steps": 300})
     prepare.run(chosen, tmp_path)
     target = reference.run(chosen, tmp_path)
     assert target == tmp_path / "out" / "reference"
@@ -51,7 +51,10 @@ def test_digits(
     assert figures["judge_accuracy"] >= 0.97
     assert figures["judge_calibration_error"] < 0.05
     said = capsys.readouterr().out
-    assert f"accuracy of the judge {100 * figures['judge_accuracy']:.1f} %" in said
+    assert (
+        f"accuracy of the independent classifier {100 * figures['judge_accuracy']:.1f} %"
+        in said
+    )
 
 
 def test_nothing_prepared(tmp_path: Path, config: MakeConfig) -> None:

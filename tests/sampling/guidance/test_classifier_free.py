@@ -26,7 +26,7 @@ from snowmelt.sampling.guidance.classifier_free import (
     ClassifierFreeGuidance,
 )
 from snowmelt.sampling.guidance.guidance import Given
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.sampler import sample
 
 PREDICTIONS = sorted((Path(__file__).parents[3] / "conf" / "prediction").glob("*.yaml"))
@@ -187,7 +187,7 @@ def test_scale_1_samples_each_class_and_more_leaves_the_other_behind(eta: float)
     index = torch.arange(count)
     for scale in (1.0, 3.0):
         guidance = ClassifierFreeGuidance(scale=scale)
-        x = guidance.draw(denoiser, Gaussian(80, eta), index, given, seed=1).double()
+        x = guidance.draw(denoiser, DDIM(80, eta), index, given, seed=1).double()
         for label in range(2):
             members = x[guidance.labels(index, given) == label]
             if scale == 1.0:
@@ -205,7 +205,7 @@ def test_scale_1_samples_each_class_and_more_leaves_the_other_behind(eta: float)
 
 def test_without_labels_the_whole_is_drawn() -> None:
     denoiser = Denoiser(Parametrised(Eps()), PROCESSES["vp"], Eps())
-    x = sample(denoiser, Gaussian(60), torch.arange(2000), (2,), seed=0).double()
+    x = sample(denoiser, DDIM(60), torch.arange(2000), (2,), seed=0).double()
     second = (x - MEANS[1]).norm(dim=1) < (x - MEANS[0]).norm(dim=1)
     assert float(second.double().mean()) == pytest.approx(0.7, abs=0.06)
 
@@ -226,7 +226,7 @@ def test_the_label_follows_from_the_index(
 ) -> None:
     given = Given(shape=(2,), classes=("7", "cat", "dog"))
     guidance = ClassifierFreeGuidance(labels)
-    guidance.check(given, Gaussian(3))
+    guidance.check(given, DDIM(3))
     assert guidance.labels(torch.arange(5), given).tolist() == wanted
     part = guidance.labels(torch.tensor([4, 1]), given)
     assert part.tolist() == [wanted[4], wanted[1]]
@@ -237,12 +237,12 @@ def test_the_label_follows_from_the_index(
 def test_an_unknown_class_is_refused(label: str | int) -> None:
     guidance = ClassifierFreeGuidance([label])
     with pytest.raises(ValueError, match=f"no class {label!r}; .* knows 7, cat, dog"):
-        guidance.check(Given((2,), classes=("7", "cat", "dog")), Gaussian(3))
+        guidance.check(Given((2,), classes=("7", "cat", "dog")), DDIM(3))
 
 
 def test_a_network_without_classes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"denoiser\.conditional=true"):
-        ClassifierFreeGuidance().check(Given((2,)), Gaussian(3))
+        ClassifierFreeGuidance().check(Given((2,)), DDIM(3))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_evaluations_are_the_calls_of_the_network(
     scale: float, interval: list[float] | None
 ) -> None:
     denoiser = exact(PROCESSES["vp"])
-    sampler = Gaussian(12)
+    sampler = DDIM(12)
     guidance = ClassifierFreeGuidance(scale=scale, interval=interval)
     guidance.draw(denoiser, sampler, torch.arange(2), Given((2,), ("a", "b")), seed=0)
     assert denoiser.net.calls == guidance.evaluations(sampler, denoiser.process)

@@ -12,7 +12,7 @@ from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.sampling.guidance.ddim_inversion import Inversion
 from snowmelt.sampling.guidance.guidance import Given
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.thresholds import Clip
 
@@ -35,7 +35,7 @@ def real(index: Tensor) -> Tensor:
 GIVEN, INDEX = Given((2,), examples=real), torch.arange(6.0)
 
 
-def trip(sampler: Gaussian) -> tuple[Tensor, int]:
+def trip(sampler: DDIM) -> tuple[Tensor, int]:
     denoiser = Denoiser(Knowing(), VariancePreserving(Cosine()), Eps())
     found = Inversion().draw(denoiser, sampler, INDEX, GIVEN, seed=0)
     return found, denoiser.net.calls
@@ -43,8 +43,7 @@ def trip(sampler: Gaussian) -> tuple[Tensor, int]:
 
 def test_more_steps_bring_back_more() -> None:
     errors = [
-        float((trip(Gaussian(steps))[0] - real(INDEX)).abs().max())
-        for steps in (25, 50, 100)
+        float((trip(DDIM(steps))[0] - real(INDEX)).abs().max()) for steps in (25, 50, 100)
     ]
     assert errors[0] > 1.7 * errors[1] > 1.7**2 * errors[2] > 0
     assert errors[2] < 0.05
@@ -52,11 +51,11 @@ def test_more_steps_bring_back_more() -> None:
 
 def test_the_samplers_threshold_holds_on_the_way_down() -> None:
     assert float(real(INDEX).abs().max()) > 1.2
-    assert float(trip(Gaussian(20, threshold=Clip()))[0].abs().max()) <= 1.0
+    assert float(trip(DDIM(20, threshold=Clip()))[0].abs().max()) <= 1.0
 
 
 def test_evaluations_are_the_calls_of_the_network() -> None:
-    sampler = Gaussian(9)
+    sampler = DDIM(9)
     process = VariancePreserving(Cosine())
     assert trip(sampler)[1] == Inversion().evaluations(sampler, process) == 18
 
@@ -65,7 +64,7 @@ def test_a_watcher_sees_the_way_down() -> None:
     denoiser, seen = Denoiser(Knowing(), VariancePreserving(Cosine()), Eps()), []
     Inversion().draw(
         denoiser,
-        Gaussian(4),
+        DDIM(4),
         INDEX,
         GIVEN,
         seed=0,
@@ -74,12 +73,12 @@ def test_a_watcher_sees_the_way_down() -> None:
     assert seen == [(0, 1.0), (1, 0.75), (2, 0.5), (3, 0.25), (4, 0.0)]
 
 
-@pytest.mark.parametrize("sampler", [Gaussian(5, eta=1.0), Heun(5)])
-def test_a_sampler_without_a_way_back_is_refused(sampler: Gaussian | Heun) -> None:
+@pytest.mark.parametrize("sampler", [DDIM(5, eta=1.0), Heun(5)])
+def test_a_sampler_without_a_way_back_is_refused(sampler: DDIM | Heun) -> None:
     with pytest.raises(ValueError, match=r"sampler=ddim with sampler\.eta=0"):
         Inversion().check(GIVEN, sampler)
 
 
 def test_it_needs_examples() -> None:
     with pytest.raises(ValueError, match="none were given"):
-        Inversion().check(Given((2,)), Gaussian(5))
+        Inversion().check(Given((2,)), DDIM(5))

@@ -17,7 +17,7 @@ from snowmelt.diffusion.schedules import Cosine
 from snowmelt.nets.unet import UNet
 from snowmelt.sampling.guidance.guidance import Given, Guidance, Unguided
 from snowmelt.sampling.samplers.adaptive import Adaptive
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import Sampler, WholePath, sample
 
@@ -71,7 +71,7 @@ def is_served(guidance: Guidance, sampler: Sampler) -> bool:
 @every_guidance
 @pytest.mark.parametrize(
     "sampler",
-    [Gaussian(3), Gaussian(3, eta=1.0), Heun(3), Adaptive(3, rtol=0.1, atol=0.1)],
+    [DDIM(3), DDIM(3, eta=1.0), Heun(3), Adaptive(3, rtol=0.1, atol=0.1)],
     ids=["ddim", "ddpm", "heun", "adaptive"],
 )
 def test_a_batch_changes_no_bit_of_a_sample(file: Path, sampler: Sampler) -> None:
@@ -107,7 +107,7 @@ def test_a_batch_changes_no_sample_of_a_unet(file: Path) -> None:
     denoiser = Denoiser(net, VariancePreserving(Cosine()), V()).eval()
 
     def draw(index: Tensor) -> Tensor:
-        return guidance.draw(denoiser, Gaussian(2), index, given(), seed=1)
+        return guidance.draw(denoiser, DDIM(2), index, given(), seed=1)
 
     whole = draw(torch.arange(5))
     for size in (1, 3):
@@ -119,15 +119,15 @@ def test_a_batch_changes_no_sample_of_a_unet(file: Path) -> None:
 @every_guidance
 def test_seeds_and_indices_give_other_samples(file: Path) -> None:
     guidance, index = built(file), torch.arange(3)
-    first = guidance.draw(exact(), Gaussian(4), index, given(), seed=0)
-    again = guidance.draw(exact(), Gaussian(4), index, given(), seed=0)
+    first = guidance.draw(exact(), DDIM(4), index, given(), seed=0)
+    again = guidance.draw(exact(), DDIM(4), index, given(), seed=0)
     assert torch.equal(first, again)
-    other = guidance.draw(exact(), Gaussian(4), index + 3, given(), seed=0)
+    other = guidance.draw(exact(), DDIM(4), index + 3, given(), seed=0)
     assert not torch.equal(first, other)
 
 
 @every_guidance
-@pytest.mark.parametrize("sampler", [Gaussian(5), Heun(5)], ids=["ddim", "heun"])
+@pytest.mark.parametrize("sampler", [DDIM(5), Heun(5)], ids=["ddim", "heun"])
 def test_evaluations_are_the_calls_of_the_network(file: Path, sampler: Sampler) -> None:
     guidance, denoiser = built(file), exact()
     if is_served(guidance, sampler):
@@ -152,16 +152,16 @@ def test_what_it_needs_it_asks_for(file: Path) -> None:
     guidance, bare = built(file), Given(SHAPE)
     if guidance.needs_examples or guidance.needs_labels:
         with pytest.raises(ValueError, match=r"needs|none were given"):
-            guidance.check(bare, Gaussian(3))
+            guidance.check(bare, DDIM(3))
     else:
-        guidance.check(bare, Gaussian(3))
+        guidance.check(bare, DDIM(3))
 
 
 def test_unguided_is_the_loop_itself() -> None:
     index = torch.arange(4)
-    found = Unguided().draw(exact(), Gaussian(6, 1.0), index, given(), seed=2)
-    assert torch.equal(found, sample(exact(), Gaussian(6, 1.0), index, SHAPE, seed=2))
-    assert Unguided().evaluations(Gaussian(6), VariancePreserving(Cosine())) == 6
+    found = Unguided().draw(exact(), DDIM(6, 1.0), index, given(), seed=2)
+    assert torch.equal(found, sample(exact(), DDIM(6, 1.0), index, SHAPE, seed=2))
+    assert Unguided().evaluations(DDIM(6), VariancePreserving(Cosine())) == 6
 
 
 def test_there_are_no_examples_unless_given() -> None:

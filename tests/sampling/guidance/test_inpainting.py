@@ -16,7 +16,7 @@ from snowmelt.sampling.guidance.guidance import Given
 from snowmelt.sampling.guidance.inpainting import Inpainting, Replacement
 from snowmelt.sampling.guidance.masks import Box, Mask, Scattered, Side
 from snowmelt.sampling.samplers.adaptive import Adaptive
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.sampler import sample
 
 STD, CORRELATION = 0.6, 0.8
@@ -78,7 +78,7 @@ def test_what_is_imposed(process: VariancePreserving, whole: bool) -> None:
 def test_known_values_are_exact_at_the_end(mask: Mask, resamples: int, eta: float) -> None:
     given, index = examples((1, 6, 6)), torch.tensor([4, 0, 9])
     guidance = Inpainting(mask, resamples)
-    found = guidance.draw(denoiser(), Gaussian(5, eta), index, given, seed=3)
+    found = guidance.draw(denoiser(), DDIM(5, eta), index, given, seed=3)
     known = mask.known(index, (1, 6, 6), seed=3)
     assert torch.equal(found[known], given.real(index)[known])
     assert not (found == given.real(index))[~known].any()
@@ -89,7 +89,7 @@ def test_known_values_are_exact_at_the_end(mask: Mask, resamples: int, eta: floa
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_values_that_know_nothing_of_each_other_are_drawn_freely(eta: float) -> None:
     given, index = examples((6,)), torch.arange(5)
-    sampler = Gaussian(8, eta)
+    sampler = DDIM(8, eta)
     free = sample(denoiser(), sampler, index, (6,), seed=0)
     found = Inpainting(Side(0.5)).draw(denoiser(), sampler, index, given, seed=0)
     assert torch.equal(found[:, 3:], free[:, 3:])
@@ -105,7 +105,7 @@ def test_repaint_finds_the_conditional_density_that_replacement_misses() -> None
     for resamples in (1, 8):
         guidance = Inpainting(Side(0.5), resamples)
         x = guidance.draw(
-            denoiser(together=True), Gaussian(40, 1.0), torch.arange(count), given, seed=1
+            denoiser(together=True), DDIM(40, 1.0), torch.arange(count), given, seed=1
         )[:, 1].double()
         errors.append((abs(float(x.mean()) - mean), abs(float(x.std()) - std)))
     # Of the mean, replacement misses a third; four standard errors are 0.045.
@@ -116,7 +116,7 @@ def test_repaint_finds_the_conditional_density_that_replacement_misses() -> None
 
 @pytest.mark.parametrize("resamples", [1, 4])
 def test_evaluations_are_the_calls_of_the_network(resamples: int) -> None:
-    asked, sampler = denoiser(), Gaussian(7)
+    asked, sampler = denoiser(), DDIM(7)
     guidance = Inpainting(Side(0.5), resamples)
     guidance.draw(asked, sampler, torch.arange(2), examples((4,)), seed=0)
     assert asked.net.calls == guidance.evaluations(sampler, asked.process)
@@ -134,8 +134,8 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="resamples must be at least 1, got 0"):
         Inpainting(Side(0.5), 0)
     with pytest.raises(ValueError, match="a box is hidden in images"):
-        Inpainting(Box()).check(examples((2,)), Gaussian(3))
+        Inpainting(Box()).check(examples((2,)), DDIM(3))
     with pytest.raises(ValueError, match="Adaptive chooses its own steps"):
         Inpainting(Side(0.5)).check(examples((2,)), Adaptive())
     with pytest.raises(ValueError, match="completes real examples, and none were given"):
-        Inpainting(Side(0.5)).check(Given((2,)), Gaussian(3))
+        Inpainting(Side(0.5)).check(Given((2,)), DDIM(3))

@@ -1,4 +1,4 @@
-"""Guidance by a measurement, exact where the data is Gaussian."""
+"""Guidance by a measurement, exact where the data is DDIM."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from snowmelt.sampling.guidance.operators import (
     LinearOperator,
 )
 from snowmelt.sampling.samplers.adaptive import Adaptive
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 
 PREDICTIONS = sorted((Path(__file__).parents[3] / "conf" / "prediction").glob("*.yaml"))
 every_prediction = pytest.mark.parametrize("file", PREDICTIONS, ids=lambda file: file.stem)
@@ -230,7 +230,7 @@ def test_samples_are_drawn_from_the_density_given_the_measurement(noise: float) 
     denoiser = Denoiser(Knowing(V()), PROCESSES["vp"], V())
     index = torch.arange(count)
     operator, y = guidance.measured(index, given, seed=2)
-    x = guidance.draw(denoiser, Gaussian(100, eta=1.0), index, given, seed=2).double()
+    x = guidance.draw(denoiser, DDIM(100, eta=1.0), index, given, seed=2).double()
     dense = matrix(operator, shape)
     # Every sample has a measurement of its own: what is left of it is the same for all.
     centre = torch.full((4,), MEAN, dtype=torch.float64)
@@ -276,8 +276,8 @@ def test_what_cannot_be_measured_is_refused() -> None:
 
     guidance = Measurement(Downsample(3))
     with pytest.raises(ValueError, match="none were given"):
-        guidance.check(Given((1, 9, 9)), Gaussian(3))
+        guidance.check(Given((1, 9, 9)), DDIM(3))
     with pytest.raises(ValueError, match="does not divide images of 8x8"):
-        guidance.check(Given((1, 8, 8), examples=nothing), Gaussian(3))
+        guidance.check(Given((1, 8, 8), examples=nothing), DDIM(3))
     with pytest.raises(ValueError, match="Adaptive chooses its own steps"):
         guidance.check(Given((1, 9, 9), examples=nothing), Adaptive())

@@ -16,7 +16,7 @@ from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, Geometric, LinearBetas
 from snowmelt.sampling.samplers.ancestral_variances import FixedLarge, FixedSmall, Learned
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 
 Make = Callable[..., Denoiser]
 
@@ -57,7 +57,7 @@ def test_a_learned_variance_keeps_the_precision_of_the_state() -> None:
 def test_the_large_variance_is_exact_for_white_noise(gaussian_denoiser: Make) -> None:
     # The small one is exact for a single point: see the test of the family.
     denoiser = gaussian_denoiser(mean=0.0, std=1.0)
-    sampler = Gaussian(5, eta=1.0, variance=FixedLarge())
+    sampler = DDIM(5, eta=1.0, variance=FixedLarge())
     variance = 1.0
     for t, s in itertools.pairwise(sampler.times(denoiser.process)):
         x, z = torch.tensor([[0.0, 1, 0], [0, 0, 1]], dtype=torch.float64)[..., None]
@@ -69,7 +69,7 @@ def test_the_large_variance_is_exact_for_white_noise(gaussian_denoiser: Make) ->
 
 def test_with_the_right_share_a_few_steps_are_exact(gaussian_denoiser: Make) -> None:
     # Between the two bounds lies the true variance of x_s given x_t, whatever the data.
-    std, mean, sampler = 0.6, 0.3, Gaussian(4, eta=1.0, variance=Learned())
+    std, mean, sampler = 0.6, 0.3, DDIM(4, eta=1.0, variance=Learned())
     process = VariancePreserving(Cosine())
 
     def spread(t: Tensor) -> float:
@@ -99,7 +99,7 @@ def test_few_steps_spread_too_little_with_the_small_and_too_much_with_the_large(
 ) -> None:
     denoiser = gaussian_denoiser()
     stds = [
-        moments(denoiser, Gaussian(10, eta=1.0, variance=rule))[1]
+        moments(denoiser, DDIM(10, eta=1.0, variance=rule))[1]
         for rule in (FixedSmall(), FixedLarge())
     ]
     end = torch.tensor(0.1, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Gaussian steps: Ho's chain, Song's DDIM, Bayes' rule, and zero terminal SNR."""
+"""DDIM with eta: Ho's chain, Song's DDIM, Bayes' rule, and zero terminal SNR."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from snowmelt.sampling.samplers.ancestral_variances import (
     Learned,
     Variance,
 )
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.grids import Leading
 from snowmelt.sampling.samplers.sampler import sample
 from snowmelt.sampling.samplers.thresholds import Clip
@@ -54,7 +54,7 @@ def double(value: float) -> Tensor:
     return torch.tensor([[value]], dtype=torch.float64)
 
 
-def moves(sampler: Gaussian, process: Process) -> list[tuple[Tensor, Tensor]]:
+def moves(sampler: DDIM, process: Process) -> list[tuple[Tensor, Tensor]]:
     """The steps of a sampler that start where some signal is left."""
     pairs = itertools.pairwise(sampler.times(process))
     return [(t, s) for t, s in pairs if float(process.alpha(t)) > 0]
@@ -67,7 +67,7 @@ def test_each_step_is_songs_formula(
     file: Path, eta: float, gaussian_denoiser: Make
 ) -> None:
     process = built(file)
-    denoiser, sampler = gaussian_denoiser(process), Gaussian(10, eta=eta)
+    denoiser, sampler = gaussian_denoiser(process), DDIM(10, eta=eta)
     x_t, z = double(0.8), double(-1.3)
     for t, s in moves(sampler, process):
         now, before = process.alpha(t) ** 2, process.alpha(s) ** 2
@@ -85,7 +85,7 @@ def test_each_step_is_songs_formula(
 @every_schedule
 def test_eta_1_draws_from_the_posterior(file: Path, gaussian_denoiser: Make) -> None:
     process = built(file)
-    denoiser, sampler = gaussian_denoiser(process), Gaussian(10, eta=1.0)
+    denoiser, sampler = gaussian_denoiser(process), DDIM(10, eta=1.0)
     x_t, z = double(0.8), double(-1.3)
     for t, s in moves(sampler, process):
         mean, variance = process.posterior(x_t, denoiser.x_0(x_t, t), t, s)
@@ -102,7 +102,7 @@ def test_data_without_spread_is_found_in_any_number_of_steps(
 ) -> None:
     # With one known point every step of the family is exact, whatever the process.
     process = build(OmegaConf.load(file), Process, schedule=Geometric(0.01, 5.0))
-    denoiser, sampler = gaussian_denoiser(process, V(), MEAN, 0.0), Gaussian(5, eta=eta)
+    denoiser, sampler = gaussian_denoiser(process, V(), MEAN, 0.0), DDIM(5, eta=eta)
     times = sampler.times(process)
     std = float(process.sigma(times[0]))
     mean, variance = float(process.alpha(times[0])) * MEAN, std**2
@@ -125,7 +125,7 @@ def test_parity_with_the_discrete_chain_of_ho(
     betas = torch.linspace(1e-4, 0.02, STEPS, dtype=torch.float64) * 1000 / STEPS
     alphas, alpha_bar = 1 - betas, torch.cumprod(1 - betas, 0)
     process = VariancePreserving(LinearBetas(STEPS))
-    denoiser, sampler = gaussian_denoiser(process, prediction), Gaussian(STEPS, eta=1.0)
+    denoiser, sampler = gaussian_denoiser(process, prediction), DDIM(STEPS, eta=1.0)
     times = sampler.times(process)
     x, z = double(0.8), double(0.5)
     for number, (t, s) in enumerate(itertools.pairwise(times)):
@@ -185,7 +185,7 @@ def test_the_moments_of_hos_chain_with_each_variance(
         mean, spread = keep * mean + shift, keep**2 * spread + rule(small, betas[k])
     share = SHARE if variance.needs_share else None
     denoiser = gaussian_denoiser(VariancePreserving(LinearBetas(STEPS)), V(), share=share)
-    found = moments(denoiser, Gaussian(STEPS, eta=1.0, variance=variance))
+    found = moments(denoiser, DDIM(STEPS, eta=1.0, variance=variance))
     assert found == pytest.approx((mean, math.sqrt(spread)), rel=1e-9)
 
 
@@ -207,7 +207,7 @@ def test_the_moments_of_ddim_on_a_part_of_the_chain(
         shift = (direction - ratio * math.sqrt(1 - now)) * intercept
         mean, spread = keep * mean + shift, keep**2 * spread + noise
     process = VariancePreserving(LinearBetas(STEPS))
-    sampler = Gaussian(20, eta=eta, grid=Leading(STEPS))
+    sampler = DDIM(20, eta=eta, grid=Leading(STEPS))
     found = moments(gaussian_denoiser(process, V()), sampler)
     assert found == pytest.approx((mean, math.sqrt(spread)), rel=1e-9)
 
@@ -216,11 +216,11 @@ def test_eta_0_uses_no_noise_and_says_so(gaussian_denoiser: Make) -> None:
     denoiser, x_t = gaussian_denoiser(), double(0.8)
     t, s = torch.tensor(0.5).double(), torch.tensor(0.4).double()
     steps = [
-        Gaussian(2, eta=0.0).step(denoiser, x_t, t, s, double(z)[None], {}) for z in (0, 9)
+        DDIM(2, eta=0.0).step(denoiser, x_t, t, s, double(z)[None], {}) for z in (0, 9)
     ]
     assert torch.equal(*steps)
-    assert Gaussian(2, eta=0.0).draws == 0
-    assert Gaussian(2, eta=0.1).draws == 1
+    assert DDIM(2, eta=0.0).draws == 0
+    assert DDIM(2, eta=0.1).draws == 1
 
 
 @pytest.mark.parametrize("threshold", [None, Clip()], ids=["free", "clipped"])
@@ -233,7 +233,7 @@ def test_the_last_step_is_the_estimate_of_the_data(
     expected = denoiser.x_0(x_t, t)
     assert float(expected.abs().max()) > 1
     expected = expected if threshold is None else expected.clamp(-1, 1)
-    found = Gaussian(4, eta, threshold=threshold).last(denoiser, x_t, t)
+    found = DDIM(4, eta, threshold=threshold).last(denoiser, x_t, t)
     torch.testing.assert_close(found, expected)
 
 
@@ -243,7 +243,7 @@ def test_no_noise_is_added_on_the_last_step(
 ) -> None:
     share = SHARE if variance.needs_share else None
     denoiser, states = gaussian_denoiser(share=share), []
-    sampler = Gaussian(6, eta=1.0, variance=variance)
+    sampler = DDIM(6, eta=1.0, variance=variance)
     found = sample(
         denoiser,
         sampler,
@@ -274,7 +274,7 @@ def test_clipped_data_brings_its_own_noise(
     fresh = eta**2 * process.posterior(x_t, x_0_hat, t, s)[1]
     expected = process.alpha(s) * x_0_hat + (process.sigma(s) ** 2 - fresh).sqrt() * eps_hat
     noise = torch.zeros(1, *x_t.shape).double()
-    found = Gaussian(4, eta, threshold=Clip()).step(denoiser, x_t, t, s, noise, {})
+    found = DDIM(4, eta, threshold=Clip()).step(denoiser, x_t, t, s, noise, {})
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -284,7 +284,7 @@ def test_a_learned_step_is_clipped_like_any_other(gaussian_denoiser: Make) -> No
     found = []
     for share, variance in ((0.0, Learned()), (None, FixedSmall())):
         denoiser = gaussian_denoiser(mean=0.0, std=5.0, share=share)
-        sampler = Gaussian(4, 1.0, variance, threshold=Clip())
+        sampler = DDIM(4, 1.0, variance, threshold=Clip())
         found.append(sampler.step(denoiser, x_t, t, s, torch.ones_like(x_t)[None], {}))
     torch.testing.assert_close(*found, rtol=1e-9, atol=1e-12)
 
@@ -305,10 +305,10 @@ def test_the_first_step_from_no_signal_at_all(
     expected = made.alpha(s) * MEAN
     expected = expected + made.sigma(s) * (math.sqrt(1 - eta**2) * x_t + eta * z)
     denoiser = gaussian_denoiser(made, prediction)
-    found = Gaussian(3, eta).step(denoiser, x_t, t, s, z[None], {})
+    found = DDIM(3, eta).step(denoiser, x_t, t, s, z[None], {})
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
     if eta == 1.0:
-        larger = Gaussian(3, eta, FixedLarge()).step(denoiser, x_t, t, s, z[None], {})
+        larger = DDIM(3, eta, FixedLarge()).step(denoiser, x_t, t, s, z[None], {})
         assert float(larger) == pytest.approx(float(made.alpha(s) * MEAN + z), abs=1e-6)
 
 
@@ -319,7 +319,7 @@ def test_the_moments_from_no_signal_to_data(
     process = VariancePreserving(ZeroTerminal(Linear()))
     share = SHARE if variance.needs_share else None
     denoiser = gaussian_denoiser(process, V(), share=share)
-    sampler = Gaussian(250, eta=1.0, variance=variance)
+    sampler = DDIM(250, eta=1.0, variance=variance)
     found = moments(denoiser, sampler)
     assert found == pytest.approx(marginal(process, sampler.times(process)[-1]), abs=0.02)
 
@@ -329,7 +329,7 @@ def test_one_call_of_the_network_gives_the_mean_and_the_variance(
     variance: Variance, gaussian_denoiser: Make
 ) -> None:
     denoiser = gaussian_denoiser(share=SHARE if variance.needs_share else None)
-    sampler = Gaussian(7, eta=1.0, variance=variance)
+    sampler = DDIM(7, eta=1.0, variance=variance)
     sample(denoiser, sampler, torch.arange(2), (2,), seed=0)
     assert denoiser.net.calls == sampler.evaluations == 7
     assert sampler.needs_learned_variance == isinstance(variance, Learned)
@@ -351,4 +351,4 @@ def test_one_call_of_the_network_gives_the_mean_and_the_variance(
 )
 def test_refused_arguments(arguments: dict, named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        Gaussian(**arguments)
+        DDIM(**arguments)

@@ -14,7 +14,7 @@ from torch import Tensor
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, VariancePreserving
 from snowmelt.diffusion.schedules import Linear, ZeroTerminal
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.dpm import DPM
 from snowmelt.sampling.samplers.sampler import Memory, sample
 from snowmelt.sampling.samplers.thresholds import Clip
@@ -69,9 +69,7 @@ def test_a_trajectory_is_the_papers(process: Process, eta: float) -> None:
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_the_first_step_is_ddim_or_ddpm(process: Process, eta: float) -> None:
     denoiser, (t, s) = mixture_denoiser(process, *LUMPS), TIMES[:2]
-    steps = [
-        kind(9, eta).step(denoiser, X, t, s, noise(eta), {}) for kind in (DPM, Gaussian)
-    ]
+    steps = [kind(9, eta).step(denoiser, X, t, s, noise(eta), {}) for kind in (DPM, DDIM)]
     torch.testing.assert_close(*steps, rtol=1e-9, atol=1e-10)
 
 

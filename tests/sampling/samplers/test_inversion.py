@@ -17,7 +17,7 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, Geometric, Linear, ZeroTerminal
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.grids import Karras, Linspace
 from snowmelt.sampling.samplers.inversion import decode, encode, round_trip
 from snowmelt.sampling.samplers.sampler import Watcher, sample
@@ -61,7 +61,7 @@ def test_a_gaussian_comes_back_with_an_error_of_the_order_of_ddim(
 ) -> None:
     process = PROCESSES[name]
     order, error = fitted(process, gaussian_denoiser(process, V()), data())
-    assert order == pytest.approx(Gaussian.order, abs=0.25)
+    assert order == pytest.approx(DDIM.order, abs=0.25)
     assert error < 0.05
 
 
@@ -70,7 +70,7 @@ def test_a_mixture_comes_back_with_an_error_of_the_order_of_ddim(name: str) -> N
     process = PROCESSES[name]
     denoiser = mixture_denoiser(process, MEANS, STDS, WEIGHTS)
     order, error = fitted(process, denoiser, data())
-    assert order == pytest.approx(Gaussian.order, abs=0.25)
+    assert order == pytest.approx(DDIM.order, abs=0.25)
     assert error < 0.1
 
 
@@ -117,7 +117,7 @@ def test_the_steps_up(gaussian_denoiser: Make) -> None:
 def test_the_way_back_is_ddim(gaussian_denoiser: Make) -> None:
     denoiser, index = gaussian_denoiser(), torch.arange(5)
     noise = normal((2,), seed=3, stream=Stream.SAMPLING_START, index=index)
-    expected = sample(denoiser, Gaussian(9), index, (2,), seed=3)
+    expected = sample(denoiser, DDIM(9), index, (2,), seed=3)
     assert torch.equal(decode(denoiser, noise, steps=9), expected)
     clipped = decode(denoiser, 4 * noise, steps=9, threshold=Clip())
     assert float(clipped.abs().max()) == 1.0

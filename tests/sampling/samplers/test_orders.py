@@ -28,7 +28,7 @@ from tests.sampling.samplers.orders import (
 
 from snowmelt.diffusion.processes import Process
 from snowmelt.sampling.samplers.adaptive import Adaptive
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.dpm import DPM
 from snowmelt.sampling.samplers.edm import EDM
 from snowmelt.sampling.samplers.sampler import Sampler
@@ -42,7 +42,7 @@ VARIANTS: list[tuple[type[Sampler], dict[str, Any]]] = [
     (EDM, {"churn": 0.0}),
     (EDM, {"churn": 10.0, "churn_min": 0.3, "churn_max": 20.0}),
     (DPM, {"eta": 0.5}),
-    (Gaussian, {"eta": 0.5}),
+    (DDIM, {"eta": 0.5}),
 ]
 
 

@@ -20,7 +20,7 @@ from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePre
 from snowmelt.diffusion.schedules import Cosine, Geometric, Linear, LinearBetas
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.ancestral_variances import Learned
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.grids import Leading, Trailing
 from snowmelt.sampling.samplers.predictor_corrector import (
     MeanLengths,
@@ -163,7 +163,7 @@ def test_corrections_bring_a_sampler_nearer_to_the_truth(
     schedule: Cosine | Linear, steps: int
 ) -> None:
     denoiser = exact.gaussian_denoiser(VariancePreserving(schedule))
-    predictor = Gaussian(steps, eta=1.0)
+    predictor = DDIM(steps, eta=1.0)
     errors = [
         exact.error(denoiser, PredictorCorrector(steps, predictor, corrections))
         for corrections in (0, 1, 3)
@@ -173,7 +173,7 @@ def test_corrections_bring_a_sampler_nearer_to_the_truth(
 
 
 def test_the_predictor_takes_grid_steps_and_threshold_of_the_whole() -> None:
-    predictor = Gaussian(7, eta=1.0, grid=Leading(10))
+    predictor = DDIM(7, eta=1.0, grid=Leading(10))
     sampler = PredictorCorrector(5, predictor, 2, threshold=Clip())
     assert sampler.predictor.steps == 5
     assert isinstance(sampler.predictor.grid, Trailing)
@@ -187,10 +187,10 @@ def test_what_it_declares() -> None:
     assert (sampler.order, sampler.draws, sampler.evaluations) == (1, 3, 5 + 4 * 2)
     assert sampler.needs_finite_slope
     assert not sampler.needs_learned_variance
-    learned = PredictorCorrector(5, Gaussian(5, 1.0, Learned()))
+    learned = PredictorCorrector(5, DDIM(5, 1.0, Learned()))
     assert learned.needs_learned_variance
     assert not learned.needs_finite_slope
-    assert PredictorCorrector(5, Gaussian(5), 1).draws == 1
+    assert PredictorCorrector(5, DDIM(5), 1).draws == 1
 
 
 def test_the_predictor_gets_the_first_noise_and_the_corrector_the_rest(
@@ -199,7 +199,7 @@ def test_the_predictor_gets_the_first_noise_and_the_corrector_the_rest(
     denoiser, x = gaussian_denoiser(), torch.tensor([[0.4]]).double()
     t, s = torch.tensor([0.5, 0.4], dtype=torch.float64)
     z = torch.tensor([1.0, -2.0, 0.7]).double().reshape(3, 1, 1)
-    predictor = Gaussian(2, eta=1.0)
+    predictor = DDIM(2, eta=1.0)
     found = PredictorCorrector(2, predictor, 2).step(denoiser, x, t, s, z, {})
     only = PredictorCorrector(2, Stay(2), 1)
     expected = predictor.step(denoiser, x, t, s, z[:1], {})
@@ -229,7 +229,7 @@ def test_the_steps_of_the_configuration_are_those_of_its_predictor(file: Path) -
 )
 def test_refused_arguments(arguments: dict, named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        PredictorCorrector(**{"steps": 5, "predictor": Gaussian(5)} | arguments)
+        PredictorCorrector(**{"steps": 5, "predictor": DDIM(5)} | arguments)
 
 
 class Counts(Stay):

@@ -20,7 +20,7 @@ from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePre
 from snowmelt.diffusion.schedules import Cosine, Geometric, Linear, ZeroTerminal
 from snowmelt.nets.unet import UNet
 from snowmelt.sampling.samplers.constraint import Constraint
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.grids import Grid, Leading
 from snowmelt.sampling.samplers.sampler import Memory, Sampler, WholePath, descend, sample
 from snowmelt.sampling.samplers.thresholds import Clip
@@ -303,7 +303,7 @@ def test_a_sampler_that_goes_its_own_way_takes_no_constraint(
 def test_a_single_step_is_one_estimate_from_noise(gaussian_denoiser: Make) -> None:
     denoiser, index = gaussian_denoiser(), torch.arange(3)
     start = normal((2,), seed=0, stream=Stream.SAMPLING_START, index=index)
-    found = sample(denoiser, Gaussian(1), index, (2,), seed=0)
+    found = sample(denoiser, DDIM(1), index, (2,), seed=0)
     torch.testing.assert_close(found, denoiser.x_0(start, torch.tensor(1.0).double()))
 
 
@@ -338,10 +338,10 @@ def test_a_grid_that_starts_before_the_end_starts_with_its_own_noise(
 def test_a_given_state_goes_down_in_its_own_precision(gaussian_denoiser: Make) -> None:
     denoiser, index = gaussian_denoiser(), torch.arange(3)
     start = normal((2,), seed=0, stream=Stream.SAMPLING_START, index=index)
-    single = descend(denoiser, Gaussian(6, eta=1.0), start, index=index, seed=0)
-    double = descend(denoiser, Gaussian(6, eta=1.0), start.double(), index=index, seed=0)
+    single = descend(denoiser, DDIM(6, eta=1.0), start, index=index, seed=0)
+    double = descend(denoiser, DDIM(6, eta=1.0), start.double(), index=index, seed=0)
     assert double.dtype == torch.float64
-    assert torch.equal(single, sample(denoiser, Gaussian(6, eta=1.0), index, (2,), seed=0))
+    assert torch.equal(single, sample(denoiser, DDIM(6, eta=1.0), index, (2,), seed=0))
     torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)
 
 
@@ -352,7 +352,7 @@ def test_samples_of_gaussian_data_are_gaussian(
 ) -> None:
     denoiser = gaussian_denoiser(VariancePreserving(schedule), Eps(), mean=0.3, std=0.6)
     count = 2000
-    x = sample(denoiser, Gaussian(100, eta), torch.arange(count), (2,), seed=3).double()
+    x = sample(denoiser, DDIM(100, eta), torch.arange(count), (2,), seed=3).double()
     # Five standard errors, and the bias of a hundred steps of the first order.
     assert x.mean(0).tolist() == pytest.approx([0.3] * 2, abs=3 / math.sqrt(count) + 0.02)
     assert x.std(0).tolist() == pytest.approx([0.6] * 2, abs=2.2 / math.sqrt(count) + 0.03)
@@ -365,8 +365,8 @@ def test_the_threshold_leaves_the_noise_alone_where_it_cuts_nothing(
     # At log-SNR 20 sigma is 5e-5: noise from a float32 state would be off by 1e-3.
     denoiser, t = gaussian_denoiser(std=0.1), torch.zeros((), dtype=torch.float64)
     x_t = torch.linspace(-0.5, 0.5, 9)[:, None]
-    plain = Gaussian(2).estimates(denoiser, x_t, t)
-    cut = Gaussian(2, threshold=Clip()).estimates(denoiser, x_t, t)
+    plain = DDIM(2).estimates(denoiser, x_t, t)
+    cut = DDIM(2, threshold=Clip()).estimates(denoiser, x_t, t)
     assert torch.equal(plain[0], cut[0])
     assert torch.equal(plain[1], cut[1])
 
@@ -380,7 +380,7 @@ def test_thresholded_estimates_still_add_up_to_the_state(
         for time in (0.01, 0.4, 0.9):
             t = torch.tensor(time, dtype=torch.float64)
             x_t = torch.linspace(-9, 9, 7, dtype=torch.float64)[:, None]
-            x_0_hat, eps_hat = Gaussian(2, threshold=Clip()).estimates(denoiser, x_t, t)
+            x_0_hat, eps_hat = DDIM(2, threshold=Clip()).estimates(denoiser, x_t, t)
             assert x_0_hat.abs().max() <= 1
             alpha, sigma = denoiser.scales(x_t, t)
             torch.testing.assert_close(alpha * x_0_hat + sigma * eps_hat, x_t)

@@ -21,16 +21,16 @@ FEATURES = 64
 class Classifier(Extractor):
     """The last hidden layer of a small convolutional network.
 
-    It is trained on the training split without augmentation: a network that was shown
-    shifted and resampled pictures reacts less to a blurred one, and these features are
-    there to notice such things. In a trial on the digits, augmentation cut the distance of
-    slightly softened images to a third, at the same accuracy and about the same floor.
+    It is trained on the training split without augmentation: a network that was trained on
+    shifted and resampled images reacts less to blur, which these features must detect. In a
+    trial on the digits, augmentation reduced the distance of slightly blurred images to a
+    third, at the same accuracy and about the same floor.
 
     Args:
         manifest: of the data; it must have at least two classes.
         seed: of weights and order; not the experiment's seed, so that experiments with
             different seeds are measured by the same extractor.
-        steps, batch_size, learning_rate: see `fitting.Plan`.
+        steps, batch_size, learning_rate: see `classifier_training.Plan`.
 
     Raises:
         UserError: the data is points, has no labels or a single class.

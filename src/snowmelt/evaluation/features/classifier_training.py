@@ -1,14 +1,14 @@
-r"""Training a small classifier: the same way for the extractor and for the judge.
+r"""Trains a small classifier, the extractor or the independent classifier.
 
-AdamW, its learning rate once up and down. It is seeded and runs in one thread of the CPU:
-the number of threads changes the last bits, and with them the digest by which runs know
-that they were measured alike. A share of each batch may be mixed: two examples and their
-labels in one random proportion,
+The optimiser is AdamW with one cycle of the learning rate. Training is seeded and runs in
+one thread of the CPU, since the number of threads changes the last bits and with them the
+digest by which runs are found to be comparable. A part of each batch may be mixed: two
+examples and their labels in one random proportion,
 
 $$x = \lambda x_i + (1 - \lambda) x_j, \qquad
   y = \lambda y_i + (1 - \lambda) y_j, \qquad \lambda \sim U(0, 1),$$
 
-which teaches the network to doubt what lies between the classes.
+which lowers the network's confidence between the classes.
 
 References:
     Zhang et al. (2018), arXiv:1710.09412.
@@ -46,7 +46,7 @@ class Plan:
         steps: optimiser steps.
         batch_size: examples a step; fewer where there are not as many.
         learning_rate: the highest one.
-        mixed: the share of each batch that is mixed.
+        mixed: the fraction of each batch that is mixed.
     """
 
     section: str
@@ -64,7 +64,7 @@ class Plan:
         argument_checks.fraction(f"{self.section}.learning_rate", self.learning_rate)
 
     def rise_and_fall(self, step: int) -> float:
-        """The learning rate as a share of the highest: linear up, then cosine down to 0."""
+        """The learning rate as a fraction of the highest: linear up, then cosine to 0."""
         warm = WARM_UP * self.steps
         if step < warm:
             return (step + 1) / (warm + 1)
@@ -93,7 +93,7 @@ def check_labels(labels: np.ndarray | None, name: str) -> np.ndarray:
         return labels
     wrong = "has no labels" if labels is None else "holds a single class to train on"
     raise UserError(
-        f"features=classifier learns to tell classes apart, but the data '{name}'"
+        f"features=classifier learns from classes, but the data '{name}'"
         f" {wrong}: choose features=random_conv"
     )
 
@@ -161,7 +161,7 @@ def _loss(
 
 
 def logits(net: nn.Module, images: np.ndarray, scale: Callable[[Tensor], Tensor]) -> Tensor:
-    """What `net` says of a whole set, (N, C, H, W) -> (N, K)."""
+    """The logits of a whole set of images, (N, C, H, W) -> (N, K)."""
     starts = range(0, len(images), _BATCH)
     with torch.inference_mode(), single_thread():
         found = [

@@ -1,4 +1,4 @@
-"""Two small convolutional networks that are as unlike each other as may be.
+"""Two small convolutional networks with different architectures.
 
 Both halve the resolution while its shorter side is at least 8 pixels, so any size does.
 From 24 pixels on the first convolution strides: a minute on one core must do for training.

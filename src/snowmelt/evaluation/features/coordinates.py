@@ -1,4 +1,4 @@
-"""Points are their own features."""
+"""The coordinates of points as features."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Coordinates(Extractor):
 
     @property
     def digest(self) -> str:
-        """Names the mean and the scale, which are all that there is."""
+        """A digest of the mean and the scale."""
         facts = f"{self.name} {self.manifest.mean} {self.manifest.std}"
         return hashlib.sha256(facts.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What a feature extractor is: stored examples in, one row of numbers for each out."""
+"""The interface of a feature extractor, and the features of a whole set."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Extractor(nn.Module, abc.ABC):
         """
 
     def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
-        """Make it ready: train it or find its weights, whatever it needs.
+        """Train the extractor, or find its weights.
 
         Args:
             data: what to train on; the held-out split is only for the returned figures.
@@ -94,7 +94,7 @@ class Extractor(nn.Module, abc.ABC):
 
     @property
     def digest(self) -> str:
-        """Names the extractor: equal digests give equal features."""
+        """A digest of the extractor; equal digests give equal features."""
         return weight_files.digest(self, self.name, self.resize)
 
     @property
@@ -113,7 +113,7 @@ class Extractor(nn.Module, abc.ABC):
         weight_files.save(self, path)
 
     def load(self, path: Path) -> None:
-        """Become the extractor that `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             UserError: the file is missing or of another network.

@@ -1,11 +1,11 @@
-r"""A second classifier, which only says how sure it is of what it sees.
+r"""A calibrated classifier, independent of the extractor, that recognises samples.
 
-The share of samples that it is sure of means nothing unless its confidence does. Two
-measures see to that. Half of each batch is mixed (`fitting`), so that it does not find
-classes in noise; and its confidence is calibrated by one temperature $T$,
+The fraction of samples that it recognises with confidence is a metric only if that
+confidence is calibrated. Half of each batch is mixed (`classifier_training`), so that it
+does not find classes in noise; and its logits are divided by one temperature $T$,
 $p = \mathrm{softmax}(\text{logits} / T)$, chosen for the least negative log-likelihood on
-a tenth of the training split that it was not trained on. It shares nothing with the
-extractor: another architecture, another seed, no features.
+a tenth of the training split that it was not trained on. It has
+nothing in common with the extractor: another architecture, another seed, no features.
 
 References:
     Guo et al. (2017), arXiv:1706.04599, section 4.2.
@@ -33,17 +33,17 @@ from snowmelt.evaluation.features.extractor import AGAIN
 
 MIXED = 0.5
 SET_ASIDE = 0.1
-# A set that is classified without a mistake would ask for a temperature of zero.
+# A set that is classified without an error would have an optimal temperature of zero.
 TEMPERATURES = torch.logspace(-1, 2, 61, base=2.0)
 _BINS = 15
 
 
-class Judge(nn.Module):
+class IndependentClassifier(nn.Module):
     """A calibrated classifier of the data's classes.
 
     Args:
         manifest: of the data: images with at least two classes.
-        seed, steps, batch_size, learning_rate: see `fitting.Plan`.
+        seed, steps, batch_size, learning_rate: see `classifier_training.Plan`.
     """
 
     temperature: Tensor
@@ -60,7 +60,7 @@ class Judge(nn.Module):
         super().__init__()
         self.manifest = manifest
         self.plan = classifier_training.Plan(
-            "features.judge", seed, steps, batch_size, learning_rate, MIXED
+            "features.independent_classifier", seed, steps, batch_size, learning_rate, MIXED
         )
         channels, height, width = manifest.shape
         with classifier_training.seeded(seed):
@@ -87,10 +87,10 @@ class Judge(nn.Module):
         if aside:
             found = classifier_training.logits(self.net, data.train[:aside], self._scale)
             self.temperature.copy_(calibrated(found, torch.tensor(labels[:aside])))
-        shares = torch.from_numpy(self.probabilities(data.held_out))
-        truth, classes = torch.tensor(data.held_out_labels), shares.shape[1]
-        accuracy = multiclass_accuracy(shares, truth, classes, average="micro")
-        error = multiclass_calibration_error(shares, truth, classes, n_bins=_BINS)
+        probabilities = torch.from_numpy(self.probabilities(data.held_out))
+        truth, classes = torch.tensor(data.held_out_labels), probabilities.shape[1]
+        accuracy = multiclass_accuracy(probabilities, truth, classes, average="micro")
+        error = multiclass_calibration_error(probabilities, truth, classes, n_bins=_BINS)
         return {
             "judge_accuracy": float(accuracy),
             "judge_calibration_error": float(error),
@@ -98,18 +98,18 @@ class Judge(nn.Module):
         }
 
     def probabilities(self, stored: np.ndarray) -> np.ndarray:
-        """What it makes of stored images, (N, C, H, W) -> (N, K) float32."""
+        """The class probabilities of stored images, (N, C, H, W) -> (N, K) float32."""
         self.eval()
         found = classifier_training.logits(self.net, stored, self._scale)
         return (found / self.temperature).softmax(dim=1).numpy()
 
     @property
     def digest(self) -> str:
-        """Names its weights and its temperature."""
+        """A digest of its weights and its temperature."""
         return weight_files.digest(self, "judge")
 
     def load(self, path: Path) -> None:
-        """Become the judge that `weights.save` wrote.
+        """Load the weights that `weight_files.save` wrote.
 
         Raises:
             UserError: the file is missing or of another network.

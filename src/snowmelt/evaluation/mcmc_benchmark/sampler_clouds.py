@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.diffusion.denoiser import Denoiser
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.dpm import DPM
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
@@ -30,7 +30,7 @@ class DiffusionMethod:
 
 
 METHODS = (
-    DiffusionMethod("DDPM chain", lambda calls: Gaussian(calls, eta=1.0)),
+    DiffusionMethod("DDPM chain", lambda calls: DDIM(calls, eta=1.0)),
     DiffusionMethod("reverse SDE", lambda calls: EulerMaruyama(calls)),
     DiffusionMethod("probability flow, Heun", lambda calls: Heun((calls + 1) // 2)),
     DiffusionMethod("probability flow, DPM++", lambda calls: DPM(calls)),

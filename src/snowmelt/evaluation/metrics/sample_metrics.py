@@ -121,11 +121,14 @@ class Examples:
     def probabilities(self) -> np.ndarray | None:
         """The classes according to the independent classifier, (N, K), if there is one."""
         reference = self.context.reference
-        if reference.judge is None or reference.held_out_probabilities is None:
+        if (
+            reference.independent_classifier is None
+            or reference.held_out_probabilities is None
+        ):
             return None
         if not self.is_generated:
             return np.asarray(reference.held_out_probabilities)
-        return reference.judge.probabilities(self.context.samples)
+        return reference.independent_classifier.probabilities(self.context.samples)
 
     @cached_property
     def modes(self) -> np.ndarray:

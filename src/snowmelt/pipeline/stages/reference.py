@@ -32,7 +32,10 @@ def run(config: DictConfig, root: Path) -> Path:
 def summary(description: dict[str, Any]) -> str:
     """What was measured, in a line."""
     figures = description["figures"]
-    named = (("extractor", "extractor_accuracy"), ("judge", "judge_accuracy"))
+    named = (
+        ("extractor", "extractor_accuracy"),
+        ("independent classifier", "judge_accuracy"),
+    )
     known = [
         f"accuracy of the {who} {100 * figures[key]:.1f} %"
         for who, key in named

@@ -14,7 +14,7 @@ from torch import Tensor
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
 from snowmelt.sampling.guidance.guidance import Given, Guidance
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.inversion import decode, encode
 from snowmelt.sampling.samplers.sampler import Sampler, Watcher
 
@@ -25,7 +25,7 @@ class Inversion(Guidance):
     needs_examples = True
 
     def check_sampler(self, sampler: Sampler) -> None:
-        if not isinstance(sampler, Gaussian) or sampler.draws:
+        if not isinstance(sampler, DDIM) or sampler.draws:
             raise ValueError(
                 "inversion goes up by the steps of DDIM and needs it to come down again:"
                 " take sampler=ddim with sampler.eta=0"

@@ -2,7 +2,7 @@
 
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.ancestral_variances import FixedLarge, FixedSmall, Learned
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.dpm import DPM
 from snowmelt.sampling.samplers.edm import EDM
 from snowmelt.sampling.samplers.ode import Euler, Heun
@@ -15,6 +15,7 @@ from snowmelt.sampling.samplers.sampler import Sampler, sample
 from snowmelt.sampling.samplers.sde import EulerMaruyama
 
 __all__ = [
+    "DDIM",
     "DPM",
     "EDM",
     "Adaptive",
@@ -22,7 +23,6 @@ __all__ = [
     "EulerMaruyama",
     "FixedLarge",
     "FixedSmall",
-    "Gaussian",
     "Heun",
     "Learned",
     "MeanLengths",

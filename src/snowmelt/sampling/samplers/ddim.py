@@ -1,7 +1,7 @@
-r"""Gaussian steps: the DDPM chain, DDIM, and all between them.
+r"""DDIM with eta: the family of samplers between DDPM's ancestral chain and DDIM.
 
-Given estimates of data and noise at time $t$, the state at an earlier time $s$ is put
-together anew, with fresh noise of scale $c$ in place of a part of the old:
+Given estimates of data and noise at time $t$, the state at an earlier time $s$ is composed
+of both, with fresh noise of scale $c$ in place of a part of the estimated noise:
 
 $$x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - c^2}\;\hat\epsilon + c\,z, \qquad
   c^2 = -\eta^2 \sigma_s^2\,\mathrm{expm1}(\lambda_t - \lambda_s).$$
@@ -9,9 +9,9 @@ $$x_s = \alpha_s \hat x_0 + \sqrt{\sigma_s^2 - c^2}\;\hat\epsilon + c\,z, \qquad
 $\eta = 1$ makes $c^2$ the variance of the posterior $q(x_s \mid x_t, x_0)$: the ancestral
 chain of DDPM. $\eta = 0$ is DDIM, a deterministic map from noise to data.
 
-The ancestral chain may add more noise than $c$ says, to make up for the spread of the data
-that the estimate $\hat x_0$ is the mean of: `variances` has the choices. The mean of the
-step stays as it is.
+The ancestral chain may add more noise than $c$, to account for the spread of the data
+around its estimate $\hat x_0$: `ancestral_variances` has the choices. The mean of the step
+does not change.
 
 References:
     Ho, Jain & Abbeel (2020), arXiv:2006.11239, algorithm 2;
@@ -30,8 +30,8 @@ from snowmelt.sampling.samplers.sampler import Memory, Sampler
 from snowmelt.sampling.samplers.thresholds import Threshold
 
 
-class Gaussian(Sampler):
-    r"""The family above.
+class DDIM(Sampler):
+    r"""The sampler of DDIM and, with `eta` 1, of DDPM.
 
     Args:
         steps: evaluations of the network for one sample.

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.diffusion.denoiser import Denoiser
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.grids import Grid, Trailing
 from snowmelt.sampling.samplers.sampler import Watcher, descend
 from snowmelt.sampling.samplers.thresholds import Threshold
@@ -73,7 +73,7 @@ def encode(
     """
     process = denoiser.process
     grid = Trailing() if grid is None else grid
-    down = Gaussian(steps, grid=grid).times(process).to(x_0.device)
+    down = DDIM(steps, grid=grid).times(process).to(x_0.device)
     # Some grids visit t = 0 themselves.
     times = torch.unique(torch.cat((down, down.new_zeros(1))), sorted=True)
     x = x_0
@@ -110,7 +110,7 @@ def decode(
     Raises:
         ValueError: fewer than one step, or the grid has no such number of times.
     """
-    sampler = Gaussian(steps, eta=0.0, grid=grid, threshold=threshold)
+    sampler = DDIM(steps, eta=0.0, grid=grid, threshold=threshold)
     # DDIM draws nothing, so nothing depends on the index and the seed.
     index = torch.arange(len(x_1), device=x_1.device)
     return descend(denoiser, sampler, x_1, index=index, seed=0, watch=watch)

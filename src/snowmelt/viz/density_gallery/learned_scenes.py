@@ -15,7 +15,7 @@ from snowmelt.evaluation.plane.score_fields import (
     score_of_density,
 )
 from snowmelt.evaluation.plane.view import View
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.trajectories import Trajectory, reverse
 from snowmelt.viz.animation.cloud_animation import cloud_film
 from snowmelt.viz.density_gallery.gallery_material import Material, Paced, frames_of
@@ -49,7 +49,7 @@ def draw_learned_reverse(material: Material, folder: Path) -> None:
     index = torch.arange(size.points)
     clouds, titles = [], []
     for route, eta in ROUTES.items():
-        sampler = Gaussian(size.steps, eta=eta, grid=Paced())
+        sampler = DDIM(size.steps, eta=eta, grid=Paced())
         for name, denoiser in denoisers.items():
             path = reverse(denoiser, sampler, index, (2,), seed=material.seed)
             moved = frames_of(path, size.frames)

@@ -12,7 +12,7 @@ from snowmelt.evaluation.plane.marginals import marginal, marginal_in_time
 from snowmelt.evaluation.plane.reverse_kernel_curves import kernel_pairs, path_curves
 from snowmelt.evaluation.plane.score_fields import score_of_density
 from snowmelt.evaluation.plane.view import View
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.samplers.sde import EulerMaruyama
@@ -36,7 +36,7 @@ def routes(material: Material, count: int) -> dict[str, Trajectory]:
     """The three ways back, from the same noise, with the exact score."""
     steps, grid = material.size.steps, Paced()
     samplers: tuple[Sampler, ...] = (
-        Gaussian(steps, eta=1.0, grid=grid),
+        DDIM(steps, eta=1.0, grid=grid),
         EulerMaruyama(steps, grid=grid),
         Heun(steps, grid=grid),
     )

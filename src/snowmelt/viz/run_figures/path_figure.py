@@ -17,7 +17,7 @@ import torch
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.predictions import V
 from snowmelt.evaluation.plane import marginal_in_time
-from snowmelt.sampling.samplers.ddim import Gaussian
+from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.samplers.sde import EulerMaruyama
@@ -36,7 +36,7 @@ WILD = "It went astray:\nstates that are no numbers."
 def samplers() -> dict[str, Sampler]:
     """The three ways, by the title that they have in the picture."""
     return {
-        "DDPM chain": Gaussian(STEPS, eta=1.0),
+        "DDPM chain": DDIM(STEPS, eta=1.0),
         "reverse SDE (Euler-Maruyama)": EulerMaruyama(STEPS),
         "probability-flow ODE (Heun)": Heun(HEUN_STEPS),
     }
