@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from omegaconf import DictConfig
 
 from snowmelt.common.errors import UserError
+from snowmelt.pipeline.compatibility import configuration_rules
 from snowmelt.pipeline.config import sweep_jobs
 
 
-def test_a_sweep_keeps_what_is_the_same_for_every_job(workspace: Path) -> None:
-    given = ["seed=1", "schedule=linear,cosine", "training.steps=5,6", "net=mlp"]
-    assert sweep_jobs.without_sweeps(workspace, given) == ["seed=1", "net=mlp"]
+def looked_at(root: Path, *overrides: str) -> list[DictConfig]:
+    return sweep_jobs.composed(root, sweep_jobs.jobs(root, overrides))
 
 
 @pytest.mark.parametrize(
@@ -21,22 +22,46 @@ def test_a_sweep_keeps_what_is_the_same_for_every_job(workspace: Path) -> None:
         ("schedule=linear,cosin", r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"),
         ("training.step=1,2", r"unknown key 'training.step'"),
         ("training.steps=1,many", r"training.steps must be of the type int"),
+        ("training.learning_rate=interval(0,1)", "Can only enumerate"),
+        ("schedule=glob(glacier*)", "matches nothing"),
+        ("sweep=schedules,schedules", "one sweep at a time"),
+        ("sweep=schedule", r"unknown sweep 'schedule' \(did you mean 'schedules'\?\)"),
+        ("+seed=1,2", "keys can be set, not added or removed"),
     ],
 )
 def test_each_value_of_a_sweep_is_looked_at_first(
     workspace: Path, text: str, named: str
 ) -> None:
     with pytest.raises(UserError, match=f"^command line: .*{named}"):
-        sweep_jobs.without_sweeps(workspace, [text])
+        looked_at(workspace, text)
 
 
 def test_a_key_of_a_chosen_part_can_be_swept(workspace: Path) -> None:
-    given = ["schedule=linear", "schedule.beta_end=10,20"]
-    assert sweep_jobs.without_sweeps(workspace, given) == given[:1]
-    given = ["sampler.eta=0,0.5", "sampler=ddim,ddpm"]
-    assert sweep_jobs.without_sweeps(workspace, given) == []
+    found = looked_at(workspace, "schedule=linear", "schedule.beta_end=10,20")
+    assert [config.schedule.beta_end for config in found] == [10, 20]
+    found = looked_at(workspace, "sampler.eta=0,0.5", "sampler=ddim,ddpm")
+    assert [(c.sampler.eta, c.sampler.steps) for c in found] == [
+        *((0, 50), (0, 100)),
+        *((0.5, 50), (0.5, 100)),
+    ]
     with pytest.raises(UserError, match=r"unknown key 'sampler\.eta'"):
-        sweep_jobs.without_sweeps(workspace, ["sampler=heun", "sampler.eta=0,0.5"])
+        looked_at(workspace, "sampler=heun", "sampler.eta=0,0.5")
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("seed=range(0,3)", ["seed=0", "seed=1", "seed=2"]),
+        ("seed=choice(4,2)", ["seed=4", "seed=2"]),
+        ("schedule=glob(*cosine)", ["cosine", "improved_cosine"]),
+        ("schedule=glob(lin*)", [""]),
+    ],
+)
+def test_hydras_ways_to_give_several_values(
+    workspace: Path, text: str, labels: list[str]
+) -> None:
+    assert list(sweep_jobs.jobs(workspace, [text])) == labels
+    assert len(looked_at(workspace, text)) == len(labels)
 
 
 def test_the_jobs_of_a_sweep(workspace: Path) -> None:
@@ -59,10 +84,10 @@ def test_a_file_of_a_sweep_gives_way_to_the_command_line(workspace: Path) -> Non
     (root / "conf/sweep/mine.yaml").write_text(swept)
     assert list(sweep_jobs.jobs(root, ["sweep=mine"])) == ["linear", "cosine"]
     assert list(sweep_jobs.jobs(root, ["sweep=mine", "seed=1,2"])) == [
-        "seed=1, linear",
-        "seed=1, cosine",
-        "seed=2, linear",
-        "seed=2, cosine",
+        "linear, seed=1",
+        "linear, seed=2",
+        "cosine, seed=1",
+        "cosine, seed=2",
     ]
     assert list(sweep_jobs.jobs(root, ["sweep=mine", "schedule=sigmoid"])) == [""]
     assert list(sweep_jobs.jobs(root, ["sweep=mine", "schedule=sigmoid,karras"])) == [
@@ -75,14 +100,10 @@ def test_every_job_of_a_sweep_is_looked_at_first(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = workspace
-    sweep_jobs.check_jobs(root, ["schedule=zero_terminal", "prediction=v,x_0"])
+    looked_at(root, "schedule=zero_terminal", "prediction=v,x_0")
     with pytest.raises(UserError, match=r"^zero_terminal, eps: prediction, schedule: "):
-        sweep_jobs.check_jobs(root, ["schedule=cosine,zero_terminal", "prediction=v,eps"])
-    looked = []
-    real = sweep_jobs.compose
-    monkeypatch.setattr(
-        sweep_jobs, "compose", lambda *a, **k: (looked.append(a), real(*a, **k))[1]
-    )
-    sweep_jobs.check_jobs(root, ["schedule=cosine,linear", "seed=1,2,3"])
-    checked = [a for a in looked if "schedule=" in "".join(a[1])]
+        looked_at(root, "schedule=cosine,zero_terminal", "prediction=v,eps")
+    checked = []
+    monkeypatch.setattr(configuration_rules, "check", checked.append)
+    assert len(looked_at(root, "schedule=cosine,linear", "seed=1,2,3")) == 6
     assert len(checked) == 2, "seeds make no other combination"

@@ -1,14 +1,12 @@
-"""Sweeps: Hydra's multirun, each job in a process and a run of its own.
+"""Sweeps: a multirun in Hydra's grammar, each job in a process and a run of its own.
 
-Hydra expands the overrides to jobs and composes each; a job here starts a fresh process for
-the whole pipeline, in a folder of its own. Working inside Hydra's process would share
-torch's and the tracker's state between jobs, and a group of processes started by one job
-would start the sweep again.
+A job starts a fresh process for the whole pipeline, in a folder of its own. Working inside
+this process would share torch's and the tracker's state between jobs, and a group of
+processes started by one job would start the sweep again.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import signal
 import subprocess
@@ -16,12 +14,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import hydra
 import yaml
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from snowmelt import tracking
 from snowmelt.common.distributed import RANK_VARIABLES
@@ -31,8 +26,7 @@ from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.comparison import Job, compare, comparison_table
 from snowmelt.evaluation.protocol import protocol_digest
-from snowmelt.pipeline.config import composition
-from snowmelt.pipeline.config.sweep_jobs import check_jobs, without_sweeps
+from snowmelt.pipeline.config import composition, sweep_jobs
 from snowmelt.viz.report.comparison_files import write
 
 TAIL = 4000
@@ -48,22 +42,28 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
         raise UserError(
             f"a sweep runs the whole pipeline: `snowmelt pipeline`, not {command}"
         )
-    choices = composition.merged_choices(root, overrides)
-    check_jobs(root, overrides)
-    shared = without_sweeps(root, overrides)
+    given = sweep_jobs.jobs(root, overrides)
+    folder = Path("multirun") / time.strftime("%Y-%m-%d_%H-%M-%S")
+    placed = {
+        label: [*job, f"paths.root='{folder / str(number)}'"]
+        for number, (label, job) in enumerate(given.items())
+    }
+    configs = sweep_jobs.composed(root, placed)
+    every = list(given.values())
+    shared = [text for text in every[0] if all(text in job for job in every)]
     base = composition.compose(root, shared, is_checked=False)
-    folder = root / "multirun" / time.strftime("%Y-%m-%d_%H-%M-%S")
     jobs: list[Job] = []
-    name = base.name or "sweep"
-    with tracking.open_sweep(plain(base), root, name=str(name)) as parent:
+    name = str(base.name or "sweep")
+    with tracking.open_sweep(plain(base), root, name=name) as parent:
         environment = _environment(root) | dict(parent.child_environment)
-
-        def job(config: DictConfig) -> None:
-            jobs.append(_run_job(config, root, environment))
-
-        arguments = [choice.text for choice in choices]
-        _hydra(job, root, folder, arguments)
-        comparison = compare(_told_apart(jobs))
+        for (label, job), config in zip(given.items(), configs, strict=True):
+            print(f"job {len(jobs) + 1} of {len(given)}: {label}", flush=True)
+            told = [text for text in job if text not in shared]
+            whole = [choice.text for choice in composition.merged_choices(root, job)]
+            jobs.append(_run_job(config, root, environment, _pairs(told)))
+            result = {"status": jobs[-1].status, "overrides": _pairs(whole)}
+            write_json(root / config.paths.root / "result.json", result)
+        comparison = compare(jobs)
         reports = root / base.paths.reports / "sweep"
         for file in write(comparison, reports, _value_range(jobs)):
             parent.log_file(file, "comparison")
@@ -73,63 +73,38 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
     return int(any(job.has_failed for job in jobs))
 
 
-def _hydra(job: Any, root: Path, folder: Path, arguments: list[str]) -> None:
-    """Hand the jobs to Hydra's own multirun."""
-    main = hydra.main(
-        config_path=str(root / "conf"), config_name="config", version_base="1.3"
-    )
-    saved = sys.argv
-    sys.argv = ["snowmelt", "--multirun", *arguments, f"hydra.sweep.dir='{folder}'"]
-    try:
-        main(job)()
-    finally:
-        sys.argv = saved
-
-
-def _run_job(config: DictConfig, root: Path, environment: dict[str, str]) -> Job:
+def _run_job(
+    config: DictConfig,
+    root: Path,
+    environment: dict[str, str],
+    told: dict[str, str],
+) -> Job:
     """One job in its own process; a failure is recorded and the next job goes on."""
-    context = HydraConfig.get()
-    folder = Path(context.runtime.output_dir)
-    whole: Any = OmegaConf.to_container(config, resolve=False)
-    whole["paths"]["root"] = os.path.relpath(folder, root)
-    settled: Any = OmegaConf.to_container(OmegaConf.create(whole), resolve=True)
-    settled = composition.with_named_parts(settled, root)
+    folder = root / config.paths.root
+    folder.mkdir(parents=True)
     file = folder / "job.yaml"
-    file.write_text(yaml.safe_dump(settled, sort_keys=True), encoding="utf-8")
+    file.write_text(yaml.safe_dump(plain(config), sort_keys=True), encoding="utf-8")
     started = time.perf_counter()
     code, tail = _process(file, environment)
     seconds = time.perf_counter() - started
-    metrics = folder / "reports" / "metrics.json"
-    given = dict(text.split("=", 1) for text in context.overrides.task)
     if code:
-        job = Job(
-            name=folder.name, overrides=given, status="failed", error=tail, seconds=seconds
+        return Job(
+            name=folder.name, overrides=told, status="failed", error=tail, seconds=seconds
         )
-    else:
-        measured = read_json(metrics, made_by="evaluate")
-        job = Job(
-            name=folder.name,
-            overrides=given,
-            status="finished",
-            metrics=measured,
-            protocol=protocol_digest(measured["protocol"]),
-            seconds=seconds,
-            samples=folder / "outputs" / "samples" / "samples.npy",
-        )
-    write_json(folder / "result.json", {"status": job.status, "overrides": given})
-    return job
+    measured = read_json(folder / "reports" / "metrics.json", made_by="evaluate")
+    return Job(
+        name=folder.name,
+        overrides=told,
+        metrics=measured,
+        protocol=protocol_digest(measured["protocol"]),
+        seconds=seconds,
+        samples=folder / "outputs" / "samples" / "samples.npy",
+    )
 
 
-def _told_apart(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs with just those overrides that are not the same for all."""
-    keys = sorted({key for job in jobs for key in job.overrides})
-    varied = [k for k in keys if len({job.overrides.get(k) for job in jobs}) > 1]
-    return [
-        dataclasses.replace(
-            job, overrides={k: v for k, v in job.overrides.items() if k in varied}
-        )
-        for job in jobs
-    ]
+def _pairs(overrides: Sequence[str]) -> dict[str, str]:
+    """The value of each key, as it was written."""
+    return dict(text.split("=", 1) for text in overrides)
 
 
 def _value_range(jobs: Sequence[Job]) -> tuple[int, int] | None:
