@@ -69,9 +69,6 @@ class Run:
     def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
         """A picture at a step, as pictures/<name>_<step>.png."""
 
-    def log_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows with equal keys, as tables/<name>.json, which MLflow shows as a table."""
-
     def log_prepared(self, folder: Path) -> None:
         """The prepared data in `folder`: manifest, preview, digest, MLflow's input."""
 

@@ -191,15 +191,6 @@ class TrackedRun(Run):
                 file, "pictures", lambda copy: shutil.copyfile(picture, copy)
             )
 
-    def log_table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        columns = list(rows[0]) if rows else []
-        data = [[row.get(column) for column in columns] for row in rows]
-        path = f"tables/{name}.json"
-        self.log_json(path, {"columns": columns, "data": data})
-        self.set_tags(
-            {"mlflow.loggedArtifacts": json.dumps([{"path": path, "type": "table"}])}
-        )
-
     def log_prepared(self, folder: Path) -> None:
         manifest = read_json(folder / "manifest.json", made_by="prepare")
         digest = next(iter(manifest["digests"].values()))
