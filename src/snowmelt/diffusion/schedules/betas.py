@@ -69,7 +69,9 @@ class BetaSchedule(NoiseSchedule):
 class _TwoBetas(BetaSchedule):
     """A beta that goes from one value at the data to another at the noise."""
 
-    def __init__(self, beta_start: float, beta_end: float, start: float) -> None:
+    def __init__(
+        self, beta_start: float = 0.1, beta_end: float = 20.0, start: float = 1e-3
+    ) -> None:
         check_positive(beta_start=beta_start, beta_end=beta_end)
         self.beta_start = beta_start
         self.beta_end = beta_end
@@ -97,11 +99,6 @@ class Linear(_TwoBetas):
         Ho, Jain & Abbeel (2020), arXiv:2006.11239, section 4; the continuous form is
         Song et al. (2021), arXiv:2011.13456, eq. 32.
     """
-
-    def __init__(
-        self, beta_start: float = 0.1, beta_end: float = 20.0, start: float = 1e-3
-    ) -> None:
-        super().__init__(beta_start, beta_end, start)
 
     def beta(self, u: Tensor) -> Tensor:
         return (1 - u) * self.beta_start + u * self.beta_end
@@ -133,11 +130,6 @@ class Quadratic(_TwoBetas):
         The code of Ho, Jain & Abbeel (2020), arXiv:2006.11239, has it as "quad"; that of
         Rombach et al. (2022), arXiv:2112.10752, with the second pair of ends.
     """
-
-    def __init__(
-        self, beta_start: float = 0.1, beta_end: float = 20.0, start: float = 1e-3
-    ) -> None:
-        super().__init__(beta_start, beta_end, start)
 
     def beta(self, u: Tensor) -> Tensor:
         return self._root(u) ** 2
@@ -175,11 +167,6 @@ class BetaSigmoid(_TwoBetas):
     """
 
     STEEPNESS = 12.0
-
-    def __init__(
-        self, beta_start: float = 0.1, beta_end: float = 20.0, start: float = 1e-3
-    ) -> None:
-        super().__init__(beta_start, beta_end, start)
 
     def beta(self, u: Tensor) -> Tensor:
         risen = torch.sigmoid(self.STEEPNESS * (u - 0.5))

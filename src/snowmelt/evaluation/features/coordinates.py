@@ -6,7 +6,6 @@ import hashlib
 
 from torch import Tensor
 
-from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
 from snowmelt.evaluation.features.extractor import Extractor
 
@@ -17,9 +16,6 @@ class Coordinates(Extractor):
     name = "coordinates"
     kind = "points"
     batch = 65536
-
-    def __init__(self, manifest: Manifest) -> None:
-        super().__init__(manifest)
 
     @property
     def dimension(self) -> int:
