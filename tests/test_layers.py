@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,14 @@ def test_a_wrong_import_breaks_the_contract(
     assert any(
         contract in said and "BROKEN" in said for said in checked.stdout.splitlines()
     ), checked.stdout
+
+
+def test_no_two_modules_have_one_base_name() -> None:
+    """A name leads to one file; the stages mirror the rooms, and each room has settings."""
+    files = [
+        file
+        for file in PACKAGE.rglob("*.py")
+        if file.name not in ("__init__.py", "settings.py") and file.parent.name != "stages"
+    ]
+    names = Counter(file.stem for file in files)
+    assert {name for name, count in names.items() if count > 1} == set()

@@ -142,13 +142,13 @@ def test_a_file_from_before_schedules_were_learned_still_serves(written: Path) -
 
 
 def test_what_the_network_answers_to_follows_the_configuration() -> None:
-    told = CONFIG | {"denoiser": {"conditional": True, "learned_variance": True}}
-    denoiser = build_denoiser(told, (2,), ("a", "b", "c"))
+    conditional = CONFIG | {"denoiser": {"conditional": True, "learned_variance": True}}
+    denoiser = build_denoiser(conditional, (2,), ("a", "b", "c"))
     assert denoiser.learned_variance
     assert denoiser.net.last.out_features == 4
     assert denoiser.net.embedding.classes.num_embeddings == 4
-    found = Checkpoint("1", 1, told, MANIFEST, {}, {})
-    same = build_denoiser(told, (2,), MANIFEST.classes).net.state_dict()
+    found = Checkpoint("1", 1, conditional, MANIFEST, {}, {})
+    same = build_denoiser(conditional, (2,), MANIFEST.classes).net.state_dict()
     labels = torch.tensor([0, 1, -1])
     given = replace(found, raw=same, ema=same).denoiser().with_labels(labels)
     assert given(torch.ones(3, 2), torch.tensor(0.4)).shape == (3, 2)
@@ -159,10 +159,10 @@ def test_what_the_network_answers_to_follows_the_configuration() -> None:
 
 @pytest.mark.parametrize("classes", [None, ()])
 def test_classes_that_are_not_there_are_refused(classes: tuple[str, ...] | None) -> None:
-    told = CONFIG | {"denoiser": {"conditional": True}}
+    conditional = CONFIG | {"denoiser": {"conditional": True}}
     named = "denoiser.conditional=true needs the classes of the data, and it has none"
     with pytest.raises(UserError, match=named):
-        build_denoiser(told, (2,), classes)
+        build_denoiser(conditional, (2,), classes)
 
 
 def test_equal_configurations_give_the_same_bytes(

@@ -28,9 +28,13 @@ def composed(*overrides: str) -> FitSettings:
 
 @pytest.fixture
 def data(manifest: Manifest, examples: np.ndarray, labels: np.ndarray) -> Any:
-    told = replace(manifest, classes=("a", "b", "c"))
+    labelled = replace(manifest, classes=("a", "b", "c"))
     return SimpleNamespace(
-        manifest=told, shape=(2,), train=examples, train_labels=labels, held_out=examples
+        manifest=labelled,
+        shape=(2,),
+        train=examples,
+        train_labels=labels,
+        held_out=examples,
     )
 
 
@@ -51,7 +55,7 @@ def test_classes_that_the_data_has_not_are_refused(data: Any, manifest: Manifest
 
 
 @pytest.mark.parametrize("is_conditional", [False, True])
-def test_the_batches_have_classes_where_the_network_is_told_them(
+def test_the_batches_have_classes_where_the_network_is_conditional(
     data: Any, is_conditional: bool
 ) -> None:
     module = _Data(data, composed(f"denoiser.conditional={str(is_conditional).lower()}"))

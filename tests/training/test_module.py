@@ -151,7 +151,7 @@ class Weighing(TimeSampler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[tuple[Tensor, Tensor]] = []
+        self.updates: list[tuple[Tensor, Tensor]] = []
 
     def forward(
         self, slot: Tensor, batch_size: int, *, seed: int, step: int, process: Process
@@ -159,10 +159,10 @@ class Weighing(TimeSampler):
         return (slot + 0.5) / batch_size, slot + 1.0
 
     def update(self, t: Tensor, losses: Tensor) -> None:
-        self.told.append((t, losses))
+        self.updates.append((t, losses))
 
 
-def test_losses_are_weighted_and_told_without_their_weights(
+def test_losses_are_weighted_and_given_without_their_weights(
     make_module: Make,
     examples: np.ndarray,
     at_step: Callable[[int], None],
@@ -180,20 +180,20 @@ def test_losses_are_weighted_and_told_without_their_weights(
     losses = Simple()(module.denoiser, x_0, t, eps)
     weights = torch.arange(1.0, 9.0)
     torch.testing.assert_close(loss, (weights * losses).mean())
-    ((told_t, told_losses),) = module.time_sampler.told
-    assert torch.equal(told_t, torch.cat((t, t)))
-    torch.testing.assert_close(told_losses, torch.cat((losses, losses)).detach())
-    assert not told_losses.requires_grad
+    ((given_t, given_losses),) = module.time_sampler.updates
+    assert torch.equal(given_t, torch.cat((t, t)))
+    torch.testing.assert_close(given_losses, torch.cat((losses, losses)).detach())
+    assert not given_losses.requires_grad
 
 
 @pytest.mark.parametrize("p_uncond", [0.0, 0.3, 1.0])
-def test_some_classes_are_not_told(
+def test_some_classes_are_replaced_by_the_null_class(
     make_module: Make, at_step: Callable[[int], None], p_uncond: float
 ) -> None:
     count = 2000
-    told = []
+    labels_seen = []
     spy = Spy(lambda call, loss: loss)
-    spy.watch = lambda denoiser: told.append(denoiser.labels)
+    spy.watch = lambda denoiser: labels_seen.append(denoiser.labels)
     module = make_module(loss=spy, classes=3, p_uncond=p_uncond, batch_size=count)
     slot = torch.arange(count)
     whole = Batch(torch.zeros(count, 2), slot, slot % 3)
@@ -203,7 +203,7 @@ def test_some_classes_are_not_told(
         module.training_step(Batch(whole.stored[part], part, whole.labels[part]), 0)
     at_step(5)
     module.training_step(whole, 0)
-    first, later = told[0], told[-1]
+    first, later = labels_seen[0], labels_seen[-1]
     assert first.dtype == torch.int64
     is_dropped = first == -1
     assert torch.equal(first[~is_dropped], whole.labels[~is_dropped])
@@ -211,34 +211,34 @@ def test_some_classes_are_not_told(
     assert torch.equal(is_dropped, uniform((1,), **key)[:, 0] < p_uncond)
     share = float(is_dropped.double().mean())
     assert share == pytest.approx(p_uncond, abs=0.04)
-    assert torch.equal(torch.cat(told[1:5]), first)
+    assert torch.equal(torch.cat(labels_seen[1:5]), first)
     assert torch.equal(later, first) == (p_uncond in (0.0, 1.0))
 
 
-def test_a_network_that_knows_no_classes_is_told_none(
+def test_an_unconditional_network_gets_no_classes(
     make_module: Make, examples: np.ndarray, at_step: Callable[[int], None]
 ) -> None:
-    told = []
+    labels_seen = []
     spy = Spy()
-    spy.watch = lambda denoiser: told.append(denoiser.labels)
+    spy.watch = lambda denoiser: labels_seen.append(denoiser.labels)
     at_step(0)
     make_module(loss=spy).training_step(batch(examples), 0)
-    assert told == [None]
+    assert labels_seen == [None]
 
 
-def test_the_held_out_loss_is_told_every_class(
+def test_the_held_out_loss_uses_every_class(
     make_module: Make, examples: np.ndarray
 ) -> None:
-    told = []
+    labels_seen = []
     spy = Spy()
-    spy.watch = lambda denoiser: told.append(denoiser.labels)
+    spy.watch = lambda denoiser: labels_seen.append(denoiser.labels)
     module = make_module(loss=spy, classes=3, p_uncond=1.0)
     module.ema.net.embedding.classes.weight.data.normal_()
     stored, labels = torch.from_numpy(examples), torch.arange(20) % 3
     value = module.held_out_loss(stored, labels)
-    assert torch.equal(told[0], labels)
+    assert torch.equal(labels_seen[0], labels)
     assert module.held_out_loss(stored, labels, batch_size=7) == pytest.approx(value)
-    assert torch.equal(torch.cat(told[1:]), labels)
+    assert torch.equal(torch.cat(labels_seen[1:]), labels)
     assert module.held_out_loss(stored, (labels + 1) % 3) != pytest.approx(value)
 
 

@@ -13,7 +13,7 @@ _MODULES = {
     "Board": "sources.toy.checkerboard",
     "Checkerboard": "sources.toy.checkerboard",
     "Digits": "sources.digits",
-    "DoubleGaussian": "sources.toy.double_gaussian",
+    "DoubleGaussian": "sources.toy.double_gaussian_points",
     "FashionMnist": "sources.fashion_mnist",
     "Folder": "sources.folder",
     "Known": "sources.toy.density_draws",

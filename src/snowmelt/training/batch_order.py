@@ -1,9 +1,9 @@
 """The order of the training data, as a function of the step.
 
-One random order of the training split follows another without end; step k takes the k-th
-stretch of `batch_size` examples. Each order is keyed by (seed, round), so a resumed run
-continues where it was without having to save anything, and the processes of a group cut
-one common batch between them.
+Random orders of the training split are concatenated without end; step k takes the k-th run
+of `batch_size` examples. Each order is keyed by (seed, epoch), so a resumed run continues
+where it was without having saved anything, and the processes of a group divide one common
+batch.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class BatchStream:
         seed: of the order.
         start: the first step to give.
         rank: this process among `world_size`.
-        labels: the class of each example, int64 (n,), if the network is told.
+        labels: the class of each example, int64 (n,), if the network is conditional.
 
     Raises:
-        UserError: the batch cannot be cut evenly.
+        UserError: the batch cannot be divided evenly.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class BatchStream:
         self.steps = steps
         self.seed = seed
         self.start = start
-        share = batch_size // world_size
-        self.slots = np.arange(rank * share, (rank + 1) * share)
+        size = batch_size // world_size
+        self.slots = np.arange(rank * size, (rank + 1) * size)
         self._orders: dict[int, np.ndarray] = {}
 
     def __iter__(self) -> Iterator[Batch]:

@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 
 class EMA(nn.Module):
-    r"""A second network that follows the first one slowly.
+    r"""A copy of a network whose weights are an exponential moving average of the first's.
 
     After optimiser step $k$ its weights move to $w' + (1 - d_k)(w - w')$, with
 
     $$d_k = \min(d,\ 1 - (1 + k)^{-p}),$$
 
-    so that the average forgets the random initial weights within a short run, and reaches
-    the full memory of a long one. Buffers are copied: averaging what is a table or a count
-    has no meaning.
+    so that the average forgets the random initial weights even in a short run, and reaches
+    the decay $d$ in a long one. Buffers are copied, since the average of a table or of a
+    count has no meaning.
 
     Args:
         net: the network to follow; it is copied.

@@ -110,7 +110,7 @@ def fit(
 
 
 def _parts(settings: FitSettings, data: PreparedData) -> tuple[Denoiser, Loss, TimeSampler]:
-    """What the settings name, built for the data."""
+    """The denoiser, loss and time sampler that the settings name, for this data."""
     manifest = data.manifest
     denoiser = build_denoiser(settings.plain(), manifest.shape, manifest.classes)
     loss = build(settings.loss, Loss, levels=manifest.levels)

@@ -1,4 +1,4 @@
-"""What a training says of itself: losses over steps, a function of its inputs alone."""
+"""The history of a training: losses over steps, a function of its inputs alone."""
 
 from __future__ import annotations
 

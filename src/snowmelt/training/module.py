@@ -90,7 +90,7 @@ class DiffusionModule(LightningModule):
             step=self.global_step,
         )
         objective = Objective(self.denoiser, self.loss)
-        example = x_0, t, eps, self._told(batch)
+        example = x_0, t, eps, self._labels(batch)
         losses = objective.network_losses(*example)
         if self.time_sampler.learns:
             self.time_sampler.update(self._of_all(t), self._of_all(losses.detach()))
@@ -98,12 +98,12 @@ class DiffusionModule(LightningModule):
         self.mean_loss.update(loss.detach())
         if objective.learns_schedule:
             spread = (weight * objective.schedule_losses(*example)).square().mean()
-            # It adds a gradient, and nothing to the value.
+            # It adds to the gradient, and nothing to the value.
             loss = loss + (spread - spread.detach())
         return loss
 
-    def _told(self, batch: Batch) -> Tensor | None:
-        """The classes that the network is told: some are dropped, by (seed, step, slot)."""
+    def _labels(self, batch: Batch) -> Tensor | None:
+        """The classes of the batch, some replaced by the null class with `p_uncond`."""
         if batch.labels is None:
             return None
         drawn = uniform(
@@ -125,7 +125,7 @@ class DiffusionModule(LightningModule):
         training = self.training_config
         groups: list[dict[str, Any]] = [{"params": list(self.denoiser.net.parameters())}]
         if self._schedule_parameters():
-            # Decay would pull the curve towards one of no meaning.
+            # Weight decay would pull the curve towards a meaningless one.
             groups.append({"params": self._schedule_parameters(), "weight_decay": 0.0})
         optimizer = torch.optim.AdamW(
             groups,
@@ -152,7 +152,7 @@ class DiffusionModule(LightningModule):
         return 0.5 * (1.0 + math.cos(math.pi * (step - training.warmup_steps) / left))
 
     def _seed_dropout(self) -> None:
-        """Give the generator that dropout draws from a state of this step's own."""
+        """Seed the generator that dropout draws from by the step."""
         seed = self.seed + _DROPOUT_SEED_STRIDE * (self.global_step + 1) + self.global_rank
         # `torch.manual_seed` would queue the call, and a printed stack, for each kind of
         # device that nobody uses: at every step, for as long as the training runs.
@@ -163,12 +163,12 @@ class DiffusionModule(LightningModule):
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         norm = self._clipped(list(self.denoiser.net.parameters()))
         if self._schedule_parameters():
-            # On a scale of its own, which must not decide how far the network goes.
+            # Clipped apart, so that its scale does not decide the step of the network.
             self._clipped(self._schedule_parameters())
         self.mean_norm.update(norm.detach())
 
     def _clipped(self, parameters: list[nn.Parameter]) -> Tensor:
-        """Clip the gradient; its norm before that."""
+        """Clip the gradient and return its norm before that."""
         limit = self.training_config.gradient_clip
         norm = torch.nn.utils.clip_grad_norm_(
             parameters, math.inf if limit is None else limit
@@ -210,8 +210,9 @@ class DiffusionModule(LightningModule):
             eps = normal(x_0.shape[1:], seed=0, stream=Stream.HELD_OUT_NOISE, index=part)
             # Consecutive examples go to distant times, so that every class meets each.
             t = ((part * 0.618033988749895) % 1.0).to(torch.float64)
-            told = None if labels is None else labels[part.cpu()].to(self.device)
-            total += float(self.loss(denoiser.with_labels(told), x_0, t, eps).sum())
+            classes = None if labels is None else labels[part.cpu()].to(self.device)
+            losses = self.loss(denoiser.with_labels(classes), x_0, t, eps)
+            total += float(losses.sum())
         return total / count
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

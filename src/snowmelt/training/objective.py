@@ -1,14 +1,14 @@
-r"""What is differentiated in a step, and with respect to what.
+r"""The objectives that the network and a learned schedule are trained on.
 
-Without a learned schedule it is the mean of the losses. A learned schedule must not be
-trained by that mean: the expectation of the variational bound does not depend on the
-schedule between its ends, and under any other loss a schedule would make the task easier
-instead of the network better. It is trained to make the losses vary less:
+The network minimises the mean of the losses. A learned schedule must not be trained by that
+mean: the expectation of the variational bound does not depend on the schedule between its
+ends, and under any other loss a schedule would make the task easier instead of the network
+better. It minimises the variance of the losses:
 
 $$\nabla_\eta \mathrm{Var}[L] = \nabla_\eta \mathrm{E}[L^2],$$
 
-because $\mathrm{E}[L]$ has no part in it. So each group of parameters has an objective of
-its own, and for each the other group is a constant.
+because $\mathrm{E}[L]$ does not depend on it. So each group of parameters has an objective
+of its own, in which the other group is a constant.
 
 References:
     Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, appendix I.2. They save the

@@ -14,7 +14,7 @@ from snowmelt import densities
 from snowmelt.common.errors import UserError
 from snowmelt.data.sources.toy.checkerboard import Checkerboard
 from snowmelt.data.sources.toy.curves import Rings, Spiral, SwissRoll, TwoMoons
-from snowmelt.data.sources.toy.double_gaussian import DoubleGaussian
+from snowmelt.data.sources.toy.double_gaussian_points import DoubleGaussian
 
 CONF = Path(__file__).parents[4] / "conf"
 MANY = torch.arange(20_000)
