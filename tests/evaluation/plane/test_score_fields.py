@@ -23,8 +23,8 @@ from snowmelt.evaluation.plane import (
     score_of_denoiser,
     score_of_density,
 )
+from snowmelt.evaluation.plane.plane_arrays import VectorField
 from snowmelt.evaluation.plane.score_fields import lattice
-from snowmelt.viz.plots.vector_fields import VectorField
 
 EXTENT = (-1.0, 1.0, -0.5, 0.5)
 TIME = torch.tensor(0.3, dtype=torch.float64)

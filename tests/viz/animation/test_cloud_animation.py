@@ -6,10 +6,10 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from PIL import Image
 
+from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz import style
 from snowmelt.viz.animation import canvas, cloud_animation
 from snowmelt.viz.plots import density_plot
-from snowmelt.viz.plots.density_plot import Raster
 from snowmelt.viz.style import BLUE, VERMILLION
 
 TIMES = np.linspace(1.0, 0.0, 5)

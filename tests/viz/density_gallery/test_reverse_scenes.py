@@ -11,9 +11,9 @@ import torch
 from snowmelt.densities import Gaussian, GaussianMixture, Picture
 from snowmelt.densities.reverse_kernel import reverse_kernel
 from snowmelt.evaluation.plane.marginals import marginal
+from snowmelt.evaluation.plane.plane_arrays import VectorField
 from snowmelt.viz.density_gallery import reverse_scenes
 from snowmelt.viz.density_gallery.gallery_material import Material
-from snowmelt.viz.plots.vector_fields import VectorField
 
 
 def test_the_three_ways_start_together_and_end_in_the_data(material: Material):

@@ -6,9 +6,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz import style
 from snowmelt.viz.plots import density_plot
-from snowmelt.viz.plots.density_plot import DEEP_TONES, PALE_TONES, Raster
+from snowmelt.viz.plots.density_plot import DEEP_TONES, PALE_TONES
 
 EXTENT = (-2.0, 2.0, -1.0, 1.0)
 

@@ -7,10 +7,10 @@ import pytest
 from matplotlib.colors import to_rgba
 from PIL import Image
 
+from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz import style
 from snowmelt.viz.animation import canvas
 from snowmelt.viz.plots import markov_chains
-from snowmelt.viz.plots.density_plot import Raster
 from snowmelt.viz.style import BLUE, VERMILLION
 
 RASTER = Raster(np.random.default_rng(1).random((1, 6, 8)), (-9.0, 9.0, -6.0, 6.0))

@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snowmelt.viz.plots.reverse_kernel_plot import (
-    KernelPair,
-    PathCurve,
-    reverse_kernel_figure,
-)
+from snowmelt.evaluation.plane.plane_arrays import KernelPair, PathCurve
+from snowmelt.viz.plots.reverse_kernel_plot import reverse_kernel_figure
 from snowmelt.viz.style import BLUE, png_bytes
 
 X = np.linspace(-3, 3, 50)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.colors import to_rgba
 
-from snowmelt.viz.plots.density_plot import Raster
+from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz.plots.round_trip import View, round_trip
 from snowmelt.viz.style import BLUE, VERMILLION
 

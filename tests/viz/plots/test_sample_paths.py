@@ -6,9 +6,9 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz import style
 from snowmelt.viz.plots import path_strands, sample_paths
-from snowmelt.viz.plots.density_plot import Raster
 from snowmelt.viz.style import BLUE, VERMILLION
 
 TIMES = np.linspace(1.0, 0.0, 6)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.quiver import Quiver
 
-from snowmelt.viz.plots.density_plot import Raster
+from snowmelt.evaluation.plane.plane_arrays import Raster, VectorField
 from snowmelt.viz.plots.score_levels import score_levels
-from snowmelt.viz.plots.vector_fields import VectorField
 
 EXTENT = (-1.0, 1.0, -1.0, 1.0)
 POINTS = np.array([[x, y] for x in (-0.5, 0.5) for y in (-0.5, 0.5)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, QuadMesh
 
-from snowmelt.viz.plots.density_plot import Raster
+from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz.plots.transport import carried
 
 EXTENT = (-2.0, 2.0, -1.0, 1.0)

@@ -6,10 +6,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
+from snowmelt.evaluation.plane.plane_arrays import Raster, VectorField
 from snowmelt.viz import style
 from snowmelt.viz.plots import vector_fields
-from snowmelt.viz.plots.density_plot import Raster
-from snowmelt.viz.plots.vector_fields import VectorField
 from snowmelt.viz.style import BLUE, INK
 
 STEP = 0.5

@@ -21,8 +21,8 @@ from snowmelt.densities.grid import GridDensity
 from snowmelt.densities.kernel_density import KernelDensity, Silverman
 from snowmelt.densities.mixture import GaussianMixture
 from snowmelt.evaluation.plane.lattice import centres, on_lattice
+from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.evaluation.plane.view import View
-from snowmelt.viz.plots.density_plot import Raster
 
 _DRAWN = 4000
 # The rule is made for one normal heap, and blurs a density of several.

@@ -11,10 +11,7 @@ from torch import Tensor
 
 from snowmelt.densities.density import Density
 from snowmelt.evaluation.plane.lattice import centres, on_lattice
-from snowmelt.viz.plots.density_plot import Raster
-
-Extent = tuple[float, float, float, float]
-"""Left, right, bottom and top."""
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
 
 _DRAWN = 4096
 _MARGIN = 1.08

@@ -11,7 +11,7 @@ from snowmelt.densities.mixture import GaussianMixture
 from snowmelt.densities.reverse_gap import path_divergence
 from snowmelt.densities.reverse_kernel import closest_normal, reverse_kernel
 from snowmelt.diffusion.processes import Process
-from snowmelt.viz.plots.reverse_kernel_plot import KernelPair, PathCurve
+from snowmelt.evaluation.plane.plane_arrays import KernelPair, PathCurve
 
 # The share of the way between the variances of a DDPM step; None: the kernel's own width.
 KINDS: Mapping[str, float | None] = {

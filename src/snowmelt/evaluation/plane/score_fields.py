@@ -16,9 +16,8 @@ from snowmelt.densities.exact import Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.plane.lattice import centres
-from snowmelt.evaluation.plane.raster import Extent
+from snowmelt.evaluation.plane.plane_arrays import Extent, VectorField
 from snowmelt.evaluation.plane.view import View
-from snowmelt.viz.plots.vector_fields import VectorField
 
 
 def lattice(extent: Extent, cells: int = 18) -> Tensor:

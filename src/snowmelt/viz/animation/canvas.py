@@ -18,8 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from snowmelt.evaluation.plane.plane_arrays import Extent
 from snowmelt.viz.animation.gif import numbered, write_gif
-from snowmelt.viz.plots.plane_panels import Extent, bare, moment, tallness
+from snowmelt.viz.plots.plane_panels import bare, moment, tallness
 from snowmelt.viz.style import INK, MUTED, RULE
 
 DPI = 100

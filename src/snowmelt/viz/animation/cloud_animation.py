@@ -17,11 +17,12 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
 from snowmelt.viz.animation.canvas import Stage
 from snowmelt.viz.animation.gif import palette
 from snowmelt.viz.plots import plane_panels
-from snowmelt.viz.plots.density_plot import PALE_TONES, Raster, draw_density, tones
-from snowmelt.viz.plots.plane_panels import Extent, bare, moment, within
+from snowmelt.viz.plots.density_plot import PALE_TONES, draw_density, tones
+from snowmelt.viz.plots.plane_panels import bare, moment, within
 from snowmelt.viz.plots.point_scatter import Points, evenly, thinned
 from snowmelt.viz.style import BLUE, VERMILLION, styled
 

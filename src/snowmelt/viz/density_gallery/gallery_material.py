@@ -29,11 +29,11 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Exponential, Linear, RandomWalk
-from snowmelt.evaluation.plane.raster import Extent, raster
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
+from snowmelt.evaluation.plane.raster import raster
 from snowmelt.sampling.samplers.grids import Grid
 from snowmelt.sampling.trajectories import Trajectory
 from snowmelt.viz.density_gallery.settings import FilmsSettings
-from snowmelt.viz.plots.density_plot import Raster
 
 WALK_VARIANCE = 4.0
 PULL_RATE = 4.0

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.evaluation.plane.plane_arrays import VectorField
 from snowmelt.evaluation.plane.raster import raster
 from snowmelt.evaluation.plane.score_fields import (
     difference,
@@ -21,7 +22,7 @@ from snowmelt.viz.animation.cloud_animation import cloud_film
 from snowmelt.viz.density_gallery.gallery_material import Material, Paced, frames_of
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
 from snowmelt.viz.density_gallery.strips import stacked_strips
-from snowmelt.viz.plots.vector_fields import VectorField, fields
+from snowmelt.viz.plots.vector_fields import fields
 from snowmelt.viz.style import save_png
 
 # Noise levels as log-SNR: mostly data, about even, mostly noise.

@@ -9,6 +9,7 @@ import torch
 from snowmelt.densities.mixture import GaussianMixture
 from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.plane.marginals import marginal, marginal_in_time
+from snowmelt.evaluation.plane.plane_arrays import VectorField
 from snowmelt.evaluation.plane.reverse_kernel_curves import kernel_pairs, path_curves
 from snowmelt.evaluation.plane.score_fields import score_of_density
 from snowmelt.evaluation.plane.view import View
@@ -24,7 +25,6 @@ from snowmelt.viz.density_gallery.strips import stacked_strips
 from snowmelt.viz.plots.reverse_kernel_plot import reverse_kernel_figure
 from snowmelt.viz.plots.sample_paths import paths_in_time_beside
 from snowmelt.viz.plots.score_levels import score_levels
-from snowmelt.viz.plots.vector_fields import VectorField
 from snowmelt.viz.style import save_png
 
 STEP_FROM = 0.25  # where one step back starts

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz.animation.cloud_animation import cloud_strip
-from snowmelt.viz.plots.density_plot import Raster
 from snowmelt.viz.plots.point_scatter import Points
 from snowmelt.viz.style import PAPER, rgb
 

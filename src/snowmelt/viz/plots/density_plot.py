@@ -15,7 +15,6 @@ on hue. Where points lie on a density it keeps to the pale half of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +24,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
 from snowmelt.viz.animation.canvas import Stage
 from snowmelt.viz.animation.gif import palette
-from snowmelt.viz.plots.plane_panels import Extent, bare, grid_of_panels
+from snowmelt.viz.plots.plane_panels import bare, grid_of_panels
 from snowmelt.viz.style import PAPER, styled
 
 _ANCHORS = (PAPER, "#f7ead0", "#eed3a2", "#e3b873", "#cd9048", "#9d5f28", "#5c3416")
@@ -37,51 +37,6 @@ DEEP_TONES = [_RAMP(share)[:3] for share in np.linspace(0.0, 1.0, 12)]
 PALE_TONES = [_RAMP(share)[:3] for share in np.linspace(0.0, 0.42, 8)]
 DEEP = ListedColormap(DEEP_TONES, name="deep")
 PALE = ListedColormap(PALE_TONES, name="pale")
-
-
-@dataclass(frozen=True, eq=False)
-class Raster:
-    """Values of a density in the cells of a rectangle, at one moment or at several.
-
-    Attributes:
-        values: (K, H, W), the row of index 0 at the bottom; K = 1 for one that stands.
-        extent: left, right, bottom and top edge of the rectangle.
-
-    Raises:
-        ValueError: values of another shape, or edges that are not finite and rising.
-    """
-
-    values: NDArray[np.floating]
-    extent: Extent
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be laid on the plane."""
-        if self.values.ndim != 3 or 0 in self.values.shape:
-            raise ValueError(
-                f"values must be (K, H, W) and not empty, got the shape {self.values.shape}"
-            )
-        left, right, bottom, top = self.extent
-        if not np.isfinite(self.extent).all() or left >= right or bottom >= top:
-            raise ValueError(
-                "extent must be finite and rising (left, right, bottom, top), got"
-                f" {tuple(self.extent)}"
-            )
-
-    def at(self, moment: int) -> NDArray[np.floating]:
-        """The values (H, W) of a moment; those of one that stands at any."""
-        return self.values[moment if len(self.values) > 1 else 0]
-
-    def require(self, moments: int) -> None:
-        """Refuse to stand behind another number of moments.
-
-        Raises:
-            ValueError: K is neither 1 nor `moments`.
-        """
-        if len(self.values) not in (1, moments):
-            raise ValueError(
-                f"a raster behind {moments} moments must have 1 or {moments} of its own,"
-                f" got values of the shape {self.values.shape}"
-            )
 
 
 @styled

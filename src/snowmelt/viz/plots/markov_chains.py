@@ -15,11 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
 from snowmelt.viz.animation.canvas import Stage
 from snowmelt.viz.animation.gif import palette
-from snowmelt.viz.plots.density_plot import PALE_TONES, Raster, draw_density
+from snowmelt.viz.plots.density_plot import PALE_TONES, draw_density
 from snowmelt.viz.plots.plane_panels import (
-    Extent,
     bare,
     extent_of,
     mark,

@@ -8,8 +8,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from numpy.typing import NDArray
 
-from snowmelt.viz.plots.density_plot import PALE_TONES, Raster, draw_density
-from snowmelt.viz.plots.plane_panels import Extent, bare, mark, within
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
+from snowmelt.viz.plots.density_plot import PALE_TONES, draw_density
+from snowmelt.viz.plots.plane_panels import bare, mark, within
 from snowmelt.viz.plots.point_scatter import evenly, plane
 from snowmelt.viz.style import BLUE, MUTED
 

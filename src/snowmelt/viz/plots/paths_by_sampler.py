@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from snowmelt.viz.plots.density_plot import Raster
+from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz.plots.sample_paths import paths_in_time
 from snowmelt.viz.style import MUTED, styled
 

@@ -12,10 +12,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from numpy.typing import ArrayLike, NDArray
 
+from snowmelt.evaluation.plane.plane_arrays import Extent
 from snowmelt.viz.plots.point_scatter import Points, limits, plane
 from snowmelt.viz.style import BLUE, INK, PAPER, RULE, VERMILLION
-
-Extent = tuple[float, float, float, float]
 
 
 def extent_of(near: Sequence[Points], clouds: Sequence[Points]) -> Extent:

@@ -9,55 +9,17 @@ it falls by.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
-from numpy.typing import NDArray
 
+from snowmelt.evaluation.plane.plane_arrays import KernelPair, PathCurve
 from snowmelt.viz.plots.density_plot import DEEP
 from snowmelt.viz.style import BLUE, INK, MARKERS, MUTED, PAPER, SERIES, styled
 
 _EXACT_FILL, _EXACT_EDGE = DEEP(3), DEEP(8)
-
-
-@dataclass(frozen=True, eq=False)
-class KernelPair:
-    """The exact step back from one state, and the normal one in its place.
-
-    Attributes:
-        title: of the panel.
-        places: (G,) of the earlier state, rising.
-        exact, normal: (G,) the two densities there.
-        start: the later state that both steps start from.
-        divergence: of the normal from the exact one, in nats.
-    """
-
-    title: str
-    places: NDArray[np.floating]
-    exact: NDArray[np.floating]
-    normal: NDArray[np.floating]
-    start: float
-    divergence: float
-
-
-@dataclass(frozen=True, eq=False)
-class PathCurve:
-    """What one kind of normal step loses over whole paths.
-
-    Attributes:
-        name: of the kind.
-        steps: (K,) numbers of steps, rising.
-        divergences: (K,) in nats.
-        order: the power of the number of steps that they fall by in the end.
-    """
-
-    name: str
-    steps: NDArray[np.floating]
-    divergences: NDArray[np.floating]
-    order: float
 
 
 @styled

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from snowmelt.viz.plots.density_plot import Raster, draw_density
+from snowmelt.evaluation.plane.plane_arrays import Raster
+from snowmelt.viz.plots.density_plot import draw_density
 from snowmelt.viz.plots.plane_panels import bare, grid_of_panels, within
 from snowmelt.viz.plots.point_scatter import Points, draw_points
 from snowmelt.viz.style import BLUE, VERMILLION, styled

@@ -14,15 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from snowmelt.viz.plots.density_plot import Raster
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
 from snowmelt.viz.plots.path_strands import draw_in_plane, draw_in_time, draw_marginal
-from snowmelt.viz.plots.plane_panels import (
-    Extent,
-    extent_of,
-    grid_of_panels,
-    note,
-    shown_of,
-)
+from snowmelt.viz.plots.plane_panels import extent_of, grid_of_panels, note, shown_of
 from snowmelt.viz.style import styled
 
 Array = NDArray[np.floating]

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from snowmelt.viz.plots.density_plot import Raster, draw_density
+from snowmelt.evaluation.plane.plane_arrays import Raster, VectorField
+from snowmelt.viz.plots.density_plot import draw_density
 from snowmelt.viz.plots.plane_panels import bare, grid_of_panels
-from snowmelt.viz.plots.vector_fields import VectorField, draw_arrows, scale
+from snowmelt.viz.plots.vector_fields import draw_arrows, scale
 from snowmelt.viz.style import styled
 
 

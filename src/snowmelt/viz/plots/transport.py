@@ -9,7 +9,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from snowmelt.viz.plots.density_plot import DEEP, Raster, draw_density
+from snowmelt.evaluation.plane.plane_arrays import Raster
+from snowmelt.viz.plots.density_plot import DEEP, draw_density
 from snowmelt.viz.plots.plane_panels import bare, grid_of_panels
 from snowmelt.viz.style import BLUE, MUTED, PAPER, VERMILLION, styled
 

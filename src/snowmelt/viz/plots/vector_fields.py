@@ -15,7 +15,6 @@ vectors are on the whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,48 +22,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from snowmelt.viz.plots.density_plot import Raster, draw_density
-from snowmelt.viz.plots.plane_panels import Extent, bare, note, tallness
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster, VectorField
+from snowmelt.viz.plots.density_plot import draw_density
+from snowmelt.viz.plots.plane_panels import bare, note, tallness
 from snowmelt.viz.style import BLUE, INK, styled
 
 _SIDE = 2.5  # inches of a panel
 _LONGEST = 0.92  # of the way to the next point
 _LONG = 0.95  # the share of the first field's arrows that are not cut
-
-
-@dataclass(frozen=True, eq=False)
-class VectorField:
-    """Arrows in the plane.
-
-    Attributes:
-        points: (G, 2), the middle of each; best those of a lattice.
-        vectors: (G, 2), their directions and lengths; what is not finite is not drawn.
-
-    Raises:
-        ValueError: shapes that differ or are not (G, 2).
-    """
-
-    points: NDArray[np.floating]
-    vectors: NDArray[np.floating]
-
-    def __post_init__(self) -> None:
-        """Refuse what is no field in the plane."""
-        shapes = self.points.shape, self.vectors.shape
-        if shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][1] != 2:
-            raise ValueError(
-                f"points and vectors must both be (G, 2), got the shapes {shapes[0]} and"
-                f" {shapes[1]}"
-            )
-
-    def lengths(self) -> NDArray[np.float64]:
-        """How long each vector is. Shapes: -> (G,)"""
-        return np.hypot(*np.asarray(self.vectors, dtype=np.float64).T)
-
-    def rms(self) -> float:
-        """The root of the mean square length of the finite ones; NaN without any."""
-        lengths = self.lengths()
-        lengths = lengths[np.isfinite(lengths)]
-        return float(np.sqrt(np.mean(lengths**2))) if len(lengths) else np.nan
 
 
 @styled

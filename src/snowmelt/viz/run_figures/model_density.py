@@ -18,9 +18,9 @@ from snowmelt.densities import KernelDensity, Silverman
 from snowmelt.evaluation.likelihood.divergences import Exact
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.evaluation.plane import extent_of, raster
-from snowmelt.evaluation.plane.raster import Extent
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
 from snowmelt.evaluation.plane.score_fields import lattice
-from snowmelt.viz.plots.density_plot import Raster, density_panels
+from snowmelt.viz.plots.density_plot import density_panels
 from snowmelt.viz.run_figures.point_setting import Setting
 from snowmelt.viz.style import save_png
 

@@ -18,8 +18,7 @@ from snowmelt.densities.exact import Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.plane import View, extent_of, marginal, raster
-from snowmelt.evaluation.plane.raster import Extent
-from snowmelt.viz.plots.density_plot import Raster
+from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
 
 MOST_POINTS = 4000
 CELLS = 150

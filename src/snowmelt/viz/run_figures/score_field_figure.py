@@ -18,8 +18,8 @@ from torch import Tensor
 
 from snowmelt.densities import Perturbable
 from snowmelt.evaluation.plane import difference, extent_of, field, marginal, raster
-from snowmelt.evaluation.plane.raster import Extent
-from snowmelt.viz.plots.vector_fields import VectorField, fields
+from snowmelt.evaluation.plane.plane_arrays import Extent, VectorField
+from snowmelt.viz.plots.vector_fields import fields
 from snowmelt.viz.run_figures.point_setting import Setting
 from snowmelt.viz.style import save_png
 
