@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import traceback
+import warnings
+from collections.abc import Iterable, Iterator
 
 
 class UserError(Exception):
@@ -21,6 +24,21 @@ class PictureWarning(RuntimeWarning):
     The message holds the traceback: it is a defect of snowmelt, and the tests turn the
     warning into an error.
     """
+
+
+@contextlib.contextmanager
+def left_out_if_it_fails(name: str) -> Iterator[None]:
+    """Turn an exception of the block into a `PictureWarning` that shows its traceback.
+
+    A picture, or an array for one, stands beside results that may have taken hours: a
+    defect in it must be seen, but must not cost them.
+    """
+    try:
+        yield
+    except Exception:  # a defect of ours, whatever it is
+        said = f"{name} could not be drawn and is left out:\n{traceback.format_exc()}"
+        # Of whoever entered the block: above this function and contextlib's.
+        warnings.warn(said, PictureWarning, stacklevel=3)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -151,7 +151,7 @@ class SamplePictures(pl.Callback):
         stored = to_stored(x, module.manifest).cpu().numpy()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "samples.png"
-            save_examples(path, stored, module.manifest)
+            save_examples(path, stored, module.manifest.value_range)
             self.run.log_picture("samples", path, step=step)
 
 

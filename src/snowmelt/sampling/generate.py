@@ -1,4 +1,4 @@
-"""Drawing a set of samples from a checkpoint into a folder.
+"""Drawing the samples of a request into a folder.
 
 Each sample is keyed by its index, so batches and processes cut the work between them in
 any way without changing a single one.
@@ -6,8 +6,6 @@ any way without changing a single one.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,84 +13,64 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.lib.format import open_memmap
-from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
 from snowmelt.common import distributed
-from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256, write_json
-from snowmelt.common.instantiate import plain
 from snowmelt.common.process_group import Group
-from snowmelt.sampling.generator import Drawing, save_pictures
-from snowmelt.sampling.guidance.guidance import Given, Guidance
-from snowmelt.sampling.samplers.sampler import Sampler
-from snowmelt.training.checkpoint import Checkpoint
+from snowmelt.sampling import picture_arrays
+from snowmelt.sampling.generator import Generator
+from snowmelt.sampling.sample_request import SampleRequest
 
 MARKER = "samples.json"
 
 
-def draw(
-    config: DictConfig,
-    checkpoint: Checkpoint,
-    sampler: Sampler,
-    guidance: Guidance,
-    given: Given,
+def generate(
+    request: SampleRequest,
     target: Path,
-    described: dict[str, Any],
+    *,
+    batch_size: int,
+    device: torch.device,
     real: Tensor | None = None,
-    root: Path = Path(),
 ) -> None:
-    """Write samples.npy, its description and its pictures, whole or not at all.
+    """Write samples.npy, its description and the arrays of its pictures, or nothing.
 
-    Samples of classes come with labels.npy; real examples that were completed, with how far
-    the samples are from them.
+    Samples of classes come with labels.npy; of real examples that were completed the
+    description says how far the samples are from them. See `picture_arrays` for the rest.
 
     Args:
-        config: reads `sample`.
-        given: what the guidance may draw on.
         target: the folder to write.
-        described: what `describe` says; samples.json holds it and the samples' digest.
-        real: points of the data for the pictures, in the model's units, if any are at hand.
-        root: what paths of the data's configuration are relative to.
+        batch_size: how many samples a process draws at once.
+        real: points of the data, in the model's units, if any are at hand: where the
+            picture of the forward process starts.
 
     Raises:
-        UserError: an argument out of range, or a device that is not there.
+        UserError: a batch of nothing, or the folder holds something else.
     """
-    _check(config)
-    device = chosen_device(config.sample.device)
-    denoiser = checkpoint.denoiser(config.sample.weights).to(device)
-    manifest, seed = checkpoint.manifest, config.sample.seed
-    drawing = Drawing(denoiser, sampler, guidance, given, manifest, seed, real, root)
+    if batch_size < 1:
+        raise UserError(f"sample.batch_size must be at least 1, got {batch_size}")
+    generator = Generator.on(device, request)
     clock = [time.perf_counter()]
     with Group() as group, group.directory(target, MARKER) as draft:
-        _draw_rows(config, drawing, draft, group)
+        _draw_rows(generator, draft, group, batch_size)
         group.wait()
         clock.append(time.perf_counter())
         if group.rank == 0:
-            found = described | _measured(drawing, draft, config.sample.num_samples)
-            write_json(draft / MARKER, found)
-            save_pictures(drawing, draft)
+            write_json(draft / MARKER, request.describe() | _measured(generator, draft))
+            picture_arrays.save(generator, draft, real)
     if distributed.rank() == 0:
-        count, seconds = config.sample.num_samples, clock[1] - clock[0]
-        drawn = time.perf_counter() - clock[1]
+        count, seconds = request.num_samples, clock[1] - clock[0]
+        shown = time.perf_counter() - clock[1]
         rate = f"{count / seconds:.1f} a second"
-        print(f"{count} samples in {seconds:.1f} s ({rate}), pictures in {drawn:.1f} s")
+        print(f"{count} samples in {seconds:.1f} s ({rate}), their way in {shown:.1f} s")
 
 
-def _check(config: DictConfig) -> None:
-    for key in ("num_samples", "batch_size"):
-        if config.sample[key] < 1:
-            raise UserError(f"sample.{key} must be at least 1, got {config.sample[key]}")
-    if not 0 <= config.sample.seed < 2**63:
-        raise UserError(f"seed must be between 0 and 2^63 - 1, got {config.sample.seed}")
-
-
-def _draw_rows(config: DictConfig, drawing: Drawing, draft: Path, group: Group) -> None:
+def _draw_rows(generator: Generator, draft: Path, group: Group, size: int) -> None:
     """Every process fills its own rows of one array on disk."""
-    count, size = config.sample.num_samples, config.sample.batch_size
-    manifest, path = drawing.manifest, draft / "samples.npy"
+    count, manifest = generator.request.num_samples, generator.manifest
+    path = draft / "samples.npy"
     if group.rank == 0:
         open_memmap(path, "w+", np.dtype(manifest.dtype), (count, *manifest.shape)).flush()
     group.wait()
@@ -101,65 +79,34 @@ def _draw_rows(config: DictConfig, drawing: Drawing, draft: Path, group: Group) 
     mine = sum(min(size, count - start) for start in starts)
     with tqdm(total=mine, desc="sample", unit="image", disable=group.rank > 0) as bar:
         for start in starts:
-            index = torch.arange(start, min(start + size, count), device=drawing.device)
-            rows[start : start + len(index)] = drawing.draw(index)
+            index = torch.arange(start, min(start + size, count), device=generator.device)
+            rows[start : start + len(index)] = generator.draw(index)
             bar.update(len(index))
     rows.flush()
 
 
-def describe(
-    config: DictConfig, checkpoint: Checkpoint, file: Path, examples: str | None = None
-) -> dict[str, Any]:
-    """How the samples are drawn, and the identity that follows from that alone.
-
-    Args:
-        config: reads `sample`, `sampler` and `guidance`.
-        file: the checkpoint's.
-        examples: the digest of the real examples, where the guidance completes some.
-    """
-    settings = {
-        "checkpoint": {
-            "identity": checkpoint.identity,
-            "step": checkpoint.step,
-            "weights": config.sample.weights,
-            "sha256": sha256(file),
-        },
-        "sampler": plain(config.sampler),
-        "guidance": plain(config.guidance),
-        "examples": examples,
-        "num_samples": config.sample.num_samples,
-        "seed": config.sample.seed,
-    }
-    text = json.dumps(settings, sort_keys=True)
-    is_image = checkpoint.manifest.levels is not None
-    return {
-        "identity": hashlib.sha256(text.encode()).hexdigest(),
-        **settings,
-        "quantiser": "rounded to the nearest level" if is_image else None,
-    }
-
-
-def _measured(drawing: Drawing, draft: Path, count: int) -> dict[str, Any]:
+def _measured(generator: Generator, draft: Path) -> dict[str, Any]:
     """What is known of the samples once they are there."""
-    guidance, sampler = drawing.guidance, drawing.sampler
+    asked = generator.request
+    process = generator.denoiser.process
     found: dict[str, Any] = {
-        "evaluations": guidance.evaluations(sampler, drawing.denoiser.process),
+        "evaluations": asked.guidance.evaluations(asked.sampler, process),
         "digest": sha256(draft / "samples.npy"),
     }
-    index = torch.arange(count)
-    labels = guidance.labels(index, drawing.given)
+    index = torch.arange(asked.num_samples)
+    labels = asked.guidance.labels(index, asked.given)
     if labels is not None:
         np.save(draft / "labels.npy", labels.numpy())
-    if guidance.needs_examples:
-        found["error_to_examples"] = _error(drawing, draft, index)
+    if asked.guidance.needs_examples:
+        found["error_to_examples"] = _error(generator, draft, index)
     return found
 
 
-def _error(drawing: Drawing, draft: Path, index: Tensor, size: int = 1000) -> float:
+def _error(generator: Generator, draft: Path, index: Tensor, size: int = 1000) -> float:
     """The root of the mean squared difference from the real examples, in stored units."""
     stored = np.load(draft / "samples.npy", mmap_mode="r", allow_pickle=False)
     total = 0.0
     for part in index.split(size):
-        real = drawing.stored(drawing.given.real(part)).astype(np.float64)
+        real = generator.stored(generator.request.given.real(part)).astype(np.float64)
         total += float(np.square(stored[part.numpy()] - real).sum())
     return float(np.sqrt(total / stored.size))

@@ -21,6 +21,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,13 @@ from snowmelt.common.randomness import Stream, normal
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
 from snowmelt.sampling.samplers.sampler import Sampler, sample
+
+
+@torch.no_grad()
+def visible_scale(process: Process, t: Tensor) -> float:
+    """What a state is multiplied by to be seen beside data: below 1 where variance grew."""
+    length = math.hypot(float(process.alpha(t)), float(process.sigma(t)))
+    return 1.0 / length if length > 1.0 + 1e-6 else 1.0
 
 
 @dataclass(frozen=True)

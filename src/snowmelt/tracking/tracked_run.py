@@ -205,9 +205,7 @@ class TrackedRun(Run):
             "source": json.dumps(manifest.get("config", {})),
             "profile": json.dumps(profile),
         }})  # fmt: skip
-        for name in ("manifest.json", "preview.png"):
-            if (folder / name).exists():
-                self.log_file(folder / name, "data")
+        self.log_file(folder / "manifest.json", "data")
 
     def log_checkpoint(self, path: Path, step: int) -> None:
         tags = {

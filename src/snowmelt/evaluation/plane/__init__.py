@@ -22,7 +22,7 @@ from snowmelt.evaluation.plane.score_fields import (
     score_of_denoiser,
     score_of_density,
 )
-from snowmelt.evaluation.plane.view import View, visible_scale
+from snowmelt.evaluation.plane.view import View
 
 __all__ = [
     "View",
@@ -36,5 +36,4 @@ __all__ = [
     "raster",
     "score_of_denoiser",
     "score_of_density",
-    "visible_scale",
 ]

@@ -10,7 +10,6 @@ $$q_Y(y) = c^{-D}\,q_t(x), \qquad \nabla\log q_Y(y) = c^{-1}\,\nabla\log q_t(x).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -21,15 +20,9 @@ from torch import Tensor
 from snowmelt.densities.exact import Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
+from snowmelt.sampling.trajectories import visible_scale
 
 P = TypeVar("P", bound=Perturbable)
-
-
-@torch.no_grad()
-def visible_scale(process: Process, t: Tensor) -> float:
-    """What a state is multiplied by to be seen beside data: below 1 where variance grew."""
-    length = math.hypot(float(process.alpha(t)), float(process.sigma(t)))
-    return 1.0 / length if length > 1.0 + 1e-6 else 1.0
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from omegaconf import DictConfig
 from snowmelt.common.csv_table import write_csv
 from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import sha256, write_json
+from snowmelt.common.files import new_directory, require_ours, sha256, write_json
 from snowmelt.common.instantiate import plain
 from snowmelt.data.known_density import known_density
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.real_points import real_points
 from snowmelt.densities.exact import Perturbable
 from snowmelt.evaluation import (
     generated_samples,
@@ -25,6 +26,8 @@ from snowmelt.evaluation.catalogue import ranking
 from snowmelt.evaluation.ground_truth import score_error_table
 from snowmelt.evaluation.likelihood import bound_table
 from snowmelt.evaluation.metrics.sample_metrics import Context
+from snowmelt.evaluation.plane import truth_arrays
+from snowmelt.evaluation.plane.point_model import PointModel
 from snowmelt.evaluation.protocol import Evaluation
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.settings import EvaluationSettings, TruthSettings
@@ -33,7 +36,7 @@ from snowmelt.training.checkpoint import Checkpoint, load
 
 
 def run(config: DictConfig, root: Path) -> Path:
-    """Write metrics.json and, beside it, two tables; returns the former.
+    """Write metrics.json, two tables beside it and arrays for pictures; returns the first.
 
     likelihood.csv and score_error.csv are always written: without anything to tell, their
     headings alone.
@@ -53,6 +56,8 @@ def run(config: DictConfig, root: Path) -> Path:
     samples, description = generated_samples.read(folder, data.manifest, origin)
     reference = Reference.open(root / config.paths.reference, data.manifest)
     target = root / config.paths.reports / "metrics.json"
+    arrays = root / config.paths.evaluation
+    require_ours(arrays, truth_arrays.ARRAYS_OF)
     checkpoint = description["checkpoint"]["identity"]
     tracked = open_evaluation(
         plain(config), root, samples=description["identity"], checkpoint=checkpoint
@@ -78,6 +83,12 @@ def run(config: DictConfig, root: Path) -> Path:
             measured["truth"] = errors.protocol
             run_of_samples.log_params({"truth_protocol": errors.protocol})
             run_of_samples.log_file(levels, "evaluation")
+        with new_directory(arrays, truth_arrays.ARRAYS_OF) as draft:
+            said = {"samples_digest": description["digest"]}
+            write_json(draft / truth_arrays.ARRAYS_OF, said)
+            model = point_model(config, root, data, description, density)
+            if model is not None:
+                truth_arrays.save(model, samples, folder, draft)
         write_json(target, measured)
         run_of_samples.log_evaluation(target)
         if (main := ranking(measured)) is not None:
@@ -137,6 +148,34 @@ def score_error(
     device = chosen_device(config.sample.device)
     weights = sampled["weights"]
     return truth_evaluation.measure(settings, checkpoint, weights, data, density, device)
+
+
+def point_model(
+    config: DictConfig,
+    root: Path,
+    data: PreparedData,
+    samples: dict[str, Any],
+    density: Perturbable | None,
+) -> PointModel | None:
+    """The model that the samples came from, for pictures of it; None of images.
+
+    Numbers may be had without the checkpoint; then there are no pictures, and it is said.
+
+    Args:
+        samples: what samples.json says.
+        density: the true one, where it is known.
+    """
+    if data.manifest.kind != "points":
+        return None
+    try:
+        checkpoint = sampled_checkpoint(config, root, samples["checkpoint"])
+    except UserError as error:
+        print(f"pictures of the model: left out, since {error}")
+        return None
+    device, weights = chosen_device(config.sample.device), samples["checkpoint"]["weights"]
+    denoiser = checkpoint.denoiser(weights).to(device)
+    real = real_points(root / config.paths.prepared, checkpoint.manifest, root)
+    return PointModel(denoiser, checkpoint.manifest, density, real, samples["seed"])
 
 
 def sampled_checkpoint(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from omegaconf import DictConfig
 
 from snowmelt.common.files import new_directory, require_ours
@@ -12,11 +11,8 @@ from snowmelt.common.instantiate import build, plain
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.sources.source import Source
-from snowmelt.viz.plots.example_grid import save_examples
 
 MARKER = "manifest.json"
-PICTURED = 64
-PICTURED_POINTS = 2000
 
 
 def run(config: DictConfig, root: Path) -> Path:
@@ -49,9 +45,6 @@ def run(config: DictConfig, root: Path) -> Path:
             skipped=raw.skipped,
             notes=raw.notes,
         )
-        data = dataset.PreparedData.open(draft)
-        shown = PICTURED if manifest.kind == "images" else PICTURED_POINTS
-        save_examples(draft / "preview.png", np.array(data.train[:shown]), manifest)
     print(summary(manifest))
     return target
 

@@ -1,4 +1,4 @@
-"""report: one page that shows what the stages before it made."""
+"""report: every picture of a run, and one page that shows what the stages made."""
 
 from __future__ import annotations
 
@@ -26,4 +26,6 @@ def run(config: DictConfig, root: Path) -> Path:
     with open_report(plain(config), root, metrics=folder / "metrics.json") as tracked:
         page = write(material, folder)
         tracked.log_file(page, "report")
+        for figure in sorted((folder / "figures").iterdir()):
+            tracked.log_file(figure, "figures")
     return page

@@ -10,14 +10,18 @@ from torch import Tensor
 
 from snowmelt import tracking
 from snowmelt.common import distributed
+from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
+from snowmelt.common.files import sha256
 from snowmelt.common.instantiate import build, plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_model
+from snowmelt.data.real_points import real_points
 from snowmelt.pipeline import launch
 from snowmelt.pipeline.compatibility import sampling_rules
-from snowmelt.sampling.generate import describe, draw
+from snowmelt.sampling.generate import generate
 from snowmelt.sampling.guidance.guidance import Given, Guidance
+from snowmelt.sampling.sample_request import SampleRequest
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.checkpoint import Checkpoint, load
 
@@ -32,31 +36,55 @@ def run(config: DictConfig, root: Path) -> Path:
     if launch.wants_group(config):
         launch.run_group("sample", config, root)
         return target
-    source = root / config.sample.checkpoint
-    checkpoint = load(source)
-    is_points = checkpoint.manifest.kind == "points"
-    sampling_rules.check(config, checkpoint.config, is_points=is_points)
-    sampler = build(config.sampler, Sampler)
-    guidance = build(config.guidance, Guidance)
-    data = (
-        _data(root / config.paths.prepared, checkpoint) if guidance.needs_examples else None
-    )
-    given = _given(checkpoint, data)
-    try:
-        guidance.check(given, sampler)
-    except ValueError as error:
-        raise UserError(f"guidance: {error}") from error
-    examples = data.manifest.digests[data.manifest.array_file] if data else None
-    described = describe(config, checkpoint, source, examples)
-    real = _real(root / config.paths.prepared, checkpoint)
+    request = requested(config, root)
+    manifest = request.checkpoint.manifest
+    device = chosen_device(config.sample.device)
+    real = real_points(root / config.paths.prepared, manifest, root)
     with tracking.open_sampling(
-        plain(config), root, checkpoint=checkpoint.identity, samples=described["identity"]
+        plain(config),
+        root,
+        checkpoint=request.checkpoint.identity,
+        samples=request.describe()["identity"],
     ) as tracked:
-        draw(config, checkpoint, sampler, guidance, given, target, described, real, root)
+        generate(
+            request, target, batch_size=config.sample.batch_size, device=device, real=real
+        )
         if distributed.rank() == 0:
             for file in sorted(target.iterdir()):
                 tracked.log_file(file, "samples")
     return target
+
+
+def requested(config: DictConfig, root: Path) -> SampleRequest:
+    """What the configuration asks to draw.
+
+    Args:
+        config: reads `sample`, `sampler`, `guidance`, and `paths.prepared` where examples
+            are completed.
+
+    Raises:
+        UserError: the checkpoint is missing, or does not go with the rest.
+    """
+    source = root / config.sample.checkpoint
+    checkpoint = load(source)
+    is_points = checkpoint.manifest.kind == "points"
+    sampling_rules.check(config, checkpoint.config, is_points=is_points)
+    guidance = build(config.guidance, Guidance)
+    data = (
+        _data(root / config.paths.prepared, checkpoint) if guidance.needs_examples else None
+    )
+    return SampleRequest(
+        checkpoint=checkpoint,
+        checkpoint_digest=sha256(source),
+        sampler=build(config.sampler, Sampler),
+        guidance=guidance,
+        given=_given(checkpoint, data),
+        settings={"sampler": plain(config.sampler), "guidance": plain(config.guidance)},
+        num_samples=config.sample.num_samples,
+        seed=config.sample.seed,
+        weights=config.sample.weights,
+        examples=data.manifest.digests[data.manifest.array_file] if data else None,
+    )
 
 
 def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:
@@ -74,23 +102,6 @@ def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:
             f" and {trained.value_range}: prepare the data that it was trained on"
         )
     return data
-
-
-def _real(folder: Path, checkpoint: Checkpoint, most: int = 4000) -> Tensor | None:
-    """Points of the training for the pictures; None where they are not at hand.
-
-    A checkpoint can be sampled anywhere, also beside the prepared form of other data.
-    """
-    manifest = checkpoint.manifest
-    if manifest.kind != "points" or not (folder / "manifest.json").is_file():
-        return None
-    try:
-        data = PreparedData.open(folder)
-    except UserError:
-        return None
-    if data.manifest.digests != manifest.digests:
-        return None
-    return to_model(torch.from_numpy(data.train[:most].copy()), manifest)
 
 
 def _given(checkpoint: Checkpoint, data: PreparedData | None) -> Given:

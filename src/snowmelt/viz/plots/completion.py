@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from numpy.typing import NDArray
 
-from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.viz.plots.image_grid import image_grid, side_by_side
 from snowmelt.viz.plots.point_scatter import clouds_beside
 from snowmelt.viz.style import save_png
@@ -20,7 +20,7 @@ def save_completion(
     truth: NDArray,
     seen: NDArray | None,
     completed: NDArray,
-    manifest: Manifest,
+    value_range: Sequence[int] | None,
 ) -> None:
     """Draw stored examples into a PNG file, the same place in each block for each.
 
@@ -29,12 +29,12 @@ def save_completion(
         truth: the real examples, images (N, C, H, W) or points (N, D).
         seen: what was known of them, in their own shape; None to leave it out.
         completed: the samples that go with what was known.
-        manifest: of the data that they belong to.
+        value_range: the values of images that are black and white; None for points.
     """
     named = {"real": truth, "what was seen": seen, "completed": completed}
     shown = {title: part for title, part in named.items() if part is not None}
-    if manifest.value_range is None:
+    if value_range is None:
         save_png(clouds_beside(list(shown.values()), list(shown)), path)
         return
-    grids = [image_grid(part, manifest.value_range, COLUMNS) for part in shown.values()]
+    grids = [image_grid(part, value_range, COLUMNS) for part in shown.values()]
     save_png(side_by_side(grids, list(shown)), path)

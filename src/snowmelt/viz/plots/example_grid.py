@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from numpy.typing import NDArray
 
-from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.viz.plots.image_grid import image_grid
 from snowmelt.viz.plots.point_scatter import scatter
 from snowmelt.viz.style import save_png
@@ -15,7 +15,7 @@ from snowmelt.viz.style import save_png
 def save_examples(
     path: Path,
     stored: NDArray,
-    manifest: Manifest,
+    value_range: Sequence[int] | None,
     reference: NDArray | None = None,
 ) -> None:
     """Draw stored examples into a PNG file.
@@ -23,10 +23,10 @@ def save_examples(
     Args:
         path: the file to write.
         stored: images (N, C, H, W) or points (N, D), as stored.
-        manifest: of the data that they belong to.
+        value_range: the values of images that are black and white; None for points.
         reference: points to draw below them.
     """
-    if manifest.value_range is not None:
-        image_grid(stored, manifest.value_range).save(path)
+    if value_range is not None:
+        image_grid(stored, value_range).save(path)
     else:
         save_png(scatter(stored, reference), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -16,7 +17,8 @@ from snowmelt.viz.plots import (
     training_curves,
 )
 from snowmelt.viz.report.page import pairs, render
-from snowmelt.viz.report.report_material import Material
+from snowmelt.viz.report.report_material import EMBEDDED, Material
+from snowmelt.viz.run_figures.run_pictures import save_pictures
 from snowmelt.viz.style import save_png
 
 MARKER = "samples.png"  # the figure that every report has
@@ -26,14 +28,28 @@ GRID_COUNT = 160
 
 def write(material: Material, folder: Path) -> Path:
     """Write `index.html` and `figures/` into `folder`; return the page."""
-    page = render(material)
     with new_directory(folder / "figures", MARKER) as draft:
         for name, figure in standalone(material).items():
             save_png(figure, draft / f"{name}.png")
+        save_pictures(
+            draft,
+            material.real,
+            material.generated,
+            material.manifest["value_range"],
+            material.ways,
+            material.truth,
+        )
+        page = render(replace(material, pictures=_drawn(draft)))
     target = folder / "index.html"
     with new_file(target) as file:
         file.write_text(page, encoding="utf-8")
     return target
+
+
+def _drawn(folder: Path) -> dict[str, bytes]:
+    """The figures that the page embeds, as far as they could be drawn."""
+    files = {name: folder / file for name, file in EMBEDDED.items()}
+    return {name: path.read_bytes() for name, path in files.items() if path.is_file()}
 
 
 def standalone(material: Material) -> dict[str, Figure | Image.Image]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
+from snowmelt.common.array_files import read_arrays
 from snowmelt.common.csv_table import read_csv
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, require, sha256
@@ -19,10 +20,12 @@ from snowmelt.common.instantiate import build, plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.processes import Process
+from snowmelt.evaluation.plane.truth_arrays import ARRAYS_OF
 from snowmelt.training.checkpoint import load
 
 Array = NDArray[Any]
 Curve = NDArray[np.float64]
+Arrays = Mapping[str, Array]
 TIMES = 256  # points of the schedule's curves
 SCORE_ERROR = (
     "log_snr",
@@ -34,7 +37,7 @@ SCORE_ERROR = (
     "relative_training_points",
     "irreducible_loss",
 )
-# Pictures of how samples came about, in their folder, by what the page calls them.
+# Pictures of how samples came about, among the figures, by what the page calls them.
 JOURNEY = {
     "forward_film": "forward.gif",
     "trajectory_film": "trajectory.gif",
@@ -44,6 +47,7 @@ JOURNEY = {
     "fields": "fields.png",
     "densities": "densities.png",
 }
+EMBEDDED = {"preview": "preview.png", "completion": "completion.png", **JOURNEY}
 LIKELIHOOD = ("log_snr", "log_snr_gained", "bits_per_dim")  # what the page draws of it
 
 
@@ -64,7 +68,10 @@ class Material:
         likelihood: the columns of likelihood.csv; empty where no bound was measured.
         score_error: the columns of score_error.csv; empty where no density is known.
         schedule: name, times and log-SNR of the noise schedule.
-        pictures: PNG and GIF files of stages, by name.
+        ways: the arrays that show how the samples came about, by the names of their files.
+        truth: those that show model and truth, likewise; empty where the stage evaluate
+            looked at other samples.
+        pictures: PNG and GIF files of the figures that the page embeds, by name.
         run_id: of the tracked run, where one is known.
     """
 
@@ -79,6 +86,8 @@ class Material:
     likelihood: Mapping[str, Array] = field(default_factory=dict)
     score_error: Mapping[str, Curve] = field(default_factory=dict)
     schedule: tuple[str, Curve, Curve] | None = None
+    ways: Mapping[str, Arrays] = field(default_factory=dict)
+    truth: Mapping[str, Arrays] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     run_id: str | None = None
 
@@ -120,7 +129,8 @@ def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
         likelihood=_measured(root / paths.reports / "likelihood.csv", LIKELIHOOD, "term"),
         score_error=_measured(root / paths.reports / "score_error.csv", SCORE_ERROR),
         schedule=_schedule(config, model),
-        pictures=_pictures(root / paths.prepared, folder),
+        ways=_arrays(folder),
+        truth=_truth(root / paths.evaluation, samples),
         run_id=run_id,
     )
 
@@ -184,11 +194,15 @@ def _schedule(config: DictConfig, model: Path) -> tuple[str, Curve, Curve]:
     return type(schedule).__name__, t.numpy(), process.log_snr(t).double().numpy()
 
 
-def _pictures(prepared: Path, samples: Path) -> dict[str, bytes]:
-    """Pictures that stages made, as far as they are there."""
-    files = {
-        "preview": prepared / "preview.png",
-        "completion": samples / "completion.png",
-        **{name: samples / file for name, file in JOURNEY.items()},
-    }
-    return {name: path.read_bytes() for name, path in files.items() if path.is_file()}
+def _arrays(folder: Path) -> dict[str, Arrays]:
+    """The files of arrays in a folder, by their names."""
+    return {path.stem: read_arrays(path) for path in sorted(folder.glob("*.npz"))}
+
+
+def _truth(folder: Path, samples: Mapping[str, Any]) -> dict[str, Arrays]:
+    """The arrays of the stage evaluate, if it looked at these samples."""
+    marker = folder / ARRAYS_OF
+    if not marker.is_file():
+        return {}
+    of = read_json(marker, made_by="evaluate").get("samples_digest")
+    return _arrays(folder) if of == samples.get("digest") else {}

@@ -1,12 +1,9 @@
-"""How points came about: films and pictures of the way from data to noise and back.
+"""Figures of one run, out of the arrays that its stages wrote; no model is loaded.
 
-- `setting`: what all of them share: denoiser, truth or real points, part of the plane;
-- `films`: a cloud on its way, over the density of each moment;
-- `paths`: the same start points by three samplers, learned score and true score;
-- `fields`: the learned score beside the true one, at several noise levels;
-- `densities`: the true density, that of the samples, and the model's own.
+- `trajectory_animation`: a cloud on its way, over the density of each moment;
+- `path_figure`: the same start points by three samplers, learned score and true score;
+- `score_field_figure`: the learned score beside the true one, at several noise levels;
+- `density_figure`: the true density, that of the samples, and the model's own;
+- `run_pictures`: all of them, into a folder;
+- `mcmc_curves`: the benchmark of Markov chains.
 """
-
-from snowmelt.viz.run_figures.point_setting import Setting
-
-__all__ = ["Setting"]

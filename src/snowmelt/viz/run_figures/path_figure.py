@@ -1,79 +1,51 @@
-r"""The same noise on three ways to the data, by the learned and by the true score.
-
-The chain of DDPM, the reverse stochastic differential equation and the probability-flow
-ordinary one have the same densities at every time, so with the true score they end in the
-same cloud. The paths are others: the first two add noise on the way, and where a point ends
-says little about where it started; the third adds none, and its paths never cross in the
-whole space, so that each piece of noise has a piece of the data of its own.
-"""
+"""The same noise on three ways to the data; see `snowmelt.sampling.compared_paths`."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
-import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from snowmelt.diffusion.denoiser import Denoiser
-from snowmelt.diffusion.predictions import V
-from snowmelt.evaluation.plane import marginal_in_time
-from snowmelt.sampling.samplers.ddim import DDIM
-from snowmelt.sampling.samplers.ode import Heun
-from snowmelt.sampling.samplers.sampler import Sampler
-from snowmelt.sampling.samplers.sde import EulerMaruyama
-from snowmelt.sampling.trajectories import reverse
 from snowmelt.viz.plots.paths_by_sampler import Way, ways_in_time
-from snowmelt.viz.run_figures.point_setting import Setting
-from snowmelt.viz.style import save_png
+from snowmelt.viz.run_figures.raster_array import raster_of
 
-FOLLOWED = 14
-STEPS = 150
-HEUN_STEPS = 40
+TITLES = {
+    "chain": "DDPM chain",
+    "sde": "reverse SDE (Euler-Maruyama)",
+    "ode": "probability-flow ODE (Heun)",
+}
 NO_SLOPE = "It cannot start: without any signal\nat t = 1 its slope is infinite there."
 WILD = "It went astray:\nstates that are no numbers."
 
 
-def samplers() -> dict[str, Sampler]:
-    """The three ways, by the title that they have in the picture."""
-    return {
-        "DDPM chain": DDIM(STEPS, eta=1.0),
-        "reverse SDE (Euler-Maruyama)": EulerMaruyama(STEPS),
-        "probability-flow ODE (Heun)": Heun(HEUN_STEPS),
+def path_figure(learned: Mapping[str, NDArray], truth: Mapping[str, NDArray]) -> Figure:
+    """Coordinate 1 over time, a column a sampler, a row a score.
+
+    Args:
+        learned: the paths by the learned score.
+        truth: those by the true one, and the density behind both, as far as it is known;
+            see `snowmelt.evaluation.plane.truth_arrays`.
+    """
+    scores = {"learned score": learned, "true score": truth}
+    rows = {
+        name: {title: way(arrays, key) for key, title in TITLES.items()}
+        for name, arrays in scores.items()
+        if "chain_states" in arrays
     }
+    limits = None
+    if "limits" in truth:
+        limits = (float(truth["limits"][0]), float(truth["limits"][1]))
+    size = learned["chain_states"].shape[2]
+    return ways_in_time(rows, raster=raster_of(truth), size=size, limits=limits)
 
 
-def paths(setting: Setting, folder: Path) -> None:
-    """Write `paths.png`: coordinate 1 over time, a column a sampler, a row a score."""
-    rows = {"learned score": setting.denoiser}
-    if setting.density is not None:
-        # V is well posed at every time of every process, whatever the network predicts.
-        rows["true score"] = setting.density.denoiser(setting.process, V())
-    ways = {
-        row: {name: way(setting, by, how) for name, how in samplers().items()}
-        for row, by in rows.items()
-    }
-    low, high = setting.extent_with()[:2]
-    truth = setting.density if setting.density is not None else setting.real
-    behind = None
-    if truth is not None:
-        behind = marginal_in_time(truth, setting.view, low, high)
-    figure = ways_in_time(ways, raster=behind, size=setting.size, limits=(low, high))
-    save_png(figure, folder / "paths.png")
-
-
-def way(setting: Setting, denoiser: Denoiser, sampler: Sampler) -> Way:
-    """Coordinate 1 of the first samples' starts on their way; or why there is none."""
-    schedule = denoiser.process.schedule
-    if sampler.needs_finite_slope and schedule.has_zero_terminal_snr:
+def way(arrays: Mapping[str, NDArray], name: str) -> Way:
+    """Coordinate 1 by one sampler; or why there is none."""
+    states = arrays.get(f"{name}_states")
+    if states is None:
         return Way(note=NO_SLOPE)
-    device = next((weight.device for weight in denoiser.parameters()), torch.device("cpu"))
-    index = torch.arange(FOLLOWED, device=device)
-    found = reverse(denoiser, sampler, index, (setting.size,), seed=setting.seed)
-    if not bool(found.states.isfinite().all()):
+    if not np.isfinite(states).all():
         return Way(note=WILD)
-    times = found.times.numpy()
-    places = [
-        setting.seen(x, float(t))[:, 0]
-        for x, t in zip(found.states, found.times, strict=True)
-    ]
-    return Way(times, np.stack(places))
+    return Way(arrays[f"{name}_times"], states[:, :, 0])

@@ -2,66 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from snowmelt.sampling.trajectories import forward
 from snowmelt.viz.animation.cloud_animation import cloud_film, cloud_strip
-from snowmelt.viz.run_figures.point_setting import Setting
+from snowmelt.viz.run_figures.raster_array import raster_of
 from snowmelt.viz.style import save_png
 
-MOMENTS = 48
 FILMED = 2500  # more would make a film too heavy to embed
 
 
-def reverse_film(
-    setting: Setting, frames: NDArray, times: Sequence[float], folder: Path
+def save_way(
+    target: Path,
+    way: Mapping[str, NDArray],
+    behind: Mapping[str, NDArray],
+    real: NDArray,
 ) -> None:
-    """Write `trajectory.gif` and `trajectory.png`: samples on their way from noise.
+    """Write a film and a strip of it.
 
     Args:
-        frames: (K, N, D), as they are seen.
-        times: (K,), falling.
+        target: the two files without their suffixes.
+        way: `frames` (K, N, D) at `times` (K,).
+        behind: the density of each moment; see `evaluation.plane.truth_arrays`.
+        real: points (M, D) to lie behind where no density can.
     """
-    _save(setting, frames, times, folder / "trajectory")
-
-
-def forward_film(setting: Setting, folder: Path) -> None:
-    """Write `forward.gif` and `forward.png`: real points that turn into noise.
-
-    Each takes a Markov chain of its own, from moment to moment.
-
-    Raises:
-        ValueError: there are no real points.
-    """
-    if setting.real is None:
-        raise ValueError("there are no real points to start from")
-    clock = torch.linspace(0.0, 1.0, MOMENTS, dtype=torch.float64)
-    start = setting.real[:FILMED]
-    way = forward(setting.process, start, clock, seed=setting.seed)
-    times = clock.tolist()
-    frames = [setting.seen(x, t) for x, t in zip(way.states, times, strict=True)]
-    _save(setting, np.stack(frames), times, folder / "forward")
-
-
-def _save(setting: Setting, frames: NDArray, times: Sequence[float], target: Path) -> None:
-    frames = frames[:, :FILMED]
-    data = frames[int(np.argmin(times))]
-    extent = setting.extent_with(data)
-    behind, reference = setting.rasters(times, extent), setting.reference()
-    if reference is not None:
-        reference = reference[:FILMED]
-    strip = cloud_strip(frames, times, background=behind, reference=reference)
+    frames, times = way["frames"][:, :FILMED], way["times"]
+    density = raster_of(behind)
+    reference = real[:FILMED] if density is None else None
+    strip = cloud_strip(frames, times, background=density, reference=reference)
     save_png(strip, target.with_suffix(".png"))
-    cloud_film(
-        target.with_suffix(".gif"),
-        [frames],
-        [""],
-        times,
-        background=behind,
-        reference=reference,
-    )
+    film = target.with_suffix(".gif")
+    cloud_film(film, [frames], [""], times, background=density, reference=reference)

@@ -1,0 +1,36 @@
+"""Named arrays in one file: whole or absent, and never anything but arrays."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import new_file
+
+
+def write_arrays(target: Path, arrays: Mapping[str, NDArray]) -> None:
+    """Write arrays as .npz, whole or not at all; equal arrays give equal bytes."""
+    with new_file(target) as draft, draft.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+
+
+def read_arrays(source: Path) -> dict[str, NDArray]:
+    """The arrays of an .npz file; none where there is no file.
+
+    Raises:
+        UserError: the file is damaged, or holds objects, which loading would execute.
+    """
+    if not source.exists():
+        return {}
+    try:
+        with np.load(source, allow_pickle=False) as found:
+            return dict(found)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{source} is no file of arrays ({error}): run the stage that wrote it again"
+        ) from error

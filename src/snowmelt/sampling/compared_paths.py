@@ -1,0 +1,71 @@
+r"""The same noise on three ways to the data, by one score.
+
+The chain of DDPM, the reverse stochastic differential equation and the probability-flow
+ordinary one have the same densities at every time, so with the true score they end in the
+same cloud. The paths are others: the first two add noise on the way, and where a point ends
+says little about where it started; the third adds none, and its paths never cross in the
+whole space, so that each piece of noise has a piece of the data of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.sampling.samplers.ddim import DDIM
+from snowmelt.sampling.samplers.ode import Heun
+from snowmelt.sampling.samplers.sampler import Sampler
+from snowmelt.sampling.samplers.sde import EulerMaruyama
+from snowmelt.sampling.trajectories import Trajectory, reverse, visible_scale
+
+FOLLOWED = 14
+STEPS = 150
+HEUN_STEPS = 40
+
+
+def samplers() -> dict[str, Sampler]:
+    """The three ways."""
+    return {
+        "chain": DDIM(STEPS, eta=1.0),
+        "sde": EulerMaruyama(STEPS),
+        "ode": Heun(HEUN_STEPS),
+    }
+
+
+def compared_paths(
+    denoiser: Denoiser, manifest: Manifest, *, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """The way of the first samples' starts by each of `samplers`, in the data's units.
+
+    A sampler that needs a finite slope where there is none, without any signal at $t = 1$,
+    has no way. States of one that went astray may be no numbers.
+
+    Returns:
+        `<name>_times` (K,) and `<name>_states` (K, N, D) for each.
+    """
+    device = next((weight.device for weight in denoiser.parameters()), torch.device("cpu"))
+    index = torch.arange(FOLLOWED, device=device)
+    is_endless = denoiser.process.schedule.has_zero_terminal_snr
+    found: dict[str, NDArray[np.float64]] = {}
+    for name, sampler in samplers().items():
+        if not (sampler.needs_finite_slope and is_endless):
+            way = reverse(denoiser, sampler, index, manifest.shape, seed=seed)
+            found[f"{name}_times"] = way.times.numpy()
+            found[f"{name}_states"] = as_seen(way, denoiser, manifest)
+    return found
+
+
+def as_seen(way: Trajectory, denoiser: Denoiser, manifest: Manifest) -> NDArray[np.float64]:
+    """States of points in the data's units, those that grew shrunk; see `visible_scale`.
+
+    Shapes:
+        -> (K, N, D)
+    """
+    mean = torch.tensor(manifest.mean or 0.0, dtype=torch.float64)
+    scales = [visible_scale(denoiser.process, t) for t in way.times.to(way.states.device)]
+    length = torch.tensor(scales, dtype=torch.float64)[:, None, None]
+    states = way.states.cpu().to(torch.float64) * length
+    return (states * (manifest.std or 1.0) + mean).numpy()

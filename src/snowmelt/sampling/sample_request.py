@@ -1,0 +1,85 @@
+"""What is to be drawn, in one object, and the identity that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from snowmelt.common.errors import UserError
+from snowmelt.sampling.guidance.guidance import Given, Guidance
+from snowmelt.sampling.samplers.sampler import Sampler
+from snowmelt.training.checkpoint import Checkpoint, Weights
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """Everything that decides a set of samples, and nothing that does not.
+
+    Where and in what batches they are drawn changes none of them and is not told here.
+
+    Attributes:
+        checkpoint: of the model.
+        checkpoint_digest: the SHA-256 of its file.
+        sampler: how a sample gets from noise to data.
+        guidance: what leads it there beside the network.
+        given: what the guidance may draw on, the conditioning: classes, real examples.
+        settings: how `sampler` and `guidance` are configured, under these two names.
+        num_samples: those of the indices from 0 up to it.
+        seed: of all noise.
+        weights: the averaged ones or those of the last step.
+        examples: the digest of the real examples, where the guidance completes some.
+
+    Raises:
+        UserError: the guidance does not go with data, network or sampler, or a number is
+            out of range.
+    """
+
+    checkpoint: Checkpoint
+    checkpoint_digest: str
+    sampler: Sampler
+    guidance: Guidance
+    given: Given
+    settings: Mapping[str, Any]
+    num_samples: int
+    seed: int = 0
+    weights: Weights = "ema"
+    examples: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        if self.num_samples < 1:
+            raise UserError(
+                f"sample.num_samples must be at least 1, got {self.num_samples}"
+            )
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"seed must be between 0 and 2^63 - 1, got {self.seed}")
+        try:
+            self.guidance.check(self.given, self.sampler)
+        except ValueError as error:
+            raise UserError(f"guidance: {error}") from error
+
+    def describe(self) -> dict[str, Any]:
+        """How the samples are drawn, ready for JSON, and their identity first of all."""
+        settings = {
+            "checkpoint": {
+                "identity": self.checkpoint.identity,
+                "step": self.checkpoint.step,
+                "weights": self.weights,
+                "sha256": self.checkpoint_digest,
+            },
+            "sampler": self.settings["sampler"],
+            "guidance": self.settings["guidance"],
+            "examples": self.examples,
+            "num_samples": self.num_samples,
+            "seed": self.seed,
+        }
+        text = json.dumps(settings, sort_keys=True)
+        is_image = self.checkpoint.manifest.levels is not None
+        return {
+            "identity": hashlib.sha256(text.encode()).hexdigest(),
+            **settings,
+            "quantiser": "rounded to the nearest level" if is_image else None,
+        }
