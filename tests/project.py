@@ -74,6 +74,14 @@ def user_error(result: subprocess.CompletedProcess[str]) -> str:
     return lines[0]
 
 
+def pictures_among_data(folder: Path) -> list[str]:
+    """Pictures and pages where a project holds data only."""
+    shown = {".png", ".gif", ".jpg", ".svg", ".html"}
+    data = [*(folder / "outputs").rglob("*"), *(folder / "data/prepared").rglob("*")]
+    assert data, "there is some"
+    return sorted(str(path) for path in data if path.suffix in shown)
+
+
 def make_workspace(folder: Path) -> Path:
     """A project with this tree's conf/ and a params.yaml that is this tree's."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,14 @@ from snowmelt.common.instantiate import plain
 from snowmelt.pipeline.cli import COMMANDS, SHOWN, main
 from snowmelt.pipeline.config import composition
 from tests.conftest import Mistake
-from tests.project import TINY, run_command, snowmelt, succeed, user_error
+from tests.project import (
+    TINY,
+    pictures_among_data,
+    run_command,
+    snowmelt,
+    succeed,
+    user_error,
+)
 
 QUIET = "tracking=none"
 CLASH = ("schedule=zero_terminal", "prediction=eps")
@@ -47,6 +54,20 @@ def test_all_stages_in_a_row_without_dvc(workspace: Path) -> None:
     assert result.stdout.strip().endswith("runs/mine/reports/index.html")
     metrics = json.loads((workspace / "runs/mine/reports/metrics.json").read_text())
     assert metrics["frechet_distance"] > metrics["frechet_distance_floor"] > 0
+    assert pictures_among_data(workspace / "runs/mine") == []
+    # Only what a guidance completes is asked for again; the report draws it.
+    completing = ("guidance=repaint", "guidance.resamples=2", "sampler=ddim")
+    for stage in ("sample", "evaluate", "report"):
+        chosen = (*TINY, *completing, QUIET, "paths.root=runs/mine")
+        succeed(snowmelt(stage, *chosen, cwd=workspace))
+    figures = workspace / "runs/mine/reports/figures"
+    assert (figures / "completion.png").stat().st_size > 0
+    page = (workspace / "runs/mine/reports/index.html").read_text()
+    assert "Completed examples" in page
+    assert pictures_among_data(workspace / "runs/mine") == []
+    for path in (workspace / "runs/mine/outputs").rglob("*.npz"):
+        with np.load(path, allow_pickle=False) as arrays:
+            assert all(arrays[name].dtype != object for name in arrays), path
 
 
 def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
@@ -58,7 +79,8 @@ def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
     samples = np.load(workspace / "outputs/samples/samples.npy")
     assert samples.dtype == np.float32
     assert samples.shape == (96, 2)
-    assert (workspace / "outputs/samples/trajectory.gif").is_file()
+    assert (workspace / "outputs/samples/trajectory.npz").is_file()
+    assert (workspace / "reports/figures/trajectory.gif").is_file()
     clipped = mistake("sample", "threshold=clip", QUIET, cwd=workspace)
     assert "threshold=none" in clipped
     assert (workspace / "reports/index.html").is_file()

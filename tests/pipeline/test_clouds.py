@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from snowmelt.pipeline.cli import main
-from tests.project import make_workspace
+from tests.project import make_workspace, pictures_among_data
 
 SMALL = (
     "tracking=none",
@@ -39,6 +39,8 @@ PICTURES = {
     "trajectory.png",
     "paths.png",
     "fields.png",
+    "densities.png",
+    "preview.png",
 }
 DISTANCES = ("wasserstein_2", "sliced_wasserstein_2", "energy_distance", "squared_mmd")
 
@@ -75,5 +77,6 @@ def test_from_the_drawing_to_the_page(
     assert "Wasserstein distance W2 (coordinates)" in page
     assert "told apart from real points by nearest neighbours" in page
     assert page.count("data:image/gif") == 2, "there and back"
-    drawn = {file.name for file in (folder / "outputs" / "samples").iterdir()}
+    drawn = {file.name for file in (folder / "reports" / "figures").iterdir()}
     assert drawn >= PICTURES
+    assert pictures_among_data(folder) == []

@@ -24,7 +24,10 @@ def test_one_command_makes_everything(finished: Path) -> None:
         "outputs/model/model.ckpt",
         "outputs/model/losses.csv",
         "outputs/samples/samples.npy",
-        "outputs/samples/samples.png",
+        "outputs/samples/trajectory.npz",
+        "outputs/evaluation/arrays.json",
+        "reports/figures/samples.png",
+        "reports/figures/preview.png",
         "reports/metrics.json",
         "reports/index.html",
     ):

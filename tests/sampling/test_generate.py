@@ -187,7 +187,9 @@ def test_known_pixels_of_held_out_images_are_kept(
     assert said["error_to_examples"] == pytest.approx(rms)
     assert said["evaluations"] == 2 * 2 + 1
     assert said["examples"] == manifest["digests"]["images.npy"]
-    assert (trained / "completed/completion.png").is_file()
+    with np.load(trained / "completed/completion.npz", allow_pickle=False) as shown:
+        assert np.array_equal(shown["real"], held_out[:16])
+        assert np.array_equal(shown["seen"][..., :4], held_out[:16, ..., :4])
 
 
 def test_there_are_more_samples_than_examples(

@@ -30,7 +30,7 @@ from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import Sampler, sample
 from snowmelt.sampling.samplers.sde import EulerMaruyama
-from snowmelt.sampling.trajectories import forward, reverse
+from snowmelt.sampling.trajectories import forward, reverse, visible_scale
 
 N = 20_000
 PROCESSES: dict[str, Process] = {
@@ -198,3 +198,14 @@ def test_the_state_at_a_time_is_what_a_watcher_saw() -> None:
     sample(*arguments, seed=1, watch=lambda step, t, x: seen.append((float(t), x.clone())))
     assert [t for t, _ in seen] == path.times.tolist()
     assert torch.equal(torch.stack([x for _, x in seen]), path.states)
+
+
+@pytest.mark.parametrize("time", [0.0, 0.5, 1.0])
+def test_states_are_shrunk_only_where_variance_grew(time: float) -> None:
+    t = torch.tensor(time, dtype=torch.float64)
+    schedule = Geometric(0.01, 50.0)
+    for process in (VariancePreserving(schedule), SubVariancePreserving(schedule)):
+        assert visible_scale(process, t) == 1.0
+    exploding: Process = VarianceExploding(schedule)
+    length = (1.0 + float(exploding.sigma(t)) ** 2) ** 0.5
+    assert visible_scale(exploding, t) == pytest.approx(1.0 / length)

@@ -68,7 +68,6 @@ def test_the_whole_pipeline_is_one_finished_run(project: Any) -> None:
     (prepared / "manifest.json").write_text(
         json.dumps({"name": "digits", "count": 3, "digests": {"images.npy": "ab" * 32}})
     )
-    (prepared / "preview.png").write_bytes(b"png")
     with tracking.open_training(
         project.config, project.root, state=project.state, identity="model-a"
     ) as run:
@@ -117,7 +116,7 @@ def test_the_whole_pipeline_is_one_finished_run(project: Any) -> None:
     assert (data.dataset.name, data.dataset.digest) == ("digits", ("ab" * 32)[:36])
     kept = Path(project.client.download_artifacts(run.info.run_id, "config.yaml"))
     assert yaml.safe_load(kept.read_text()) == project.config
-    assert project.artifacts(run, "data") == ["data/manifest.json", "data/preview.png"]
+    assert project.artifacts(run, "data") == ["data/manifest.json"]
     assert project.artifacts(run, "pictures") == ["pictures/samples_0000004.png"]
     assert project.artifacts(run, "checkpoints") == ["checkpoints/model.ckpt"]
     assert project.artifacts(run, "reference") == ["reference/reference.json"]

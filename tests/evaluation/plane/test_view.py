@@ -9,25 +9,15 @@ import torch
 from snowmelt.densities import DoubleGaussian
 from snowmelt.diffusion.processes import (
     Process,
-    SubVariancePreserving,
     VarianceExploding,
     VariancePreserving,
 )
 from snowmelt.diffusion.schedules import Geometric
-from snowmelt.evaluation.plane import View, visible_scale
+from snowmelt.evaluation.plane import View
+from snowmelt.sampling.trajectories import visible_scale
 
 SCHEDULE = Geometric(0.01, 50.0)
 PROCESSES = [VariancePreserving(SCHEDULE), VarianceExploding(SCHEDULE)]
-
-
-@pytest.mark.parametrize("time", [0.0, 0.5, 1.0])
-def test_states_are_shrunk_only_where_variance_grew(time: float) -> None:
-    t = torch.tensor(time, dtype=torch.float64)
-    for process in (VariancePreserving(SCHEDULE), SubVariancePreserving(SCHEDULE)):
-        assert visible_scale(process, t) == 1.0
-    exploding: Process = VarianceExploding(SCHEDULE)
-    length = (1.0 + float(exploding.sigma(t)) ** 2) ** 0.5
-    assert visible_scale(exploding, t) == pytest.approx(1.0 / length)
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=lambda p: type(p).__name__)

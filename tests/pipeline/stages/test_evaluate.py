@@ -12,13 +12,15 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from snowmelt.common.errors import UserError
+from snowmelt.common.array_files import read_arrays, write_arrays
+from snowmelt.common.errors import PictureWarning, UserError
 from snowmelt.common.files import sha256
 from snowmelt.common.instantiate import build, plain
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.sources.source import Source
 from snowmelt.evaluation.ground_truth.score_error_table import COLUMNS
+from snowmelt.evaluation.plane import truth_arrays
 from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.evaluation.settings import EvaluationSettings, LikelihoodSettings
 from snowmelt.pipeline.stages import evaluate, reference
@@ -51,6 +53,7 @@ def project(tmp_path: Path) -> MakeProject:
                     "prepared": "prepared",
                     "reference": "reference",
                     "samples": "samples",
+                    "evaluation": "evaluation",
                     "reports": "reports",
                 },
             }
@@ -371,4 +374,71 @@ def test_a_missing_file(
     (tmp_path / file).unlink()
     with pytest.raises(UserError, match=rf"{Path(file).name} .*`snowmelt {stage}`"):
         evaluate.run(config, tmp_path)
+    assert not (tmp_path / "reports").exists()
+
+
+def arrays_in(root: Path) -> set[str]:
+    return {path.name for path in (root / "evaluation").iterdir()}
+
+
+def test_points_get_the_arrays_that_their_model_is_shown_by(
+    project: MakeProject, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = project("points", "coordinates")
+    run(config, tmp_path)
+    assert arrays_in(tmp_path) == {"arrays.json"}
+    assert "pictures of the model: left out, since" in capsys.readouterr().out
+    put_model(tmp_path)
+    run(config, tmp_path)
+    learned = {"arrays.json", "paths.npz", "fields.npz", "densities.npz"}
+    assert arrays_in(tmp_path) == learned
+    assert "true" not in read_arrays(tmp_path / "evaluation" / "fields.npz")
+    said = json.loads((tmp_path / "evaluation" / "arrays.json").read_text())
+    assert said == {"samples_digest": sha256(tmp_path / "samples" / "samples.npy")}
+    put_known(config, tmp_path)
+    times = np.array([1.0, 0.0])
+    write_arrays(
+        tmp_path / "samples" / "trajectory.npz",
+        {"frames": np.zeros((2, 3, 2), np.float32), "times": times},
+    )
+    run(config, tmp_path)
+    assert arrays_in(tmp_path) == learned | {"trajectory.npz"}
+    assert "true" in read_arrays(tmp_path / "evaluation" / "fields.npz")
+    behind = read_arrays(tmp_path / "evaluation" / "trajectory.npz")
+    assert len(behind["values"]) == 2
+
+
+def test_images_need_no_checkpoint_and_get_no_arrays(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    run(project(), tmp_path)
+    assert arrays_in(tmp_path) == {"arrays.json"}
+
+
+def test_an_array_that_fails_costs_no_number(
+    project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = project("points", "coordinates")
+    put_model(tmp_path)
+    whole = run(config, tmp_path)
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(truth_arrays, "compared_densities", broken)
+    with pytest.warns(PictureWarning, match="densities could not be drawn"):
+        assert run(config, tmp_path) == whole
+    assert "densities.npz" not in arrays_in(tmp_path)
+
+
+def test_a_folder_of_somebody_else_is_refused_before_anything_is_measured(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project()
+    theirs = tmp_path / "evaluation" / "thesis.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("years of work")
+    with pytest.raises(UserError, match=r"evaluation exists and holds no arrays\.json"):
+        evaluate.run(config, tmp_path)
+    assert theirs.exists()
     assert not (tmp_path / "reports").exists()

@@ -52,7 +52,7 @@ def test_digits(
     chosen = config("digits")
     target = prepare.run(chosen, tmp_path)
     assert target == tmp_path / "out" / "prepared"
-    names = ["images.npy", "labels.npy", "manifest.json", "preview.png"]
+    names = ["images.npy", "labels.npy", "manifest.json"]
     assert sorted(path.name for path in target.iterdir()) == names
     data = PreparedData.open(target)
     data.check_made_from(chosen.data)
@@ -73,7 +73,7 @@ def test_same_raw_data_same_bytes(tmp_path: Path, config: MakeConfig, choice: st
         target = prepare.run(config(choice, path=path), tmp_path)
         digests.append({path.name: sha256(path) for path in target.iterdir()})
     assert digests[0] == digests[1]
-    assert "preview.png" in digests[0]
+    assert len(digests[0]) >= 2
 
 
 def test_notes_are_printed(

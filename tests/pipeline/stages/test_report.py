@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from snowmelt.common.errors import UserError
+from snowmelt.common.array_files import write_arrays
+from snowmelt.common.errors import PictureWarning, UserError
 from snowmelt.common.files import sha256, write_json
 from snowmelt.data.prepared import dataset
 from snowmelt.pipeline.stages import report
+from snowmelt.tracking import Run
 from snowmelt.viz.report.report_material import SCORE_ERROR, read
 
 PATHS = {
@@ -22,6 +25,7 @@ PATHS = {
     "reference": "outputs/reference",
     "model": "outputs/model",
     "samples": "outputs/samples",
+    "evaluation": "outputs/evaluation",
     "reports": "reports",
 }
 
@@ -80,6 +84,7 @@ def test_stage_writes_page_and_figures_the_same_each_time(tmp_path: Path, kind: 
     written = {path: path.read_bytes() for path in page.parent.rglob("*") if path.is_file()}
     assert figure_names(tmp_path) == [
         "curves.png",
+        "preview.png",
         "real_and_generated.png",
         "samples.png",
         "schedule.png",
@@ -93,19 +98,80 @@ def test_stage_writes_page_and_figures_the_same_each_time(tmp_path: Path, kind: 
 
 
 def test_material_is_what_the_stages_wrote(tmp_path: Path, images: DictConfig):
-    (tmp_path / PATHS["samples"] / "trajectory.png").write_bytes(b"strip")
+    frames = np.zeros((3, 2, 1, 8, 8), np.uint8)
+    way = {"frames": frames, "times": np.array([1.0, 0.5, 0.0])}
+    write_arrays(tmp_path / PATHS["samples"] / "trajectory.npz", way)
     material = read(images, tmp_path)
     assert material.name == "some"
     assert material.real.shape == (32, 1, 8, 8)
     assert material.generated.shape == (20, 1, 8, 8)
     assert material.losses["step"].tolist() == [0, 10, 20]
     assert np.isnan(material.losses["held_out_loss"][1])
-    assert material.pictures == {"trajectory_strip": b"strip"}
+    assert material.ways.keys() == {"trajectory"}
+    assert (material.ways["trajectory"]["frames"] == frames).all()
+    assert material.truth == {}
+    assert material.pictures == {}, "the report draws them"
+    report.run(images, tmp_path)
+    assert "trajectory.png" in figure_names(tmp_path)
+    page = (tmp_path / "reports" / "index.html").read_text()
+    strip = (tmp_path / "reports" / "figures" / "trajectory.png").read_bytes()
+    assert base64.b64encode(strip).decode() in page
+    assert "some training examples" in page, "the preview"
     assert material.schedule is not None
     name, t, log_snr = material.schedule
     assert name == "Cosine"
     assert (t[0], t[-1], len(t)) == (0, 1, 256)
     assert log_snr[[0, -1]] == pytest.approx([6.0, -4.0])
+
+
+def test_arrays_of_other_samples_are_not_shown(tmp_path: Path):
+    config = finished(tmp_path, "points")
+    described = tmp_path / PATHS["samples"] / "samples.json"
+    write_json(described, {"identity": "abc", "digest": "d" * 64})
+    folder = tmp_path / PATHS["evaluation"]
+    folder.mkdir()
+    write_arrays(
+        folder / "densities.npz",
+        {"samples": np.ones((4, 4)), "extent": np.array([0.0, 1.0, 0.0, 1.0])},
+    )
+    for digest, is_shown in (("e" * 64, False), ("d" * 64, True)):
+        write_json(folder / "arrays.json", {"samples_digest": digest})
+        assert ("densities" in read(config, tmp_path).truth) == is_shown
+        report.run(config, tmp_path)
+        assert ("densities.png" in figure_names(tmp_path)) == is_shown
+
+
+def test_damaged_arrays_name_their_file(tmp_path: Path, images: DictConfig):
+    (tmp_path / PATHS["samples"] / "trajectory.npz").write_bytes(b"no arrays")
+    with pytest.raises(UserError, match=r"trajectory\.npz is no file of arrays"):
+        report.run(images, tmp_path)
+
+
+def test_a_picture_that_fails_costs_neither_the_others_nor_the_page(
+    tmp_path: Path, images: DictConfig
+):
+    way = {"frames": np.zeros((3, 2), np.uint8), "times": np.zeros(3)}
+    write_arrays(tmp_path / PATHS["samples"] / "trajectory.npz", way)
+    with pytest.warns(PictureWarning, match="trajectory could not be drawn"):
+        page = report.run(images, tmp_path)
+    assert page.exists()
+    assert "preview.png" in figure_names(tmp_path)
+
+
+def test_the_run_gets_the_page_and_every_figure(
+    tmp_path: Path, images: DictConfig, monkeypatch: pytest.MonkeyPatch
+):
+    logged = []
+
+    class Listening(Run):
+        def log_file(self, path: Path, folder: str = "") -> None:
+            logged.append(f"{folder}/{path.name}")
+
+    monkeypatch.setattr(report, "open_report", lambda *_, **__: Listening())
+    report.run(images, tmp_path)
+    figures = [f"figures/{name}" for name in figure_names(tmp_path)]
+    assert logged == ["report/index.html", *figures]
+    assert "figures/samples.png" in logged
 
 
 def test_the_curve_is_that_of_the_process(tmp_path: Path, images: DictConfig):

@@ -25,7 +25,7 @@ def points(tmp_path) -> tuple[np.ndarray, Manifest]:
 
 def test_images_become_a_grid_at_the_data_s_own_range(tmp_path, images):
     stored, manifest = images
-    save_examples(tmp_path / "grid.png", stored, manifest)
+    save_examples(tmp_path / "grid.png", stored, manifest.value_range)
     with Image.open(tmp_path / "grid.png") as picture:
         expected = np.asarray(image_grid(stored, (0, 16)))
         assert (np.asarray(picture) == expected).all()
@@ -33,6 +33,6 @@ def test_images_become_a_grid_at_the_data_s_own_range(tmp_path, images):
 
 def test_points_become_a_scatter(tmp_path, points):
     stored, manifest = points
-    save_examples(tmp_path / "scatter.png", stored, manifest)
+    save_examples(tmp_path / "scatter.png", stored, manifest.value_range)
     with Image.open(tmp_path / "scatter.png") as picture:
         assert picture.width == picture.height

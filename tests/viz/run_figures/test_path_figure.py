@@ -1,77 +1,50 @@
-"""The same starts on three ways to the data."""
+"""The paths by three samplers, as a picture shows them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
-from snowmelt.densities import DoubleGaussian
-from snowmelt.diffusion.predictions import V
-from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePreserving
-from snowmelt.diffusion.schedules import Cosine, Geometric, Linear, ZeroTerminal
-from snowmelt.evaluation.plane import View
-from snowmelt.sampling.samplers.ode import Heun
-from snowmelt.sampling.samplers.sampler import sample
-from snowmelt.viz.run_figures import Setting, path_figure
-
-TRUTH = DoubleGaussian()
+from snowmelt.viz.run_figures import path_figure as module
+from snowmelt.viz.run_figures.path_figure import path_figure, way
 
 
-def setting(process: Process) -> Setting:
-    view = View(process, (5.0, -3.0), 2.0)
-    return Setting(TRUTH.denoiser(process, V()), view, 2, TRUTH, None, 7)
-
-
-@pytest.mark.parametrize(
-    "process",
-    [VariancePreserving(Cosine()), VarianceExploding(Geometric(0.01, 50.0))],
-    ids=lambda process: type(process).__name__,
-)
-def test_all_three_start_at_the_same_points_and_end_on_data(process: Process) -> None:
-    asked = setting(process)
-    ways = {
-        name: path_figure.way(asked, asked.denoiser, how)
-        for name, how in path_figure.samplers().items()
+def paths(value: float = 1.0) -> dict[str, np.ndarray]:
+    times = np.linspace(1.0, 0.0, 4)
+    states = np.full((4, 3, 2), value) * np.array([1.0, 9.0])
+    return {
+        f"{name}_{part}": array
+        for name in module.TITLES
+        for part, array in (("times", times), ("states", states))
     }
-    assert len(ways) == 3
-    starts = [way.states[0] for way in ways.values()]
-    np.testing.assert_array_equal(starts[0], starts[1])
-    np.testing.assert_array_equal(starts[0], starts[2])
-    for way in ways.values():
-        assert way.times[0] == 1.0
-        assert way.times[-1] == 0.0
-        assert way.states.shape == (len(way.times), path_figure.FOLLOWED)
-        # Both heaps of coordinate 1 lie within four standard deviations of their means.
-        away = np.abs(np.abs(way.states[-1] - 5.0) - 2.0 * 0.8)
-        assert away.max() < 4 * 2.0 * 0.2
 
 
-def test_a_path_is_that_of_the_sample_as_it_is_seen() -> None:
-    asked = setting(VariancePreserving(Cosine()))
-    way = path_figure.way(asked, asked.denoiser, Heun(5))
-    index = torch.arange(path_figure.FOLLOWED)
-    x_0 = sample(asked.denoiser, Heun(5), index, (2,), seed=7)
-    np.testing.assert_allclose(way.states[-1], 5.0 + 2.0 * x_0[:, 0].numpy(), rtol=1e-6)
+def test_a_way_is_that_of_coordinate_1() -> None:
+    found = way(paths(2.0), "ode")
+    assert found.states is not None
+    assert found.states.shape == (4, 3)
+    assert (found.states == 2.0).all()
+    assert found.note == ""
 
 
-def test_a_sampler_that_cannot_start_says_so() -> None:
-    asked = setting(VariancePreserving(ZeroTerminal(Linear(0.1, 20.0))))
-    chain, *others = (
-        path_figure.way(asked, asked.denoiser, how)
-        for how in path_figure.samplers().values()
-    )
-    assert chain.states is not None
-    assert [way.note for way in others] == [path_figure.NO_SLOPE] * 2
-    assert all(way.states is None for way in others)
+def test_a_sampler_that_could_not_start_says_so() -> None:
+    assert way({}, "ode").note == module.NO_SLOPE
 
 
 def test_states_that_are_no_numbers_are_not_drawn() -> None:
-    asked = setting(VariancePreserving(Cosine()))
+    assert way(paths(np.nan), "chain").note == module.WILD
 
-    class Broken(torch.nn.Module):
-        def forward(self, x: torch.Tensor, log_snr: torch.Tensor) -> torch.Tensor:
-            return torch.full_like(x, float("nan"))
 
-    asked.denoiser.net = Broken()
-    assert path_figure.way(asked, asked.denoiser, Heun(3)).note == path_figure.WILD
+@pytest.mark.parametrize("is_known", [True, False])
+def test_there_is_a_row_for_each_score_that_there_is(is_known: bool) -> None:
+    behind = {
+        "values": np.ones((1, 8, 8), np.float32),
+        "extent": np.array([0.0, 1.0, -3.0, 3.0]),
+        "limits": np.array([-3.0, 3.0]),
+    }
+    figure = path_figure(paths(), behind | (paths() if is_known else {}))
+    names = [axes.get_ylabel().split("\n")[0] for axes in figure.axes if axes.get_ylabel()]
+    assert names == ["learned score", "true score"][: 1 + is_known]
+    assert len(figure.axes) == 3 * len(names)
+    assert figure.axes[0].get_ylim() == (-3.0, 3.0)
+    assert "of 2" in figure.axes[0].get_ylabel()

@@ -1,29 +1,31 @@
-"""Densities of the data, of samples and of the model, in one picture."""
+"""Densities of the data, of samples and of the model, on one lattice."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from tests.tiny_models import points
 
 from snowmelt.densities import DoubleGaussian
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, Geometric, Linear, ZeroTerminal
-from snowmelt.evaluation.plane import View, extent_of, raster
-from snowmelt.viz.run_figures import Setting, model_density
+from snowmelt.evaluation.plane import compared_densities as module
+from snowmelt.evaluation.plane import extent_of, raster
+from snowmelt.evaluation.plane.compared_densities import compared_densities, own_density
+from snowmelt.evaluation.plane.point_model import PointModel
 
 TRUTH = DoubleGaussian()
 MEAN, STD = (4.0, -2.0), 3.0
 
 
-def setting(process: VariancePreserving | VarianceExploding) -> Setting:
-    """Of the exact model of points that are the truth, moved and stretched."""
-    denoiser = TRUTH.denoiser(process, V())
-    return Setting(denoiser, View(process, MEAN, STD), 2, TRUTH, None, 0)
+def model(process: VariancePreserving | VarianceExploding) -> PointModel:
+    """The exact model of points that are the truth, moved and stretched."""
+    manifest = replace(points(), mean=MEAN, std=STD)
+    return PointModel(TRUTH.denoiser(process, V()), manifest, TRUTH, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -34,10 +36,10 @@ def setting(process: VariancePreserving | VarianceExploding) -> Setting:
 def test_the_density_of_an_exact_model_is_the_true_one(
     process: VariancePreserving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_density, "_HIGHEST", 1.0)
+    monkeypatch.setattr(module, "_HIGHEST", 1.0)
     data = TRUTH.standardised(-torch.tensor(MEAN, dtype=torch.float64) / STD, 1 / STD)
     extent = extent_of(data)
-    own = model_density.own_density(setting(process), extent, 14)
+    own = own_density(model(process), extent, 14)
     assert own is not None
     true = raster([data], extent, 14).values[0]
     peak = true.max()
@@ -53,39 +55,50 @@ def test_the_density_of_an_exact_model_is_the_true_one(
 
 
 def test_a_flow_without_an_end_is_left_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    endless = setting(VariancePreserving(ZeroTerminal(Linear(0.1, 20.0))))
+    endless = model(VariancePreserving(ZeroTerminal(Linear(0.1, 20.0))))
     samples = TRUTH.sample(50, seed=0).numpy() * STD + np.array(MEAN)
-    model_density.point_densities(endless, samples, tmp_path, 8)
+    found = compared_densities(endless, samples, 8)
     assert "zero terminal SNR" in capsys.readouterr().out
-    with Image.open(tmp_path / "densities.png") as picture:
-        assert picture.width > 1.5 * picture.height  # two panels
+    assert set(found) == {"true", "samples", "extent"}
+    assert found["true"].shape == found["samples"].shape == (8, 8)
+    assert found["extent"].shape == (4,)
+
+
+def test_all_three_are_there_where_they_can_be() -> None:
+    known = model(VariancePreserving(Cosine()))
+    samples = TRUTH.sample(50, seed=0).numpy() * STD + np.array(MEAN)
+    assert set(compared_densities(known, samples, 6)) == {
+        "true",
+        "samples",
+        "model",
+        "extent",
+    }
+    unknown = replace(known, density=None)
+    assert "true" not in compared_densities(unknown, samples, 6)
 
 
 def test_one_peak_takes_no_tone_from_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        model_density,
+        module,
         "_log_prob",
-        lambda flow, setting, x, rows: (rows == 3).double() * 800,
+        lambda flow, model, x, rows: (rows == 3).double() * 800,
     )
-    own = model_density.own_density(
-        setting(VariancePreserving(Cosine())), (0.0, 1, 0, 1), 30
-    )
+    own = own_density(model(VariancePreserving(Cosine())), (0.0, 1, 0, 1), 30)
     assert own is not None
     assert own.max() < 1.0
 
 
-def test_only_the_plane_has_a_picture(tmp_path: Path) -> None:
-    flat = setting(VariancePreserving(Cosine()))
-    solid = Setting(flat.denoiser, flat.view, 3, TRUTH, None, 0)
+def test_only_the_plane_has_a_picture() -> None:
+    solid = replace(model(VariancePreserving(Cosine())), manifest=points(3))
     with pytest.raises(ValueError, match="two coordinates, got 3"):
-        model_density.point_densities(solid, np.zeros((4, 3)), tmp_path)
+        compared_densities(solid, np.zeros((4, 3)))
 
 
 def test_bumps_are_round_whatever_the_cloud_is() -> None:
     points = torch.tensor([[-8.0, 0.0], [8.0, 0.1], [7.0, -0.1]], dtype=torch.float64)
-    found = model_density._suggested(points)
+    found = module._suggested(points)
     assert found.variances[:, 0].tolist() == pytest.approx(found.variances[:, 1].tolist())
-    still = model_density._suggested(points * 0.0)
+    still = module._suggested(points * 0.0)
     assert float(still.variances.min()) == pytest.approx(1e-6)

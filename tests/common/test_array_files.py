@@ -1,0 +1,43 @@
+"""Arrays in one file: the same bytes, and nothing that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snowmelt.common.array_files import read_arrays, write_arrays
+from snowmelt.common.errors import UserError
+
+
+def test_equal_arrays_give_equal_bytes_and_come_back(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array([1], np.uint8)}
+    for name in ("one", "two"):
+        write_arrays(tmp_path / f"{name}.npz", arrays)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    found = read_arrays(tmp_path / "one.npz")
+    assert set(found) == {"a", "b"}
+    np.testing.assert_array_equal(found["a"], arrays["a"])
+    assert found["b"].dtype == np.uint8
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.npz", "two.npz"]
+
+
+def test_no_file_has_no_arrays(tmp_path: Path) -> None:
+    assert read_arrays(tmp_path / "none.npz") == {}
+
+
+def test_objects_are_neither_written_nor_read(tmp_path: Path) -> None:
+    objects = np.array([{"a": 1}], dtype=object)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_arrays(tmp_path / "mine.npz", {"a": objects})
+    assert not (tmp_path / "mine.npz").exists()
+    np.savez(tmp_path / "theirs.npz", allow_pickle=True, a=objects)
+    with pytest.raises(UserError, match=r"theirs\.npz is no file of arrays"):
+        read_arrays(tmp_path / "theirs.npz")
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.npz").write_bytes(b"PK no archive")
+    with pytest.raises(UserError, match=r"bad\.npz is no file of arrays"):
+        read_arrays(tmp_path / "bad.npz")

@@ -1,0 +1,66 @@
+"""One object says what is drawn; its identity follows from that alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+from tests.tiny_models import generator, images, points
+
+from snowmelt.common.errors import UserError
+from snowmelt.sampling.guidance.inpainting import Inpainting
+from snowmelt.sampling.guidance.masks import Side
+from snowmelt.sampling.sample_request import SampleRequest
+
+
+def request(**changes: Any) -> SampleRequest:
+    settings = {"sampler": {"steps": 3}, "guidance": {"_target_": "x.Unguided"}}
+    return replace(generator(points()).request, settings=settings, **changes)
+
+
+def test_the_description_is_what_samples_json_holds() -> None:
+    found = request(seed=7, weights="raw", examples="e").describe()
+    settings = {
+        "checkpoint": {"identity": "i", "step": 1, "weights": "raw", "sha256": "c"},
+        "sampler": {"steps": 3},
+        "guidance": {"_target_": "x.Unguided"},
+        "examples": "e",
+        "num_samples": 30,
+        "seed": 7,
+    }
+    text = json.dumps(settings, sort_keys=True).encode()
+    identity = hashlib.sha256(text).hexdigest()
+    assert found == {"identity": identity, **settings, "quantiser": None}
+    assert next(iter(found)) == "identity"
+    rounded = generator(images()).request.describe()
+    assert rounded["quantiser"] == "rounded to the nearest level"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"num_samples": 31}, {"weights": "raw"}, {"checkpoint_digest": "d"}],
+)
+def test_another_request_has_another_identity(change: dict[str, Any]) -> None:
+    assert request(**change).describe()["identity"] != request().describe()["identity"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"num_samples": 0}, r"sample\.num_samples must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be between"),
+        ({"seed": 2**63}, "seed must be between"),
+        ({"guidance": Inpainting(Side())}, "guidance: this guidance completes real"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        request(**change)
+
+
+def test_a_request_does_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        request().seed = 3  # type: ignore[misc]
