@@ -26,7 +26,7 @@ $(STAMP): requirements.txt pyproject.toml
 
 repro: $(STAMP) ## the whole pipeline: dvc repro
 	@dvc repro
-	@echo 'samples: outputs/samples/samples.png   numbers: reports/metrics.json   report: reports/index.html   runs: make ui'
+	@echo 'samples: reports/figures/samples.png   numbers: reports/metrics.json   report: reports/index.html   runs: make ui'
 
 sweep: $(STAMP) ## compare the schedules: one tracked run each
 	@snowmelt pipeline sweep=schedules

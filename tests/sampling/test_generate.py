@@ -137,7 +137,7 @@ def test_the_batch_size_changes_no_guided_sample(
     assert np.array_equal(draw(f"{guidance}_7", *chosen, "batch_size=7")[0], whole)
     first, _ = draw(f"{guidance}_1", *chosen, "batch_size=1", "num_samples=5")
     assert np.array_equal(first, whole[:5])
-    assert said["guidance"]["_target_"].startswith("snowmelt.sampling.guidance.")
+    assert said["guidance"]["_target_"].startswith("snowmelt.guidance.")
     assert ("error_to_examples" in said) == (said["examples"] is not None)
 
 

@@ -14,7 +14,7 @@ from snowmelt.common.files import new_directory, require_ours, sha256, write_jso
 from snowmelt.common.instantiate import plain
 from snowmelt.data.known_density import known_density
 from snowmelt.data.prepared.dataset import PreparedData
-from snowmelt.data.real_points import real_points
+from snowmelt.data.prepared.real_points import real_points
 from snowmelt.densities.exact import Perturbable
 from snowmelt.evaluation import (
     generated_samples,
@@ -174,7 +174,7 @@ def point_model(
         return None
     device, weights = chosen_device(config.sample.device), samples["checkpoint"]["weights"]
     denoiser = checkpoint.denoiser(weights).to(device)
-    real = real_points(root / config.paths.prepared, checkpoint.manifest, root)
+    real = real_points(root / config.paths.prepared, checkpoint.manifest)
     return PointModel(denoiser, checkpoint.manifest, density, real, samples["seed"])
 
 

@@ -15,8 +15,8 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
 from snowmelt.common.instantiate import build, plain
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.real_points import real_points
 from snowmelt.data.prepared.scaling import to_model
-from snowmelt.data.real_points import real_points
 from snowmelt.pipeline import launch
 from snowmelt.pipeline.compatibility import sampling_rules
 from snowmelt.sampling.generate import generate
@@ -37,9 +37,8 @@ def run(config: DictConfig, root: Path) -> Path:
         launch.run_group("sample", config, root)
         return target
     request = requested(config, root)
-    manifest = request.checkpoint.manifest
     device = chosen_device(config.sample.device)
-    real = real_points(root / config.paths.prepared, manifest, root)
+    real = real_points(root / config.paths.prepared, request.checkpoint.manifest)
     with tracking.open_sampling(
         plain(config),
         root,

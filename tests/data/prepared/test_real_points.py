@@ -6,16 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
-from snowmelt.data.known_density import known_density
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.real_points import real_points
 from snowmelt.data.prepared.scaling import to_model
-from snowmelt.data.real_points import real_points
-
-PAIR = {"_target_": "snowmelt.data.DoubleGaussian", "name": "pair"}
 
 
 def points(folder: Path, seed: int = 0) -> Manifest:
@@ -44,21 +40,3 @@ def test_there_are_none_without_the_data_of_the_training(tmp_path: Path) -> None
     images = replace(manifest, kind="images")
     points(tmp_path / "images")
     assert real_points(tmp_path / "images", images) is None
-
-
-def test_draws_of_a_known_density_stand_for_them(tmp_path: Path) -> None:
-    manifest = replace(points(tmp_path / "here"), config=PAIR)
-    found = real_points(tmp_path / "nowhere", manifest, most=30)
-    density = known_density(manifest)
-    assert found is not None
-    assert density is not None
-    torch.testing.assert_close(found, density.sample(30, seed=0))
-
-
-def test_a_density_that_cannot_be_had_is_no_hindrance(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    gone = {"_target_": "snowmelt.data.Gone"}
-    manifest = replace(points(tmp_path / "here"), config=gone)
-    assert real_points(tmp_path / "nowhere", manifest) is None
-    assert "without the density of the data" in capsys.readouterr().out
