@@ -56,7 +56,9 @@ def test_its_folder_is_there_and_the_file_is_new(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", PROGRAMS)
-def test_all_that_a_program_imports_is_there(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_that_a_program_imports_is_there(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Dataclasses look their module up.
     monkeypatch.setitem(sys.modules, "written", types.ModuleType("written"))
     assert names_of(file)["__doc__"]
