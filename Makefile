@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro sweep films ui test test-slow mutation docs lint format clean
+.PHONY: help setup repro sweep gallery films ui test test-slow mutation docs lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -31,15 +31,17 @@ repro: $(STAMP) ## the whole pipeline: dvc repro
 sweep: $(STAMP) ## compare the schedules: one tracked run each
 	@snowmelt pipeline sweep=schedules
 
-FILMED := double_gaussian llama
+SHOWN := double_gaussian llama
 
-films: $(STAMP) ## every film of two known densities, with what a model learns of them (minutes)
-	@set -e; for name in $(FILMED); do \
-	  learned=outputs/films/learned/$$name; \
+gallery: $(STAMP) ## every animation of two known densities, with what a model learns of them (minutes)
+	@set -e; for name in $(SHOWN); do \
+	  learned=outputs/gallery/learned/$$name; \
 	  snowmelt pipeline experiment=$$name tracking=none out=$$learned; \
-	  snowmelt films density=$$name checkpoint=$$learned/outputs/model/model.ckpt; \
+	  snowmelt gallery density=$$name checkpoint=$$learned/outputs/model/model.ckpt; \
 	done
-	@echo 'films: $(FILMED:%=outputs/films/%/index.html)   reports: $(FILMED:%=outputs/films/learned/%/reports/index.html)'
+	@echo 'gallery: $(SHOWN:%=outputs/gallery/%/index.html)   reports: $(SHOWN:%=outputs/gallery/learned/%/reports/index.html)'
+
+films: gallery
 
 ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000 (PORT=5000)
 	@mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"

@@ -54,7 +54,7 @@ def test_every_parameter_belongs_to_exactly_one_stage() -> None:
         "data": {"density": {"share": 0.3}},
         "density": {"share": 0.3},
         "mcmc": {"points": 1000},
-        "films": {"frames": 51},
+        "gallery": {"frames": 51},
     }
     parts = [of_stage(config, stage) for stage in ("train", "sample", "evaluate", "report")]
     assert [sorted(part) for part in parts] == [

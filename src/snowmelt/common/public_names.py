@@ -54,6 +54,7 @@ RENAMED_CLASSES = {
 }
 # Keys of the configuration in earlier versions -> today's, in the same section.
 RENAMED_KEYS = {
+    "films": "gallery",
     "times": "time_sampling",
     "denoiser.label_dropout": "denoiser.p_uncond",
     "features.judge": "features.independent_classifier",

@@ -35,18 +35,20 @@ COMMANDS = STAGES | {
     "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
     "card": "show what schedules do, before anything is trained",
     "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
-    "films": "make every film of diffusion on a known density, and one page of them",
+    "gallery": "draw every animation of diffusion on a known density, and one page of them",
     "settings": "explain the settings of a section, or all: `snowmelt settings training`",
 }
 # What shows a known density: nothing is trained, and the folder has the density's name.
-SHOWN = ("mcmc", "films")
+SHOWN = ("mcmc", "gallery")
+# Commands under the names of earlier versions.
+RENAMED_COMMANDS = {"films": "gallery"}
 # The short names of a command: `snowmelt sample num_samples=64 out=DIR`.
 SECTIONS = {
     "train": "training",
     "sample": "sample",
     "evaluate": "evaluation",
     "mcmc": "mcmc",
-    "films": "films",
+    "gallery": "gallery",
 }
 OUTPUTS = {
     "compose": "paths.config",
@@ -66,13 +68,14 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
   snowmelt pipeline sweep=schedules
   snowmelt card schedule=linear,cosine,sigmoid out=card.png
   snowmelt mcmc density=double_gaussian density.distance=2.4 out=DIR
-  snowmelt films density=llama points=2000 checkpoint=model.ckpt
+  snowmelt gallery density=llama points=2000 checkpoint=model.ckpt
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
     given = _parser().parse_intermixed_args(arguments)
+    given.command = RENAMED_COMMANDS.get(given.command, given.command)
     given.overrides = list(map(public_names.current_override, given.overrides))
     try:
         return _run(given)
@@ -100,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
+    parser.add_argument(
+        "command", choices=[*COMMANDS, *RENAMED_COMMANDS], metavar="COMMAND"
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--config", type=Path, help="a composed configuration to run")
     parser.add_argument("--cfg", action="store_true", help="print the configuration only")

@@ -28,8 +28,8 @@ SECTIONS = {
     ),
 }
 # Of no stage: data that is drawn from this density holds it as a part of its own, and the
-# commands `mcmc` and `films` are tracked nowhere.
-_UNREAD = {"density", "mcmc", "films"}
+# commands `mcmc` and `gallery` are tracked nowhere.
+_UNREAD = {"density", "mcmc", "gallery"}
 
 
 def of_stage(config: Mapping[str, Any], stage: str) -> dict[str, str]:

@@ -23,13 +23,13 @@ def test_density_name_and_folder(tmp_path: Path) -> None:
     composed = composition.compose(ROOT, ["density=double_gaussian"], is_checked=False)
     assert isinstance(chosen_density(composed, Path()), DoubleGaussian)
     assert density_name(composed, ROOT) == "double_gaussian"
-    usual = results_folder(composed, ROOT, "films", None)
-    assert usual == ROOT / "outputs" / "films" / "double_gaussian"
-    assert results_folder(composed, ROOT, "films", tmp_path / "new") == tmp_path / "new"
-    assert results_folder(composed, ROOT, "films", tmp_path) == tmp_path
+    usual = results_folder(composed, ROOT, "gallery", None)
+    assert usual == ROOT / "outputs" / "gallery" / "double_gaussian"
+    assert results_folder(composed, ROOT, "gallery", tmp_path / "new") == tmp_path / "new"
+    assert results_folder(composed, ROOT, "gallery", tmp_path) == tmp_path
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="name a folder"):
-        results_folder(composed, ROOT, "films", tmp_path / "file")
+        results_folder(composed, ROOT, "gallery", tmp_path / "file")
 
 
 def test_what_is_no_density_is_refused() -> None:

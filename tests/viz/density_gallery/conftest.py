@@ -6,9 +6,9 @@ import pytest
 
 from snowmelt.densities import DoubleGaussian, Gaussian
 from snowmelt.viz.density_gallery.gallery_material import Material
-from snowmelt.viz.density_gallery.settings import FilmsSettings
+from snowmelt.viz.density_gallery.settings import GallerySettings
 
-SMALL = FilmsSettings(
+SMALL = GallerySettings(
     points=40, frames=4, steps=8, cells=24, paths=3, chain_steps=12, seconds=0.5
 )
 

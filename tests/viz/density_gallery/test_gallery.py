@@ -26,8 +26,8 @@ def scene(name: str, **more) -> Scene:
 
 def test_every_file_is_named_and_every_name_is_a_file(material: Material, tmp_path: Path):
     chapters = [
-        Chapter("One", (scene("a"), scene("b", has_film=True))),
-        Chapter("Two", (scene("c", has_film=True, has_still=False),)),
+        Chapter("One", (scene("a"), scene("b", has_animation=True))),
+        Chapter("Two", (scene("c", has_animation=True, has_still=False),)),
     ]
     page = gallery.make(material, tmp_path / "set", chapters)
     assert page == tmp_path / "set" / "index.html"
@@ -36,7 +36,7 @@ def test_every_file_is_named_and_every_name_is_a_file(material: Material, tmp_pa
     assert named == {"a.png", "b.gif", "b.png", "c.gif"}
     assert {path.name for path in page.parent.iterdir()} == named | {
         "index.html",
-        "films.json",
+        "gallery.json",
     }
     assert all(alt.strip() for alt in re.findall(r'<img[^>]*alt="([^"]*)"', text))
     assert text.count("<img") == text.count("alt=") == 4

@@ -19,7 +19,7 @@ from snowmelt.viz.density_gallery.gallery_material import (
     frames_of,
     paced,
 )
-from snowmelt.viz.density_gallery.settings import FilmsSettings
+from snowmelt.viz.density_gallery.settings import GallerySettings
 
 
 def test_the_frame_holds_the_data_and_a_normal_cloud(material: Material, normal: Material):
@@ -46,9 +46,9 @@ def test_the_processes_are_what_the_words_say(material: Material):
     )
 
 
-def test_a_melting_density_is_that_of_its_time(material: Material):
+def test_a_noisy_density_is_that_of_its_time(material: Material):
     times = torch.tensor([0.1, 0.9], dtype=torch.float64)
-    found = material.melting(material.preserving, times)
+    found = material.noisy_densities(material.preserving, times)
     assert found.values.shape == (2, 24, 24)
     assert found.extent == material.extent
     left, right, _, _ = found.extent
@@ -83,5 +83,5 @@ def test_the_score_of_the_denoiser_is_that_of_the_density(material: Material):
 
 @pytest.mark.parametrize("name", ["points", "frames", "steps", "cells", "paths", "seconds"])
 def test_too_little_to_be_seen_is_refused(name: str):
-    with pytest.raises(UserError, match=f"^films.{name} must be a.*, got 0$"):
-        FilmsSettings.of({name: 0})
+    with pytest.raises(UserError, match=f"^gallery.{name} must be a.*, got 0$"):
+        GallerySettings.of({name: 0})

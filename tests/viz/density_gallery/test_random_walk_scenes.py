@@ -14,15 +14,15 @@ from snowmelt.viz.density_gallery.gallery_material import Material
 
 
 def test_a_density_without_slope_gets_one(material: Material):
-    assert random_walk_scenes.walked(material) is material.density
+    assert random_walk_scenes.smoothed_density(material) is material.density
     hard = Picture([[0.0, 1.0], [1.0, 0.0]])
-    soft = random_walk_scenes.walked(replace(material, density=hard))
+    soft = random_walk_scenes.smoothed_density(replace(material, density=hard))
     x = torch.tensor([[0.01, 0.4], [-0.5, -0.5]], dtype=torch.float64)
     assert torch.equal(hard.score(x), torch.zeros_like(x))
     assert soft.score(x)[0, 0].abs() > 1.0
     assert float(soft.std) == pytest.approx(random_walk_scenes.SOFTNESS)
     rounded = replace(material, density=Picture([[1.0, 2.0]], smoothing=0.1))
-    assert random_walk_scenes.walked(rounded) is rounded.density
+    assert random_walk_scenes.smoothed_density(rounded) is rounded.density
 
 
 def test_every_kernel_moves_and_is_refused_now_and_then(material: Material):

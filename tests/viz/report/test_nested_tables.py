@@ -33,7 +33,7 @@ def test_settings_leave_out_what_changes_no_result():
         "paths": {"root": "/home/someone"},
         "density": {"share": 0.3},
         "mcmc": {"points": 1000},
-        "films": {"frames": 51},
+        "gallery": {"frames": 51},
         "data": {"density": {"share": 0.3}},
         "net": {"width": 8},
         "name": None,

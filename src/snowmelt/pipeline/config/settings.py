@@ -24,7 +24,7 @@ from snowmelt.evaluation.settings import (
 from snowmelt.sampling.settings import SampleSettings
 from snowmelt.tracking.settings import TrackingSettings
 from snowmelt.training.settings import DenoiserSettings, TrainerSettings, TrainingSettings
-from snowmelt.viz.density_gallery.settings import FilmsSettings
+from snowmelt.viz.density_gallery.settings import GallerySettings
 
 NODE = "settings"  # what the defaults list of conf/config.yaml calls them
 
@@ -52,7 +52,7 @@ class Settings(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
     likelihood: LikelihoodSettings = LikelihoodSettings()
     mcmc: MCMCSettings = MCMCSettings()
-    films: FilmsSettings = FilmsSettings()
+    gallery: GallerySettings = GallerySettings()
     trainer: TrainerSettings = TrainerSettings()
     tracking: TrackingSettings = TrackingSettings()
 

@@ -1,9 +1,12 @@
-"""Every film and picture of diffusion in the plane, of one density that is known.
+"""The gallery of a known density: animations and pictures of diffusion in the plane.
 
-- `material`: the density, the processes it is sent through, and points;
-- `scene`: what one film or picture of the set is, with the words that go with it;
-- `melting`, `returning`, `walking`, `carrying`: the scenes, a chapter each;
-- `gallery`: all scenes drawn into one folder, and the page that shows them.
+- `gallery_material`: the density, the processes and the points;
+- `scene`: one animation or picture, with its title, question and explanation;
+- `forward_scenes`, `reverse_scenes`, `transport_scenes`: the forward process, the reverse
+  process and the transport of the density;
+- `learned_scenes`: a learned score beside the exact one;
+- `random_walk_scenes`: Markov chains on the density;
+- `gallery`: draws all scenes into one folder, with a page.
 
-A scene is added by a function that draws it and an entry in its chapter.
+A new scene is a function that draws it and an entry in its chapter.
 """

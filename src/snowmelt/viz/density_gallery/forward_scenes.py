@@ -1,4 +1,4 @@
-"""From data to noise: points, the density itself, and single paths."""
+"""Scenes of the forward process: points, their density, and single paths."""
 
 from __future__ import annotations
 
@@ -21,52 +21,54 @@ _ROOM, _FINER = 1.06, 4  # around the paths; steps for one of a sampler
 
 
 def draw_forward(material: Material, folder: Path) -> None:
-    """Points over the density of their time."""
+    """Draw points over the density at each time."""
     size, process = material.size, material.preserving
     path = forward(process, material.points, paced(size.frames), seed=material.seed)
     times, states = path.times.numpy(), path.states.numpy()
-    melting = material.melting(process, path.times)
+    densities = material.noisy_densities(process, path.times)
     cloud_film(
         folder / "forward.gif",
         [states],
-        ["data melts into noise"],
+        ["forward process"],
         times,
-        background=melting,
+        background=densities,
         seconds=size.seconds,
     )
-    strip = cloud_strip(states, times, background=melting, columns=PANELS)
+    strip = cloud_strip(states, times, background=densities, columns=PANELS)
     save_png(strip, folder / "forward.png")
 
 
 def draw_density(material: Material, folder: Path) -> None:
-    """The density under pure noise."""
-    _melting(material, folder, "density", material.walk, material.walk_reach)
+    """Draw the density under a variance-exploding process."""
+    _draw_noisy_densities(material, folder, "density", material.walk, material.walk_reach)
 
 
 def draw_density_preserving(material: Material, folder: Path) -> None:
-    """The density under noise and shrinking signal."""
-    _melting(material, folder, "density_preserving", material.preserving, material.reach)
+    """Draw the density under a variance-preserving process."""
+    _draw_noisy_densities(
+        material, folder, "density_preserving", material.preserving, material.reach
+    )
 
 
-def _melting(
+def _draw_noisy_densities(
     material: Material, folder: Path, name: str, process: Process, reach: float
 ) -> None:
     times = paced(material.size.frames)
-    film = material.melting(process, times, reach)
-    density_film(folder / f"{name}.gif", film, times.numpy(), material.size.seconds)
+    frames = material.noisy_densities(process, times, reach)
+    density_film(folder / f"{name}.gif", frames, times.numpy(), material.size.seconds)
     few = paced(PANELS)
     titles = [f"t = {float(t):.2f}" for t in few]
-    panels = density_panels(material.melting(process, few, reach), titles)
+    panels = density_panels(material.noisy_densities(process, few, reach), titles)
     save_png(panels, folder / f"{name}.png")
 
 
 def draw_random_walk(material: Material, folder: Path) -> None:
-    """Paths of pure noise."""
+    """Draw paths of Brownian motion."""
     _save_paths(material, material.walk, folder / "random_walk.png")
 
 
 def draw_ornstein_uhlenbeck(material: Material, folder: Path) -> None:
-    """Paths of the same noise with a pull to the middle."""
+    """Draw paths of the Ornstein-Uhlenbeck process."""
     process = material.ornstein_uhlenbeck
     _save_paths(material, process, folder / "ornstein_uhlenbeck.png")
 
@@ -91,58 +93,55 @@ CHAPTER = Chapter(
     (
         Scene(
             "forward",
-            "Points melt into noise",
+            "The forward process",
             "What does it mean to corrupt data until it is noise?",
-            "Each point is shrunk a little and shaken a little, over and over, knowing"
-            " nothing of the others. The fine structure goes first, the coarse one last,"
-            " and in the end nobody can tell where a point came from: the cloud is one"
-            " round normal distribution.",
+            "At each step every point is scaled down a little and gets a little noise,"
+            " independently of all others. Fine structure is lost first and coarse"
+            " structure last; at the end nothing shows where a point came from, and the"
+            " points have a standard normal distribution.",
             "points over their density at six times, from the data to a round normal cloud",
             draw_forward,
-            has_film=True,
+            has_animation=True,
         ),
         Scene(
             "density",
             "The density under pure noise",
-            "If many points are shaken, how does their distribution change?",
-            "Single paths are random, but their density moves by a fixed law: under pure"
-            " noise it is blurred, by more and more, and grows wide. This is the process"
-            " of equation dx = dW; nothing pulls back, so the frame has to be larger than"
-            " the data.",
+            "How does the distribution of points change when noise is added?",
+            "Single paths are random, but their density follows a deterministic equation:"
+            " pure noise, dx = dW, blurs it more and more, and its variance grows. Since"
+            " there is no drift, the frame has to be larger than the data.",
             "the density of the data, blurred step by step into one wide hill",
             draw_density,
-            has_film=True,
+            has_animation=True,
         ),
         Scene(
             "density_preserving",
             "The density when the signal shrinks as well",
             "Why do most models shrink the signal while they add noise?",
-            "Here noise takes the place of signal instead of piling up on it. The width"
-            " stays what it was, and the end is always the same standard normal"
-            " distribution, whatever the data: a start that one can draw from without"
-            " knowing anything.",
+            "Here noise replaces the signal instead of being added on top of it. The"
+            " variance stays the same, and the end is the standard normal distribution for"
+            " any data, so that sampling can start from it without knowing the data.",
             "the density of the data turning into a standard normal distribution",
             draw_density_preserving,
-            has_film=True,
+            has_animation=True,
         ),
         Scene(
             "random_walk",
             "A random walk",
-            "What is a stochastic differential equation, to look at?",
-            "A few points with pure noise, f = 0 and constant g: at each step a normal"
-            " number is drawn and added. The marked dots are where the paths start."
-            " Nothing pulls a path back there or anywhere else: on average it stays, and"
-            " it spreads without end.",
+            "What do solutions of a stochastic differential equation look like?",
+            "Paths of a few points under pure noise, f = 0 and constant g: at each step a"
+            " normal number is added. The marked dots are the starts. The expected position"
+            " stays at the start, and the variance grows without bound.",
             "random paths in the plane that wander away from their marked starts",
             draw_random_walk,
         ),
         Scene(
             "ornstein_uhlenbeck",
-            "The same walk with a pull to the middle",
+            "The Ornstein-Uhlenbeck process",
             "What does the drift f change?",
-            "The same starts and the same random numbers, and a pull to the middle that is"
-            " the stronger the further out a point is. This is the Ornstein-Uhlenbeck"
-            " process: the paths forget where they started, and stay near the middle.",
+            "The starts and the random numbers are the same, but a drift towards the mean"
+            " grows with the distance from it. The paths of this process forget where they"
+            " started and stay near the mean.",
             "random paths that are held near the middle",
             draw_ornstein_uhlenbeck,
         ),

@@ -1,7 +1,7 @@
-"""The whole set: every scene drawn, and one page that shows them with what they mean.
+"""Draws every scene of a density into one folder, with a page that explains them.
 
-The page names its pictures by relative addresses and runs no script. A still stands beside
-each film: it is what prints, and what a reader who asked for less motion sees.
+The page names its pictures by relative addresses and runs no script. Each animation has a
+still picture, for print and for readers who prefer reduced motion.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from snowmelt.viz.density_gallery.scene import Chapter, Scene
 from snowmelt.viz.templates import templates
 
 PAGE = "index.html"
-LISTING = "films.json"
+LISTING = "gallery.json"
 CHAPTERS = (
     transport_scenes.CHAPTER,
     forward_scenes.CHAPTER,
@@ -51,7 +51,7 @@ def make(
     shown, left_out = _sorted(material, CHAPTERS if chapters is None else chapters)
     scenes = [scene for chapter in shown for scene in chapter.scenes]
     with new_collection(folder, LISTING) as draft:
-        with tqdm(scenes, desc="films", unit="picture") as bar:
+        with tqdm(scenes, desc="gallery", unit="picture") as bar:
             for scene in bar:
                 bar.set_postfix_str(scene.name)
                 scene.draw(material, draft)

@@ -1,18 +1,18 @@
-r"""What all scenes are made of: a known density, processes, points and times.
+r"""The material of all scenes: a known density, processes, points and times.
 
 The density is first moved and scaled to mean 0 and variance 1, averaged over the axes, as
 data is before a model learns it; then a process that preserves variance ends in the
 standard normal distribution, and one picture frame fits all.
 
-The processes are fixed, not those of the configuration, so that the films of two densities
-can be compared:
+The processes are fixed, not those of the configuration, so that the animations of two
+densities can be compared:
 
-- *preserving*: variance preserving with Ho et al.'s linear rate, whose reverse equation
-  even the plainest solver can follow;
+- *preserving*: variance preserving with Ho et al.'s linear betas, whose reverse SDE
+  even the Euler-Maruyama method solves well;
 - *walk*: pure noise, $dx = g\,dW$ with constant $g$, up to a variance of 4, at which two
-  heaps of unit variance have become one;
-- *ornstein_uhlenbeck*: the same noise with a pull to the middle, variance preserving at a
-  constant rate.
+  modes of unit variance have merged;
+- *ornstein_uhlenbeck*: the same noise with a drift towards the mean, variance preserving
+  with constant beta.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
 from snowmelt.evaluation.plane.raster import raster
 from snowmelt.sampling.samplers.grids import Grid
 from snowmelt.sampling.trajectories import Trajectory
-from snowmelt.viz.density_gallery.settings import FilmsSettings
+from snowmelt.viz.density_gallery.settings import GallerySettings
 
 WALK_VARIANCE = 4.0
 PULL_RATE = 4.0
@@ -45,7 +45,7 @@ NORMAL_REACH, ROOM = 3.0, 1.12
 
 @dataclass(frozen=True)
 class Material:
-    """A density of the plane, and what it is sent through.
+    """A density of the plane, and the processes that perturb it.
 
     Attributes:
         name: of the density.
@@ -57,23 +57,23 @@ class Material:
 
     name: str
     density: Perturbable
-    size: FilmsSettings = field(default_factory=FilmsSettings)
+    size: GallerySettings = field(default_factory=GallerySettings)
     learned: Denoiser | None = None
     seed: int = 0
 
     @functools.cached_property
     def preserving(self) -> Process:
-        """Noise in place of signal, the whole staying as wide as it was."""
+        """The variance-preserving process."""
         return VariancePreserving(Linear())
 
     @functools.cached_property
     def walk(self) -> Process:
-        """Pure noise."""
+        """The variance-exploding process, a random walk."""
         return VarianceExploding(RandomWalk(1e-4, WALK_VARIANCE))
 
     @functools.cached_property
     def ornstein_uhlenbeck(self) -> Process:
-        """Noise, and a pull to the middle."""
+        """The Ornstein-Uhlenbeck process."""
         return VariancePreserving(Exponential(PULL_RATE))
 
     @functools.cached_property
@@ -99,10 +99,10 @@ class Material:
         return (-self.reach, self.reach, -self.reach, self.reach)
 
     def denoiser(self, process: Process) -> Denoiser:
-        """The best there is: the posterior mean itself."""
+        """The exact denoiser, which returns the posterior mean."""
         return self.density.denoiser(process, V())
 
-    def melting(
+    def noisy_densities(
         self, process: Process, times: Tensor, reach: float | None = None
     ) -> Raster:
         """The density at each of these times; `reach` of another frame. times: (K,)"""
@@ -113,7 +113,7 @@ class Material:
 
     @functools.cached_property
     def still(self) -> Raster:
-        """The density itself, without any noise."""
+        """The density without noise."""
         return raster([self.density], self.extent, self.size.cells)
 
 
@@ -123,9 +123,7 @@ def evenly(count: int) -> Tensor:
 
 
 def paced(count: int) -> Tensor:
-    """Times from data to noise as a film shows them: slowly where much is to be seen.
-
-    Structure is lost, and found again, close to the data.
+    """Times from data to noise, denser near the data, where structure is lost and found.
 
     Shapes:
         -> (count,) float64
@@ -134,7 +132,7 @@ def paced(count: int) -> Tensor:
 
 
 class Paced(Grid):
-    """The grid of a sampler whose every state is shown: `paced`, backwards."""
+    """The time grid of a sampler whose every state is shown: `paced` in reverse."""
 
     def times(self, steps: int, process: Process) -> Tensor:
         return paced(steps + 1)[1:].flip(0)

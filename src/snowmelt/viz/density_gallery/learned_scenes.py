@@ -1,4 +1,4 @@
-"""What a model learned beside what there was to learn, in the model's own process."""
+"""Scenes that compare a learned denoiser with the exact one, in the model's process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def seen(path: Trajectory, view: View) -> Tensor:
 
 
 def draw_learned_reverse(material: Material, folder: Path) -> None:
-    """Two ways back, each with the exact and the learned denoiser."""
+    """Draw two samplers, each with the exact and with the learned denoiser."""
     size, denoisers = material.size, pair(material)
     view = View(denoisers["exact"].process)
     index = torch.arange(size.points)
@@ -58,16 +58,16 @@ def draw_learned_reverse(material: Material, folder: Path) -> None:
             titles.append(f"{route}, {name}")
     times = moved.times.numpy()
     noisy = [view.density(material.density, t) for t in moved.times]
-    melting = raster(noisy, material.extent, size.cells)
+    densities = raster(noisy, material.extent, size.cells)
     cloud_film(
         folder / "learned_reverse.gif",
         clouds,
         titles,
         times,
-        background=melting,
+        background=densities,
         seconds=size.seconds,
     )
-    strip = stacked_strips(clouds, titles, times, background=melting)
+    strip = stacked_strips(clouds, titles, times, background=densities)
     save_png(strip, folder / "learned_reverse.png")
 
 
@@ -96,32 +96,32 @@ def draw_learned_score(material: Material, folder: Path) -> None:
 
 
 def has_none(material: Material) -> str | None:
-    """Nothing to tell: no model was asked for."""
+    """An empty reason where no model was given, which is then not shown."""
     return "" if material.learned is None else None
 
 
 CHAPTER = Chapter(
-    "What a network makes of it",
+    "A learned score",
     (
         Scene(
             "learned_reverse",
-            "The way back with a learned score",
-            "How good is the network's score as a guide?",
-            "The same noise is taken back with the exact denoiser and with the one that was"
-            " learned from points, by the model's own process. Where the two clouds differ"
-            " the network is to blame: sampler, steps and noise are the same.",
+            "The reverse process with a learned score",
+            "How accurate are samples with the network's score?",
+            "The same noise is denoised with the exact denoiser and with the one that was"
+            " learned from points, in the model's own process. Sampler, steps and noise are"
+            " the same, so every difference between the clouds is the network's error.",
             "clouds on their way to the data with the exact and with the learned denoiser",
             draw_learned_reverse,
-            has_film=True,
+            has_animation=True,
             missing=has_none,
         ),
         Scene(
             "learned_score",
-            "The score that was learned",
+            "The learned score",
             "Where does the network go wrong?",
-            "Exact arrows, learned arrows and the difference. Where there were points to"
-            " learn from it is small; far from the data, where the network was never asked,"
-            " it is free to say anything.",
+            "Arrows of the exact score, of the learned score, and of their difference. The"
+            " difference is small where there was training data; far from it the network is"
+            " not constrained by any example.",
             "arrows of the exact score, the learned score and their difference",
             draw_learned_score,
             missing=has_none,

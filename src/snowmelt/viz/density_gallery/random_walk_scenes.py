@@ -1,4 +1,4 @@
-"""The older way: Markov chains on the density; and from points to a density and back."""
+"""Scenes of sampling without diffusion: Markov chains, and kernel density estimation."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ KERNELS: dict[str, Kernel] = {
     "Hamiltonian": Hamiltonian(0.1, leaps=6),
 }
 CHAINS = 4
-# Of the noise that gives a density with edges a score to walk along.
+# Standard deviation of the noise that gives a density with edges a score.
 SOFTNESS = 0.05
-# Of the bumps: a rule would fit one normal heap, and blurs a density of several.
+# Of the kernels: the usual rules assume one mode, and blur a density of several.
 BANDWIDTH = 0.15
 CLOUD, CLOUD_STEPS = 300, 200
 WALK, DRIFT = RandomWalk(0.25), Langevin(0.01)
 
 
-def walked(material: Material) -> Density:
-    """The density for chains to walk on: one of hard cells has no slope, and gets some."""
+def smoothed_density(material: Material) -> Density:
+    """The density for the chains; one with sharp edges has no score, and is smoothed."""
     density = material.density
     if not isinstance(density, GridDensity) or density.std > 0:
         return density
@@ -42,8 +42,8 @@ def walked(material: Material) -> Density:
 
 
 def draw_markov_chains(material: Material, folder: Path) -> None:
-    """Three kernels, all chains from the same place."""
-    size, density = material.size, walked(material)
+    """Draw chains of three kernels, all started at the same point."""
+    size, density = material.size, smoothed_density(material)
     start = material.points[:1].expand(CHAINS, 2)
     chains = {
         name: run(density, kernel, start, size.chain_steps, seed=material.seed)
@@ -86,7 +86,7 @@ def draw_points_and_density(material: Material, folder: Path) -> None:
 
 
 def _ends(density: Density, kernel: Kernel, start: Tensor, seed: int) -> Tensor:
-    """Where a chain from each start is in the end. Shapes: start: (C, 2) -> (C, 2)"""
+    """The last state of a chain from each start. Shapes: start: (C, 2) -> (C, 2)"""
     return run(density, kernel, start, CLOUD_STEPS, seed=seed).states[-1]
 
 
@@ -97,26 +97,24 @@ CHAPTER = Chapter(
             "points_and_density",
             "From points to a density, and back",
             "Is a cloud of points a distribution, and a distribution a cloud of points?",
-            "A bump on each point makes a density of a cloud, and drawing makes a cloud of"
-            " a density. Exact draws need to know how the density was made; Metropolis and"
-            " Langevin need only its values or its slope, but walk to the nearest part from"
-            " where they happen to start, so the shares of the parts are theirs, not the"
-            " density's.",
+            "A kernel on each point gives a density, and draws of the density give points"
+            " again. Exact draws use the construction of the density; Metropolis and"
+            " Langevin need only its values or its score, but converge to the mode nearest"
+            " to their start, so the modes get other weights than in the density.",
             "a cloud, the density it suggests, and three clouds drawn from that density",
             draw_points_and_density,
         ),
         Scene(
             "markov_chains",
             "Markov chain Monte Carlo",
-            "Why not simply walk uphill, and downhill now and then?",
-            "Chains on the density itself, all from one place, the mark: a step in a random"
-            " direction, a step along the score, and a push with a long roll. All are"
-            " exact in the long run; where two parts of a density lie far apart, the long"
-            " run is very long, and a chain that stays where it began looks perfectly"
-            " healthy from inside.",
+            "Why not sample the density itself by a Markov chain?",
+            "Chains of Metropolis, MALA and Hamiltonian Monte Carlo, all started"
+            " at the marked point. All have the density as their stationary distribution,"
+            " but where modes are far apart they take very long to reach it, and a chain"
+            " that never leaves its first mode shows no sign of that.",
             "paths and traces of chains of three kinds over the density",
             draw_markov_chains,
-            has_film=True,
+            has_animation=True,
         ),
     ),
 )

@@ -53,17 +53,17 @@ def draw_reverse(material: Material, folder: Path) -> None:
     ways = routes(material, size.points)
     moved = [frames_of(way, size.frames) for way in ways.values()]
     times = moved[0].times
-    melting = material.melting(material.preserving, times)
+    densities = material.noisy_densities(material.preserving, times)
     clouds = [way.states.numpy() for way in moved]
     cloud_film(
         folder / "reverse.gif",
         clouds,
         list(ways),
         times.numpy(),
-        background=melting,
+        background=densities,
         seconds=size.seconds,
     )
-    strip = stacked_strips(clouds, list(ways), times.numpy(), background=melting)
+    strip = stacked_strips(clouds, list(ways), times.numpy(), background=densities)
     save_png(strip, folder / "reverse.png")
 
 
@@ -97,8 +97,8 @@ def draw_score_field(material: Material, folder: Path) -> None:
         for t in levels
     ]
     titles = [f"t = {t:.2f}" for t in LEVELS]
-    melting = material.melting(process, torch.stack(levels))
-    figure = score_levels(arrows, melting, titles)
+    densities = material.noisy_densities(process, torch.stack(levels))
+    figure = score_levels(arrows, densities, titles)
     save_png(figure, folder / "score_field.png")
 
 
@@ -150,7 +150,7 @@ CHAPTER = Chapter(
             " three clouds follow the same density.",
             "three clouds on their way from one normal cloud to the data, at six times",
             draw_reverse,
-            has_film=True,
+            has_animation=True,
         ),
         Scene(
             "paths_in_time",

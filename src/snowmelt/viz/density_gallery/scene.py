@@ -1,4 +1,4 @@
-"""What one film or picture of the set is."""
+"""A scene of the gallery: an animation or a picture, and its explanation."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def _nothing(_: Material) -> None:
 
 @dataclass(frozen=True)
 class Scene:
-    """Something to look at, and what is said beside it.
+    """An animation or a picture, and the texts beside it.
 
     Attributes:
         name: of its files, and of its place on the page.
         title: above it.
-        question: that it answers, in the words of someone who asks.
-        words: what is to be seen, in two or three sentences.
-        alt: the same for someone who cannot see it, in one.
-        draw: writes the film and the still into a folder.
-        has_film, has_still: which of `name.gif` and `name.png` it writes.
+        question: that it answers.
+        words: an explanation in two or three sentences.
+        alt: the alternative text, one sentence.
+        draw: writes the animation and the still picture into a folder.
+        has_animation, has_still: which of `name.gif` and `name.png` it writes.
         missing: why it cannot be drawn of this material, None where it can; an empty
-            reason is not told.
+            reason is not shown.
     """
 
     name: str
@@ -35,14 +35,14 @@ class Scene:
     words: str
     alt: str
     draw: Callable[[Material, Path], None]
-    has_film: bool = False
+    has_animation: bool = False
     has_still: bool = True
     missing: Callable[[Material], str | None] = _nothing
 
     @property
-    def film(self) -> str:
-        """The file of the film, or nothing."""
-        return f"{self.name}.gif" if self.has_film else ""
+    def animation(self) -> str:
+        """The file of the animation, or nothing."""
+        return f"{self.name}.gif" if self.has_animation else ""
 
     @property
     def still(self) -> str:
@@ -52,7 +52,7 @@ class Scene:
     @property
     def files(self) -> tuple[str, ...]:
         """All that `draw` writes."""
-        return tuple(file for file in (self.film, self.still) if file)
+        return tuple(file for file in (self.animation, self.still) if file)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What `snowmelt films` reads: the keys, their defaults, bounds and meaning."""
+"""What `snowmelt gallery` reads: the keys, their defaults, bounds and meaning."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from pydantic import Field
 from snowmelt.common.section import Section
 
 
-class FilmsSettings(Section):
-    """The section `films`: how much there is in every film and picture of a density."""
+class GallerySettings(Section):
+    """The section `gallery`: the size of every animation and picture of a density."""
 
-    key: ClassVar[str] = "films"
+    key: ClassVar[str] = "gallery"
     points: int = Field(1000, ge=1, description="Points of a cloud.")
-    frames: int = Field(51, ge=2, description="Frames of a film, at most.")
+    frames: int = Field(51, ge=2, description="Frames of an animation, at most.")
     steps: int = Field(100, ge=2, description="Steps of a sampler, and of a drawn path.")
     cells: int = Field(
         120, ge=2, description="Cells of a picture of a density, along an axis."
     )
     paths: int = Field(8, ge=1, description="Paths that are drawn one by one.")
-    chain_steps: int = Field(300, ge=1, description="Steps of a Markov chain in a film.")
-    seconds: float = Field(5.0, ge=0.1, description="Time that a film takes.")
+    chain_steps: int = Field(
+        300, ge=1, description="Steps of a Markov chain in an animation."
+    )
+    seconds: float = Field(5.0, ge=0.1, description="Duration of an animation.")
     checkpoint: str | None = Field(
         None,
-        description="Model of points of the density, to put what it learned beside the"
-        " truth.",
+        description="Model of points of the density, to show beside the exact one.",
     )

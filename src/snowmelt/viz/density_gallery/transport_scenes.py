@@ -44,7 +44,7 @@ def _in_cells(material: Material, times: Tensor) -> Raster:
     """The probability of each cell at each time; of all cells 1."""
     size = material.size.model_copy(update={"cells": CELLS * _FINER})
     finer = replace(material, size=size)
-    fine = finer.melting(material.preserving, times)
+    fine = finer.noisy_densities(material.preserving, times)
     shape = (len(times), CELLS, _FINER, CELLS, _FINER)
     coarse = fine.values.reshape(shape).sum(axis=(2, 4))
     return Raster(coarse / coarse.sum(axis=(1, 2), keepdims=True), fine.extent)
@@ -81,7 +81,7 @@ CHAPTER = Chapter(
             "a normal distribution and the data's as tables of cells, their difference,"
             " and lines that carry one to the other",
             draw_two_distributions,
-            has_film=True,
+            has_animation=True,
         ),
     ),
 )

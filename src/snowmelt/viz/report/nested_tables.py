@@ -10,8 +10,8 @@ from snowmelt.common.number_format import number
 Rows = list[tuple[str, str]]
 MOST_ITEMS = 40  # of one list; a thousand classes would bury the page
 # No result of a run follows from them. Data that is drawn from the density holds it as a
-# part; what `mcmc` and `films` say is for the commands of these names alone.
-ASIDE = ("paths", "tracking", "density", "mcmc", "films")
+# part; what `mcmc` and `gallery` say is for the commands of these names alone.
+ASIDE = ("paths", "tracking", "density", "mcmc", "gallery")
 
 
 def rows(tree: Mapping[str, Any], prefix: str = "") -> Rows:

@@ -19,19 +19,19 @@ from snowmelt.data.prepared import dataset
 from snowmelt.data.sources.source import Source
 from snowmelt.densities import DoubleGaussian, Gaussian, KernelDensity
 from snowmelt.pipeline.config import composition
-from snowmelt.pipeline.stages import films
+from snowmelt.pipeline.stages import gallery as stage
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser, load, save
 from snowmelt.viz.density_gallery import gallery
 from snowmelt.viz.density_gallery.scene import Chapter
 
 TINY = [
-    "films.points=30",
-    "films.frames=3",
-    "films.steps=4",
-    "films.cells=16",
-    "films.paths=2",
-    "films.chain_steps=6",
-    "films.seconds=0.3",
+    "gallery.points=30",
+    "gallery.frames=3",
+    "gallery.steps=4",
+    "gallery.cells=16",
+    "gallery.paths=2",
+    "gallery.chain_steps=6",
+    "gallery.seconds=0.3",
 ]
 SCENES = {scene.name: scene for chapter in gallery.CHAPTERS for scene in chapter.scenes}
 
@@ -41,16 +41,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the whole set of the double Gaussian, in its own place."""
     root = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "conf", root / "conf")
-    return films.run(composition.compose(root, TINY, is_checked=False), root)
+    return stage.run(composition.compose(root, TINY, is_checked=False), root)
 
 
 def test_the_set_is_whole_and_lies_where_it_is_looked_for(made: Path):
-    assert made.parts[-4:] == ("outputs", "films", "double_gaussian", "index.html")
+    assert made.parts[-4:] == ("outputs", "gallery", "double_gaussian", "index.html")
     text = made.read_text()
     named = set(re.findall(r'(?:src|srcset)="([^"]*)"', text))
     assert named == {path.name for path in made.parent.iterdir()} - {
         "index.html",
-        "films.json",
+        "gallery.json",
     }
     for wanted in (
         "forward.gif",
@@ -93,7 +93,7 @@ def test_the_same_settings_give_the_same_bytes(
     monkeypatch.setattr(gallery, "CHAPTERS", (few,))
     project = made.parents[3]
     settled = composition.compose(project, TINY, is_checked=False)
-    again = films.run(settled, project, tmp_path / "again").parent
+    again = stage.run(settled, project, tmp_path / "again").parent
     files = [path for path in sorted(again.iterdir()) if path.suffix in (".gif", ".png")]
     assert len(files) == 9
     for path in files:
@@ -110,7 +110,7 @@ def only_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("only_kernel")
 def test_a_grid_works_too_without_a_reverse_kernel(workspace: Path):
     settled = composition.compose(workspace, [*TINY, "density=grid"], is_checked=False)
-    page = films.run(settled, workspace)
+    page = stage.run(settled, workspace)
     assert page.parent.name == "grid"
     assert not (page.parent / "reverse_kernel.png").exists()
     assert "mixtures of normal distributions only" in page.read_text()
@@ -122,7 +122,7 @@ def test_any_density_is_centred_and_of_unit_variance():
         Gaussian([3.0, -1.0], std=[0.5, 2.0]),
         KernelDensity(torch.randn(30, 2) * 5 + 2, 0.3),
     ):
-        found = films.standardised(density)
+        found = stage.standardised(density)
         points = found.sample(20_000, seed=1, dtype=torch.float64)
         assert torch.allclose(points.mean(0), torch.zeros(2, dtype=points.dtype), atol=0.05)
         assert float(points.var(0).mean()) == pytest.approx(1.0, abs=0.05)
@@ -133,7 +133,7 @@ def test_any_density_is_centred_and_of_unit_variance():
     [
         (("density.size=1",), "this density has 1 dimension:"),
         (("density.size=3",), "this density has 3 dimensions:"),
-        (("frames=1",), "films.frames must be an integer of at least 2, got 1"),
+        (("frames=1",), "gallery.frames must be an integer of at least 2, got 1"),
         (("density=lama",), "unknown density 'lama' (did you mean 'llama'?)"),
         (("checkpoint=none.ckpt",), "none.ckpt"),
     ],
@@ -172,8 +172,8 @@ def test_a_model_stands_beside_the_truth_of_its_own_data(
     monkeypatch.setattr(gallery, "make", lambda material, folder: seen.append(material))
     model = ["experiment=double_gaussian", "net.width=16", "data.count=4000"]
     file = save_model(workspace, composition.compose(workspace, model, is_checked=False))
-    films.run(
-        composition.compose(workspace, [f"films.checkpoint={file}"], is_checked=False),
+    stage.run(
+        composition.compose(workspace, [f"gallery.checkpoint={file}"], is_checked=False),
         workspace,
     )
     (material,) = seen
@@ -185,7 +185,7 @@ def test_a_model_stands_beside_the_truth_of_its_own_data(
     assert not material.learned.training
     for other in ("density=llama", "density.distance=2.0", "density=checkerboard"):
         wrong = composition.compose(
-            workspace, [f"films.checkpoint={file}", other], is_checked=False
+            workspace, [f"gallery.checkpoint={file}", other], is_checked=False
         )
         with pytest.raises(UserError, match="are not points of density="):
-            films.run(wrong, workspace)
+            stage.run(wrong, workspace)

@@ -1,4 +1,4 @@
-"""films: a known density in, every film and picture of it and one page that shows them."""
+"""gallery: draws every animation and picture of a known density, and one page of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from snowmelt.pipeline.config.chosen_density import (
 from snowmelt.training.checkpoint import Checkpoint, load
 from snowmelt.viz.density_gallery import gallery
 from snowmelt.viz.density_gallery.gallery_material import Material
-from snowmelt.viz.density_gallery.settings import FilmsSettings
+from snowmelt.viz.density_gallery.settings import GallerySettings
 
 _DRAWN = 20_000  # where mean and variance have no formula
 # Rounding the edges of the llama or the board costs 0.06 nats.
@@ -28,17 +28,17 @@ _ASKED, _FAR = 1000, 0.08
 
 
 def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
-    """Draw the whole set; returns the page.
+    """Draw the gallery of a density, and return its page.
 
     Args:
-        config: reads `density`, `films` and `seed`.
-        out: the folder; None: outputs/films/<name of the density>.
+        config: reads `density`, `gallery` and `seed`.
+        out: the folder; None: outputs/gallery/<name of the density>.
 
     Raises:
-        UserError: the density is not one of the plane, a setting makes no sense, the
+        UserError: the density is not one of the plane, a setting is refused, the
             checkpoint is not of a model of its points, or the folder holds something else.
     """
-    settings = FilmsSettings.of(plain(config.films))
+    settings = GallerySettings.of(plain(config.gallery))
     density, name = chosen_density(config, root), density_name(config, root)
     require_plane(density)
     denoiser = None
@@ -55,11 +55,11 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
         learned=denoiser,
         seed=config.seed,
     )
-    return gallery.make(material, results_folder(config, root, "films", out))
+    return gallery.make(material, results_folder(config, root, "gallery", out))
 
 
 def require_plane(density: Perturbable) -> None:
-    """Refuse what has no picture.
+    """Refuse a density that cannot be drawn.
 
     Raises:
         UserError: the density is not one of the plane.
@@ -67,7 +67,7 @@ def require_plane(density: Perturbable) -> None:
     dimensions = density.sample(1, seed=0).shape[1]
     if dimensions != 2:
         raise UserError(
-            f"density: films show the plane, and this density has {dimensions}"
+            f"density: the gallery shows the plane, and this density has {dimensions}"
             f" dimension{'s' if dimensions > 1 else ''}: choose one of 2"
         )
 
@@ -98,7 +98,7 @@ def in_units_of(checkpoint: Checkpoint, density: Perturbable, name: str) -> Pert
     known = source.density() if source is not None else None
     if known is None or _distance(known, density) > _FAR:
         raise UserError(
-            f"films.checkpoint: its data, {manifest.name}, are not points of"
+            f"gallery.checkpoint: its data, {manifest.name}, are not points of"
             f" density={name}: choose the density that it was trained on"
         )
     assert manifest.mean is not None
