@@ -55,6 +55,19 @@ def imported(file: str) -> set[str]:
     return found
 
 
+def test_no_room_below_the_stages_knows_hydras_configuration() -> None:
+    """They get settings objects, parts as plain dictionaries, or values."""
+    files = (file.relative_to(PACKAGE) for file in PACKAGE.rglob("*.py"))
+    below = [file.as_posix() for file in files if file.parts[0] != "pipeline"]
+    knowing = {file for file in below if {"omegaconf", "hydra"} & tops(file)}
+    assert knowing == {"common/instantiate.py"}, "`plain` takes a node of either kind"
+
+
+def tops(file: str) -> set[str]:
+    """The packages that a file imports."""
+    return {name.partition(".")[0] for name in imported(file)}
+
+
 def test_there_are_eleven_rooms_and_no_loose_module() -> None:
     inside = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
     beside = {"py.typed", "__init__.pyi"}  # what type checkers read
