@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
+from snowmelt.common.argument_checks import (
+    check_at_least,
+    check_between_0_and_1,
+    check_positive,
+)
 from snowmelt.densities.mixture import GaussianMixture
 
 
@@ -32,13 +35,9 @@ class DoubleGaussian(GaussianMixture):
         share: float = 0.3,
         size: int = 2,
     ) -> None:
-        if not 0.0 < share < 1.0:
-            raise ValueError(f"share must lie between 0 and 1, got {share}")
-        for name, value in (("distance", distance), ("std", std)):
-            if not 0.0 < value < math.inf:
-                raise ValueError(f"{name} must be positive and finite, got {value}")
-        if size < 1:
-            raise ValueError(f"size must be at least 1, got {size}")
+        check_between_0_and_1(share=share)
+        check_positive(distance=distance, std=std)
+        check_at_least(1, size=size)
         rest = [0.0] * (size - 1)
         means = [[-0.5 * distance, *rest], [0.5 * distance, *rest]]
         super().__init__([share, 1.0 - share], means, std**2)

@@ -32,6 +32,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_not_negative, check_positive
 from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.densities.cells import log_sum_and_fractions
 from snowmelt.densities.exact import Perturbable, shift_and_scale
@@ -75,8 +76,7 @@ class GridDensity(Perturbable):
             )
         if not ends.isfinite().all() or not (ends[:, 0] < ends[:, 1]).all():
             raise ValueError(f"bounds must be finite and rising, got {ends.tolist()}")
-        if not 0.0 <= smoothing < math.inf:
-            raise ValueError(f"smoothing must be at least 0 and finite, got {smoothing}")
+        check_not_negative(smoothing=smoothing)
         self.weights = grid / grid.sum()
         counts = torch.tensor(grid.shape, dtype=torch.float64)
         self.low, self.widths = ends[:, 0], (ends[:, 1] - ends[:, 0]) / counts
@@ -252,8 +252,7 @@ class Picture(GridDensity):
             raise ValueError(
                 f"rows must be (height, width), got the shape {tuple(picture.shape)}"
             )
-        if not 0.0 < half_width < math.inf:
-            raise ValueError(f"half_width must be positive and finite, got {half_width}")
+        check_positive(half_width=half_width)
         height, width = picture.shape
         up = half_width * height / width
         bounds = [[-half_width, half_width], [-up, up]]

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.densities.mixture import GaussianMixture
 from snowmelt.densities.reverse_kernel import ddpm_variance, reverse_components
 from snowmelt.diffusion.processes import Process
@@ -109,8 +110,7 @@ def path_divergence(
     Raises:
         ValueError: no steps, or what `reverse_gap` refuses.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+    check_at_least(1, steps=steps)
     times = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     pairs = itertools.pairwise(times)
     return math.fsum(

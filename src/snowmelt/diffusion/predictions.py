@@ -21,6 +21,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_positive
+
 
 class Prediction(ABC):
     """A regression target of the network, and the estimates that follow from it.
@@ -163,8 +165,7 @@ class EDM(Prediction):
     """
 
     def __init__(self, sigma_data: float = 0.5) -> None:
-        if not 0.0 < sigma_data < float("inf"):
-            raise ValueError(f"sigma_data must be positive and finite, got {sigma_data}")
+        check_positive(sigma_data=sigma_data)
         self.sigma_data = sigma_data
 
     def _variance(self, alpha: Tensor, sigma: Tensor) -> Tensor:

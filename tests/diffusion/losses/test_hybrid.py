@@ -209,10 +209,10 @@ def test_a_network_without_a_variance_is_refused() -> None:
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: Hybrid(weight=-1.0), "weight must be finite and not negative, got -1.0"),
+        (lambda: Hybrid(weight=-1.0), "weight must be at least 0 and finite, got -1.0"),
         (
             lambda: Hybrid(weight=math.inf),
-            "weight must be finite and not negative, got inf",
+            "weight must be at least 0 and finite, got inf",
         ),
         (lambda: Hybrid(steps=0), "steps must be at least 1, got 0"),
         (lambda: Hybrid(levels=1), "levels must be at least 2, got 1"),

@@ -122,8 +122,8 @@ def test_no_signal_has_a_weight() -> None:
         (lambda: MinSNR(gamma=math.inf), "gamma must be positive and finite, got inf"),
         (lambda: SoftMinSNR(gamma=-1.0), "gamma must be positive and finite, got -1.0"),
         (lambda: P2(k=0.0), "k must be positive and finite, got 0.0"),
-        (lambda: P2(gamma=-0.5), "gamma must be finite and not negative, got -0.5"),
-        (lambda: P2(gamma=math.nan), "gamma must be finite and not negative, got nan"),
+        (lambda: P2(gamma=-0.5), "gamma must be at least 0 and finite, got -0.5"),
+        (lambda: P2(gamma=math.nan), "gamma must be at least 0 and finite, got nan"),
         (lambda: EDM(sigma_data=0.0), "sigma_data must be positive and finite, got 0.0"),
     ],
 )

@@ -126,5 +126,5 @@ def test_zero_terminal_snr_is_refused_with_the_reason() -> None:
 
 @pytest.mark.parametrize("eta", [-0.1, math.nan, math.inf])
 def test_an_eta_out_of_range_is_refused(eta: float) -> None:
-    with pytest.raises(ValueError, match="eta must be finite and not negative, got"):
+    with pytest.raises(ValueError, match="eta must be at least 0 and finite, got"):
         EulerMaruyama(5, eta)

@@ -209,14 +209,3 @@ def squared_norms(x: Tensor) -> Tensor:
 def scaled_rows(coefficient: Tensor, x: Tensor) -> Tensor:
     """`x` with each row scaled. Shapes: (C,) or (), (C, *D) -> (C, *D)"""
     return expand(coefficient, x) * x
-
-
-def checked_positive(name: str, value: float) -> float:
-    """`value`, a setting that must be positive.
-
-    Raises:
-        ValueError: it is not positive and finite.
-    """
-    if not 0.0 < value < float("inf"):
-        raise ValueError(f"{name} must be positive and finite, got {value}")
-    return value

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least, check_positive
 from snowmelt.densities.density import Density
 from snowmelt.densities.mcmc.chains import (
     Kernel,
     Proposal,
     State,
-    checked_positive,
     scaled_rows,
     squared_norms,
 )
@@ -66,9 +66,9 @@ class Hamiltonian(Kernel):
     """
 
     def __init__(self, step: float, leaps: int = 10, jitter: float = 0.2) -> None:
-        self.step = checked_positive("step", step)
-        if leaps < 1:
-            raise ValueError(f"leaps must be at least 1, got {leaps}")
+        check_positive(step=step)
+        self.step = step
+        check_at_least(1, leaps=leaps)
         if not 0.0 <= jitter < 1.0:
             raise ValueError(f"jitter must be at least 0 and less than 1, got {jitter}")
         self.leaps = leaps

@@ -25,12 +25,12 @@ import math
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_positive
 from snowmelt.densities.density import Density
 from snowmelt.densities.mcmc.chains import (
     Kernel,
     Proposal,
     State,
-    checked_positive,
     squared_norms,
 )
 
@@ -46,7 +46,8 @@ class Langevin(Kernel):
     """
 
     def __init__(self, size: float) -> None:
-        self.size = checked_positive("size", size)
+        check_positive(size=size)
+        self.size = size
 
     def measure(self, density: Density, x: Tensor) -> State:
         return x, density.score(x)
@@ -70,7 +71,8 @@ class MALA(Kernel):
     """
 
     def __init__(self, size: float) -> None:
-        self.size = checked_positive("size", size)
+        check_positive(size=size)
+        self.size = size
 
     def measure(self, density: Density, x: Tensor) -> State:
         return x, density.log_prob(x), density.score(x)

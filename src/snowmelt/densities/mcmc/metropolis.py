@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_positive
 from snowmelt.densities.density import Density
-from snowmelt.densities.mcmc.chains import Kernel, Proposal, State, checked_positive
+from snowmelt.densities.mcmc.chains import Kernel, Proposal, State
 
 
 class RandomWalk(Kernel):
@@ -29,7 +30,8 @@ class RandomWalk(Kernel):
     """
 
     def __init__(self, std: float) -> None:
-        self.std = checked_positive("std", std)
+        check_positive(std=std)
+        self.std = std
 
     def measure(self, density: Density, x: Tensor) -> State:
         return x, density.log_prob(x)

@@ -26,6 +26,7 @@ import math
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least, check_not_negative
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.discretised_normal import log_likelihood
 from snowmelt.diffusion.losses.loss import Loss, mean_square
@@ -55,10 +56,8 @@ class Hybrid(Loss):
     def __init__(
         self, weight: float = 1e-3, steps: int = 1000, levels: int | None = None
     ) -> None:
-        if not 0.0 <= weight < math.inf:
-            raise ValueError(f"weight must be finite and not negative, got {weight}")
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1, got {steps}")
+        check_not_negative(weight=weight)
+        check_at_least(1, steps=steps)
         if levels is not None and levels < 2:
             raise ValueError(f"levels must be at least 2, got {levels}")
         self.weight = weight

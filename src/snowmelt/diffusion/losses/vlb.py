@@ -25,6 +25,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.diffusion.losses.loss import Weighted
 from snowmelt.diffusion.processes import Process
 
@@ -70,8 +71,7 @@ class DiscreteVLB(Weighted):
     """
 
     def __init__(self, steps: int = 1000) -> None:
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1, got {steps}")
+        check_at_least(1, steps=steps)
         self.steps = steps
 
     def rounded(self, t: Tensor) -> Tensor:

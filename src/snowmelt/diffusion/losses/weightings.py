@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_not_negative, check_positive
 from snowmelt.diffusion.losses.loss import Weighted
 from snowmelt.diffusion.processes import Process
 
@@ -32,7 +33,7 @@ class MinSNR(Weighted):
     """
 
     def __init__(self, gamma: float = 5.0) -> None:
-        _check_positive(gamma=gamma)
+        check_positive(gamma=gamma)
         self.gamma = gamma
 
     def x_0_weight(self, process: Process, t: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ class SoftMinSNR(Weighted):
     """
 
     def __init__(self, gamma: float = 4.0) -> None:
-        _check_positive(gamma=gamma)
+        check_positive(gamma=gamma)
         self.gamma = gamma
 
     def x_0_weight(self, process: Process, t: Tensor) -> Tensor:
@@ -81,9 +82,8 @@ class P2(Weighted):
     """
 
     def __init__(self, k: float = 1.0, gamma: float = 1.0) -> None:
-        _check_positive(k=k)
-        if not 0.0 <= gamma < math.inf:
-            raise ValueError(f"gamma must be finite and not negative, got {gamma}")
+        check_positive(k=k)
+        check_not_negative(gamma=gamma)
         self.k = k
         self.gamma = gamma
 
@@ -113,14 +113,8 @@ class EDM(Weighted):
     """
 
     def __init__(self, sigma_data: float = 0.5) -> None:
-        _check_positive(sigma_data=sigma_data)
+        check_positive(sigma_data=sigma_data)
         self.sigma_data = sigma_data
 
     def x_0_weight(self, process: Process, t: Tensor) -> Tensor:
         return torch.exp(process.log_snr(t)) + self.sigma_data**-2
-
-
-def _check_positive(**arguments: float) -> None:
-    for name, value in arguments.items():
-        if not 0.0 < value < math.inf:
-            raise ValueError(f"{name} must be positive and finite, got {value}")

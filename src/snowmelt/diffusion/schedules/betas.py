@@ -24,8 +24,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_between_0_and_1, check_positive
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
-from snowmelt.diffusion.schedules.arguments import check_between_0_and_1, check_positive
 
 
 class BetaSchedule(NoiseSchedule):

@@ -25,12 +25,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from snowmelt.diffusion.noise_schedule import NoiseSchedule
-from snowmelt.diffusion.schedules.arguments import (
+from snowmelt.common.argument_checks import (
     check_between_0_and_1,
     check_count,
     check_positive,
 )
+from snowmelt.diffusion.noise_schedule import NoiseSchedule
 
 _STEPS_OF_HO = 1000
 

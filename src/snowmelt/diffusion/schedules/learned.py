@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from snowmelt.common.argument_checks import check_count
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
-from snowmelt.diffusion.schedules.arguments import check_count, check_log_snr_ends
+from snowmelt.diffusion.schedules.arguments import check_log_snr_ends
 
 _FIRST_STEEPNESS = 8.0
 

@@ -12,12 +12,9 @@ import math
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_positive, check_rising
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
-from snowmelt.diffusion.schedules.arguments import (
-    check_log_snr_ends,
-    check_positive,
-    check_rising,
-)
+from snowmelt.diffusion.schedules.arguments import check_log_snr_ends
 
 
 class Geometric(NoiseSchedule):

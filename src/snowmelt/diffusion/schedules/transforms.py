@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from snowmelt.common.argument_checks import check_positive
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
-from snowmelt.diffusion.schedules.arguments import check_positive
 
 _NEAREST = 2.0**-40
 

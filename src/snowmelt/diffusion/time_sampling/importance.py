@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 from snowmelt.diffusion.time_sampling.uniform import spread
@@ -43,9 +44,7 @@ class Importance(TimeSampler):
 
     def __init__(self, buckets: int = 100, history: int = 10, floor: float = 1e-3) -> None:
         super().__init__()
-        for name, value in (("buckets", buckets), ("history", history)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_at_least(1, buckets=buckets, history=history)
         if not 0.0 < floor <= 1.0:
             raise ValueError(f"floor must lie in (0, 1], got {floor}")
         self.buckets = buckets

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_positive
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 from snowmelt.diffusion.time_sampling.uniform import spread
@@ -38,8 +39,7 @@ class LogNormal(TimeSampler):
         super().__init__()
         if not math.isfinite(mean):
             raise ValueError(f"mean must be finite, got {mean}")
-        if not 0.0 < std < math.inf:
-            raise ValueError(f"std must be positive and finite, got {std}")
+        check_positive(std=std)
         self.mean = mean
         self.std = std
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.common.randomness import Stream, uniform
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
@@ -65,8 +66,7 @@ class Discrete(TimeSampler):
 
     def __init__(self, steps: int = 1000, of: TimeSampler | None = None) -> None:
         super().__init__()
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1, got {steps}")
+        check_at_least(1, steps=steps)
         self.steps = steps
         self.of = LowDiscrepancy() if of is None else of
         self.learns = self.of.learns

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.common.randomness import Stream, normal, uniform
 
 Field = Callable[[Tensor], Tensor]
@@ -49,8 +50,7 @@ class Exact(Divergence):
     """
 
     def __init__(self, most: int = 256) -> None:
-        if most < 1:
-            raise ValueError(f"most must be at least 1, got {most}")
+        check_at_least(1, most=most)
         self.most = most
 
     def probes(self, x: Tensor, index: Tensor, *, seed: int) -> tuple[Tensor, float]:
@@ -75,8 +75,7 @@ class _Random(Divergence):
     """
 
     def __init__(self, count: int = 1) -> None:
-        if count < 1:
-            raise ValueError(f"count must be at least 1, got {count}")
+        check_at_least(1, count=count)
         self.count = count
 
     @abstractmethod

@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least, check_positive
 from snowmelt.diffusion.discretised_normal import log_likelihood
 
 LEAST_PROBABILITY = 1e-12
@@ -72,8 +73,7 @@ class Levels(Values):
     """
 
     def __init__(self, levels: int) -> None:
-        if levels < 2:
-            raise ValueError(f"levels must be at least 2, got {levels}")
+        check_at_least(2, levels=levels)
         self.levels = levels
         self.width = 2.0 / (levels - 1)
         self.offset = -math.log(self.width)
@@ -115,8 +115,7 @@ class Points(Values):
     """
 
     def __init__(self, scale: float = 1.0) -> None:
-        if not 0.0 < scale < math.inf:
-            raise ValueError(f"scale must be positive and finite, got {scale}")
+        check_positive(scale=scale)
         self.scale = scale
         self.offset = math.log(scale)
 

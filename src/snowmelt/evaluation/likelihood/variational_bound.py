@@ -33,6 +33,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.diffusion.denoiser import LOG_SNR_LIMIT, Denoiser
 from snowmelt.diffusion.processes import Process, expand
@@ -91,8 +92,7 @@ class Bound:
         variance: ReverseVariance | None = None,
         clip: bool = False,
     ) -> None:
-        if steps < 2:
-            raise ValueError(f"steps must be at least 2, got {steps}")
+        check_at_least(2, steps=steps)
         if strata is not None and not 1 <= strata <= steps - 1:
             raise ValueError(f"strata must lie between 1 and {steps - 1}, got {strata}")
         self.steps = steps

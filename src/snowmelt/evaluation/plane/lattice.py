@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.densities.density import Density
 from snowmelt.densities.grid import GridDensity
 from snowmelt.densities.mixture import GaussianMixture
@@ -34,8 +35,7 @@ def centres(low: float, high: float, cells: int) -> Tensor:
     Raises:
         ValueError: no cell, or ends that are not finite and rising.
     """
-    if cells < 1:
-        raise ValueError(f"cells must be at least 1, got {cells}")
+    check_at_least(1, cells=cells)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"the ends must be finite and rising, got {low} and {high}")
     place = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells

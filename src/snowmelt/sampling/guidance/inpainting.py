@@ -18,6 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
 from snowmelt.sampling.guidance.guidance import Given, Guidance, refuse_whole_path
@@ -42,8 +43,7 @@ class Replacement(Constraint):
     """
 
     def __init__(self, x_0: Tensor, known: Tensor, resamples: int = 1) -> None:
-        if resamples < 1:
-            raise ValueError(f"resamples must be at least 1, got {resamples}")
+        check_at_least(1, resamples=resamples)
         if known.shape not in (x_0.shape, x_0.shape[1:]):
             raise ValueError(
                 f"a mask of shape {tuple(known.shape)} does not fit data of"
@@ -71,8 +71,7 @@ class Inpainting(Guidance):
     needs_examples = True
 
     def __init__(self, mask: Mask, resamples: int = 1) -> None:
-        if resamples < 1:
-            raise ValueError(f"resamples must be at least 1, got {resamples}")
+        check_at_least(1, resamples=resamples)
         self.mask, self.resamples = mask, resamples
 
     def check(self, given: Given, sampler: Sampler) -> None:

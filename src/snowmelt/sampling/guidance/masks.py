@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_between_0_and_1
 from snowmelt.common.randomness import Stream, uniform
 
 
@@ -21,8 +22,7 @@ class Mask(ABC):
     """
 
     def __init__(self, share: float = 0.5) -> None:
-        if not 0.0 < share < 1.0:
-            raise ValueError(f"share must lie between 0 and 1, got {share}")
+        check_between_0_and_1(share=share)
         self.share = share
 
     def check(self, shape: tuple[int, ...]) -> None:

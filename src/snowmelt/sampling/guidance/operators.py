@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.sampling.guidance.masks import Mask
 
 
@@ -105,8 +106,7 @@ class Downsample(LinearOperator):
     """
 
     def __init__(self, factor: int = 2) -> None:
-        if factor < 2:
-            raise ValueError(f"factor must be at least 2, got {factor}")
+        check_at_least(2, factor=factor)
         self.factor = factor
         self.gram = 1.0 / factor**2
 

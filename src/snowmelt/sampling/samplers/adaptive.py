@@ -22,12 +22,16 @@ References:
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import (
+    check_at_least,
+    check_between_0_and_1,
+    check_positive,
+)
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
 from snowmelt.sampling.samplers.grids import Grid
@@ -78,14 +82,9 @@ class Adaptive(WholePath):
         super().__init__(steps, grid, threshold)
         if method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method}")
-        for name, value in (("rtol", rtol), ("atol", atol)):
-            if not 0.0 < value < math.inf:
-                raise ValueError(f"{name} must be positive and finite, got {value}")
-        for name, count in (("block", block), ("limit", limit)):
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
-        if not 0.0 < end < 1.0:
-            raise ValueError(f"end must lie between 0 and 1, got {end}")
+        check_positive(rtol=rtol, atol=atol)
+        check_at_least(1, block=block, limit=limit)
+        check_between_0_and_1(end=end)
         self.rtol = rtol
         self.atol = atol
         self.method = method

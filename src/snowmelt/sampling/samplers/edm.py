@@ -25,6 +25,7 @@ import math
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_not_negative
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
 from snowmelt.sampling.samplers.grids import Grid
@@ -69,9 +70,7 @@ class EDM(Sampler):
         threshold: Threshold | None = None,
     ) -> None:
         super().__init__(steps, grid, threshold)
-        for name, value in (("churn", churn), ("noise_scale", noise_scale)):
-            if not 0.0 <= value < math.inf:
-                raise ValueError(f"{name} must be at least 0 and finite, got {value}")
+        check_not_negative(churn=churn, noise_scale=noise_scale)
         highest = math.inf if churn_max is None else churn_max
         if not 0.0 <= churn_min < highest:
             raise ValueError(

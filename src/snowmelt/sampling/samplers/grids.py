@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from snowmelt.common.argument_checks import check_positive
 from snowmelt.diffusion.processes import Process
 
 
@@ -152,8 +153,7 @@ class Karras(LevelGrid):
     """
 
     def __init__(self, rho: float = 7.0) -> None:
-        if not 0.0 < rho < float("inf"):
-            raise ValueError(f"rho must be positive and finite, got {rho}")
+        check_positive(rho=rho)
         self.rho = rho
 
     def log_snr(self, share: Tensor, first: float, last: float) -> Tensor:

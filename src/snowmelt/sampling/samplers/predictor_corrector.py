@@ -34,6 +34,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
 from snowmelt.sampling.samplers.grids import Grid
@@ -108,8 +109,7 @@ class PredictorCorrector(Sampler):
         threshold: Threshold | None = None,
     ) -> None:
         super().__init__(steps, grid, threshold)
-        if corrections < 0:
-            raise ValueError(f"corrections must be at least 0, got {corrections}")
+        check_at_least(0, corrections=corrections)
         if not 0.0 < signal_to_noise < math.sqrt(0.5):
             # At e = sigma^2 a step reaches the estimate of the data.
             raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_at_least
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
@@ -50,8 +51,7 @@ class Sampler(ABC):
     def __init__(
         self, steps: int, grid: Grid | None = None, threshold: Threshold | None = None
     ) -> None:
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1, got {steps}")
+        check_at_least(1, steps=steps)
         self.steps = steps
         self.grid = Trailing() if grid is None else grid
         self.threshold = threshold

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_not_negative
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import expand
 from snowmelt.sampling.samplers.grids import Grid
@@ -57,8 +58,7 @@ class EulerMaruyama(Sampler):
         threshold: Threshold | None = None,
     ) -> None:
         super().__init__(steps, grid, threshold)
-        if not 0.0 <= eta < float("inf"):
-            raise ValueError(f"eta must be finite and not negative, got {eta}")
+        check_not_negative(eta=eta)
         self.eta = eta
         self.draws = 1 if eta > 0.0 else 0
 
