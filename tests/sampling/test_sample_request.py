@@ -50,9 +50,6 @@ def test_another_request_has_another_identity(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"num_samples": 0}, r"sample\.num_samples must be at least 1, got 0"),
-        ({"seed": -1}, "seed must be between"),
-        ({"seed": 2**63}, "seed must be between"),
         ({"guidance": Inpainting(Side())}, "guidance: this guidance completes real"),
     ],
 )

@@ -17,7 +17,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from snowmelt.common import distributed
-from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256, write_json
 from snowmelt.common.process_group import Group
 from snowmelt.sampling import picture_arrays
@@ -47,10 +46,8 @@ def generate(
             picture of the forward process starts.
 
     Raises:
-        UserError: a batch of nothing, or the folder holds something else.
+        UserError: the folder holds something else.
     """
-    if batch_size < 1:
-        raise UserError(f"sample.batch_size must be at least 1, got {batch_size}")
     generator = Generator.on(device, request)
     clock = [time.perf_counter()]
     with Group() as group, group.directory(target, MARKER) as draft:

@@ -33,8 +33,7 @@ class SampleRequest:
         examples: the digest of the real examples, where the guidance completes some.
 
     Raises:
-        UserError: the guidance does not go with data, network or sampler, or a number is
-            out of range.
+        UserError: the guidance does not go with data, network or sampler.
     """
 
     checkpoint: Checkpoint
@@ -49,13 +48,7 @@ class SampleRequest:
     examples: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
-        if self.num_samples < 1:
-            raise UserError(
-                f"sample.num_samples must be at least 1, got {self.num_samples}"
-            )
-        if not 0 <= self.seed < 2**63:
-            raise UserError(f"seed must be between 0 and 2^63 - 1, got {self.seed}")
+        """Refuse a guidance that cannot be followed."""
         try:
             self.guidance.check(self.given, self.sampler)
         except ValueError as error:

@@ -21,7 +21,7 @@ def run(config: DictConfig, root: Path) -> Path:
     Raises:
         UserError: an output of an earlier stage is missing or does not fit the others.
     """
-    material = read(config, root)
+    material = read(plain(config), root)
     folder = root / config.paths.reports
     with open_report(plain(config), root, metrics=folder / "metrics.json") as tracked:
         page = write(material, folder)

@@ -23,6 +23,7 @@ from snowmelt.sampling.generate import generate
 from snowmelt.sampling.guidance.guidance import Given, Guidance
 from snowmelt.sampling.sample_request import SampleRequest
 from snowmelt.sampling.samplers.sampler import Sampler
+from snowmelt.sampling.settings import SampleSettings
 from snowmelt.training.checkpoint import Checkpoint, load
 
 
@@ -32,12 +33,13 @@ def run(config: DictConfig, root: Path) -> Path:
     Raises:
         UserError: the checkpoint or the configuration does not serve.
     """
+    settings = SampleSettings.of(plain(config.sample))
     target = root / config.paths.samples
     if launch.wants_group(config):
         launch.run_group("sample", config, root)
         return target
-    request = requested(config, root)
-    device = chosen_device(config.sample.device)
+    request = requested(config, settings, root)
+    device = chosen_device(settings.device)
     real = real_points(root / config.paths.prepared, request.checkpoint.manifest)
     with tracking.open_sampling(
         plain(config),
@@ -45,26 +47,26 @@ def run(config: DictConfig, root: Path) -> Path:
         checkpoint=request.checkpoint.identity,
         samples=request.describe()["identity"],
     ) as tracked:
-        generate(
-            request, target, batch_size=config.sample.batch_size, device=device, real=real
-        )
+        size = settings.batch_size
+        generate(request, target, batch_size=size, device=device, real=real)
         if distributed.rank() == 0:
             for file in sorted(target.iterdir()):
                 tracked.log_file(file, "samples")
     return target
 
 
-def requested(config: DictConfig, root: Path) -> SampleRequest:
+def requested(config: DictConfig, settings: SampleSettings, root: Path) -> SampleRequest:
     """What the configuration asks to draw.
 
     Args:
-        config: reads `sample`, `sampler`, `guidance`, and `paths.prepared` where examples
-            are completed.
+        config: reads `sampler`, `guidance`, and `paths.prepared` where examples are
+            completed.
+        settings: the section `sample`.
 
     Raises:
         UserError: the checkpoint is missing, or does not go with the rest.
     """
-    source = root / config.sample.checkpoint
+    source = root / settings.checkpoint
     checkpoint = load(source)
     is_points = checkpoint.manifest.kind == "points"
     sampling_rules.check(config, checkpoint.config, is_points=is_points)
@@ -79,9 +81,9 @@ def requested(config: DictConfig, root: Path) -> SampleRequest:
         guidance=guidance,
         given=_given(checkpoint, data),
         settings={"sampler": plain(config.sampler), "guidance": plain(config.guidance)},
-        num_samples=config.sample.num_samples,
-        seed=config.sample.seed,
-        weights=config.sample.weights,
+        num_samples=settings.num_samples,
+        seed=settings.seed,
+        weights=settings.weights,
         examples=data.manifest.digests[data.manifest.array_file] if data else None,
     )
 

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from omegaconf import DictConfig
 
 from snowmelt.common.array_files import read_arrays
 from snowmelt.common.csv_table import read_csv
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, require, sha256
-from snowmelt.common.instantiate import build, plain
+from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.processes import Process
@@ -102,23 +101,24 @@ class Material:
         return str(self.config.get("name") or self.manifest["name"])
 
 
-def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
+def read(config: Mapping[str, Any], root: Path, run_id: str | None = None) -> Material:
     """Collect the outputs of the stages.
 
     Raises:
         UserError: one that the page cannot do without is missing or does not fit.
     """
-    paths = config.paths
-    prepared = PreparedData.open(root / paths.prepared)
-    folder = root / paths.samples
+    paths = config["paths"]
+    prepared = PreparedData.open(root / paths["prepared"])
+    folder = root / paths["samples"]
     samples = read_json(folder / "samples.json", made_by="sample")
     generated = _samples(folder / "samples.npy", prepared)
-    metrics = read_json(root / paths.reports / "metrics.json", made_by="evaluate")
+    metrics = read_json(root / paths["reports"] / "metrics.json", made_by="evaluate")
     _check_measured(metrics, samples)
-    model = root / paths.model
-    reference = root / paths.reference / "reference.json"
+    model = root / paths["model"]
+    reference = root / paths["reference"] / "reference.json"
+    reports = root / paths["reports"]
     return Material(
-        config=plain(config),
+        config=config,
         manifest=prepared.manifest.to_dict(),
         real=prepared.train,
         generated=generated,
@@ -126,11 +126,11 @@ def read(config: DictConfig, root: Path, run_id: str | None = None) -> Material:
         samples=samples,
         reference=read_json(reference, made_by="reference") if reference.exists() else {},
         losses=_losses(model, samples),
-        likelihood=_measured(root / paths.reports / "likelihood.csv", LIKELIHOOD, "term"),
-        score_error=_measured(root / paths.reports / "score_error.csv", SCORE_ERROR),
+        likelihood=_measured(reports / "likelihood.csv", LIKELIHOOD, "term"),
+        score_error=_measured(reports / "score_error.csv", SCORE_ERROR),
         schedule=_schedule(config, model),
         ways=_arrays(folder),
-        truth=_truth(root / paths.evaluation, samples),
+        truth=_truth(root / paths["evaluation"], samples),
         run_id=run_id,
     )
 
@@ -184,12 +184,12 @@ def _measured(path: Path, names: Sequence[str], *texts: str) -> dict[str, Array]
 
 
 @torch.no_grad()
-def _schedule(config: DictConfig, model: Path) -> tuple[str, Curve, Curve]:
+def _schedule(config: Mapping[str, Any], model: Path) -> tuple[str, Curve, Curve]:
     """The name and the process's log-SNR; a learned schedule is shown as it was learned."""
-    schedule = build(config.schedule, NoiseSchedule)
+    schedule = build(config["schedule"], NoiseSchedule)
     if isinstance(schedule, torch.nn.Module) and schedule.state_dict():
         schedule.load_state_dict(load(model / "model.ckpt").schedule)
-    process = build(config.process, Process, schedule=schedule)
+    process = build(config["process"], Process, schedule=schedule)
     t = torch.linspace(0, 1, TIMES, dtype=torch.float64)
     return type(schedule).__name__, t.numpy(), process.log_snr(t).double().numpy()
 

@@ -1,0 +1,29 @@
+"""The section that says what is drawn: what is refused, and how it is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from snowmelt.common.errors import UserError
+from snowmelt.sampling.settings import SampleSettings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "must"),
+    [
+        ("num_samples", 0, "a positive integer"),
+        ("batch_size", 0, "a positive integer"),
+        ("weights", "both", "ema or raw"),
+        ("seed", -1, "an integer from 0 to 2^63 - 1"),
+        ("seed", 2**63, "an integer from 0 to 2^63 - 1"),
+        ("checkpoint", None, "a text"),
+        ("device", 3, "a text"),
+    ],
+)
+def test_a_value_that_is_refused_is_named(name: str, value: Any, must: str) -> None:
+    with pytest.raises(UserError) as caught:
+        SampleSettings.of({name: value})
+    assert str(caught.value) == f"sample.{name} must be {must}, got {value!r}"
+    assert SampleSettings.of({"seed": 2**63 - 1}).seed == 2**63 - 1
