@@ -9,7 +9,7 @@ from PIL import Image
 
 from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz import style
-from snowmelt.viz.animation import canvas
+from snowmelt.viz.animation import chain_animation
 from snowmelt.viz.plots import markov_chains
 from snowmelt.viz.style import BLUE, VERMILLION
 
@@ -80,39 +80,6 @@ def test_nothing_is_cut_at_the_edges(states, extent):
     assert not ink[:, -3:].any()
 
 
-def test_a_film_shows_what_was_visited_so_far(monkeypatch, states):
-    found = {}
-
-    def record(stage, path, moving, show, colors, seconds):
-        found.update(stage=stage, moving=moving, show=show)
-
-    monkeypatch.setattr(canvas.Stage, "record", record)
-    markov_chains.chains_film("x", {"one": states, "two": -states}, raster=RASTER)
-    assert found["stage"].times.tolist() == list(range(1, 41))
-    assert found["stage"].clock(7.0) == "step 7"
-    found["show"](30)
-    for axes, path in zip(found["stage"].panels, (states, -states), strict=True):
-        dots = axes.collections[0]
-        assert np.allclose(offsets(dots), path[:31].reshape(-1, 2))
-        tail, head = axes.lines
-        assert np.allclose(np.column_stack(tail.get_data()), path[5:31, 0])
-        assert np.allclose(np.column_stack(head.get_data()), path[30:31, 0])
-        assert {dots, tail, head} <= set(found["moving"])
-
-
-def test_a_film_has_a_bounded_number_of_frames_and_the_same_bytes(tmp_path):
-    rng = np.random.default_rng(0)
-    many = 0.1 * rng.standard_normal((300, 2, 2)).cumsum(0)
-    path = tmp_path / "film.gif"
-    markov_chains.chains_film(path, {"one": many}, seconds=1.6)
-    with Image.open(path) as film:
-        assert film.n_frames == markov_chains.FRAMES
-        assert film.info["duration"] == 20
-    first = path.read_bytes()
-    markov_chains.chains_film(path, {"one": many}, seconds=1.6)
-    assert path.read_bytes() == first
-
-
 @pytest.mark.parametrize("shape", [(1, 1, 2), (5, 0, 2), (5, 3, 1), (5, 3, 4)])
 @pytest.mark.parametrize("factor", [1.0, 1e300, np.nan])
 def test_any_shape_and_any_value_is_drawn(tmp_path, shape, factor):
@@ -120,7 +87,7 @@ def test_any_shape_and_any_value_is_drawn(tmp_path, shape, factor):
     figure = markov_chains.chains_on_density({"one": states})
     assert len(style.png_bytes(figure)) > 1000
     if factor != 1.0:
-        markov_chains.chains_film(tmp_path / "film.gif", {"one": states}, raster=RASTER)
+        chain_animation.chains_film(tmp_path / "film.gif", {"one": states}, raster=RASTER)
 
 
 def test_the_same_chains_give_the_same_bytes(states):
@@ -136,7 +103,7 @@ def test_shapes_that_do_not_fit_are_refused(tmp_path, states):
     with pytest.raises(ValueError, match=r"\(steps, chains, D\).*\(40, 2\) of walk"):
         markov_chains.chains_on_density({"walk": states[:, 0]})
     with pytest.raises(ValueError, match=r"equally long, got \[10, 40\]"):
-        markov_chains.chains_film(tmp_path / "x.gif", {"a": states, "b": states[:10]})
+        chain_animation.chains_film(tmp_path / "x.gif", {"a": states, "b": states[:10]})
     moving = Raster(np.ones((3, 2, 2)), (0, 1, 0, 1))
     with pytest.raises(ValueError, match=r"\(3, 2, 2\)"):
         markov_chains.chains_on_density({"a": states}, raster=moving)

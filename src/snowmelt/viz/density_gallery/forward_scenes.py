@@ -10,9 +10,10 @@ from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.plane.raster import raster
 from snowmelt.sampling.trajectories import forward
 from snowmelt.viz.animation.cloud_animation import cloud_film, cloud_strip
+from snowmelt.viz.animation.density_animation import density_film
 from snowmelt.viz.density_gallery.gallery_material import Material, evenly, paced
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
-from snowmelt.viz.plots.density_plot import density_film, density_panels
+from snowmelt.viz.plots.density_plot import density_panels
 from snowmelt.viz.plots.sample_paths import paths_in_plane
 from snowmelt.viz.style import save_png
 

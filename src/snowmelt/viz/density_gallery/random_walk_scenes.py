@@ -12,9 +12,10 @@ from snowmelt.common.randomness import Stream, normal
 from snowmelt.densities import Density, GridDensity, KernelDensity
 from snowmelt.densities.mcmc import MALA, Hamiltonian, Kernel, Langevin, RandomWalk, run
 from snowmelt.evaluation.plane.raster import raster
+from snowmelt.viz.animation.chain_animation import chains_film
 from snowmelt.viz.density_gallery.gallery_material import Material
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
-from snowmelt.viz.plots.markov_chains import chains_film, chains_on_density
+from snowmelt.viz.plots.markov_chains import chains_on_density
 from snowmelt.viz.plots.round_trip import View, round_trip
 from snowmelt.viz.style import save_png
 

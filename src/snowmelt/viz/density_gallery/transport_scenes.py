@@ -12,9 +12,9 @@ from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.evaluation.plane.score_fields import lattice
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import descend
+from snowmelt.viz.animation.density_animation import density_film
 from snowmelt.viz.density_gallery.gallery_material import Material, Paced, paced
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
-from snowmelt.viz.plots.density_plot import density_film
 from snowmelt.viz.plots.transport import carried
 from snowmelt.viz.style import save_png
 

@@ -1,4 +1,4 @@
-r"""Densities in the plane: one moment, several side by side, or a film.
+r"""Densities in the plane: one moment, or several side by side.
 
 A density is drawn in bands, as a map draws heights, of the tone
 
@@ -15,18 +15,15 @@ on hue. Where points lie on a density it keeps to the pale half of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
-from snowmelt.viz.animation.canvas import Stage
-from snowmelt.viz.animation.gif import palette
 from snowmelt.viz.plots.plane_panels import bare, grid_of_panels
 from snowmelt.viz.style import PAPER, styled
 
@@ -57,42 +54,6 @@ def density_panels(raster: Raster, titles: Sequence[str], *, columns: int = 6) -
         draw_density(axes, values, raster.extent, pale=False)
         axes.set_title(title, fontweight="normal")
     return figure
-
-
-@styled
-def density_film(
-    path: Path,
-    raster: Raster,
-    times: ArrayLike,
-    seconds: float = 4.0,
-    *,
-    title: str = "",
-) -> None:
-    """Write a GIF of a density that moves, the last moment held.
-
-    Args:
-        path: where the film goes.
-        raster: the density at K moments.
-        times: (K,), told by the clock below.
-        seconds: how long the motion takes.
-
-    Raises:
-        ValueError: not as many times as moments.
-    """
-    clock = np.asarray(times, dtype=np.float64)
-    if clock.shape != raster.values.shape[:1]:
-        raise ValueError(
-            f"one time a moment is needed, got the shape {clock.shape} for values of the"
-            f" shape {raster.values.shape}"
-        )
-    stage = Stage([title], raster.extent, clock)
-    (axes,) = stage.panels
-    image = draw_density(axes, raster.values[0], raster.extent, pale=False)
-
-    def show(index: int) -> None:
-        image.set_data(tones(raster.values[index]))
-
-    stage.record(path, [image], show, palette(DEEP_TONES, []), seconds)
 
 
 def tones(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ pale bands behind a trace are the density of that coordinate, where chains shoul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,9 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
-from snowmelt.viz.animation.canvas import Stage
-from snowmelt.viz.animation.gif import palette
-from snowmelt.viz.plots.density_plot import PALE_TONES, draw_density
+from snowmelt.viz.plots.density_plot import draw_density
 from snowmelt.viz.plots.plane_panels import (
     bare,
     extent_of,
@@ -33,10 +30,8 @@ from snowmelt.viz.style import BLUE, GREEN, INK, ORANGE, styled
 
 Array = NDArray[np.floating]
 MOST_VISITED = 3000
-FRAMES = 80
 LINED = 60  # steps of the first chain that a still picture joins by lines
 _TRACES = (BLUE, ORANGE, INK, GREEN)
-_TAIL = 25  # steps of a chain that a film shows as a line
 
 
 @styled
@@ -56,8 +51,8 @@ def chains_on_density(
     Raises:
         ValueError: no kernel, states of another shape, or a raster that moves.
     """
-    _require(chains, raster)
-    extent = _extent(chains, raster)
+    require_chains(chains, raster)
+    extent = extent_of_chains(chains, raster)
     side = 3.3
     figure = Figure(figsize=(side * len(chains), side * tallness(extent) + 2.1))
     rows = figure.subplots(
@@ -72,76 +67,6 @@ def chains_on_density(
     for axes in rows[1, 1:]:
         axes.tick_params(labelleft=False)
     return figure
-
-
-@styled
-def chains_film(
-    path: Path,
-    chains: Mapping[str, Array],
-    *,
-    raster: Raster | None = None,
-    seconds: float = 6.0,
-) -> None:
-    """Write a GIF of chains on their way, a panel for each kernel, by one count of steps.
-
-    Shown are the places visited so far by all chains, and the last steps of the first one.
-
-    Args:
-        path: where the film goes.
-        chains: states (steps, chains, D), equally many steps, under the kernel's name.
-        raster: the density, standing still; it says what part of the plane is shown.
-        seconds: how long the motion takes; the last frame is held after it.
-
-    Raises:
-        ValueError: no kernel, states of another shape, numbers of steps that differ, or a
-            raster that moves.
-    """
-    _require(chains, raster)
-    counts = {len(states) for states in chains.values()}
-    if len(counts) > 1:
-        raise ValueError(f"chains of one film must be equally long, got {sorted(counts)}")
-    extent = _extent(chains, raster)
-    moments = evenly(counts.pop(), FRAMES)
-    clock = np.asarray(moments + 1, dtype=np.float64)
-    stage = Stage(list(chains), extent, clock, lambda step: f"step {step:.0f}")
-    actors = [
-        _Walk(axes, states, raster, extent)
-        for axes, states in zip(stage.panels, chains.values(), strict=True)
-    ]
-
-    def show(index: int) -> None:
-        for actor in actors:
-            actor.show(int(moments[index]))
-
-    moving = [artist for actor in actors for artist in actor.moving]
-    colors = palette([] if raster is None else PALE_TONES, [BLUE, INK])
-    stage.record(path, moving, show, colors, seconds)
-
-
-class _Walk:
-    """The chains of one kernel in axes."""
-
-    def __init__(
-        self, axes: Axes, states: Array, raster: Raster | None, extent: Extent
-    ) -> None:
-        bare(axes, extent)
-        if raster is not None:
-            draw_density(axes, raster.at(0), raster.extent)
-        steps, count = states.shape[:2]
-        followed = max(1, MOST_VISITED // max(1, steps))
-        chosen = states[:, evenly(count, followed)]
-        self.places = np.stack([within(state, extent) for state in chosen])
-        self.first = self.places[:, 0] if count else np.full((steps, 2), np.nan)
-        self.dots = axes.scatter([], [], s=5.0, c=BLUE, alpha=0.7, linewidths=0)
-        (self.tail,) = axes.plot([], [], color=INK, linewidth=1.2)
-        (self.head,) = axes.plot([], [], color=INK, marker="o", markersize=6.0)
-        self.moving = [self.dots, self.tail, self.head]
-
-    def show(self, step: int) -> None:
-        """All up to and including a step."""
-        self.dots.set_offsets(self.places[: step + 1].reshape(-1, 2))
-        self.tail.set_data(*self.first[max(0, step - _TAIL) : step + 1].T)
-        self.head.set_data(*self.first[step : step + 1].T)
 
 
 def _draw_places(axes: Axes, states: Array, raster: Raster | None, extent: Extent) -> None:
@@ -187,14 +112,14 @@ def _clipped(values: Array, low: float, high: float) -> NDArray[np.float64]:
     return np.clip(np.asarray(values, dtype=np.float64), low - room, high + room)
 
 
-def _extent(chains: Mapping[str, Array], raster: Raster | None) -> Extent:
+def extent_of_chains(chains: Mapping[str, Array], raster: Raster | None) -> Extent:
     if raster is not None:
         return raster.extent
     visited = [plane(states.reshape(-1, states.shape[2])) for states in chains.values()]
     return extent_of(visited, visited)
 
 
-def _require(chains: Mapping[str, Array], raster: Raster | None) -> None:
+def require_chains(chains: Mapping[str, Array], raster: Raster | None) -> None:
     """Refuse what is no (steps, chains, D)."""
     if not chains:
         raise ValueError("the picture needs the chains of a kernel, got none")
