@@ -32,7 +32,7 @@ from snowmelt.nets.mlp import MLP
 from snowmelt.nets.unet import UNet
 from snowmelt.sampling import compared_paths, picture_arrays
 from snowmelt.sampling.generator import Generator
-from snowmelt.sampling.guidance.guidance import Given, Guidance, Unguided
+from snowmelt.sampling.guidance.guidance import Conditioning, Guidance, Unguided
 from snowmelt.sampling.sample_request import SampleRequest
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.sampler import Sampler
@@ -110,7 +110,7 @@ def generator(
     *,
     sampler: Sampler | None = None,
     guidance: Guidance | None = None,
-    given: Given | None = None,
+    conditioning: Conditioning | None = None,
     classes: int = 0,
     count: int = 30,
 ) -> Generator:
@@ -120,7 +120,7 @@ def generator(
         checkpoint_digest="c",
         sampler=sampler or DDIM(3),
         guidance=guidance or Unguided(),
-        given=given or Given(shape=manifest.shape),
+        conditioning=conditioning or Conditioning(shape=manifest.shape),
         settings={"sampler": {}, "guidance": {}},
         num_samples=count,
     )

@@ -206,7 +206,7 @@ def test_there_are_more_samples_than_examples(
     ("overrides", "named"),
     [
         (("guidance=classifier_free",), "denoiser.conditional"),
-        (("guidance=classifier_free", CONDITIONAL), "told nothing"),
+        (("guidance=classifier_free", CONDITIONAL), "trained without"),
         (
             ("sampler=ddpm_learned", "denoiser.learned_variance=true", "loss=hybrid"),
             "was not trained to answer it",

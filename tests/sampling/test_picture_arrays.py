@@ -17,7 +17,7 @@ from snowmelt.common.errors import PictureWarning
 from snowmelt.sampling import picture_arrays
 from snowmelt.sampling.generator import Generator
 from snowmelt.sampling.guidance.classifier_free import ClassifierFreeGuidance
-from snowmelt.sampling.guidance.guidance import Given
+from snowmelt.sampling.guidance.guidance import Conditioning
 from snowmelt.sampling.guidance.inpainting import Inpainting
 from snowmelt.sampling.guidance.masks import Side
 from snowmelt.sampling.samplers.adaptive import Adaptive
@@ -108,7 +108,7 @@ def test_a_network_of_classes_with_guidance(draw: Callable[..., set[str]]) -> No
     told = generator(
         points(),
         guidance=ClassifierFreeGuidance(labels=[0, 1], scale=2.0),
-        given=Given(shape=(2,), classes=("a", "b")),
+        conditioning=Conditioning(shape=(2,), classes=("a", "b")),
         classes=2,
     )
     assert draw(told) == ALL
@@ -121,7 +121,9 @@ def test_completed_examples_are_kept_with_what_was_seen_of_them(
     asked = generator(
         images(),
         guidance=Inpainting(Side()),
-        given=Given(shape=tiny_models.IMAGE, examples=lambda index: examples[index]),
+        conditioning=Conditioning(
+            shape=tiny_models.IMAGE, examples=lambda index: examples[index]
+        ),
     )
     assert draw(asked) == {"trajectory.npz", "completion.npz"}
     found = read_arrays(tmp_path / "draft/completion.npz")

@@ -1,10 +1,9 @@
-r"""The same noise on three ways to the data, by one score.
+r"""Paths of three samplers from the same noise, by one score.
 
-The chain of DDPM, the reverse stochastic differential equation and the probability-flow
-ordinary one have the same densities at every time, so with the true score they end in the
-same cloud. The paths are others: the first two add noise on the way, and where a point ends
-says little about where it started; the third adds none, and its paths never cross in the
-whole space, so that each piece of noise has a piece of the data of its own.
+The DDPM chain, the reverse SDE and the probability-flow ODE have the same marginal density
+at every time, so with the true score their samples have the same distribution. Their paths
+differ: the first two add noise, so that the end of a path depends little on its start; the
+ODE adds none, and its paths never cross, so that it maps noise to data one to one.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ HEUN_STEPS = 40
 
 
 def samplers() -> dict[str, Sampler]:
-    """The three ways."""
+    """The three samplers, by name."""
     return {
         "chain": DDIM(STEPS, eta=1.0),
         "sde": EulerMaruyama(STEPS),

@@ -1,7 +1,7 @@
-"""Drawing the samples of a request into a folder.
+"""Draws the samples of a request into a folder.
 
-Each sample is keyed by its index, so batches and processes cut the work between them in
-any way without changing a single one.
+Each sample is keyed by its index, so it does not depend on how batches and processes divide
+the work.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def generate(
         count, seconds = request.num_samples, clock[1] - clock[0]
         shown = time.perf_counter() - clock[1]
         rate = f"{count / seconds:.1f} a second"
-        print(f"{count} samples in {seconds:.1f} s ({rate}), their way in {shown:.1f} s")
+        print(f"{count} samples in {seconds:.1f} s ({rate}), their paths in {shown:.1f} s")
 
 
 def _draw_rows(generator: Generator, draft: Path, group: Group, size: int) -> None:
@@ -84,17 +84,17 @@ def _draw_rows(generator: Generator, draft: Path, group: Group, size: int) -> No
 
 def _measured(generator: Generator, draft: Path) -> dict[str, Any]:
     """What is known of the samples once they are there."""
-    asked = generator.request
+    request = generator.request
     process = generator.denoiser.process
     found: dict[str, Any] = {
-        "evaluations": asked.guidance.evaluations(asked.sampler, process),
+        "evaluations": request.guidance.evaluations(request.sampler, process),
         "digest": sha256(draft / "samples.npy"),
     }
-    index = torch.arange(asked.num_samples)
-    labels = asked.guidance.labels(index, asked.given)
+    index = torch.arange(request.num_samples)
+    labels = request.guidance.labels(index, request.conditioning)
     if labels is not None:
         np.save(draft / "labels.npy", labels.numpy())
-    if asked.guidance.needs_examples:
+    if request.guidance.needs_examples:
         found["error_to_examples"] = _error(generator, draft, index)
     return found
 
@@ -104,6 +104,8 @@ def _error(generator: Generator, draft: Path, index: Tensor, size: int = 1000) -
     stored = np.load(draft / "samples.npy", mmap_mode="r", allow_pickle=False)
     total = 0.0
     for part in index.split(size):
-        real = generator.stored(generator.request.given.real(part)).astype(np.float64)
+        real = generator.stored(generator.request.conditioning.real(part)).astype(
+            np.float64
+        )
         total += float(np.square(stored[part.numpy()] - real).sum())
     return float(np.sqrt(total / stored.size))

@@ -1,4 +1,4 @@
-"""What samples come from: a request, with its network on a device."""
+"""The generator of samples: a request, with its network on a device."""
 
 from __future__ import annotations
 
@@ -43,9 +43,14 @@ class Generator:
 
     def draw(self, index: Tensor, watch: Watcher | None = None) -> NDArray:
         """Samples as they are stored. Shapes: index: (B,) -> (B, *D)"""
-        asked = self.request
-        x = asked.guidance.draw(
-            self.denoiser, asked.sampler, index, asked.given, seed=asked.seed, watch=watch
+        request = self.request
+        x = request.guidance.draw(
+            self.denoiser,
+            request.sampler,
+            index,
+            request.conditioning,
+            seed=request.seed,
+            watch=watch,
         )
         return self.stored(x)
 

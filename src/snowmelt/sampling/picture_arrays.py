@@ -97,8 +97,8 @@ def completion(generator: Generator) -> Arrays:
     is_image = generator.manifest.kind == "images"
     request = generator.request
     index = _first(generator, COMPLETED if is_image else FOLLOWED_POINTS)
-    found = {"real": generator.stored(request.given.real(index))}
-    seen = request.guidance.seen(index, request.given, seed=request.seed)
+    found = {"real": generator.stored(request.conditioning.real(index))}
+    seen = request.guidance.seen(index, request.conditioning, seed=request.seed)
     return found if seen is None else found | {"seen": generator.stored(seen)}
 
 

@@ -1,4 +1,4 @@
-"""What is to be drawn, in one object, and the identity that follows from it."""
+"""The frozen request that decides a set of samples, and the identity that follows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snowmelt.common.errors import UserError
-from snowmelt.sampling.guidance.guidance import Given, Guidance
+from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.checkpoint import Checkpoint, Weights
 
@@ -18,14 +18,14 @@ from snowmelt.training.checkpoint import Checkpoint, Weights
 class SampleRequest:
     """Everything that decides a set of samples, and nothing that does not.
 
-    Where and in what batches they are drawn changes none of them and is not told here.
+    The device and the batch size change no sample and are not part of it.
 
     Attributes:
         checkpoint: of the model.
         checkpoint_digest: the SHA-256 of its file.
-        sampler: how a sample gets from noise to data.
-        guidance: what leads it there beside the network.
-        given: what the guidance may draw on, the conditioning: classes, real examples.
+        sampler: the numerical method from noise to data.
+        guidance: what conditions the samples beside the network.
+        conditioning: what the guidance uses: classes, real examples.
         settings: how `sampler` and `guidance` are configured, under these two names.
         num_samples: those of the indices from 0 up to it.
         seed: of all noise.
@@ -40,7 +40,7 @@ class SampleRequest:
     checkpoint_digest: str
     sampler: Sampler
     guidance: Guidance
-    given: Given
+    conditioning: Conditioning
     settings: Mapping[str, Any]
     num_samples: int
     seed: int = 0
@@ -50,7 +50,7 @@ class SampleRequest:
     def __post_init__(self) -> None:
         """Refuse a guidance that cannot be followed."""
         try:
-            self.guidance.check(self.given, self.sampler)
+            self.guidance.check(self.conditioning, self.sampler)
         except ValueError as error:
             raise UserError(f"guidance: {error}") from error
 

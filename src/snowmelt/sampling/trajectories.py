@@ -1,19 +1,19 @@
-r"""Whole paths of the way there and of the way back, kept for looking at.
+r"""Whole trajectories of the forward and of the reverse process.
 
-A marginal says where the points are at a time, not where each of them came from. The way
-there is a Markov chain: from the data itself at $t = 0$,
+A marginal gives the distribution of points at a time, but not where each came from. The
+forward process is a Markov chain: from the data itself at $t = 0$,
 
 $$x_t = \frac{\alpha_t}{\alpha_s}\,x_s + \sigma_{t|s}\,\epsilon, \qquad s < t,$$
 
-with fresh noise for every step. Chains of two kernels are one, so the times that are looked
-at may be any: those in between change nothing in the law of the others. Two classics of
-physics are such chains. A variance-exploding process is a random walk, and with the
-schedule `RandomWalk` one whose variance grows linearly, as Einstein's does. A
-variance-preserving process of the constant rate $\beta$ (`Exponential`) is that of Ornstein
-and Uhlenbeck: data of unit variance keeps it, and forgets itself as
+with fresh noise for every step. Two kernels in sequence are again such a kernel, so the
+times may be chosen freely: those in between do not change the law of the others. Two
+classical processes of physics are examples. A variance-exploding process is a random walk,
+and with the schedule `RandomWalk` its variance grows linearly, as in Einstein's theory. A
+variance-preserving process of constant $\beta$ (`Exponential`) is the Ornstein-Uhlenbeck
+process: data of unit variance keeps its variance, and its correlation decays as
 $\mathrm{E}[x_s x_t] = e^{-\beta |t - s| / 2}$.
 
-The way back is whatever a sampler does, state by state.
+The reverse process is that of a sampler, state by state.
 
 References:
     Einstein (1905), Annalen der Physik 17; Uhlenbeck & Ornstein (1930), Physical Review 36.
@@ -36,7 +36,7 @@ from snowmelt.sampling.samplers.sampler import Sampler, sample
 
 @torch.no_grad()
 def visible_scale(process: Process, t: Tensor) -> float:
-    """What a state is multiplied by to be seen beside data: below 1 where variance grew."""
+    """The factor that scales a state to the variance of data: below 1 where that grew."""
     length = math.hypot(float(process.alpha(t)), float(process.sigma(t)))
     return 1.0 / length if length > 1.0 + 1e-6 else 1.0
 
@@ -62,7 +62,7 @@ def forward(
     seed: int,
     index: Tensor | None = None,
 ) -> Trajectory:
-    r"""Walk from data to noise, one draw of the Markov kernel from each time to the next.
+    r"""A trajectory from data to noise, by one draw of the Markov kernel for each step.
 
     The first state is the data without any noise. A process has some at $t = 0$ already, of
     scale $\sigma(0)$; it comes with the first step, and the marginals at all later times
@@ -116,7 +116,7 @@ def reverse(
     *,
     seed: int,
 ) -> Trajectory:
-    """Sample, and keep every state on the way from noise to data.
+    """The trajectory of a sampler, with every state from noise to data.
 
     The times fall from the first of the sampler's grid to 0, where the state is what
     `sample` gives.

@@ -25,7 +25,7 @@ from snowmelt.sampling.guidance.classifier_free import (
     ClassifierFree,
     ClassifierFreeGuidance,
 )
-from snowmelt.sampling.guidance.guidance import Given
+from snowmelt.sampling.guidance.guidance import Conditioning
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.sampler import sample
 
@@ -183,13 +183,13 @@ class Parametrised(Knowing):
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_scale_1_samples_each_class_and_more_leaves_the_other_behind(eta: float) -> None:
     denoiser = Denoiser(Parametrised(Eps()), PROCESSES["vp"], Eps())
-    count, given = 3000, Given(shape=(2,), classes=("a", "b"))
+    count, conditioning = 3000, Conditioning(shape=(2,), classes=("a", "b"))
     index = torch.arange(count)
     for scale in (1.0, 3.0):
         guidance = ClassifierFreeGuidance(scale=scale)
-        x = guidance.draw(denoiser, DDIM(80, eta), index, given, seed=1).double()
+        x = guidance.draw(denoiser, DDIM(80, eta), index, conditioning, seed=1).double()
         for label in range(2):
-            members = x[guidance.labels(index, given) == label]
+            members = x[guidance.labels(index, conditioning) == label]
             if scale == 1.0:
                 error = 4 * float(STDS[label]) / math.sqrt(count / 2) + 0.02
                 found = members.mean(0)
@@ -224,11 +224,11 @@ def test_without_labels_the_whole_is_drawn() -> None:
 def test_the_label_follows_from_the_index(
     labels: list[str | int] | str | int | None, wanted: list[int]
 ) -> None:
-    given = Given(shape=(2,), classes=("7", "cat", "dog"))
+    conditioning = Conditioning(shape=(2,), classes=("7", "cat", "dog"))
     guidance = ClassifierFreeGuidance(labels)
-    guidance.check(given, DDIM(3))
-    assert guidance.labels(torch.arange(5), given).tolist() == wanted
-    part = guidance.labels(torch.tensor([4, 1]), given)
+    guidance.check(conditioning, DDIM(3))
+    assert guidance.labels(torch.arange(5), conditioning).tolist() == wanted
+    part = guidance.labels(torch.tensor([4, 1]), conditioning)
     assert part.tolist() == [wanted[4], wanted[1]]
     assert part.dtype == torch.int64
 
@@ -237,12 +237,12 @@ def test_the_label_follows_from_the_index(
 def test_an_unknown_class_is_refused(label: str | int) -> None:
     guidance = ClassifierFreeGuidance([label])
     with pytest.raises(ValueError, match=f"no class {label!r}; .* knows 7, cat, dog"):
-        guidance.check(Given((2,), classes=("7", "cat", "dog")), DDIM(3))
+        guidance.check(Conditioning((2,), classes=("7", "cat", "dog")), DDIM(3))
 
 
 def test_a_network_without_classes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"denoiser\.conditional=true"):
-        ClassifierFreeGuidance().check(Given((2,)), DDIM(3))
+        ClassifierFreeGuidance().check(Conditioning((2,)), DDIM(3))
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,9 @@ def test_evaluations_are_the_calls_of_the_network(
     denoiser = exact(PROCESSES["vp"])
     sampler = DDIM(12)
     guidance = ClassifierFreeGuidance(scale=scale, interval=interval)
-    guidance.draw(denoiser, sampler, torch.arange(2), Given((2,), ("a", "b")), seed=0)
+    guidance.draw(
+        denoiser, sampler, torch.arange(2), Conditioning((2,), ("a", "b")), seed=0
+    )
     assert denoiser.net.calls == guidance.evaluations(sampler, denoiser.process)
     if interval:
         assert 12 < denoiser.net.calls < 24

@@ -11,7 +11,7 @@ from snowmelt.diffusion.predictions import Eps
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.sampling.guidance.ddim_inversion import Inversion
-from snowmelt.sampling.guidance.guidance import Given
+from snowmelt.sampling.guidance.guidance import Conditioning
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.thresholds import Clip
@@ -32,7 +32,7 @@ def real(index: Tensor) -> Tensor:
     return torch.stack((torch.sin(index), 1.5 * torch.cos(index)), dim=1)
 
 
-GIVEN, INDEX = Given((2,), examples=real), torch.arange(6.0)
+GIVEN, INDEX = Conditioning((2,), examples=real), torch.arange(6.0)
 
 
 def trip(sampler: DDIM) -> tuple[Tensor, int]:
@@ -81,4 +81,4 @@ def test_a_sampler_without_a_way_back_is_refused(sampler: DDIM | Heun) -> None:
 
 def test_it_needs_examples() -> None:
     with pytest.raises(ValueError, match="none were given"):
-        Inversion().check(Given((2,)), DDIM(5))
+        Inversion().check(Conditioning((2,)), DDIM(5))

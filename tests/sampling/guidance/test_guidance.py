@@ -15,7 +15,7 @@ from snowmelt.diffusion.predictions import Eps, V
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.nets.unet import UNet
-from snowmelt.sampling.guidance.guidance import Given, Guidance, Unguided
+from snowmelt.sampling.guidance.guidance import Conditioning, Guidance, Unguided
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.ode import Heun
@@ -46,12 +46,12 @@ def exact() -> Denoiser:
     return Denoiser(Classes(), VariancePreserving(Cosine()), Eps())
 
 
-def given(shape: tuple[int, ...] = SHAPE) -> Given:
+def conditioning(shape: tuple[int, ...] = SHAPE) -> Conditioning:
     def examples(index: Tensor) -> Tensor:
         places = torch.arange(torch.Size(shape).numel()).reshape(shape)
         return torch.sin(3.0 * index.reshape(-1, *[1] * len(shape)) + places)
 
-    return Given(shape, classes=("a", "b", "c"), examples=examples)
+    return Conditioning(shape, classes=("a", "b", "c"), examples=examples)
 
 
 def built(file: Path) -> Guidance:
@@ -60,7 +60,7 @@ def built(file: Path) -> Guidance:
 
 def is_served(guidance: Guidance, sampler: Sampler) -> bool:
     try:
-        guidance.check(given(), sampler)
+        guidance.check(conditioning(), sampler)
     except ValueError as error:
         if "take " not in str(error):
             raise
@@ -82,7 +82,7 @@ def test_a_batch_changes_no_bit_of_a_sample(file: Path, sampler: Sampler) -> Non
     exactly = not isinstance(sampler, WholePath)
 
     def draw(index: Tensor) -> Tensor:
-        return guidance.draw(exact(), sampler, index, given(), seed=5)
+        return guidance.draw(exact(), sampler, index, conditioning(), seed=5)
 
     whole = draw(torch.arange(40))
     assert whole.shape == (40, *SHAPE)
@@ -107,7 +107,7 @@ def test_a_batch_changes_no_sample_of_a_unet(file: Path) -> None:
     denoiser = Denoiser(net, VariancePreserving(Cosine()), V()).eval()
 
     def draw(index: Tensor) -> Tensor:
-        return guidance.draw(denoiser, DDIM(2), index, given(), seed=1)
+        return guidance.draw(denoiser, DDIM(2), index, conditioning(), seed=1)
 
     whole = draw(torch.arange(5))
     for size in (1, 3):
@@ -119,10 +119,10 @@ def test_a_batch_changes_no_sample_of_a_unet(file: Path) -> None:
 @every_guidance
 def test_seeds_and_indices_give_other_samples(file: Path) -> None:
     guidance, index = built(file), torch.arange(3)
-    first = guidance.draw(exact(), DDIM(4), index, given(), seed=0)
-    again = guidance.draw(exact(), DDIM(4), index, given(), seed=0)
+    first = guidance.draw(exact(), DDIM(4), index, conditioning(), seed=0)
+    again = guidance.draw(exact(), DDIM(4), index, conditioning(), seed=0)
     assert torch.equal(first, again)
-    other = guidance.draw(exact(), DDIM(4), index + 3, given(), seed=0)
+    other = guidance.draw(exact(), DDIM(4), index + 3, conditioning(), seed=0)
     assert not torch.equal(first, other)
 
 
@@ -131,25 +131,25 @@ def test_seeds_and_indices_give_other_samples(file: Path) -> None:
 def test_evaluations_are_the_calls_of_the_network(file: Path, sampler: Sampler) -> None:
     guidance, denoiser = built(file), exact()
     if is_served(guidance, sampler):
-        guidance.draw(denoiser, sampler, torch.arange(2), given(), seed=0)
+        guidance.draw(denoiser, sampler, torch.arange(2), conditioning(), seed=0)
         assert denoiser.net.calls == guidance.evaluations(sampler, denoiser.process)
 
 
 @every_guidance
 def test_what_is_seen_has_the_shape_of_the_data(file: Path) -> None:
     guidance, index = built(file), torch.tensor([5, 2])
-    seen = guidance.seen(index, given(), seed=0)
+    seen = guidance.seen(index, conditioning(), seed=0)
     if seen is not None:
         assert guidance.needs_examples
         assert seen.shape == (2, *SHAPE)
-        assert torch.equal(guidance.seen(index[1:], given(), seed=0)[0], seen[1])
-    labels = guidance.labels(index, given())
+        assert torch.equal(guidance.seen(index[1:], conditioning(), seed=0)[0], seen[1])
+    labels = guidance.labels(index, conditioning())
     assert (labels is not None) == guidance.needs_labels
 
 
 @every_guidance
 def test_what_it_needs_it_asks_for(file: Path) -> None:
-    guidance, bare = built(file), Given(SHAPE)
+    guidance, bare = built(file), Conditioning(SHAPE)
     if guidance.needs_examples or guidance.needs_labels:
         with pytest.raises(ValueError, match=r"needs|none were given"):
             guidance.check(bare, DDIM(3))
@@ -159,11 +159,11 @@ def test_what_it_needs_it_asks_for(file: Path) -> None:
 
 def test_unguided_is_the_loop_itself() -> None:
     index = torch.arange(4)
-    found = Unguided().draw(exact(), DDIM(6, 1.0), index, given(), seed=2)
+    found = Unguided().draw(exact(), DDIM(6, 1.0), index, conditioning(), seed=2)
     assert torch.equal(found, sample(exact(), DDIM(6, 1.0), index, SHAPE, seed=2))
     assert Unguided().evaluations(DDIM(6), VariancePreserving(Cosine())) == 6
 
 
 def test_there_are_no_examples_unless_given() -> None:
     with pytest.raises(ValueError, match="no real examples were given"):
-        Given(SHAPE).real(torch.arange(2))
+        Conditioning(SHAPE).real(torch.arange(2))

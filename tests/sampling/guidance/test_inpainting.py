@@ -12,7 +12,7 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.predictions import Eps
 from snowmelt.diffusion.processes import VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, Linear
-from snowmelt.sampling.guidance.guidance import Given
+from snowmelt.sampling.guidance.guidance import Conditioning
 from snowmelt.sampling.guidance.inpainting import Inpainting, Replacement
 from snowmelt.sampling.guidance.masks import Box, Mask, Scattered, Side
 from snowmelt.sampling.samplers.adaptive import Adaptive
@@ -45,12 +45,12 @@ def denoiser(together: bool = False) -> Denoiser:
     return Denoiser(Knowing(together), VariancePreserving(Cosine()), Eps())
 
 
-def examples(shape: tuple[int, ...]) -> Given:
+def examples(shape: tuple[int, ...]) -> Conditioning:
     def of(index: Tensor) -> Tensor:
         places = torch.arange(math.prod(shape)).reshape(shape)
         return torch.sin(index.reshape(-1, *[1] * len(shape)) + places)
 
-    return Given(shape, examples=of)
+    return Conditioning(shape, examples=of)
 
 
 @pytest.mark.parametrize(
@@ -76,28 +76,28 @@ def test_what_is_imposed(process: VariancePreserving, whole: bool) -> None:
 @pytest.mark.parametrize("mask", [Box(0.3), Side(0.5), Scattered(0.5)])
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_known_values_are_exact_at_the_end(mask: Mask, resamples: int, eta: float) -> None:
-    given, index = examples((1, 6, 6)), torch.tensor([4, 0, 9])
+    conditioning, index = examples((1, 6, 6)), torch.tensor([4, 0, 9])
     guidance = Inpainting(mask, resamples)
-    found = guidance.draw(denoiser(), DDIM(5, eta), index, given, seed=3)
+    found = guidance.draw(denoiser(), DDIM(5, eta), index, conditioning, seed=3)
     known = mask.known(index, (1, 6, 6), seed=3)
-    assert torch.equal(found[known], given.real(index)[known])
-    assert not (found == given.real(index))[~known].any()
-    seen = guidance.seen(index, given, seed=3)
-    assert torch.equal(seen, torch.where(known, given.real(index), 0.0))
+    assert torch.equal(found[known], conditioning.real(index)[known])
+    assert not (found == conditioning.real(index))[~known].any()
+    seen = guidance.seen(index, conditioning, seed=3)
+    assert torch.equal(seen, torch.where(known, conditioning.real(index), 0.0))
 
 
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_values_that_know_nothing_of_each_other_are_drawn_freely(eta: float) -> None:
-    given, index = examples((6,)), torch.arange(5)
+    conditioning, index = examples((6,)), torch.arange(5)
     sampler = DDIM(8, eta)
     free = sample(denoiser(), sampler, index, (6,), seed=0)
-    found = Inpainting(Side(0.5)).draw(denoiser(), sampler, index, given, seed=0)
+    found = Inpainting(Side(0.5)).draw(denoiser(), sampler, index, conditioning, seed=0)
     assert torch.equal(found[:, 3:], free[:, 3:])
 
 
 def test_repaint_finds_the_conditional_density_that_replacement_misses() -> None:
     count, first = 1000, 0.9
-    given = Given(
+    conditioning = Conditioning(
         (2,), examples=lambda index: torch.tensor([first, 0.0]).expand(len(index), 2)
     )
     mean, std = CORRELATION * first, STD * math.sqrt(1 - CORRELATION**2)
@@ -105,7 +105,11 @@ def test_repaint_finds_the_conditional_density_that_replacement_misses() -> None
     for resamples in (1, 8):
         guidance = Inpainting(Side(0.5), resamples)
         x = guidance.draw(
-            denoiser(together=True), DDIM(40, 1.0), torch.arange(count), given, seed=1
+            denoiser(together=True),
+            DDIM(40, 1.0),
+            torch.arange(count),
+            conditioning,
+            seed=1,
         )[:, 1].double()
         errors.append((abs(float(x.mean()) - mean), abs(float(x.std()) - std)))
     # Of the mean, replacement misses a third; four standard errors are 0.045.
@@ -138,4 +142,4 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="Adaptive chooses its own steps"):
         Inpainting(Side(0.5)).check(examples((2,)), Adaptive())
     with pytest.raises(ValueError, match="completes real examples, and none were given"):
-        Inpainting(Side(0.5)).check(Given((2,)), DDIM(3))
+        Inpainting(Side(0.5)).check(Conditioning((2,)), DDIM(3))

@@ -19,7 +19,7 @@ from snowmelt.diffusion.processes import (
     VariancePreserving,
 )
 from snowmelt.diffusion.schedules import Cosine, Linear
-from snowmelt.sampling.guidance.guidance import Given
+from snowmelt.sampling.guidance.guidance import Conditioning
 from snowmelt.sampling.guidance.masks import Scattered, Side
 from snowmelt.sampling.guidance.measurement import Measurement, PseudoinverseGuided
 from snowmelt.sampling.guidance.operators import (
@@ -225,12 +225,14 @@ def test_a_batch_of_another_size_is_refused() -> None:
 def test_samples_are_drawn_from_the_density_given_the_measurement(noise: float) -> None:
     shape, count = (1, 2, 2), 2500
     truth = torch.tensor([[[0.9, 0.1], [-0.4, 0.6]]])
-    given = Given(shape, examples=lambda index: truth.expand(len(index), *shape))
+    conditioning = Conditioning(
+        shape, examples=lambda index: truth.expand(len(index), *shape)
+    )
     guidance = Measurement(Downsample(2), noise_std=noise, data_std=STD)
     denoiser = Denoiser(Knowing(V()), PROCESSES["vp"], V())
     index = torch.arange(count)
-    operator, y = guidance.measured(index, given, seed=2)
-    x = guidance.draw(denoiser, DDIM(100, eta=1.0), index, given, seed=2).double()
+    operator, y = guidance.measured(index, conditioning, seed=2)
+    x = guidance.draw(denoiser, DDIM(100, eta=1.0), index, conditioning, seed=2).double()
     dense = matrix(operator, shape)
     # Every sample has a measurement of its own: what is left of it is the same for all.
     centre = torch.full((4,), MEAN, dtype=torch.float64)
@@ -245,16 +247,18 @@ def test_samples_are_drawn_from_the_density_given_the_measurement(noise: float) 
 
 def test_the_measurement_is_keyed_and_noisy_as_asked() -> None:
     shape = (1, 8, 8)
-    given = Given(shape, examples=lambda index: torch.zeros(len(index), *shape))
+    conditioning = Conditioning(
+        shape, examples=lambda index: torch.zeros(len(index), *shape)
+    )
     guidance = Measurement(Keep(Side(0.5)), noise_std=0.3)
     index = torch.arange(100)
-    operator, y = guidance.measured(index, given, seed=1)
+    operator, y = guidance.measured(index, conditioning, seed=1)
     assert float(y[..., :4].std()) == pytest.approx(0.3, rel=0.05)
     assert not y[..., 4:].any()
-    row = guidance.measured(index[7:8], given, seed=1)[1]
+    row = guidance.measured(index[7:8], conditioning, seed=1)[1]
     assert torch.equal(row[0], y[7])
-    assert not torch.equal(guidance.measured(index, given, seed=2)[1], y)
-    assert torch.equal(guidance.seen(index, given, seed=1), operator.shown(y))
+    assert not torch.equal(guidance.measured(index, conditioning, seed=2)[1], y)
+    assert torch.equal(guidance.seen(index, conditioning, seed=1), operator.shown(y))
 
 
 @pytest.mark.parametrize(
@@ -276,8 +280,8 @@ def test_what_cannot_be_measured_is_refused() -> None:
 
     guidance = Measurement(Downsample(3))
     with pytest.raises(ValueError, match="none were given"):
-        guidance.check(Given((1, 9, 9)), DDIM(3))
+        guidance.check(Conditioning((1, 9, 9)), DDIM(3))
     with pytest.raises(ValueError, match="does not divide images of 8x8"):
-        guidance.check(Given((1, 8, 8), examples=nothing), DDIM(3))
+        guidance.check(Conditioning((1, 8, 8), examples=nothing), DDIM(3))
     with pytest.raises(ValueError, match="Adaptive chooses its own steps"):
-        guidance.check(Given((1, 9, 9), examples=nothing), Adaptive())
+        guidance.check(Conditioning((1, 9, 9), examples=nothing), Adaptive())

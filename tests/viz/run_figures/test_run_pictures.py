@@ -16,7 +16,7 @@ from tests.tiny_models import PAIR, PROCESSES, SOLID, arrays_of, generator, imag
 from snowmelt.common.array_files import read_arrays
 from snowmelt.common.errors import PictureWarning
 from snowmelt.data.prepared.scaling import to_stored
-from snowmelt.sampling.guidance.guidance import Given
+from snowmelt.sampling.guidance.guidance import Conditioning
 from snowmelt.sampling.guidance.inpainting import Inpainting
 from snowmelt.sampling.guidance.masks import Side
 from snowmelt.viz import style
@@ -103,8 +103,10 @@ def test_images_are_shown_on_their_way(
 
 def test_completed_examples_are_shown(drawn: Callable[..., set[str]]) -> None:
     examples = torch.linspace(-1, 1, 30 * 16).reshape(30, *tiny_models.IMAGE)
-    given = Given(shape=tiny_models.IMAGE, examples=lambda index: examples[index])
-    asked = generator(images(), guidance=Inpainting(Side()), given=given)
+    conditioning = Conditioning(
+        shape=tiny_models.IMAGE, examples=lambda index: examples[index]
+    )
+    asked = generator(images(), guidance=Inpainting(Side()), conditioning=conditioning)
     assert drawn(asked) == {"preview.png", "trajectory.png", "completion.png"}
 
 

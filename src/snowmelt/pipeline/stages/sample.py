@@ -20,7 +20,7 @@ from snowmelt.data.prepared.scaling import to_model
 from snowmelt.pipeline import launch
 from snowmelt.pipeline.compatibility import sampling_rules
 from snowmelt.sampling.generate import generate
-from snowmelt.sampling.guidance.guidance import Given, Guidance
+from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.sample_request import SampleRequest
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.settings import SampleSettings
@@ -79,7 +79,7 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
         checkpoint_digest=sha256(source),
         sampler=build(config.sampler, Sampler),
         guidance=guidance,
-        given=_given(checkpoint, data),
+        conditioning=_conditioning(checkpoint, data),
         settings={"sampler": plain(config.sampler), "guidance": plain(config.guidance)},
         num_samples=settings.num_samples,
         seed=settings.seed,
@@ -105,7 +105,7 @@ def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:
     return data
 
 
-def _given(checkpoint: Checkpoint, data: PreparedData | None) -> Given:
+def _conditioning(checkpoint: Checkpoint, data: PreparedData | None) -> Conditioning:
     """What a guidance may draw on: the classes told in training, and real examples."""
     manifest = checkpoint.manifest
     is_conditional = bool(checkpoint.config.get("denoiser", {}).get("conditional", False))
@@ -116,7 +116,7 @@ def _given(checkpoint: Checkpoint, data: PreparedData | None) -> Given:
         stored = data.held_out[(index % len(data.held_out)).cpu().numpy()]
         return to_model(torch.from_numpy(stored), manifest).to(index.device)
 
-    return Given(
+    return Conditioning(
         shape=tuple(manifest.shape),
         classes=manifest.classes if is_conditional else None,
         examples=None if data is None else examples,

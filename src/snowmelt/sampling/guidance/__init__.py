@@ -1,4 +1,4 @@
-"""Guidance: making samples agree with what is known; `conf/guidance/` names it."""
+"""Guidance: samples of a class, or completions of what is observed of an example."""
 
 from snowmelt.sampling.guidance.classifier_free import ClassifierFreeGuidance
 from snowmelt.sampling.guidance.ddim_inversion import Inversion

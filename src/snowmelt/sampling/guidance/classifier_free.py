@@ -1,18 +1,18 @@
-r"""Classifier-free guidance: away from what is likely anyway, towards what a class is.
+r"""Classifier-free guidance: the conditional score, extrapolated away from the other.
 
-With the scores of one network that was told the class in most examples and not in the
-others, samples are drawn along
+With the conditional and the unconditional score of one network, which was trained with the
+null class in place of some labels, samples follow
 
 $$\nabla\log q(x) + w\,\bigl(\nabla\log q(x \mid c) - \nabla\log q(x)\bigr),$$
 
 the score of $q(x)^{1-w}\,q(x \mid c)^w \propto q(x)\,p(c \mid x)^w$. The scale $w = 1$ is
 the class's own density, $w = 0$ the density of all; $w > 1$ gives clearer members of the
 class and fewer kinds of them. Ho & Salimans count from the class: their $w$ is ours less 1.
-It is the score of that density at one time only: perturbing it gives another one, so what
-comes out at $w > 1$ is near it and not it.
+It is the score of that density at one time only, since perturbing the density gives another
+one; so samples at $w > 1$ are only approximately distributed by it.
 
-All estimates are affine in the network's answer, with coefficients that know no class, so
-the mixture is one of answers and no sampler needs to know of it.
+All estimates are affine in the network's output, with coefficients that do not depend on
+the class, so outputs can be combined instead of scores, and samplers need no change.
 
 References:
     Ho & Salimans (2022), arXiv:2207.12598, eq. 6;
@@ -28,24 +28,24 @@ from torch import Tensor
 
 from snowmelt.diffusion.denoiser import NULL_CLASS, Denoiser
 from snowmelt.diffusion.processes import Process, expand
-from snowmelt.sampling.guidance.guidance import Given, Guidance
+from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
 
 Interval = Sequence[float]
 
 
 class ClassifierFree(Denoiser):
-    r"""A denoiser whose answer is the guided one.
+    r"""A denoiser whose output is the guided one.
 
-    Two calls of the network where guidance acts, one elsewhere. A learned variance is that
-    of the conditional answer: a mixture of shares of variances means nothing.
+    It calls the network twice where guidance acts, once elsewhere. A learned variance is
+    that of the conditional output, since a combination of variances has no meaning.
 
     Args:
-        denoiser: of a network that knows classes.
+        denoiser: of a conditional network.
         labels: the class of each example of the batches to come.
         scale: $w$ above.
-        interval: guidance acts while the log-SNR is in [low, high); outside the network is
-            told the class, and that is all. None: everywhere. Kynkäänniemi et al. give
+        interval: guidance acts while the log-SNR is in [low, high); outside it the
+            conditional output is used. None: everywhere. Kynkäänniemi et al. give
             levels of noise beside a signal of scale 1, $(\sigma_{lo}, \sigma_{hi}]$: they
             are $[-2\log\sigma_{hi}, -2\log\sigma_{lo})$ here.
 
@@ -69,14 +69,14 @@ class ClassifierFree(Denoiser):
         self.interval = interval
 
     def _answer(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
-        told, share = self.inner.with_labels(self.labels)._answer(x_t, t)
+        conditional, share = self.inner.with_labels(self.labels)._answer(x_t, t)
         acts = _acts(self.process.log_snr(t), self.interval)
         if self.scale == 1.0 or not bool(acts.any()):
-            return told, share
-        unknown = torch.full_like(self.labels, NULL_CLASS)  # type: ignore[arg-type]
-        free, _ = self.inner.with_labels(unknown)._answer(x_t, t)
-        guided = free + self.scale * (told - free)
-        return torch.where(expand(acts, x_t) > 0, guided, told), share
+            return conditional, share
+        null = torch.full_like(self.labels, NULL_CLASS)  # type: ignore[arg-type]
+        unconditional, _ = self.inner.with_labels(null)._answer(x_t, t)
+        guided = unconditional + self.scale * (conditional - unconditional)
+        return torch.where(expand(acts, x_t) > 0, guided, conditional), share
 
 
 def _acts(log_snr: Tensor, interval: Interval | None) -> Tensor:
@@ -122,9 +122,9 @@ class ClassifierFreeGuidance(Guidance):
         self.scale = scale
         self.interval = interval
 
-    def check(self, given: Given, sampler: Sampler) -> None:
-        super().check(given, sampler)
-        self._numbers(given)
+    def check(self, conditioning: Conditioning, sampler: Sampler) -> None:
+        super().check(conditioning, sampler)
+        self._numbers(conditioning)
 
     def evaluations(self, sampler: Sampler, process: Process) -> int:
         """Twice the sampler's calls; with an interval, for its share of the times."""
@@ -134,34 +134,34 @@ class ClassifierFreeGuidance(Guidance):
         share = float(_acts(process.log_snr(times), self.interval).double().mean())
         return round((1.0 + share) * sampler.evaluations)
 
-    def labels(self, index: Tensor, given: Given) -> Tensor:
-        numbers = torch.tensor(self._numbers(given), device=index.device)
+    def labels(self, index: Tensor, conditioning: Conditioning) -> Tensor:
+        numbers = torch.tensor(self._numbers(conditioning), device=index.device)
         return numbers[index % len(numbers)]
 
-    def _numbers(self, given: Given) -> list[int]:
+    def _numbers(self, conditioning: Conditioning) -> list[int]:
         """The numbers of the chosen classes."""
-        if given.classes is None:
+        if conditioning.classes is None:
             raise ValueError(
-                "classifier-free guidance needs a network that was told classes: train"
-                " with denoiser.conditional=true on data with labels"
+                "classifier-free guidance needs a conditional network: train with"
+                " denoiser.conditional=true on data with labels"
             )
         if self.chosen is None:
-            return list(range(len(given.classes)))
-        return [_number(label, given.classes) for label in self.chosen]
+            return list(range(len(conditioning.classes)))
+        return [_number(label, conditioning.classes) for label in self.chosen]
 
     def draw(
         self,
         denoiser: Denoiser,
         sampler: Sampler,
         index: Tensor,
-        given: Given,
+        conditioning: Conditioning,
         *,
         seed: int,
         watch: Watcher | None = None,
     ) -> Tensor:
-        labels = self.labels(index, given)
+        labels = self.labels(index, conditioning)
         guided = ClassifierFree(denoiser, labels, self.scale, self.interval)
-        return sample(guided, sampler, index, given.shape, seed=seed, watch=watch)
+        return sample(guided, sampler, index, conditioning.shape, seed=seed, watch=watch)
 
 
 def _is_interval(value: object) -> bool:

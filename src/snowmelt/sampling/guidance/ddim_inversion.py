@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
-from snowmelt.sampling.guidance.guidance import Given, Guidance
+from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.inversion import decode, encode
 from snowmelt.sampling.samplers.sampler import Sampler, Watcher
@@ -40,13 +40,13 @@ class Inversion(Guidance):
         denoiser: Denoiser,
         sampler: Sampler,
         index: Tensor,
-        given: Given,
+        conditioning: Conditioning,
         *,
         seed: int,
         watch: Watcher | None = None,
     ) -> Tensor:
         steps, grid = sampler.steps, sampler.grid
-        latent = encode(denoiser, given.real(index), steps=steps, grid=grid)
+        latent = encode(denoiser, conditioning.real(index), steps=steps, grid=grid)
         return decode(
             denoiser,
             latent,

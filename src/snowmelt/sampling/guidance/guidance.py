@@ -1,8 +1,8 @@
-"""What a guidance is: a way of drawing samples that knows more than the network does.
+"""The interface of guidance, which conditions samples on more than the network does.
 
-Whatever it is told follows from a sample's index (its class, the example that it completes,
-the places that were seen), so that a guided sample depends on its batch no more than a free
-one does.
+What a sample is conditioned on follows from its index (its class, the example that it
+completes, the observed pixels), so that a guided sample does not depend on its batch
+either.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from snowmelt.sampling.samplers.sampler import Sampler, Watcher, WholePath, samp
 
 
 @dataclass(frozen=True)
-class Given:
-    """What samples can be guided by, beside the network.
+class Conditioning:
+    """What samples can be conditioned on.
 
     Attributes:
         shape: of one event, `*D`.
-        classes: the names of the classes that the network was told of in training; None if
-            it was told none.
+        classes: the names of the classes that the network was trained on; None for an
+            unconditional network.
         examples: the real examples that belong to indices, in the model's range:
             (B,) -> (B, *D); None where there are none.
     """
@@ -42,41 +42,43 @@ class Given:
 
 
 class Guidance(ABC):
-    """A way of drawing one sample for each index."""
+    """Draws one sample for each index, under some condition."""
 
     needs_labels: bool = False
-    """Whether the network must know classes."""
+    """Whether the network must be conditional."""
 
     needs_examples: bool = False
     """Whether real examples are completed, so that truth and sample can be compared."""
 
-    def check(self, given: Given, sampler: Sampler) -> None:
-        """Refuse, before anything is drawn, what this guidance cannot serve.
+    def check(self, conditioning: Conditioning, sampler: Sampler) -> None:
+        """Refuse, before anything is drawn, what this guidance cannot be used with.
 
         Raises:
-            ValueError: it does not go with the data, the network or the sampler.
+            ValueError: it does not fit the data, the network or the sampler.
         """
-        if self.needs_examples and given.examples is None:
+        if self.needs_examples and conditioning.examples is None:
             raise ValueError("this guidance completes real examples, and none were given")
         self.check_sampler(sampler)
 
     def check_sampler(self, sampler: Sampler) -> None:  # noqa: B027
-        """Refuse a sampler that this guidance cannot go along with.
+        """Refuse a sampler that this guidance cannot be used with.
 
         Raises:
-            ValueError: it is one.
+            ValueError: the sampler is refused.
         """
 
     def evaluations(self, sampler: Sampler, process: Process) -> int:
         """Calls of the network for one sample."""
         return sampler.evaluations
 
-    def labels(self, index: Tensor, given: Given) -> Tensor | None:
+    def labels(self, index: Tensor, conditioning: Conditioning) -> Tensor | None:
         """The class of each sample, if it has one. Shapes: index: (B,) -> (B,) int64"""
         return None
 
-    def seen(self, index: Tensor, given: Given, *, seed: int) -> Tensor | None:
-        """What is known of each real example, as a picture of the data's own shape.
+    def seen(
+        self, index: Tensor, conditioning: Conditioning, *, seed: int
+    ) -> Tensor | None:
+        """What is observed of each real example, in the shape of the data.
 
         Shapes:
             index: (B,) -> (B, *D), or None where nothing is known
@@ -89,7 +91,7 @@ class Guidance(ABC):
         denoiser: Denoiser,
         sampler: Sampler,
         index: Tensor,
-        given: Given,
+        conditioning: Conditioning,
         *,
         seed: int,
         watch: Watcher | None = None,
@@ -102,10 +104,10 @@ class Guidance(ABC):
 
 
 def refuse_whole_path(sampler: Sampler) -> None:
-    """Refuse a sampler that goes its way for other indices than those it was asked for.
+    """Refuse a sampler that integrates whole paths instead of single steps.
 
     Raises:
-        ValueError: it is one.
+        ValueError: the sampler is one.
     """
     if isinstance(sampler, WholePath):
         raise ValueError(
@@ -115,10 +117,10 @@ def refuse_whole_path(sampler: Sampler) -> None:
 
 
 class Unguided(Guidance):
-    """Samples are drawn freely.
+    """Samples without guidance.
 
-    A network that knows classes is told none, which the drop-out of labels in training has
-    prepared it for: the samples are of all classes, as frequent as in the data.
+    A conditional network gets the null class, on which it was trained with the probability
+    `denoiser.p_uncond`: the samples are of all classes, as frequent as in the data.
     """
 
     def draw(
@@ -126,9 +128,9 @@ class Unguided(Guidance):
         denoiser: Denoiser,
         sampler: Sampler,
         index: Tensor,
-        given: Given,
+        conditioning: Conditioning,
         *,
         seed: int,
         watch: Watcher | None = None,
     ) -> Tensor:
-        return sample(denoiser, sampler, index, given.shape, seed=seed, watch=watch)
+        return sample(denoiser, sampler, index, conditioning.shape, seed=seed, watch=watch)

@@ -21,7 +21,7 @@ from torch import Tensor
 from snowmelt.common.argument_checks import check_at_least
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
-from snowmelt.sampling.guidance.guidance import Given, Guidance, refuse_whole_path
+from snowmelt.sampling.guidance.guidance import Conditioning, Guidance, refuse_whole_path
 from snowmelt.sampling.guidance.masks import Mask
 from snowmelt.sampling.samplers.constraint import Constraint
 from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
@@ -74,9 +74,9 @@ class Inpainting(Guidance):
         check_at_least(1, resamples=resamples)
         self.mask, self.resamples = mask, resamples
 
-    def check(self, given: Given, sampler: Sampler) -> None:
-        super().check(given, sampler)
-        self.mask.check(given.shape)
+    def check(self, conditioning: Conditioning, sampler: Sampler) -> None:
+        super().check(conditioning, sampler)
+        self.mask.check(conditioning.shape)
 
     def check_sampler(self, sampler: Sampler) -> None:
         refuse_whole_path(sampler)
@@ -85,22 +85,28 @@ class Inpainting(Guidance):
         """Every step but the last one, which takes one call, is repeated."""
         return (sampler.evaluations - 1) * self.resamples + 1
 
-    def seen(self, index: Tensor, given: Given, *, seed: int) -> Tensor:
-        known = self.mask.known(index, given.shape, seed=seed)
-        return torch.where(known, given.real(index), 0.0)
+    def seen(self, index: Tensor, conditioning: Conditioning, *, seed: int) -> Tensor:
+        known = self.mask.known(index, conditioning.shape, seed=seed)
+        return torch.where(known, conditioning.real(index), 0.0)
 
     def draw(
         self,
         denoiser: Denoiser,
         sampler: Sampler,
         index: Tensor,
-        given: Given,
+        conditioning: Conditioning,
         *,
         seed: int,
         watch: Watcher | None = None,
     ) -> Tensor:
-        known = self.mask.known(index, given.shape, seed=seed)
-        held = Replacement(given.real(index), known, self.resamples)
+        known = self.mask.known(index, conditioning.shape, seed=seed)
+        held = Replacement(conditioning.real(index), known, self.resamples)
         return sample(
-            denoiser, sampler, index, given.shape, seed=seed, watch=watch, constraint=held
+            denoiser,
+            sampler,
+            index,
+            conditioning.shape,
+            seed=seed,
+            watch=watch,
+            constraint=held,
         )

@@ -31,7 +31,7 @@ from torch import Tensor
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import expand
-from snowmelt.sampling.guidance.guidance import Given, Guidance, refuse_whole_path
+from snowmelt.sampling.guidance.guidance import Conditioning, Guidance, refuse_whole_path
 from snowmelt.sampling.guidance.operators import LinearOperator
 from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
 
@@ -119,31 +119,31 @@ class Measurement(Guidance):
             raise ValueError(f"data_std must be positive, got {data_std}")
         self.operator, self.noise_std, self.data_std = operator, noise_std, data_std
 
-    def check(self, given: Given, sampler: Sampler) -> None:
-        super().check(given, sampler)
-        self.operator.check(given.shape)
+    def check(self, conditioning: Conditioning, sampler: Sampler) -> None:
+        super().check(conditioning, sampler)
+        self.operator.check(conditioning.shape)
 
     def check_sampler(self, sampler: Sampler) -> None:
         refuse_whole_path(sampler)
 
     def measured(
-        self, index: Tensor, given: Given, *, seed: int
+        self, index: Tensor, conditioning: Conditioning, *, seed: int
     ) -> tuple[LinearOperator, Tensor]:
         """The operator for these samples, and what it measured.
 
         Shapes:
             index: (B,) -> y (B, *M)
         """
-        operator = self.operator.at(index, given.shape, seed=seed)
-        y = operator(given.real(index))
+        operator = self.operator.at(index, conditioning.shape, seed=seed)
+        y = operator(conditioning.real(index))
         # Step 0 of the stream is the mask's.
         noise = normal(
             tuple(y.shape[1:]), seed=seed, stream=Stream.MEASUREMENT, index=index, step=1
         )
         return operator, y + self.noise_std * operator.confined(noise)
 
-    def seen(self, index: Tensor, given: Given, *, seed: int) -> Tensor:
-        operator, y = self.measured(index, given, seed=seed)
+    def seen(self, index: Tensor, conditioning: Conditioning, *, seed: int) -> Tensor:
+        operator, y = self.measured(index, conditioning, seed=seed)
         return operator.shown(y)
 
     def draw(
@@ -151,11 +151,11 @@ class Measurement(Guidance):
         denoiser: Denoiser,
         sampler: Sampler,
         index: Tensor,
-        given: Given,
+        conditioning: Conditioning,
         *,
         seed: int,
         watch: Watcher | None = None,
     ) -> Tensor:
-        operator, y = self.measured(index, given, seed=seed)
+        operator, y = self.measured(index, conditioning, seed=seed)
         guided = PseudoinverseGuided(denoiser, operator, y, self.noise_std, self.data_std)
-        return sample(guided, sampler, index, given.shape, seed=seed, watch=watch)
+        return sample(guided, sampler, index, conditioning.shape, seed=seed, watch=watch)

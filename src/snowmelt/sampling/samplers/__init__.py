@@ -1,4 +1,4 @@
-"""Samplers: from noise to data, by one loop over steps of one family a file."""
+"""Samplers, which generate data from noise: one family a file, one loop for all."""
 
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.ancestral_variances import FixedLarge, FixedSmall, Learned

@@ -1,4 +1,4 @@
-"""What a trajectory can be held to while it runs, for inpainting."""
+"""Constraints on the states of a trajectory, for inpainting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from snowmelt.diffusion.processes import Process
 
 
 class Constraint(ABC):
-    """Something that every state of a trajectory is made to agree with."""
+    """A condition that is imposed on every state of a trajectory."""
 
     resamples: int = 1
     """How often each step is taken: after all but the last, the state is noised again."""

@@ -1,4 +1,4 @@
-r"""Time grids: at which times a sampler asks the network.
+r"""Time grids: the times at which a sampler evaluates the network.
 
 A grid gives one time for each evaluation, from noise down; from the last of them a sampler
 steps to the data itself. Index $i = 0 \dots T-1$ of a discrete chain, at which $i + 1$
@@ -115,8 +115,7 @@ class LevelGrid(Grid):
         first, last = process.log_snr(ends).tolist()
         share = torch.linspace(0, 1, steps, dtype=torch.float64, device=ends.device)
         times = process.time(self.log_snr(share, first, last))
-        # The ends are known; what the inverse rounds there is none of the sampler's
-        # business.
+        # The ends are known exactly; the inverse would round them.
         times[-1], times[0] = 0.0, 1.0
         if (times.diff() >= 0).any():
             raise ValueError(
@@ -165,7 +164,7 @@ class Karras(LevelGrid):
 
 
 class LogSNR(LevelGrid):
-    """Equally spaced in log-SNR, as DPM-Solver likes it for few steps at low resolution."""
+    """Times equally spaced in log-SNR, as DPM-Solver uses at low resolution."""
 
     def log_snr(self, share: Tensor, first: float, last: float) -> Tensor:
         return (1.0 - share) * first + share * last

@@ -1,4 +1,4 @@
-r"""Inversion: from data up to the noise that DDIM would make it from, and back.
+r"""DDIM inversion: encodes data as the noise from which DDIM would generate it.
 
 DDIM is an Euler rule for the probability-flow equation in the coordinates $\bar x =
 x/\alpha$ and $r = \sigma/\alpha$, where that equation is $d\bar x/dr = \hat\epsilon$. An
@@ -6,11 +6,10 @@ equation without noise can be run in both directions, and upwards, from $s$ to $
 
 $$x_t = \alpha_t\,\hat x_0(x_s, s) + \sigma_t\,\hat\epsilon(x_s, s).$$
 
-That is not the inverse of DDIM's step down, which asks the network at $(x_t, t)$: the two
-differ by the square of the step's length, so what comes back from a round trip differs from
-what was sent by an error of the first order in the length, and how large it is says how
-many steps an edit by inversion needs. Data that the network holds for unlikely comes back
-worse.
+That is not the inverse of DDIM's step down, which evaluates the network at $(x_t, t)$: the
+two differ by the square of the step's length, so a round trip has an error of first order
+in the length, whose size shows how many steps an edit by inversion needs. The error is
+larger for data that is improbable under the model.
 
 References:
     Song, Meng & Ermon (2021), arXiv:2010.02502, section 4.3 and eq. 14.
@@ -119,7 +118,7 @@ def decode(
 def round_trip(
     denoiser: Denoiser, x_0: Tensor, *, steps: int, grid: Grid | None = None
 ) -> RoundTrip:
-    """Data to noise and back, and how much of it was lost on the way.
+    """Data encoded and decoded again, with the error of that.
 
     Shapes:
         x_0: (B, *D)

@@ -1,8 +1,7 @@
-r"""Predictor and corrector: after each step down, a few Langevin steps where it landed.
+r"""Predictor-corrector sampling: Langevin steps at the time that each step has reached.
 
 A predictor, any sampler, moves from $t$ to $s$ and makes an error. The corrector then stays
-at $s$ and walks along the score with noise, which draws any distribution towards the
-marginal $q_s$, wherever the predictor left it:
+at $s$ and takes Langevin steps, which bring any distribution closer to the marginal $q_s$:
 
 $$x \leftarrow x + e\,\nabla\log q_s(x) + \sqrt{2e}\;z.$$
 

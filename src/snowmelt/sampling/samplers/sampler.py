@@ -1,4 +1,4 @@
-"""What a sampler is, and the one loop that runs it."""
+"""The interface of a sampler, and the one loop that runs all of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Memory = dict[str, Any]
 
 
 class Sampler(ABC):
-    """A rule for one step down in time, and the grid of times to take it on.
+    """A rule for one step from a time to an earlier one, on a grid of times.
 
     Args:
         steps: times of the grid.
@@ -74,7 +74,7 @@ class Sampler(ABC):
             raise ValueError(
                 f"{type(self).__name__} needs the slope of the log-SNR, which is infinite"
                 " at t = 1 of a schedule with zero terminal SNR: take another schedule, a"
-                " sampler of gaussian steps, or a grid that starts before"
+                " DDIM or DDPM, or a grid that starts before"
             )
         return times
 
@@ -131,7 +131,7 @@ class Sampler(ABC):
 
 
 class WholePath(Sampler):
-    """A sampler that chooses its own steps, and so runs the whole way by itself."""
+    """A sampler that chooses its own steps, and so integrates the whole path by itself."""
 
     @abstractmethod
     def integrate(
@@ -223,7 +223,7 @@ def descend(
     watch: Watcher | None = None,
     constraint: Constraint | None = None,
 ) -> Tensor:
-    r"""Go down the grid of a sampler from a given state at the first of its times.
+    r"""The data that a sampler reaches from a state at the first time of its grid.
 
     Args:
         x: the states to start from.
@@ -258,7 +258,7 @@ def descend(
             if turn + 1 < (number + 1) * turns:
                 mean, variance = process.transition(x, s, t)
                 x = mean + variance.sqrt() * noise(Stream.CONSTRAINT, 2 * turn + 1)
-                # What was learned on the way down does not belong to the new state.
+                # The memory of the steps before does not belong to the new state.
                 memory.clear()
     if watch is not None:
         watch(len(times) - 1, times[-1], x)

@@ -1,4 +1,4 @@
-"""Thresholds: keeping the estimate of the data where data can be.
+"""Thresholds, which keep the estimate of the data in the range of the data.
 
 A network's estimate leaves the range of images most where noise is strong, or where
 guidance pushes it; the trajectory then drifts to colours that saturate. A sampler passes
@@ -25,14 +25,14 @@ class Threshold(ABC):
 
 
 class Clip(Threshold):
-    """Cut at -1 and 1."""
+    """Static thresholding: the estimate is clamped to [-1, 1]."""
 
     def __call__(self, x_0: Tensor) -> Tensor:
         return x_0.clamp(-1.0, 1.0)
 
 
 class Dynamic(Threshold):
-    r"""Cut each example at a quantile of its own magnitudes, and scale it back into range.
+    r"""Dynamic thresholding: clamp at a quantile of the magnitudes, and rescale to [-1, 1].
 
     With $s = \max(1, q_p(|x_0|))$ over the elements of one example, $x_0 \mapsto
     \mathrm{clamp}(x_0, -s, s) / s$. An example that lies within [-1, 1] but for a share of
