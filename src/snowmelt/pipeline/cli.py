@@ -131,16 +131,12 @@ def _run(given: argparse.Namespace) -> int:
     if given.command == "settings":
         return _settings(given, root)
     overrides = [_full(given.command, text, root) for text in given.overrides]
-    _refuse_both(given, overrides)
     if not given.config and _is_sweep(given, overrides):
         from snowmelt.pipeline.sweep import multirun
 
         return multirun.run(given.command, overrides, root)
-    if given.config:
-        settled = composition.load(given.config)
-    else:
-        # Samples come from a checkpoint's parts, against which the stage checks the rest.
-        settled = composition.compose(root, overrides, is_checked=given.command != "sample")
+    # Samples come from a checkpoint's parts, against which the stage checks the rest.
+    settled = _settled(given, overrides, root, is_checked=given.command != "sample")
     if given.cfg:
         return _print(settled)
     with _stopped_in_good_order():
@@ -159,9 +155,8 @@ def _card(given: argparse.Namespace, root: Path) -> int:
 
     named = [text for text in given.overrides if text.startswith("out=")]
     overrides = [text for text in given.overrides if text not in named]
-    _refuse_both(given, overrides)
     if given.config:
-        configs = {"": composition.load(given.config)}
+        configs = {"": _settled(given, overrides, root)}
     else:
         configs = {
             label: composition.compose(root, job, is_checked=False)
@@ -182,18 +177,12 @@ def _card(given: argparse.Namespace, root: Path) -> int:
 
 def _density(given: argparse.Namespace, root: Path) -> int:
     """Look at a known density; parts that only training needs are not checked."""
-    from snowmelt.pipeline.config import composition
-
     named = [text for text in given.overrides if text.startswith("out=")]
     rest = [text for text in given.overrides if text not in named]
     overrides = [_full(given.command, text, root) for text in rest]
-    _refuse_both(given, overrides)
     if given.multirun:
         raise UserError("one density at a time: leave --multirun out")
-    if given.config:
-        settled = composition.load(given.config)
-    else:
-        settled = composition.compose(root, overrides, is_checked=False)
+    settled = _settled(given, overrides, root)
     if given.cfg:
         return _print(settled)
     out = root / named[-1].partition("=")[2] if named else None
@@ -207,22 +196,29 @@ def _density(given: argparse.Namespace, root: Path) -> int:
 def _settings(given: argparse.Namespace, root: Path) -> int:
     """Print what keys there are, with their values and what they mean."""
     from snowmelt.common.instantiate import plain
-    from snowmelt.pipeline.config import composition, settings
+    from snowmelt.pipeline.config import settings
 
     wanted = [text for text in given.overrides if "=" not in text]
     overrides = [text for text in given.overrides if "=" in text]
-    _refuse_both(given, overrides)
-    if given.config:
-        config = composition.load(given.config)
-    else:
-        config = composition.compose(root, overrides, is_checked=False)
-    print(settings.explained(plain(config), wanted))
+    print(settings.explained(plain(_settled(given, overrides, root)), wanted))
     return 0
 
 
-def _refuse_both(given: argparse.Namespace, overrides: Sequence[str]) -> None:
-    if given.config and overrides:
+def _settled(
+    given: argparse.Namespace,
+    overrides: Sequence[str],
+    root: Path,
+    *,
+    is_checked: bool = False,
+) -> DictConfig:
+    """The configuration that `--config` names, else what the overrides compose to."""
+    from snowmelt.pipeline.config import composition
+
+    if not given.config:
+        return composition.compose(root, overrides, is_checked=is_checked)
+    if overrides:
         raise UserError("--config FILE is already composed: give it or overrides, not both")
+    return composition.load(given.config)
 
 
 def _print(*configs: DictConfig) -> int:
