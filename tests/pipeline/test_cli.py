@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import types
 from pathlib import Path
@@ -13,11 +14,12 @@ import yaml
 from PIL import Image
 
 from snowmelt.common.instantiate import plain
-from snowmelt.pipeline.cli import COMMANDS, SHOWN, STAGES, main
+from snowmelt.pipeline.cli import COMMANDS, SHOWN, main
 from snowmelt.pipeline.config import composition
 from tests.conftest import Mistake
 from tests.project import (
     TINY,
+    make_workspace,
     pictures_among_data,
     run_command,
     snowmelt,
@@ -48,13 +50,24 @@ def test_the_configuration_can_be_looked_at(workspace: Path) -> None:
     assert "${" not in result.stdout
 
 
-def test_all_stages_in_a_row_without_dvc(workspace: Path) -> None:
-    result = succeed(snowmelt("pipeline", *TINY, QUIET, "out=runs/mine", cwd=workspace))
-    assert f"[{len(STAGES)}/{len(STAGES)}] report" in result.stdout
-    assert result.stdout.strip().endswith("runs/mine/reports/index.html")
-    metrics = json.loads((workspace / "runs/mine/reports/metrics.json").read_text())
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a whole run, and what was said; tests must not change it."""
+    root = make_workspace(tmp_path_factory.mktemp("whole") / "project")
+    result = succeed(snowmelt("pipeline", *TINY, QUIET, "out=runs/mine", cwd=root))
+    return root / "runs" / "mine", result.stdout
+
+
+def test_all_stages_in_a_row_without_dvc(
+    workspace: Path, whole_run: tuple[Path, str]
+) -> None:
+    finished, said = whole_run
+    folder = Path(shutil.copytree(finished, workspace / "runs" / "mine"))
+    assert "[7/7] report" in said
+    assert said.strip().endswith("runs/mine/reports/index.html")
+    metrics = json.loads((folder / "reports/metrics.json").read_text())
     assert metrics["frechet_distance"] > metrics["frechet_distance_floor"] > 0
-    assert pictures_among_data(workspace / "runs/mine") == []
+    assert pictures_among_data(folder) == []
     # Only what a guidance completes is asked for again; the report draws it.
     completing = ("guidance=repaint", "guidance.resamples=2", "sampler=ddim")
     for stage in ("sample", "evaluate", "report"):
@@ -64,7 +77,7 @@ def test_all_stages_in_a_row_without_dvc(workspace: Path) -> None:
     assert (figures / "completion.png").stat().st_size > 0
     page = (workspace / "runs/mine/reports/index.html").read_text()
     assert "Completed examples" in page
-    assert pictures_among_data(workspace / "runs/mine") == []
+    assert pictures_among_data(folder) == []
     for path in (workspace / "runs/mine/outputs").rglob("*.npz"):
         with np.load(path, allow_pickle=False) as arrays:
             assert all(arrays[name].dtype != object for name in arrays), path
@@ -229,9 +242,10 @@ def test_networks_say_what_they_are_for(workspace: Path, mistake: Mistake) -> No
     assert "not divisible" in mistake(*deep, cwd=workspace)
 
 
-def test_a_checkpoint_of_another_shape(workspace: Path, mistake: Mistake) -> None:
+def test_a_checkpoint_of_another_shape(
+    workspace: Path, mistake: Mistake, whole_run: tuple[Path, str]
+) -> None:
     """Samples of one data set are not measured against another."""
-    succeed(snowmelt("pipeline", *TINY, QUIET, "out=small", cwd=workspace))
     raw = workspace / "photos"
     raw.mkdir()
     generator = np.random.default_rng(0)
@@ -242,7 +256,7 @@ def test_a_checkpoint_of_another_shape(workspace: Path, mistake: Mistake) -> Non
     rest = ("features=random_conv", QUIET)
     for stage in ("prepare", "reference"):
         succeed(snowmelt(stage, *chosen, *rest, cwd=workspace))
-    samples = "paths.samples=small/outputs/samples"
+    samples = f"paths.samples={whole_run[0] / 'outputs' / 'samples'}"
     said = mistake("evaluate", *chosen, *rest, samples, cwd=workspace)
     assert "8" in said
     assert "16" in said
