@@ -75,7 +75,7 @@ def test_from_the_drawing_to_the_page(
     assert "Against the truth" in page
     assert (folder / "reports" / "figures" / "score_error.png").stat().st_size > 0
     assert "Wasserstein distance W2 (coordinates)" in page
-    assert "told apart from real points by nearest neighbours" in page
+    assert "accuracy of the classifier two-sample test (nearest neighbours)" in page
     assert page.count("data:image/gif") == 2, "there and back"
     drawn = {file.name for file in (folder / "reports" / "figures").iterdir()}
     assert drawn >= PICTURES
