@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -144,3 +145,11 @@ def test_no_two_modules_have_one_base_name() -> None:
     ]
     names = Counter(file.stem for file in files)
     assert {name for name, count in names.items() if count > 1} == set()
+
+
+def test_the_paths_that_mutations_and_tests_are_told_exist() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    for pattern in tool["mutmut"]["only_mutate"]:
+        assert list(ROOT.glob(pattern)), pattern
+    for place in tool["mutmut"]["pytest_add_cli_args_test_selection"]:
+        assert (ROOT / place).exists(), place
