@@ -1,4 +1,4 @@
-"""Building what a configuration names."""
+"""Safe instantiation of the classes that a configuration names."""
 
 from __future__ import annotations
 

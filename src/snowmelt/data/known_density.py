@@ -1,4 +1,4 @@
-"""The density that prepared data was drawn from, where it is known."""
+"""The known density that prepared data was drawn from, if there is one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Everything that is measured of a checkpoint against a known density, and how.
 
-The score error is told as a curve over the log-SNR and as one number: its mean over times
+The score error is given as a curve over the log-SNR and as one number: its mean over times
 that are uniform on (0, 1), which is what a training with the simple loss on the noise
 averages over. That number therefore depends on the schedule; the curve does not.
 """

@@ -20,7 +20,7 @@ from snowmelt.nets.net import Net
 
 
 class MLP(Net):
-    """Residual layers over the coordinates, told the noise level in each.
+    """Residual layers over the coordinates, conditioned on the noise level in each.
 
     Args:
         shape: the event shape, (D,).
@@ -28,9 +28,9 @@ class MLP(Net):
         blocks: number of residual layers.
         embedding: length of the noise level's embedding.
         dropout: share of hidden features dropped in training.
-        frequencies: how many waves of each coordinate it is told; 0 for none.
+        frequencies: how many Fourier features of each coordinate it sees; 0 for none.
         outputs: answers of the input's shape, one after the other.
-        classes: how many classes it can be told of.
+        classes: the number of classes that it is conditioned on.
 
     Shapes:
         x: (B, D), log_snr: (B,), labels: (B,) -> (B, outputs * D)

@@ -1,4 +1,4 @@
-"""What a network is to the rest of the package."""
+"""The interface of a network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Net(nn.Module, ABC):
 
     - `outputs`: how many answers of the input's shape it gives, one after the other along
       the first dimension of the event;
-    - `classes`: how many classes it can be told of; 0 for none.
+    - `classes`: the number of classes that it is conditioned on; 0 for none.
     """
 
     @abstractmethod

@@ -13,7 +13,7 @@ from snowmelt.nets.net import Net
 
 
 class UNet(Net):
-    """Residual blocks at each resolution, told the noise level in every one.
+    """Residual blocks at each resolution, conditioned on the noise level.
 
     Args:
         shape: the event shape, (C, H, W).
@@ -24,7 +24,7 @@ class UNet(Net):
         embedding: length of the noise level's embedding.
         dropout: share of features dropped in training.
         outputs: answers of the input's shape, one after the other.
-        classes: how many classes it can be told of.
+        classes: the number of classes that it is conditioned on.
 
     Shapes:
         x: (B, C, H, W), log_snr: (B,), labels: (B,) -> (B, outputs * C, H, W)

@@ -1,4 +1,4 @@
-"""What a person sees of a training: a progress bar, logged numbers, pictures.
+"""Observers of a training: a progress bar, logged numbers, pictures.
 
 These observe, and decide no byte of a checkpoint; `snowmelt.training` does not know them.
 """
@@ -37,7 +37,7 @@ def watch(
 ) -> list[pl.Callback]:
     """Log what is known before the first step; returns the callbacks that log the rest.
 
-    Doubts about the configuration are told here, once.
+    Warnings about the configuration are printed here, once.
     """
     run.log_prepared(root / config.paths.prepared)
     reference = root / config.paths.reference / "reference.json"

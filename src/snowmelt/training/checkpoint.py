@@ -95,7 +95,7 @@ def build_denoiser(
         classes: the names of the data's classes, if it has any.
 
     Raises:
-        UserError: a part of the configuration is refused, or the network is to be told
+        UserError: a part of the configuration is refused, or the network is to know
             classes and there are none.
     """
     schedule = build(config["schedule"], NoiseSchedule)

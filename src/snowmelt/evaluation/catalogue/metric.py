@@ -47,7 +47,7 @@ class Metric:
         measure: from the subject to a value, to a value with its spread, or to None where
             the subject has nothing to measure.
         subject: what it is measured of.
-        section: where it is told.
+        section: where the report shows it.
         unit: of the value; empty for a pure number.
         better: which direction is better, `LOWER`, `HIGHER` or a sentence.
         remark: what else is to be known in order to read it; in sections on the model,
@@ -56,7 +56,7 @@ class Metric:
         floor: the companion `<key>_<floor>` that says what real data gets, or the value
             that real data gets by construction.
         spread: the companion `<key>_<spread>` that holds the error.
-        is_share: it is told in per cent.
+        is_share: it is shown in per cent.
         applies: whether it is defined for the subject's kind of data.
         ranks: it may rank the jobs of a comparison and lead the report; of several, the
             first that was measured.

@@ -32,7 +32,7 @@ class Reading:
         floor_spread: half-width of the band around it, if one is known.
         floor_label: what the floor is called.
         better: how to read the value.
-        is_share: it is told in per cent.
+        is_share: it is shown in per cent.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""Features of a convolutional network that never learned anything."""
+"""Features of an untrained convolutional network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model got wrong, where the density of the data is known.
+"""Ground truth: the errors of a model where the density of the data is known.
 
 Distances between samples and data add up the faults of the network, of the sampler and of
 chance. Where the data was drawn from a known density the network can be asked alone: its

@@ -1,4 +1,4 @@
-r"""The least that any model can ask of the data: its own entropy.
+r"""The entropy of the data, the least negative log-likelihood that a model can have.
 
 The mean negative log-likelihood of a model $p$ on data of density $q$ is
 

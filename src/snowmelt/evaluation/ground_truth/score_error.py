@@ -1,4 +1,4 @@
-r"""How far a learned score is from the true one, at each noise level.
+r"""The error of a learned score against the true one, at each noise level.
 
 Where $q(x_0)$ is known, so is the true score $s$ of $x_t = \alpha x_0 + \sigma\epsilon$,
 and with it the answer of least loss, $\mathrm{E}[\epsilon \mid x_t] = -\sigma\,s(x_t)$. The

@@ -1,4 +1,4 @@
-"""What is measured of a model against the density of its data, as metrics."""
+"""The metrics of a model against the known density of its data."""
 
 from __future__ import annotations
 

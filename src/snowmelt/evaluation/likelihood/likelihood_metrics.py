@@ -1,4 +1,4 @@
-"""What is measured of a model's likelihood, as metrics.
+"""The metrics of a model's likelihood.
 
 The bound of a chain and the probability-flow equation are likelihoods of two different
 models around one network; the functions here apply to either.

@@ -1,4 +1,4 @@
-"""What an independent classifier makes of the samples.
+"""Metrics from the independent classifier's classes of the samples.
 
 It took no part in the training of the model. How sure it is tells whether samples look like
 members of a class; how often it names each class tells whether all come as they should.

@@ -1,4 +1,4 @@
-"""How near the nearest training example is: a look at whether samples are copies."""
+"""Memorisation: the distance of samples to their nearest training examples."""
 
 from __future__ import annotations
 

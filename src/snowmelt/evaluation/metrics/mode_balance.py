@@ -1,4 +1,4 @@
-r"""Whether each class of the data gets its share of the samples.
+r"""Mode balance: whether samples have the data's class frequencies.
 
 The classes of a known cloud are its modes: the two heaps of a double Gaussian, the rings of
 a target. A sample belongs to the class of the nearest training point. A model that leaves a

@@ -1,4 +1,4 @@
-r"""How far one set of points must be moved to become the other, in float64.
+r"""Wasserstein distances between two sets of points, in float64.
 
 The Wasserstein distance of two sets of N points is the best root mean square of the way
 that pairing them takes,

@@ -1,4 +1,4 @@
-r"""Scenes: densities, processes and denoisers as the arrays that a picture is made of.
+r"""Arrays of densities, scores and trajectories in the plane, for pictures.
 
 The mathematics answers point by point and in tensors; a picture wants values on a lattice.
 Between the two stands this package. It draws nothing: all arithmetic is in float64 with

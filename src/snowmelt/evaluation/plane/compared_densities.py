@@ -1,4 +1,4 @@
-"""From points back to densities: what samples suggest, and what the model itself believes.
+"""Densities of samples, of the model and of the data, side by side.
 
 A cloud becomes a density by a bump on each of its points, which blurs it. A model needs no
 bumps: the probability-flow equation gives its own density at any place, whether a sample

@@ -31,7 +31,7 @@ class PointModel:
     """A model of points, what is known of the truth, and how both are looked at.
 
     Attributes:
-        denoiser: free of guidance; told no class.
+        denoiser: without guidance, unconditional.
         manifest: of the data that it was trained on.
         density: of the data, in the model's units; None where nobody knows it.
         real: points of the data, (N, D) float32 in the model's units; None without.

@@ -1,4 +1,4 @@
-"""One step back of data on a line, exact and normal: see `densities.reverse_kernel`."""
+"""Exact and normal reverse kernels of data on a line: see `densities.reverse_kernel`."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:
 
 
 def _conditioning(checkpoint: Checkpoint, data: PreparedData | None) -> Conditioning:
-    """What a guidance may draw on: the classes told in training, and real examples."""
+    """What guidance can condition on: the classes of the training, and real examples."""
     manifest = checkpoint.manifest
     is_conditional = bool(checkpoint.config.get("denoiser", {}).get("conditional", False))
 

@@ -126,7 +126,10 @@ class Adaptive(WholePath):
         """From `t` to `s` in as many steps as it takes, each sample by itself."""
         ends = torch.stack((t, s))
         return torch.cat(
-            [self._path(told, x, ends)[-1] for told, x in _rows(denoiser, x_t)]
+            [
+                self._path(conditioned, x, ends)[-1]
+                for conditioned, x in _rows(denoiser, x_t)
+            ]
         )
 
     def integrate(
@@ -167,7 +170,10 @@ class Adaptive(WholePath):
         self, denoiser: Denoiser, index: Tensor, start: Start, seen: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Each sample by itself, with its own label."""
-        solved = [self._solve(told, x, seen) for told, x in _rows(denoiser, start(index))]
+        solved = [
+            self._solve(conditioned, x, seen)
+            for conditioned, x in _rows(denoiser, start(index))
+        ]
         path = torch.cat([states for states, _ in solved], dim=1)
         return path, torch.cat([data for _, data in solved])
 
@@ -227,10 +233,10 @@ class Adaptive(WholePath):
 
 
 def _rows(denoiser: Denoiser, x: Tensor) -> list[tuple[Denoiser, Tensor]]:
-    """Batches of one, each with a denoiser that was told its label."""
+    """Batches of one, each with the denoiser of its label."""
     labels = denoiser.labels
-    told = [
+    conditioned = [
         denoiser if labels is None else denoiser.with_labels(labels[k : k + 1])
         for k in range(len(x))
     ]
-    return list(zip(told, x.split(1), strict=True))
+    return list(zip(conditioned, x.split(1), strict=True))

@@ -1,4 +1,4 @@
-"""What turns a figure into a film: a stage with one clock.
+"""The canvas of an animation: panels above one clock, recorded as a GIF.
 
 A frame is drawn on top of a still one, so only what moves is drawn again. A film of sixty
 frames and a few thousand points takes about a second and a megabyte, and the same numbers

@@ -1,4 +1,4 @@
-"""Films of Markov chains on a density."""
+"""Animations of Markov chains on a density."""
 
 from __future__ import annotations
 

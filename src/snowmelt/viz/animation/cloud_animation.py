@@ -1,4 +1,4 @@
-"""Films of clouds of points on their way, and strips of the same for print.
+"""Animations of moving clouds of points, and strips of the same for print.
 
 Points are blue, real ones vermillion, and the density, where it is known, pale below them.
 A film takes at most `MOST_MOVING` points, since each that moves costs bytes; more panels
@@ -49,7 +49,7 @@ def cloud_film(
         path: where the film goes.
         clouds: one (K, N, D) for each panel: the same N points at K times.
         titles: one for each panel; "" for none.
-        times: (K,), told by the clock below.
+        times: (K,), shown by the clock below.
         background: a density behind all panels, or one (or None) for each; it moves with
             the points or stands. It says what part of the plane is shown.
         reference: (M, D), real points behind all.

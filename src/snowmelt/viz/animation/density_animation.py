@@ -1,4 +1,4 @@
-"""Films of a density that changes along time."""
+"""Animations of a density that changes in time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def density_film(
     Args:
         path: where the film goes.
         raster: the density at K moments.
-        times: (K,), told by the clock below.
+        times: (K,), shown by the clock below.
         seconds: how long the motion takes.
 
     Raises:

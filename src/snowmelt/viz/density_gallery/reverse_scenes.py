@@ -1,4 +1,4 @@
-"""From noise to data: the chain, both equations, the score, and one step back."""
+"""Scenes of the reverse process: DDPM, reverse SDE, ODE, score and reverse kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several strips of moments above each other, as one picture."""
+"""Stacked strips of the frames of several animations, as one picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a known distribution to a wanted one: both as pictures of cells."""
+"""Scenes of the transport of a normal density to that of the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the bits of the variational bound go: by noise level, and by kind of term."""
+"""The terms of the variational bound, by noise level and by kind."""
 
 from __future__ import annotations
 

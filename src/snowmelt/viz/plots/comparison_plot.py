@@ -1,4 +1,4 @@
-"""The picture of a sweep: who is how far, and what their samples look like."""
+"""The figure of a comparison: the metric of each setting, and its samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real examples, what was known of them, and how they were completed, side by side."""
+"""Real examples, what was observed of them and their completions, side by side."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def named_lines(
     title: str = "",
     is_logarithmic: bool = False,
 ) -> Figure:
-    """Curves that are told apart by colour and by line style.
+    """Curves that differ in colour and line style.
 
     Curves whose names differ only in what follows a comma belong together: `cosine, seed 0`
     and `cosine, seed 1` look alike and share one entry of the legend, `cosine`.

@@ -1,4 +1,4 @@
-"""Numbers beside the number that real data gets."""
+"""Metrics of samples beside the floor that real data reaches."""
 
 from __future__ import annotations
 

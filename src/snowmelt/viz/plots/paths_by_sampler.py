@@ -1,4 +1,4 @@
-"""The same starts on several ways to the data, panel by panel."""
+"""Paths of several samplers from the same starts, panel by panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""One step back, exact and normal: what long steps lose, and how fast short ones win it.
+r"""Exact and normal reverse kernels, and their divergence by the length of a step.
 
 Panels show the exact law of the state at an earlier time beside the normal law of the same
 mean and covariance, from one state, for steps of less and less length. Beside them stands

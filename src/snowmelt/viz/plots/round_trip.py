@@ -1,4 +1,4 @@
-"""Points and densities in turn: what a cloud suggests, and what is drawn from that."""
+"""Points, their kernel density estimate, and points drawn from that."""
 
 from __future__ import annotations
 

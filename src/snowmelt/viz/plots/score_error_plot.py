@@ -1,4 +1,4 @@
-"""How far a learned score is from the true one, noise level by noise level."""
+"""The error of a learned score at each noise level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One distribution carried into another, each as a picture of cells."""
+"""The transport of one distribution to another, each as a picture of cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section on what is known for certain: the model against the density of its data."""
+"""The section on ground truth: the model against the density of its data."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Truth:
 
 
 def truth(material: Material) -> Truth | None:
-    """What is to be told, or None where the density is unknown."""
+    """The content of the section, or None where the density is unknown."""
     protocol = material.metrics.get("truth")
     if not isinstance(protocol, Mapping):
         return None

@@ -1,4 +1,4 @@
-"""The page: what the material becomes, section by section.
+"""Renders the page of the report, section by section.
 
 The same material gives the same bytes. Every text goes through the template's escaping,
 since names of classes and files come from whoever made the data; and the page forbids
@@ -205,8 +205,10 @@ def _bound_terms(material: Material) -> Markup | None:
     if not material.likelihood or "bound" not in (material.metrics.get("likelihood") or {}):
         return None
     found = bound_terms.sums(material.likelihood)
-    told = ", ".join(f"{name} {number_format.number(bits)}" for name, bits in found.items())
-    words = f"bits a dimension of the variational bound at each log SNR; in all: {told}"
+    terms = ", ".join(
+        f"{name} {number_format.number(bits)}" for name, bits in found.items()
+    )
+    words = f"bits a dimension of the variational bound at each log SNR; in all: {terms}"
     return embedded_pictures.inline_svg(
         bound_terms.bound_terms(material.likelihood), "bound", words
     )

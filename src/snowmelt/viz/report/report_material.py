@@ -1,4 +1,4 @@
-"""What the report is made of, read from the outputs of the stages before it."""
+"""The material of the report, read from the outputs of the stages before it."""
 
 from __future__ import annotations
 

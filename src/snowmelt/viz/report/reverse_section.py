@@ -1,4 +1,4 @@
-"""How samples came about: the films and pictures of the section "From noise to data"."""
+"""The animations and pictures of the section "From noise to data"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From points back to densities; see `snowmelt.evaluation.plane.compared_densities`."""
+"""The figure of compared densities; see `evaluation.plane.compared_densities`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same noise on three ways to the data; see `snowmelt.sampling.compared_paths`."""
+"""The figure of paths by three samplers; see `snowmelt.sampling.compared_paths`."""
 
 from __future__ import annotations
 

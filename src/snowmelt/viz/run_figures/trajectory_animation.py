@@ -1,4 +1,4 @@
-"""Clouds of points on their way, over the density of each moment where it is known."""
+"""Animations of trajectories, over the density of each time where it is known."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def card_figure(
     """The card of some schedules, which share every panel.
 
     Args:
-        curves: what was measured; at most six can be told apart.
+        curves: what was measured; at most six can be distinguished.
         strips: one for each of them.
         times: (K) of the frames of a strip.
         rows: the names of the numbers, and a text for each schedule.

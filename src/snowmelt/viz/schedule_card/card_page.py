@@ -1,4 +1,4 @@
-"""The card of some configurations: what is measured, what is said, and the picture."""
+"""The card of some configurations: diagnostics, issues and the figure."""
 
 from __future__ import annotations
 

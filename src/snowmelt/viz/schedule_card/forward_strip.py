@@ -1,4 +1,4 @@
-"""One real example on its way from data to noise."""
+"""The forward process of one real example, as a strip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two heaps of points, apart from each other: the double Gaussian."""
+"""Points of two separate normal distributions: the double Gaussian."""
 
 from __future__ import annotations
 
