@@ -139,6 +139,7 @@ def _unknown(key: str, plain: Mapping[str, float]) -> Metric:
 
 def _reading(metric: Metric, plain: Mapping[str, float], features: str) -> Reading:
     floor = plain.get(metric.floor_key) if metric.floor_key else metric.floor
+    unit = f"in units of {metric.unit}" if metric.unit else ""
     return Reading(
         key=metric.key,
         label=metric.label.format(features=features),
@@ -147,6 +148,6 @@ def _reading(metric: Metric, plain: Mapping[str, float], features: str) -> Readi
         floor=floor if isinstance(floor, float) else None,
         floor_spread=plain.get(f"{metric.floor_key}_{metric.spread}"),
         floor_label="two real sets" if metric.floor == "floor" else "real data",
-        better="; ".join(filter(None, (metric.better, metric.remarks(plain, {})))),
+        better="; ".join(filter(None, (metric.better, metric.remarks(plain, {}), unit))),
         is_share=metric.is_share,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from operator import attrgetter
+
 from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER, Metric
 from snowmelt.evaluation.metrics import (
     class_recognition,
@@ -14,174 +17,91 @@ from snowmelt.evaluation.metrics import (
 from snowmelt.evaluation.metrics.sample_metrics import Examples
 
 TRAINING_SCALE = "the scale of the training split"
+_of_points = attrgetter("context.is_points")
+_with_modes = attrgetter("context.has_modes")
+_on_inception = attrgetter("context.reference.extractor.is_standard_inception")
 
 
-def _is_points(examples: Examples) -> bool:
-    return examples.context.is_points
+def _on_other_features(examples: Examples) -> bool:
+    """Whether a distance must not be called FID or KID."""
+    return not _on_inception(examples)
 
 
-def _has_modes(examples: Examples) -> bool:
-    return examples.context.has_modes
-
-
-def _is_standard(examples: Examples) -> bool:
-    """Whether the features are those of the standard Inception network."""
-    return examples.context.reference.extractor.is_standard_inception
-
-
-def _is_not_standard(examples: Examples) -> bool:
-    return not _is_standard(examples)
-
+_compared = partial(Metric, floor="floor")
+_distance = partial(_compared, better=LOWER)
+_main = partial(_distance, ranks=True)
+_of_sets = partial(_distance, applies=_of_points, is_over_sets=True)
+_of_modes = partial(_compared, applies=_with_modes)
+_share = partial(Metric, is_share=True)
 
 SAMPLE_METRICS = (
-    Metric(
-        "fid",
-        "FID",
-        feature_distances.frechet,
-        better=LOWER,
-        floor="floor",
-        applies=_is_standard,
-        ranks=True,
+    _main("fid", "FID", feature_distances.frechet, applies=_on_inception),
+    _of_sets(
+        "wasserstein_2", "Wasserstein distance W2 ({features})",
+        paired_sets.wasserstein_2, unit=TRAINING_SCALE, ranks=True,
     ),
-    Metric(
-        "wasserstein_2",
-        "Wasserstein distance W2 ({features})",
-        paired_sets.wasserstein_2,
-        unit=TRAINING_SCALE,
-        better=LOWER,
-        floor="floor",
-        applies=_is_points,
-        ranks=True,
-        is_over_sets=True,
+    _of_sets(
+        "sliced_wasserstein_2", "sliced Wasserstein distance",
+        paired_sets.sliced_wasserstein_2, unit=TRAINING_SCALE,
     ),
-    Metric(
-        "sliced_wasserstein_2",
-        "sliced Wasserstein distance",
-        paired_sets.sliced_wasserstein_2,
-        unit=TRAINING_SCALE,
-        better=LOWER,
-        floor="floor",
-        applies=_is_points,
-        is_over_sets=True,
-    ),
-    Metric(
+    _share(
         "two_sample_accuracy",
         "accuracy of the classifier two-sample test (nearest neighbours)",
-        two_sample_test.against_train,
+        two_sample_test.against_train, floor="floor", applies=_of_points,
         better="one half: samples cannot be told from real points; 100 %: always",
-        floor="floor",
-        is_share=True,
-        applies=_is_points,
     ),
-    Metric(
-        "mode_deviation",
-        "largest deviation of a mode's share",
-        mode_balance.mode_deviation,
-        better=LOWER,
-        floor="floor",
-        applies=_has_modes,
+    _of_modes(
+        "mode_deviation", "largest deviation of a mode's share",
+        mode_balance.mode_deviation, better=LOWER,
     ),
-    Metric(
-        "mode_chi_square",
-        "chi-square of the modes' shares, by degree of freedom",
-        mode_balance.mode_chi_square,
-        better="about 1: chance alone; grows with the count",
-        floor="floor",
-        applies=_has_modes,
+    _of_modes(
+        "mode_chi_square", "chi-square of the modes' shares, by degree of freedom",
+        mode_balance.mode_chi_square, better="about 1: chance alone; grows with the count",
     ),
-    Metric(
-        "mode_coverage",
-        "modes with a tenth of their share or more",
-        mode_balance.mode_coverage,
-        better=HIGHER,
-        floor="floor",
-        is_share=True,
-        applies=_has_modes,
+    _of_modes(
+        "mode_coverage", "modes with a tenth of their share or more",
+        mode_balance.mode_coverage, better=HIGHER, is_share=True,
     ),
-    Metric(
-        "energy_distance",
-        "energy distance",
-        paired_sets.energy_distance,
-        unit=TRAINING_SCALE,
-        better=LOWER,
-        remark="unbiased",
-        floor="floor",
-        applies=_is_points,
-        is_over_sets=True,
+    _of_sets(
+        "energy_distance", "energy distance",
+        paired_sets.energy_distance, unit=TRAINING_SCALE, remark="unbiased",
     ),
-    Metric(
-        "squared_mmd",
-        "squared maximum mean discrepancy (Gaussians)",
-        paired_sets.squared_mmd,
-        better=LOWER,
-        remark="unbiased",
-        floor="floor",
-        applies=_is_points,
-        is_over_sets=True,
+    _of_sets(
+        "squared_mmd", "squared maximum mean discrepancy (Gaussians)",
+        paired_sets.squared_mmd, remark="unbiased",
     ),
-    Metric(
-        "frechet_distance",
-        "Frechet distance ({features})",
-        feature_distances.frechet,
-        better=LOWER,
-        floor="floor",
-        applies=_is_not_standard,
-        ranks=True,
+    _main(
+        "frechet_distance", "Frechet distance ({features})",
+        feature_distances.frechet, applies=_on_other_features,
     ),
-    Metric(
-        "kid",
-        "KID",
-        feature_distances.kernel,
-        better=LOWER,
-        floor="floor",
-        applies=_is_standard,
-        ranks=True,
+    _main("kid", "KID", feature_distances.kernel, applies=_on_inception),
+    _main(
+        "kernel_distance", "kernel distance ({features})",
+        feature_distances.kernel, applies=_on_other_features,
     ),
-    Metric(
-        "kernel_distance",
-        "kernel distance ({features})",
-        feature_distances.kernel,
-        better=LOWER,
-        floor="floor",
-        applies=_is_not_standard,
-        ranks=True,
-    ),
-    Metric(
+    _share(
         "confident_share",
         "recognised by the independent classifier with over 90 % confidence",
-        class_recognition.confidence,
-        floor="real",
-        is_share=True,
-        column="> 90 % sure",
+        class_recognition.confidence, floor="real", column="> 90 % sure",
         sentence="A classifier that took no part in the training is over 90 % sure of"
         " {value} of the samples",
     ),
-    Metric(
+    _share(
         "near_share",
         "memorisation rate: nearer to training data than the median real example",
-        memorisation.memorisation_rate,
+        memorisation.memorisation_rate, floor=0.5,
         better="far above one half: copies, or only what is common",
-        floor=0.5,
-        is_share=True,
     ),
-    Metric(
-        "class_deviation",
-        "deviation of the classes' shares",
-        class_recognition.imbalance,
-        better=LOWER,
-        floor="real",
-        is_share=True,
+    _share(
+        "class_deviation", "deviation of the classes' shares",
+        class_recognition.imbalance, floor="real", better=LOWER,
     ),
-    Metric(
-        "judge_accuracy",
-        "accuracy of the independent classifier on held-out data",
+    _share(
+        "judge_accuracy", "accuracy of the independent classifier on held-out data",
         class_recognition.accuracy("judge"),
-        is_share=True,
     ),
-    Metric(
-        "extractor_accuracy",
-        "accuracy of the extractor on held-out data",
+    _share(
+        "extractor_accuracy", "accuracy of the extractor on held-out data",
         class_recognition.accuracy("extractor"),
-        is_share=True,
     ),
-)
+)  # fmt: skip
