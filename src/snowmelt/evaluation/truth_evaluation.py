@@ -39,8 +39,8 @@ def measure(
     """The score error of a checkpoint and the entropy of its data.
 
     Nothing is measured where the density is unknown, where the data is not that of the
-    training (none of it is known to be held out then), or of a network that was always told
-    classes (the density over all classes is not what it knows).
+    training (none of it is known to be held out then), or of a network that always gets a
+    class (the density over all classes is not what it knows).
 
     Args:
         weights: which of the checkpoint's, "ema" or "raw".

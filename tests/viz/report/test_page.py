@@ -277,7 +277,7 @@ def test_likelihoods_have_a_section_of_their_own():
     assert "Likelihood" not in re.findall(r"<h2>(.*?)</h2>", usual_page())
 
 
-def test_one_likelihood_of_points_is_told_in_nats_too():
+def test_one_likelihood_of_points_is_reported_in_nats_too():
     said = {
         "bound_bits_per_dim": 1.5,
         "bound_bits_per_dim_se": 0.03,

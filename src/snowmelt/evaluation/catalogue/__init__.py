@@ -1,9 +1,9 @@
 """The catalogue: one entry for each number of metrics.json.
 
 A new metric is a function and an entry. The function stands with its mathematics; the entry
-stands in `sample_entries` or `model_entries` and says what the number is called, how it is
-read, which real data it is compared with and where the report tells it. The stages evaluate
-and report, the comparison of jobs and the tracker know metrics by this catalogue alone.
+in `sample_entries` or `model_entries` says what the number is called, how it is read, which
+real data it is compared with and where it stands in the report. The stages evaluate and
+report, the comparison of jobs and the tracker know metrics by this catalogue alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from snowmelt.evaluation.catalogue.metric import Metric, Section, Subject
 from snowmelt.evaluation.catalogue.model_entries import MODEL_METRICS
 from snowmelt.evaluation.catalogue.sample_entries import SAMPLE_METRICS
 
-__all__ = ["METRICS", "Metric", "Section", "Subject", "measured_of", "ranking", "told_in"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Section",
+    "Subject",
+    "measured_of",
+    "ranking",
+    "reported_in",
+]
 
 METRICS: dict[str, Metric] = {
     metric.key: metric for metric in (*SAMPLE_METRICS, *MODEL_METRICS)
@@ -26,8 +34,8 @@ def measured_of(subject: Subject) -> list[Metric]:
     return [metric for metric in METRICS.values() if metric.subject is subject]
 
 
-def told_in(section: Section) -> list[Metric]:
-    """The entries that a section of the report tells, in this order."""
+def reported_in(section: Section) -> list[Metric]:
+    """The entries of a section of the report, in this order."""
     return [metric for metric in METRICS.values() if metric.section is section]
 
 

@@ -28,7 +28,7 @@ class Subject(enum.Enum):
 
 
 class Section(enum.Enum):
-    """Where the report tells a metric; one of `NONE` stands in metrics.json alone."""
+    """Where the report shows a metric; one of `NONE` stands in metrics.json alone."""
 
     SAMPLES = "samples"
     LIKELIHOOD = "likelihood"
@@ -105,9 +105,9 @@ def measured(metrics: Iterable[Metric], subject: Any, baseline: Any = None) -> N
 
     Args:
         metrics: entries, measured in this order.
-        subject: what they are asked about.
-        baseline: what the measured floors are asked about; None where the floors are
-            entries of their own.
+        subject: what they are measured of.
+        baseline: what their floors are measured of; None where the floors are entries of
+            their own.
     """
     found: Numbers = {}
     for metric in metrics:

@@ -45,7 +45,7 @@ _of_truth = partial(Metric, subject=Subject.TRUTH, section=Section.GROUND_TRUTH)
 
 
 def _in_nats(name: str, label: str, subject: Subject, excess: str) -> tuple[Metric, ...]:
-    """The entries on nats an example; the report tells them beside the true density."""
+    """The entries on nats an example; they stand beside those of the true density."""
     nats = partial(
         Metric, subject=subject, section=Section.GROUND_TRUTH, unit="nats", spread="se"
     )

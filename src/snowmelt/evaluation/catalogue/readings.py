@@ -95,14 +95,14 @@ def extractor_name(metrics: Mapping[str, Any]) -> str:
 def readings(metrics: Mapping[str, Any]) -> list[Reading]:
     """Every number of the samples, known ones first and in the order of the catalogue.
 
-    What the report tells in sections of their own, or not at all, is left out.
+    What stands in other sections of the report, or in none, is left out.
     """
     plain = {key: float(value) for key, value in metrics.items() if _is_number(value)}
     elsewhere: set[str] = set()
     for metric in catalogue.METRICS.values():
         if metric.section is not Section.SAMPLES:
             elsewhere |= metric.companions
-    found = [m for m in catalogue.told_in(Section.SAMPLES) if m.key in plain]
+    found = [m for m in catalogue.reported_in(Section.SAMPLES) if m.key in plain]
     known = elsewhere | {metric.key for metric in found}
     found += [
         _unknown(key, plain)

@@ -1,4 +1,4 @@
-"""The metrics of samples, in the order in which the report tells them."""
+"""The metrics of samples, in the order of the report."""
 
 from __future__ import annotations
 

@@ -94,16 +94,16 @@ def compare(jobs: Sequence[Job], metric: str | None = None) -> Comparison:
     )
 
 
-def _ranking_metric(finished: Sequence[Job], asked: str | None) -> Metric | None:
+def _ranking_metric(finished: Sequence[Job], requested: str | None) -> Metric | None:
     """The metric to rank by, if every finished job measured it."""
     measured = [{item.key for item in readings(job.metrics or {})} for job in finished]
     common = set.intersection(*measured) if measured else set()
-    if asked is None:
+    if requested is None:
         return catalogue.ranking(common)
     known = {m.key: m for m in catalogue.METRICS.values() if m.better in (LOWER, HIGHER)}
-    if asked not in known:
-        raise UserError(f"{asked} does not rank jobs, these do: {', '.join(known)}")
-    return known[asked] if asked in common else None
+    if requested not in known:
+        raise UserError(f"{requested} does not rank jobs, these do: {', '.join(known)}")
+    return known[requested] if requested in common else None
 
 
 def _read(job: Job, key: str) -> Reading | None:

@@ -91,8 +91,8 @@ class HeldOut:
     def true_nats(self) -> Tensor | None:
         """What the true density gives each example, in nats, (count,).
 
-        None for discrete data, where the truth is unknown, where the model was told the
-        classes (it was then asked for another density than that of the data), or where
+        None for discrete data, where the truth is unknown, where the model is
+        conditional (its density is then another than that of the data), or where
         rounding has put an example off the density's support.
         """
         density, scale = self.density, self.manifest.std or 1.0

@@ -38,13 +38,13 @@ class Settings:
         Raises:
             UserError: a value is refused.
         """
-        asked = LikelihoodSettings.of(section)
+        declared = LikelihoodSettings.of(section)
         return cls(
-            asked.examples,
-            asked.batch_size,
-            asked.seed,
-            bound=None if asked.bound is None else build(asked.bound, Bound),
-            ode=None if asked.ode is None else build(asked.ode, ProbabilityFlow),
+            declared.examples,
+            declared.batch_size,
+            declared.seed,
+            bound=None if declared.bound is None else build(declared.bound, Bound),
+            ode=None if declared.ode is None else build(declared.ode, ProbabilityFlow),
         )
 
     @property
@@ -53,14 +53,14 @@ class Settings:
         return self.bound is not None or self.ode is not None
 
     def check(self, denoiser: Denoiser) -> None:
-        """Refuse a model that one of the two cannot be asked of.
+        """Refuse a model that one of the two does not apply to.
 
         Raises:
             UserError: with the reason.
         """
         try:
-            for asked in (self.bound, self.ode):
-                if asked is not None:
-                    asked.check(denoiser)
+            for measurement in (self.bound, self.ode):
+                if measurement is not None:
+                    measurement.check(denoiser)
         except ValueError as error:
             raise UserError(f"likelihood: {error}") from error

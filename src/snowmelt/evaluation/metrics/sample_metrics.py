@@ -1,7 +1,7 @@
 """What the metrics of samples are computed from, each expensive part once.
 
-A metric is a function of `Examples`. It is asked about the generated samples for its value
-and about the held-out examples for its floor: what real examples get that neither the model
+A metric is a function of `Examples`. It is measured of the generated samples for its value
+and of the held-out examples for its floor: what real examples get that neither the model
 nor the extractor was trained on. Both are compared with the training split, and statistics
 that depend on the count are taken at one count n, the smaller of the two. A stratified
 split has the classes' exact shares, which independent draws have only nearly; so a perfect
@@ -99,7 +99,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Examples:
-    """Examples that a metric is asked about: generated samples or held-out real ones."""
+    """Examples that a metric is measured of: generated samples or held-out real ones."""
 
     context: Context
     is_generated: bool

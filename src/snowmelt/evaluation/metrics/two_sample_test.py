@@ -1,6 +1,6 @@
 r"""The classifier two-sample test: whether a classifier can tell samples from real ones.
 
-It is asked about examples that it has not seen, so an accuracy of one half is what two sets
+It is tested on examples that it has not seen, so an accuracy of one half is what two sets
 of one distribution get, and what is above it is a lower bound on their total variation
 distance: $\text{accuracy} \le (1 + \mathrm{TV})/2$.
 
@@ -45,7 +45,7 @@ def two_sample_accuracy(
 
     Args:
         one, two: (N, D) each, N > 1.
-        folds: parts that take turns in being asked about; at most N are made.
+        folds: parts that take turns in being the test set; at most N are made.
         seed: of the parts.
 
     Raises:

@@ -23,7 +23,7 @@ def jobs_of(runs: Sequence[PastRun], keys: Sequence[str]) -> list[Job]:
     Raises:
         UserError: no run has all of the keys.
     """
-    told = [(run, {key: run.value_or_class(key) for key in keys}) for run in runs]
+    chosen = [(run, {key: run.value_or_class(key) for key in keys}) for run in runs]
     jobs = [
         Job(
             name=run.name,
@@ -34,7 +34,7 @@ def jobs_of(runs: Sequence[PastRun], keys: Sequence[str]) -> list[Job]:
             protocol=run.params.get("protocol.digest"),
             seconds=run.seconds,
         )
-        for run, overrides in told
+        for run, overrides in chosen
         if all(value is not None for value in overrides.values())
     ]
     if not jobs:

@@ -57,7 +57,7 @@ def truth(material: Material) -> Truth | None:
 def sentences(metrics: Mapping[str, Any]) -> list[str]:
     """How far the likelihood is from the best that is possible, if that is known."""
     found = []
-    for metric in catalogue.told_in(Section.GROUND_TRUTH):
+    for metric in catalogue.reported_in(Section.GROUND_TRUTH):
         if not metric.sentence or metric.key not in metrics:
             continue
         value, error = metrics[metric.key], metrics.get(f"{metric.key}_{metric.spread}")
@@ -71,7 +71,7 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
 def _lines(material: Material, protocol: Mapping[str, Any]) -> Iterator[Line]:
     """A line for each metric of which all that it is compared with was measured."""
     metrics = material.metrics
-    for metric in catalogue.told_in(Section.GROUND_TRUTH):
+    for metric in catalogue.reported_in(Section.GROUND_TRUTH):
         floor = metric.floor_key
         if metric.key not in metrics or (floor and floor not in metrics):
             continue

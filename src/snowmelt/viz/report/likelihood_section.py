@@ -34,7 +34,7 @@ def likelihoods(metrics: Mapping[str, Any]) -> list[Likelihood]:
     protocols = metrics.get("likelihood")
     protocols = protocols if isinstance(protocols, Mapping) else {}
     found = []
-    for metric in catalogue.told_in(Section.LIKELIHOOD):
+    for metric in catalogue.reported_in(Section.LIKELIHOOD):
         protocol = protocols.get(metric.subject.value)
         if protocol is None or metric.key not in metrics:
             continue
