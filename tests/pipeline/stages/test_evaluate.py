@@ -183,7 +183,7 @@ def test_likelihoods_stand_beside_the_distances(
 KNOWN = {
     "_target_": "snowmelt.data.Known",
     "name": "some",
-    "density": {"_target_": "snowmelt.densities.DDIM", "mean": [3.0, 1.0], "std": 2.0},
+    "density": {"_target_": "snowmelt.densities.Gaussian", "mean": [3.0, 1.0], "std": 2.0},
     "count": 60,
     "held_out_count": 20,
 }
