@@ -143,7 +143,7 @@ def test_a_comment_changes_nothing(project: Project) -> None:
 )
 def test_a_text_in_params_stays_that_text(project: Project, value: str) -> None:
     root = project(yaml.safe_dump({"data_path": value}, allow_unicode=True))
-    (choice,) = composition.merged_choices(root, [])
+    (choice,) = composition.merged_overrides(root, [])
     assert choice.parse().value() == value
 
 
@@ -157,7 +157,7 @@ def test_a_path_with_spaces_and_quotes_reaches_the_stage(project: Project) -> No
 
 @pytest.mark.parametrize("value", [3, 2.5e-7, True, None, [1, 2], ["a b", None], -1])
 def test_values_keep_their_type(project: Project, value: Any) -> None:
-    (choice,) = composition.merged_choices(
+    (choice,) = composition.merged_overrides(
         project(yaml.safe_dump({"some": {"key": value}})), []
     )
     found = choice.parse().value()

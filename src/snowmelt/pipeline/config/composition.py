@@ -25,10 +25,10 @@ from snowmelt.common.public_names import with_current_keys
 from snowmelt.pipeline.config import settings
 from snowmelt.pipeline.config.overrides import (
     OPTIONAL,
-    Choice,
+    SourcedOverride,
     groups,
     key_of,
-    merged_choices,
+    merged_overrides,
     written_in,
 )
 
@@ -66,7 +66,7 @@ def compose(
         UserError: an unknown key or choice, a value of the wrong type, a file of conf/
             that does not compose, or a refused combination.
     """
-    choices = merged_choices(root, overrides)
+    choices = merged_overrides(root, overrides)
     known = groups(root)
     for choice in choices:
         if choice.parse().is_sweep_override():
@@ -130,7 +130,9 @@ def _hydra(root: Path, overrides: list[str]) -> DictConfig:
         raise UserError(f"conf/ does not compose: {reason}") from error
 
 
-def _check_files(root: Path, chosen: Sequence[Choice], known: Iterable[str]) -> None:
+def _check_files(
+    root: Path, chosen: Sequence[SourcedOverride], known: Iterable[str]
+) -> None:
     """Refuse a key in an experiment or a sweep that conf/ without it does not have."""
     plain = [c.text for c in chosen if key_of(c) not in OPTIONAL]
     for choice in chosen:
@@ -144,7 +146,10 @@ def _check_files(root: Path, chosen: Sequence[Choice], known: Iterable[str]) -> 
 
 
 def _check_values(
-    root: Path, chosen: Sequence[Choice], given: Sequence[Choice], known: Iterable[str]
+    root: Path,
+    chosen: Sequence[SourcedOverride],
+    given: Sequence[SourcedOverride],
+    known: Iterable[str],
 ) -> None:
     """Refuse wrong keys and values, against conf/ with the chosen files.
 
@@ -170,7 +175,7 @@ def written(root: Path) -> Any:
     return OmegaConf.to_container(OmegaConf.merge(settings.defaults(), file))
 
 
-def _check_own(choice: Choice, tree: Any) -> None:
+def _check_own(choice: SourcedOverride, tree: Any) -> None:
     """Refuse a key below one that takes its whole value from elsewhere, and say where."""
     parts = key_of(choice).split(".")
     for depth, part in enumerate(parts):
@@ -198,7 +203,7 @@ def _resolved(composed: DictConfig) -> Any:
     return OmegaConf.to_container(composed, resolve=True)
 
 
-def _check_value(choice: Choice, base: Any, known: Iterable[str]) -> None:
+def _check_value(choice: SourcedOverride, base: Any, known: Iterable[str]) -> None:
     """Refuse a key that is not in conf/ and a value of another type than there."""
     override = choice.parse()
     if override.is_add() or override.is_force_add() or override.is_delete():
@@ -232,7 +237,7 @@ def _elsewhere(key: str, base: Any) -> str:
     return f" (did you mean '{owners[0]}.{key}'?)" if owners else ""
 
 
-def _check_type(choice: Choice, key: str, old: Any, new: Any) -> None:
+def _check_type(choice: SourcedOverride, key: str, old: Any, new: Any) -> None:
     if isinstance(new, str) and "${" in new:
         return
     if isinstance(new, str) and isinstance(old, dict) and key.endswith(".of"):

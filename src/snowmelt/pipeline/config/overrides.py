@@ -1,4 +1,4 @@
-"""What the user chose: params.yaml, an experiment, the command line, in one list.
+"""The user's overrides of conf/: params.yaml, an experiment and the command line, merged.
 
 Order of precedence, weakest first: conf/, the keys of params.yaml, the experiment or sweep,
 the list `overrides` of params.yaml, the command line.
@@ -33,8 +33,8 @@ def groups(root: Path) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One override and where it was written."""
+class SourcedOverride:
+    """An override, and where it was written."""
 
     text: str
     origin: str
@@ -65,8 +65,8 @@ def _quoted(value: Any) -> str:
     return QuotedString(str(value), Quote.single).with_quotes()
 
 
-def params_choices(root: Path) -> list[Choice]:
-    """What params.yaml chooses, as overrides.
+def params_overrides(root: Path) -> list[SourcedOverride]:
+    """The overrides that params.yaml gives.
 
     Raises:
         UserError: the file is not a mapping of keys to values.
@@ -88,10 +88,14 @@ def params_choices(root: Path) -> list[Choice]:
     params = public_names.with_current_keys(params)
     # The name of a group's file is written without quotes: Hydra would look for them too.
     found = [
-        Choice(f"{key}={value if value in known.get(key, ()) else _quoted(value)}", PARAMS)
+        SourcedOverride(
+            f"{key}={value if value in known.get(key, ()) else _quoted(value)}", PARAMS
+        )
         for key, value in _leaves(params)
     ]
-    return found + [Choice(public_names.current_override(o), OVERRIDES) for o in extra]
+    return found + [
+        SourcedOverride(public_names.current_override(o), OVERRIDES) for o in extra
+    ]
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -102,16 +106,16 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def merged_choices(root: Path, overrides: Sequence[str]) -> list[Choice]:
+def merged_overrides(root: Path, overrides: Sequence[str]) -> list[SourcedOverride]:
     """params.yaml and the command line as one list; the experiment beats params.yaml.
 
     Raises:
         UserError: a choice does not parse, or names a key or a group's file that is not
             there; the message says where it was written.
     """
-    typed = [Choice(text, "command line") for text in overrides]
+    typed = [SourcedOverride(text, "command line") for text in overrides]
     typed_keys = {key_of(choice) for choice in typed}
-    params = [c for c in params_choices(root) if key_of(c) not in typed_keys]
+    params = [c for c in params_overrides(root) if key_of(c) not in typed_keys]
     known = groups(root)
     for choice in params + typed:
         check_group(choice, known)
@@ -122,12 +126,12 @@ def merged_choices(root: Path, overrides: Sequence[str]) -> list[Choice]:
     return params + [c for c in typed if not _is_unset(c)]
 
 
-def _is_unset(choice: Choice) -> bool:
+def _is_unset(choice: SourcedOverride) -> bool:
     override = choice.parse()
     return override.key_or_group in OPTIONAL and override.value() is None
 
 
-def key_of(choice: Choice) -> str:
+def key_of(choice: SourcedOverride) -> str:
     return str(choice.parse().key_or_group)
 
 
@@ -135,7 +139,7 @@ def _covers(settled: set[str], key: str) -> bool:
     return key in settled or any(key.startswith(f"{s}.") for s in settled)
 
 
-def check_group(choice: Choice, known: Mapping[str, list[str]]) -> None:
+def check_group(choice: SourcedOverride, known: Mapping[str, list[str]]) -> None:
     override = choice.parse()
     group = override.key_or_group
     if group not in known or override.is_sweep_override():
@@ -156,7 +160,7 @@ def check_group(choice: Choice, known: Mapping[str, list[str]]) -> None:
         )
 
 
-def _settled_by_files(root: Path, choices: Sequence[Choice]) -> set[str]:
+def _settled_by_files(root: Path, choices: Sequence[SourcedOverride]) -> set[str]:
     """The groups and keys that the chosen experiment and sweep set themselves."""
     settled: set[str] = set()
     for group in OPTIONAL:
@@ -179,7 +183,7 @@ def swept_in(file: Path) -> dict[str, str]:
     return {str(key): str(values) for key, values in swept.items()}
 
 
-def written_in(file: Path) -> tuple[list[str], list[Choice]]:
+def written_in(file: Path) -> tuple[list[str], list[SourcedOverride]]:
     """What an experiment or a sweep sets: choices of groups, and values of keys.
 
     Raises:
@@ -187,7 +191,9 @@ def written_in(file: Path) -> tuple[list[str], list[Choice]]:
     """
     body, origin = _body(file), f"conf/{file.parent.name}/{file.name}"
     chosen = [f"{group}={name}" for group, name in _groups_in(body)]
-    keys = [Choice(f"{key}={_quoted(value)}", origin) for key, value in _keys_in(body)]
+    keys = [
+        SourcedOverride(f"{key}={_quoted(value)}", origin) for key, value in _keys_in(body)
+    ]
     return chosen, keys
 
 

@@ -59,7 +59,7 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
         for (label, job), config in zip(given.items(), configs, strict=True):
             print(f"job {len(jobs) + 1} of {len(given)}: {label}", flush=True)
             told = [text for text in job if text not in shared]
-            whole = [choice.text for choice in composition.merged_choices(root, job)]
+            whole = [choice.text for choice in composition.merged_overrides(root, job)]
             jobs.append(_run_job(config, root, environment, _pairs(told)))
             result = {"status": jobs[-1].status, "overrides": _pairs(whole)}
             write_json(root / config.paths.root / "result.json", result)
