@@ -11,6 +11,7 @@ from torch import Tensor
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.sampling.guidance.guidance import Draw
 from snowmelt.sampling.sample_request import SampleRequest
 from snowmelt.sampling.samplers.sampler import Watcher
 
@@ -44,7 +45,7 @@ class Generator:
     def draw(self, index: Tensor, watch: Watcher | None = None) -> NDArray:
         """Samples as they are stored. Shapes: index: (B,) -> (B, *D)"""
         request = self.request
-        x = request.guidance.draw(
+        asked = Draw(
             self.denoiser,
             request.sampler,
             index,
@@ -52,7 +53,7 @@ class Generator:
             seed=request.seed,
             watch=watch,
         )
-        return self.stored(x)
+        return self.stored(request.guidance.draw(asked))
 
     def stored(self, x: Tensor) -> NDArray:
         """Values of the model as they are stored. Shapes: (*, *D) -> (*, *D)"""

@@ -25,7 +25,7 @@ from snowmelt.sampling.guidance.classifier_free import (
     ClassifierFree,
     ClassifierFreeGuidance,
 )
-from snowmelt.sampling.guidance.guidance import Conditioning
+from snowmelt.sampling.guidance.guidance import Conditioning, Draw
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.sampler import sample
 
@@ -187,7 +187,9 @@ def test_scale_1_samples_each_class_and_more_leaves_the_other_behind(eta: float)
     index = torch.arange(count)
     for scale in (1.0, 3.0):
         guidance = ClassifierFreeGuidance(scale=scale)
-        x = guidance.draw(denoiser, DDIM(80, eta), index, conditioning, seed=1).double()
+        x = guidance.draw(
+            Draw(denoiser, DDIM(80, eta), index, conditioning, seed=1)
+        ).double()
         for label in range(2):
             members = x[guidance.labels(index, conditioning) == label]
             if scale == 1.0:
@@ -275,7 +277,7 @@ def test_evaluations_are_the_calls_of_the_network(
     sampler = DDIM(12)
     guidance = ClassifierFreeGuidance(scale=scale, interval=interval)
     guidance.draw(
-        denoiser, sampler, torch.arange(2), Conditioning((2,), ("a", "b")), seed=0
+        Draw(denoiser, sampler, torch.arange(2), Conditioning((2,), ("a", "b")), seed=0)
     )
     assert denoiser.net.calls == guidance.evaluations(sampler, denoiser.process)
     if interval:

@@ -11,7 +11,7 @@ from snowmelt.diffusion.predictions import Eps
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.sampling.guidance.ddim_inversion import Inversion
-from snowmelt.sampling.guidance.guidance import Conditioning
+from snowmelt.sampling.guidance.guidance import Conditioning, Draw
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.thresholds import Clip
@@ -37,7 +37,7 @@ GIVEN, INDEX = Conditioning((2,), examples=real), torch.arange(6.0)
 
 def trip(sampler: DDIM) -> tuple[Tensor, int]:
     denoiser = Denoiser(Knowing(), VariancePreserving(Cosine()), Eps())
-    found = Inversion().draw(denoiser, sampler, INDEX, GIVEN, seed=0)
+    found = Inversion().draw(Draw(denoiser, sampler, INDEX, GIVEN, seed=0))
     return found, denoiser.net.calls
 
 
@@ -63,12 +63,14 @@ def test_evaluations_are_the_calls_of_the_network() -> None:
 def test_a_watcher_sees_the_way_down() -> None:
     denoiser, seen = Denoiser(Knowing(), VariancePreserving(Cosine()), Eps()), []
     Inversion().draw(
-        denoiser,
-        DDIM(4),
-        INDEX,
-        GIVEN,
-        seed=0,
-        watch=lambda step, t, x: seen.append((step, float(t))),
+        Draw(
+            denoiser,
+            DDIM(4),
+            INDEX,
+            GIVEN,
+            seed=0,
+            watch=lambda step, t, x: seen.append((step, float(t))),
+        )
     )
     assert seen == [(0, 1.0), (1, 0.75), (2, 0.5), (3, 0.25), (4, 0.0)]
 

@@ -15,7 +15,7 @@ from snowmelt.diffusion.predictions import Eps, V
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.nets.unet import UNet
-from snowmelt.sampling.guidance.guidance import Conditioning, Guidance, Unguided
+from snowmelt.sampling.guidance.guidance import Conditioning, Draw, Guidance, Unguided
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.ode import Heun
@@ -82,7 +82,7 @@ def test_a_batch_changes_no_bit_of_a_sample(file: Path, sampler: Sampler) -> Non
     exactly = not isinstance(sampler, WholePath)
 
     def draw(index: Tensor) -> Tensor:
-        return guidance.draw(exact(), sampler, index, conditioning(), seed=5)
+        return guidance.draw(Draw(exact(), sampler, index, conditioning(), seed=5))
 
     whole = draw(torch.arange(40))
     assert whole.shape == (40, *SHAPE)
@@ -107,7 +107,7 @@ def test_a_batch_changes_no_sample_of_a_unet(file: Path) -> None:
     denoiser = Denoiser(net, VariancePreserving(Cosine()), V()).eval()
 
     def draw(index: Tensor) -> Tensor:
-        return guidance.draw(denoiser, DDIM(2), index, conditioning(), seed=1)
+        return guidance.draw(Draw(denoiser, DDIM(2), index, conditioning(), seed=1))
 
     whole = draw(torch.arange(5))
     for size in (1, 3):
@@ -119,10 +119,10 @@ def test_a_batch_changes_no_sample_of_a_unet(file: Path) -> None:
 @every_guidance
 def test_seeds_and_indices_give_other_samples(file: Path) -> None:
     guidance, index = built(file), torch.arange(3)
-    first = guidance.draw(exact(), DDIM(4), index, conditioning(), seed=0)
-    again = guidance.draw(exact(), DDIM(4), index, conditioning(), seed=0)
+    first = guidance.draw(Draw(exact(), DDIM(4), index, conditioning(), seed=0))
+    again = guidance.draw(Draw(exact(), DDIM(4), index, conditioning(), seed=0))
     assert torch.equal(first, again)
-    other = guidance.draw(exact(), DDIM(4), index + 3, conditioning(), seed=0)
+    other = guidance.draw(Draw(exact(), DDIM(4), index + 3, conditioning(), seed=0))
     assert not torch.equal(first, other)
 
 
@@ -131,7 +131,7 @@ def test_seeds_and_indices_give_other_samples(file: Path) -> None:
 def test_evaluations_are_the_calls_of_the_network(file: Path, sampler: Sampler) -> None:
     guidance, denoiser = built(file), exact()
     if is_served(guidance, sampler):
-        guidance.draw(denoiser, sampler, torch.arange(2), conditioning(), seed=0)
+        guidance.draw(Draw(denoiser, sampler, torch.arange(2), conditioning(), seed=0))
         assert denoiser.net.calls == guidance.evaluations(sampler, denoiser.process)
 
 
@@ -159,7 +159,7 @@ def test_what_it_needs_it_asks_for(file: Path) -> None:
 
 def test_unguided_is_the_loop_itself() -> None:
     index = torch.arange(4)
-    found = Unguided().draw(exact(), DDIM(6, 1.0), index, conditioning(), seed=2)
+    found = Unguided().draw(Draw(exact(), DDIM(6, 1.0), index, conditioning(), seed=2))
     assert torch.equal(found, sample(exact(), DDIM(6, 1.0), index, SHAPE, seed=2))
     assert Unguided().evaluations(DDIM(6), VariancePreserving(Cosine())) == 6
 

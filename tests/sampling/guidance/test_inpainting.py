@@ -12,7 +12,7 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.predictions import Eps
 from snowmelt.diffusion.processes import VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, Linear
-from snowmelt.sampling.guidance.guidance import Conditioning
+from snowmelt.sampling.guidance.guidance import Conditioning, Draw
 from snowmelt.sampling.guidance.inpainting import Inpainting, Replacement
 from snowmelt.sampling.guidance.masks import Box, Mask, Scattered, Side
 from snowmelt.sampling.samplers.adaptive import Adaptive
@@ -78,7 +78,7 @@ def test_what_is_imposed(process: VariancePreserving, whole: bool) -> None:
 def test_known_values_are_exact_at_the_end(mask: Mask, resamples: int, eta: float) -> None:
     conditioning, index = examples((1, 6, 6)), torch.tensor([4, 0, 9])
     guidance = Inpainting(mask, resamples)
-    found = guidance.draw(denoiser(), DDIM(5, eta), index, conditioning, seed=3)
+    found = guidance.draw(Draw(denoiser(), DDIM(5, eta), index, conditioning, seed=3))
     known = mask.known(index, (1, 6, 6), seed=3)
     assert torch.equal(found[known], conditioning.real(index)[known])
     assert not (found == conditioning.real(index))[~known].any()
@@ -91,7 +91,9 @@ def test_values_that_know_nothing_of_each_other_are_drawn_freely(eta: float) -> 
     conditioning, index = examples((6,)), torch.arange(5)
     sampler = DDIM(8, eta)
     free = sample(denoiser(), sampler, index, (6,), seed=0)
-    found = Inpainting(Side(0.5)).draw(denoiser(), sampler, index, conditioning, seed=0)
+    found = Inpainting(Side(0.5)).draw(
+        Draw(denoiser(), sampler, index, conditioning, seed=0)
+    )
     assert torch.equal(found[:, 3:], free[:, 3:])
 
 
@@ -105,11 +107,13 @@ def test_repaint_finds_the_conditional_density_that_replacement_misses() -> None
     for resamples in (1, 8):
         guidance = Inpainting(Side(0.5), resamples)
         x = guidance.draw(
-            denoiser(together=True),
-            DDIM(40, 1.0),
-            torch.arange(count),
-            conditioning,
-            seed=1,
+            Draw(
+                denoiser(together=True),
+                DDIM(40, 1.0),
+                torch.arange(count),
+                conditioning,
+                seed=1,
+            )
         )[:, 1].double()
         errors.append((abs(float(x.mean()) - mean), abs(float(x.std()) - std)))
     # Of the mean, replacement misses a third; four standard errors are 0.045.
@@ -122,7 +126,7 @@ def test_repaint_finds_the_conditional_density_that_replacement_misses() -> None
 def test_evaluations_are_the_calls_of_the_network(resamples: int) -> None:
     asked, sampler = denoiser(), DDIM(7)
     guidance = Inpainting(Side(0.5), resamples)
-    guidance.draw(asked, sampler, torch.arange(2), examples((4,)), seed=0)
+    guidance.draw(Draw(asked, sampler, torch.arange(2), examples((4,)), seed=0))
     assert asked.net.calls == guidance.evaluations(sampler, asked.process)
     assert asked.net.calls == 6 * resamples + 1
 

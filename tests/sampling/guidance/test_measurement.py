@@ -19,7 +19,7 @@ from snowmelt.diffusion.processes import (
     VariancePreserving,
 )
 from snowmelt.diffusion.schedules import Cosine, Linear
-from snowmelt.sampling.guidance.guidance import Conditioning
+from snowmelt.sampling.guidance.guidance import Conditioning, Draw
 from snowmelt.sampling.guidance.masks import Scattered, Side
 from snowmelt.sampling.guidance.measurement import Measurement, PseudoinverseGuided
 from snowmelt.sampling.guidance.operators import (
@@ -232,7 +232,9 @@ def test_samples_are_drawn_from_the_density_given_the_measurement(noise: float) 
     denoiser = Denoiser(Knowing(V()), PROCESSES["vp"], V())
     index = torch.arange(count)
     operator, y = guidance.measured(index, conditioning, seed=2)
-    x = guidance.draw(denoiser, DDIM(100, eta=1.0), index, conditioning, seed=2).double()
+    x = guidance.draw(
+        Draw(denoiser, DDIM(100, eta=1.0), index, conditioning, seed=2)
+    ).double()
     dense = matrix(operator, shape)
     # Every sample has a measurement of its own: what is left of it is the same for all.
     centre = torch.full((4,), MEAN, dtype=torch.float64)

@@ -28,8 +28,8 @@ from torch import Tensor
 
 from snowmelt.diffusion.denoiser import NULL_CLASS, Denoiser
 from snowmelt.diffusion.processes import Process, expand
-from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
-from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
+from snowmelt.sampling.guidance.guidance import Conditioning, Draw, Guidance
+from snowmelt.sampling.samplers.sampler import Sampler
 
 Interval = Sequence[float]
 
@@ -149,19 +149,11 @@ class ClassifierFreeGuidance(Guidance):
             return list(range(len(conditioning.classes)))
         return [_number(label, conditioning.classes) for label in self.chosen]
 
-    def draw(
-        self,
-        denoiser: Denoiser,
-        sampler: Sampler,
-        index: Tensor,
-        conditioning: Conditioning,
-        *,
-        seed: int,
-        watch: Watcher | None = None,
-    ) -> Tensor:
-        labels = self.labels(index, conditioning)
-        guided = ClassifierFree(denoiser, labels, self.scale, self.interval)
-        return sample(guided, sampler, index, conditioning.shape, seed=seed, watch=watch)
+    def draw(self, asked: Draw) -> Tensor:
+        labels = self.labels(asked.index, asked.conditioning)
+        return asked.sample(
+            ClassifierFree(asked.denoiser, labels, self.scale, self.interval)
+        )
 
 
 def _is_interval(value: object) -> bool:

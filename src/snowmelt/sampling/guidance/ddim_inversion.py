@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
-from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
+from snowmelt.sampling.guidance.guidance import Draw, Guidance
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.inversion import decode, encode
-from snowmelt.sampling.samplers.sampler import Sampler, Watcher
+from snowmelt.sampling.samplers.sampler import Sampler
 
 
 class Inversion(Guidance):
@@ -35,23 +34,16 @@ class Inversion(Guidance):
         """Those of the way down, and as many of the way up."""
         return 2 * sampler.evaluations
 
-    def draw(
-        self,
-        denoiser: Denoiser,
-        sampler: Sampler,
-        index: Tensor,
-        conditioning: Conditioning,
-        *,
-        seed: int,
-        watch: Watcher | None = None,
-    ) -> Tensor:
+    def draw(self, asked: Draw) -> Tensor:
+        denoiser, sampler = asked.denoiser, asked.sampler
         steps, grid = sampler.steps, sampler.grid
-        latent = encode(denoiser, conditioning.real(index), steps=steps, grid=grid)
+        real = asked.conditioning.real(asked.index)
+        latent = encode(denoiser, real, steps=steps, grid=grid)
         return decode(
             denoiser,
             latent,
             steps=steps,
             grid=grid,
             threshold=sampler.threshold,
-            watch=watch,
+            watch=asked.watch,
         )

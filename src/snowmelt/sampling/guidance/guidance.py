@@ -15,6 +15,7 @@ from torch import Tensor
 
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
+from snowmelt.sampling.samplers.constraint import Constraint
 from snowmelt.sampling.samplers.sampler import Sampler, Watcher, WholePath, sample
 
 
@@ -39,6 +40,49 @@ class Conditioning:
         if self.examples is None:
             raise ValueError("no real examples were given")
         return self.examples(index)
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """A few samples that are asked for: which, of what network, and by what sampler.
+
+    Attributes:
+        denoiser: the network without any guidance.
+        sampler: how a sample gets from noise to data.
+        index: (B,) which samples, on the device of the denoiser.
+        conditioning: what the guidance may draw on.
+        seed: of all noise.
+        watch: is told every state on the way.
+    """
+
+    denoiser: Denoiser
+    sampler: Sampler
+    index: Tensor
+    conditioning: Conditioning
+    seed: int
+    watch: Watcher | None = None
+
+    def sample(
+        self, denoiser: Denoiser | None = None, constraint: Constraint | None = None
+    ) -> Tensor:
+        """Draw them by the sampler's loop.
+
+        Args:
+            denoiser: one that is guided; None for the network alone.
+            constraint: what the trajectories are held to.
+
+        Shapes:
+            -> (B, *D)
+        """
+        return sample(
+            self.denoiser if denoiser is None else denoiser,
+            self.sampler,
+            self.index,
+            self.conditioning.shape,
+            seed=self.seed,
+            watch=self.watch,
+            constraint=constraint,
+        )
 
 
 class Guidance(ABC):
@@ -86,20 +130,11 @@ class Guidance(ABC):
         return None
 
     @abstractmethod
-    def draw(
-        self,
-        denoiser: Denoiser,
-        sampler: Sampler,
-        index: Tensor,
-        conditioning: Conditioning,
-        *,
-        seed: int,
-        watch: Watcher | None = None,
-    ) -> Tensor:
-        """One sample for each index; the arguments are those of `samplers.sampler.sample`.
+    def draw(self, asked: Draw) -> Tensor:
+        """One sample for each index that is asked for, in the model's range.
 
         Shapes:
-            index: (B,) -> (B, *D), in the model's range
+            -> (B, *D)
         """
 
 
@@ -123,14 +158,5 @@ class Unguided(Guidance):
     `denoiser.p_uncond`: the samples are of all classes, as frequent as in the data.
     """
 
-    def draw(
-        self,
-        denoiser: Denoiser,
-        sampler: Sampler,
-        index: Tensor,
-        conditioning: Conditioning,
-        *,
-        seed: int,
-        watch: Watcher | None = None,
-    ) -> Tensor:
-        return sample(denoiser, sampler, index, conditioning.shape, seed=seed, watch=watch)
+    def draw(self, asked: Draw) -> Tensor:
+        return asked.sample()

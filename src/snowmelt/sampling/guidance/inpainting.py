@@ -19,12 +19,16 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
-from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
-from snowmelt.sampling.guidance.guidance import Conditioning, Guidance, refuse_whole_path
+from snowmelt.sampling.guidance.guidance import (
+    Conditioning,
+    Draw,
+    Guidance,
+    refuse_whole_path,
+)
 from snowmelt.sampling.guidance.masks import Mask
 from snowmelt.sampling.samplers.constraint import Constraint
-from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
+from snowmelt.sampling.samplers.sampler import Sampler
 
 
 class Replacement(Constraint):
@@ -89,24 +93,8 @@ class Inpainting(Guidance):
         known = self.mask.known(index, conditioning.shape, seed=seed)
         return torch.where(known, conditioning.real(index), 0.0)
 
-    def draw(
-        self,
-        denoiser: Denoiser,
-        sampler: Sampler,
-        index: Tensor,
-        conditioning: Conditioning,
-        *,
-        seed: int,
-        watch: Watcher | None = None,
-    ) -> Tensor:
-        known = self.mask.known(index, conditioning.shape, seed=seed)
+    def draw(self, asked: Draw) -> Tensor:
+        index, conditioning = asked.index, asked.conditioning
+        known = self.mask.known(index, conditioning.shape, seed=asked.seed)
         held = Replacement(conditioning.real(index), known, self.resamples)
-        return sample(
-            denoiser,
-            sampler,
-            index,
-            conditioning.shape,
-            seed=seed,
-            watch=watch,
-            constraint=held,
-        )
+        return asked.sample(constraint=held)

@@ -31,9 +31,14 @@ from torch import Tensor
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import expand
-from snowmelt.sampling.guidance.guidance import Conditioning, Guidance, refuse_whole_path
+from snowmelt.sampling.guidance.guidance import (
+    Conditioning,
+    Draw,
+    Guidance,
+    refuse_whole_path,
+)
 from snowmelt.sampling.guidance.operators import LinearOperator
-from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
+from snowmelt.sampling.samplers.sampler import Sampler
 
 
 class PseudoinverseGuided(Denoiser):
@@ -146,16 +151,9 @@ class Measurement(Guidance):
         operator, y = self.measured(index, conditioning, seed=seed)
         return operator.shown(y)
 
-    def draw(
-        self,
-        denoiser: Denoiser,
-        sampler: Sampler,
-        index: Tensor,
-        conditioning: Conditioning,
-        *,
-        seed: int,
-        watch: Watcher | None = None,
-    ) -> Tensor:
-        operator, y = self.measured(index, conditioning, seed=seed)
-        guided = PseudoinverseGuided(denoiser, operator, y, self.noise_std, self.data_std)
-        return sample(guided, sampler, index, conditioning.shape, seed=seed, watch=watch)
+    def draw(self, asked: Draw) -> Tensor:
+        operator, y = self.measured(asked.index, asked.conditioning, seed=asked.seed)
+        guided = PseudoinverseGuided(
+            asked.denoiser, operator, y, self.noise_std, self.data_std
+        )
+        return asked.sample(guided)
