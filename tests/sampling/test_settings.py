@@ -19,7 +19,7 @@ from snowmelt.sampling.settings import SampleSettings
         ("seed", -1, "an integer from 0 to 2^63 - 1"),
         ("seed", 2**63, "an integer from 0 to 2^63 - 1"),
         ("checkpoint", None, "a text"),
-        ("device", 3, "a text"),
+        ("device", True, "a text"),
     ],
 )
 def test_a_value_that_is_refused_is_named(name: str, value: Any, must: str) -> None:

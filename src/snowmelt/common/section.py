@@ -8,8 +8,8 @@ A field gives a key its type, its default, its bounds and the sentence that expl
 
 Hydra composes its defaults from that, `snowmelt settings` prints it, and a value that a
 declaration refuses is one line: `training.ema.decay must be a number in [0, 1), got 1.5`.
-Nothing is converted: a text is no number and true is none either, but a whole number will
-do for a fraction.
+A text is no number and true is none either; but a whole number will do for a fraction, and
+a number for a text.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from snowmelt.common.errors import UserError, did_you_mean
 Part = dict[str, Any]
 # What the counter-based noise takes; see `snowmelt.common.randomness`.
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+# A name or a path, which may look like a number: YAML and Hydra make one of `name=2024`.
+Text = Annotated[str, Field(strict=False, coerce_numbers_to_str=True)]
 
 
 class Section(BaseModel):

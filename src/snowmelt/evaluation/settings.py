@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from snowmelt.common.section import Part, Section, Seed
+from snowmelt.common.section import Part, Section, Seed, Text
 
 
 class PointSettings(Section):
@@ -126,7 +126,7 @@ class MCMCSettings(Section):
         description="Pairs of true clouds that the floor is the mean over. The distance of"
         " modes that are apart varies by half of itself from pair to pair.",
     )
-    checkpoint: str | None = Field(
+    checkpoint: Text | None = Field(
         None,
         description="Denoiser trained on draws of the density, to put beside the exact"
         " score.",

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from snowmelt.common.section import Section, Seed
+from snowmelt.common.section import Section, Seed, Text
 
 
 class SampleSettings(Section):
@@ -23,11 +23,11 @@ class SampleSettings(Section):
     seed: Seed = Field(
         0, description="Of the noise; the configuration takes it from `seed`."
     )
-    checkpoint: str = Field(
+    checkpoint: Text = Field(
         "outputs/model/model.ckpt",
         description="File of the trained model; the configuration takes its folder from"
         " `paths.model`.",
     )
-    device: str = Field(
+    device: Text = Field(
         "auto", description="Device as torch names it; auto is a GPU where there is one."
     )

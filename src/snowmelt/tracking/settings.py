@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from snowmelt.common.section import Section
+from snowmelt.common.section import Section, Text
 
 
 class TrackingSettings(Section):
@@ -18,13 +18,13 @@ class TrackingSettings(Section):
 
     key: ClassVar[str] = "tracking"
     enabled: bool = Field(True, description="Whether runs are tracked at all.")
-    experiment: str = Field("snowmelt", description="Experiment in MLflow that runs go to.")
-    uri: str | None = Field(
+    experiment: Text = Field("snowmelt", description="Experiment in MLflow of the runs.")
+    uri: Text | None = Field(
         None,
         description="Address of the store; null for the sqlite file mlflow.db at the"
         " project's root. MLFLOW_TRACKING_URI wins.",
     )
-    artifacts: str | None = Field(
+    artifacts: Text | None = Field(
         None,
         description="Folder of a new experiment's files; null for mlartifacts beside the"
         " sqlite file, or what a server decides.",

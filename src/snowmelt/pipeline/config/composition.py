@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -273,5 +273,17 @@ def load(path: Path) -> DictConfig:
     if not isinstance(plain, dict) or "paths" not in plain:
         raise UserError(f"{path} is not a composed configuration: run `snowmelt compose`")
     plain = with_current_keys(plain)
+    _check_keys(path, plain)
     settings.check(str(path), plain)
-    return frozen(plain)
+    return frozen(OmegaConf.merge(settings.defaults(), plain))
+
+
+def _check_keys(path: Path, plain: Mapping[str, Any]) -> None:
+    """Refuse a composed file with a key at its top that conf/ and the sections lack."""
+    known = list(dict.fromkeys([*settings.defaults(), *groups(project_root())]))
+    for key in plain:
+        if key not in known:
+            meant = did_you_mean(str(key), known)
+            raise UserError(
+                f"{path}: unknown key '{key}'{meant}. Known keys: {', '.join(known)}"
+            )

@@ -15,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from pydantic import ConfigDict, Field, ValidationError
 
 from snowmelt.common.errors import UserError, did_you_mean
-from snowmelt.common.section import Section, Seed, fields_of, kind_of, refusals
+from snowmelt.common.section import Section, Seed, Text, fields_of, kind_of, refusals
 from snowmelt.evaluation.settings import (
     EvaluationSettings,
     LikelihoodSettings,
@@ -33,7 +33,7 @@ class Settings(Section):
     """The declared part of a configuration; parts with a `_target_` are left aside."""
 
     model_config = ConfigDict(extra="ignore")
-    name: str | None = Field(
+    name: Text | None = Field(
         None,
         description="Name of the experiment in MLflow and in the report; null takes the"
         " data's.",
@@ -43,7 +43,7 @@ class Settings(Section):
         description="Of the initial weights, the order of the data, and the noise of"
         " training and of sampling.",
     )
-    data_path: str = Field(
+    data_path: Text = Field(
         "data/raw", description="Raw data of data=folder and data=array; DVC watches it."
     )
     denoiser: DenoiserSettings = DenoiserSettings()

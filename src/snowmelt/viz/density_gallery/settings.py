@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from snowmelt.common.section import Section
+from snowmelt.common.section import Section, Text
 
 
 class GallerySettings(Section):
@@ -24,7 +24,7 @@ class GallerySettings(Section):
         300, ge=1, description="Steps of a Markov chain in an animation."
     )
     seconds: float = Field(5.0, ge=0.1, description="Duration of an animation.")
-    checkpoint: str | None = Field(
+    checkpoint: Text | None = Field(
         None,
         description="Model of points of the density, to show beside the exact one.",
     )
