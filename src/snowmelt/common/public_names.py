@@ -5,7 +5,7 @@ A configuration, and the checkpoint that keeps it, names a class by its public n
 file holds the class is nobody's business outside, so a file may move without making a
 checkpoint unreadable. In Python the same names work: `import snowmelt as sm`, and then
 `sm.schedules.Cosine()`. A few names that every user needs stand beside the parts:
-`sm.Denoiser`, `sm.sample`, `sm.load`.
+`sm.Denoiser`, `sm.sample`, `sm.load`, `sm.build`.
 """
 
 from __future__ import annotations
@@ -16,27 +16,36 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-# A public part -> the package or module that holds its classes.
+# A public part -> the package or module that holds its classes and functions.
 PARTS = {
     "data": "snowmelt.data",
     "densities": "snowmelt.densities",
+    "evaluation": "snowmelt.evaluation",
     "features": "snowmelt.evaluation.features",
     "grids": "snowmelt.sampling.samplers.grids",
     "guidance": "snowmelt.sampling.guidance",
     "likelihood": "snowmelt.evaluation.likelihood",
     "losses": "snowmelt.diffusion.losses",
+    "mcmc": "snowmelt.densities.mcmc",
     "nets": "snowmelt.nets",
+    "pipeline": "snowmelt.pipeline",
+    "plane": "snowmelt.evaluation.plane",
     "predictions": "snowmelt.diffusion.predictions",
     "processes": "snowmelt.diffusion.processes",
+    "randomness": "snowmelt.common.randomness",
     "samplers": "snowmelt.sampling.samplers",
     "schedules": "snowmelt.diffusion.schedules",
     "thresholds": "snowmelt.sampling.samplers.thresholds",
     "time_sampling": "snowmelt.diffusion.time_sampling",
+    "tracking": "snowmelt.tracking",
+    "trajectories": "snowmelt.sampling.trajectories",
+    "viz": "snowmelt.viz",
 }
 # A public name that stands beside the parts -> the module that holds it.
 NAMES = {
     "Checkpoint": "snowmelt.training.checkpoint",
     "Denoiser": "snowmelt.diffusion.denoiser",
+    "build": "snowmelt.common.instantiate",
     "load": "snowmelt.training.checkpoint",
     "sample": "snowmelt.sampling.samplers",
 }

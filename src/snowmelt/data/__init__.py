@@ -20,11 +20,14 @@ _MODULES = {
     "Llama": "sources.toy.llama",
     "LlamaDensity": "sources.toy.llama",
     "PictureFile": "picture_density",
+    "PreparedData": "prepared.dataset",
     "Rings": "sources.toy.curves",
     "Source": "sources.source",
     "Spiral": "sources.toy.curves",
     "SwissRoll": "sources.toy.curves",
     "TwoMoons": "sources.toy.curves",
+    "to_model": "prepared.scaling",
+    "to_stored": "prepared.scaling",
 }
 
 
@@ -32,3 +35,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"snowmelt.data has no {name}: {', '.join(_MODULES)}")
     return getattr(importlib.import_module(f"snowmelt.data.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_MODULES)

@@ -28,6 +28,7 @@ from snowmelt.densities.gaussian import Gaussian
 from snowmelt.densities.grid import GridDensity, Picture
 from snowmelt.densities.kernel_density import KernelDensity, Scott, Silverman
 from snowmelt.densities.mixture import GaussianMixture
+from snowmelt.densities.reverse_kernel import reverse_kernel
 
 __all__ = [
     "Density",
@@ -41,4 +42,5 @@ __all__ = [
     "Picture",
     "Scott",
     "Silverman",
+    "reverse_kernel",
 ]

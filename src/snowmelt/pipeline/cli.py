@@ -251,7 +251,7 @@ def _full(command: str, text: str, root: Path) -> str:
 
 
 def run_stage(name: str, settled: DictConfig, root: Path) -> Path:
-    """Import one stage and run it."""
+    """Run one stage, such as `train`; returns the file or folder that it made."""
     stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{name}")
     result: Path = stage.run(settled, root)
     return result

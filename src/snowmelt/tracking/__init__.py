@@ -24,11 +24,13 @@ from snowmelt.tracking.opening import (
 )
 from snowmelt.tracking.reading import PastRun, RunReader
 from snowmelt.tracking.run import Run
+from snowmelt.tracking.settings import TrackingSettings
 
 __all__ = [
     "PastRun",
     "Run",
     "RunReader",
+    "TrackingSettings",
     "locate",
     "open_evaluation",
     "open_report",

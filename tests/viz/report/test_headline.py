@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snowmelt.viz.report.headline import sentences
+from snowmelt.viz.report.headline import headline_sentences
 
 METRICS = {
     "confident_share": 0.912,
@@ -17,7 +17,7 @@ METRICS = {
 
 
 def test_sentences_say_how_far_and_what_real_data_gets():
-    said = sentences(METRICS, 1000)
+    said = headline_sentences(METRICS, 1000)
     assert said[0].startswith("1,000 samples against the training split")
     assert "3.21 ± 0.29" in said[0]
     assert "1.10" in said[1]
@@ -27,8 +27,8 @@ def test_sentences_say_how_far_and_what_real_data_gets():
 
 def test_the_count_that_the_distance_was_taken_at_is_said():
     metrics = {"fid": 9.0, "protocol": {"n": 359}}
-    assert "over sets of 359 of them" in sentences(metrics, 1000)[0]
-    assert "sets of" not in sentences(metrics, 359)[0]
+    assert "over sets of 359 of them" in headline_sentences(metrics, 1000)[0]
+    assert "sets of" not in headline_sentences(metrics, 359)[0]
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def test_the_count_that_the_distance_was_taken_at_is_said():
 def test_a_distance_that_chance_explains_is_at_the_floor(value: float, is_at_floor: bool):
     # The error of the difference is hypot(0.15, 0.2) = 0.25, and 1.1 + 1.96 * 0.25 = 1.59.
     metrics = {"fid": value, "fid_spread": 0.15, "fid_floor": 1.1, "fid_floor_spread": 0.2}
-    said = sentences(metrics, 10)[1]
+    said = headline_sentences(metrics, 10)[1]
     assert ("than chance can make them" in said) is is_at_floor
     assert ("times as far" in said) is not is_at_floor
 
 
 def test_without_metrics_nothing_is_said():
-    assert sentences({}, 10) == []
+    assert headline_sentences({}, 10) == []
 
 
 def test_points_name_the_size_of_their_sets():
@@ -53,7 +53,7 @@ def test_points_name_the_size_of_their_sets():
         "wasserstein_2_floor": 0.2,
         "protocol": {"extractor": "coordinates", "n": 50, "points": {"set_size": 1000}},
     }
-    said = sentences(metrics, 8000)
+    said = headline_sentences(metrics, 8000)
     assert said[0] == (
         "8,000 samples against the training split: Wasserstein distance W2 (coordinates)"
         " 0.300, between sets of 1,000 points."

@@ -13,7 +13,7 @@ ratios alone, so it need not be normalised.
 The stationary distribution may be reached late. Two modes are separated by a region of low
 density; a chain of small steps crosses it as rarely as it is improbable, and a single chain
 cannot show that it has not crossed yet. Several chains with distant starts can: see
-`snowmelt.densities.mcmc.diagnostics`.
+`diagnose`.
 
 - `chains`: the interface of a kernel, and the loop that runs many chains at once;
 - `metropolis`: random-walk Metropolis-Hastings;
@@ -24,6 +24,10 @@ References:
     Metropolis et al. (1953), "Equation of state calculations by fast computing machines";
     Hastings (1970), "Monte Carlo sampling methods using Markov chains".
 """
+
+from __future__ import annotations
+
+from typing import Any
 
 from snowmelt.densities.mcmc.chains import Chains, Kernel, Proposal, run
 from snowmelt.densities.mcmc.hamiltonian import Hamiltonian, leapfrog
@@ -41,3 +45,12 @@ __all__ = [
     "leapfrog",
     "run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`diagnose`, which needs ArviZ and NumPy; the chains need torch alone."""
+    if name != "diagnose":
+        raise AttributeError(f"snowmelt.densities.mcmc has no {name}")
+    from snowmelt.densities.mcmc.diagnostics import diagnose
+
+    return diagnose

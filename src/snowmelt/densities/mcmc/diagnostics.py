@@ -23,7 +23,7 @@ import numpy as np
 from arviz_stats.base import array_stats
 from numpy.typing import ArrayLike, NDArray
 
-from snowmelt.densities.mcmc import Chains
+from snowmelt.densities.mcmc.chains import Chains
 
 # Split chains of fewer draws have no variance to speak of.
 _FEWEST_DRAWS = 4

@@ -8,14 +8,15 @@ torch, and what comes out is numpy, in the two shapes that `snowmelt.viz.plots` 
 - `lattice`: densities on the points of a lattice, all at once;
 - `raster`: densities in the plane, as pictures; and where to look;
 - `marginals`: the density of one coordinate, and how it moves in time;
-- `fields`: scores, as arrows;
-- `reverse_kernel`: one step back, exact and normal;
-- `seen`: states and densities in the units that a person looks at.
+- `score_fields`: scores, as arrows;
+- `reverse_kernel_curves`: one step back, exact and normal;
+- `view`: states and densities in the units that a person looks at.
 """
 
 from snowmelt.evaluation.plane.lattice import centres, on_lattice
 from snowmelt.evaluation.plane.marginals import marginal, marginal_in_time
 from snowmelt.evaluation.plane.raster import extent_of, raster
+from snowmelt.evaluation.plane.reverse_kernel_curves import kernel_pairs, path_curves
 from snowmelt.evaluation.plane.score_fields import (
     difference,
     field,
@@ -30,9 +31,11 @@ __all__ = [
     "difference",
     "extent_of",
     "field",
+    "kernel_pairs",
     "marginal",
     "marginal_in_time",
     "on_lattice",
+    "path_curves",
     "raster",
     "score_of_denoiser",
     "score_of_density",

@@ -5,6 +5,7 @@ from snowmelt.sampling.samplers.ancestral_variances import FixedLarge, FixedSmal
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.dpm import DPM
 from snowmelt.sampling.samplers.edm import EDM
+from snowmelt.sampling.samplers.inversion import round_trip
 from snowmelt.sampling.samplers.ode import Euler, Heun
 from snowmelt.sampling.samplers.predictor_corrector import (
     MeanLengths,
@@ -29,5 +30,6 @@ __all__ = [
     "OwnLengths",
     "PredictorCorrector",
     "Sampler",
+    "round_trip",
     "sample",
 ]

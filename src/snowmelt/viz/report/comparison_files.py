@@ -41,12 +41,14 @@ def write(
     write_json(folder / "comparison.json", comparison_dict(comparison))
     written.append(folder / "comparison.json")
     if comparison.groups:
-        save_png(picture(comparison, value_range), folder / "comparison.png")
+        save_png(comparison_overview(comparison, value_range), folder / "comparison.png")
         written.append(folder / "comparison.png")
     return written
 
 
-def picture(comparison: Comparison, value_range: Sequence[int] | None) -> Image.Image:
+def comparison_overview(
+    comparison: Comparison, value_range: Sequence[int] | None
+) -> Image.Image:
     """Dots with intervals and the floor, above the samples of each setting."""
     entries = [
         Entry(

@@ -10,7 +10,7 @@ from snowmelt.evaluation.catalogue.metric import Metric
 from snowmelt.evaluation.catalogue.readings import Reading, readings
 
 
-def sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str]:
+def headline_sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str]:
     """How far the samples are, from what, and what real data would get."""
     found = {reading.key: reading for reading in readings(metrics)}
     said = []

@@ -30,7 +30,7 @@ from snowmelt.viz.report import (
 )
 from snowmelt.viz.report.ground_truth_section import sentences as truth_sentences
 from snowmelt.viz.report.ground_truth_section import truth
-from snowmelt.viz.report.headline import sentences
+from snowmelt.viz.report.headline import headline_sentences
 from snowmelt.viz.report.likelihood_section import likelihoods
 from snowmelt.viz.report.report_material import Array, Material
 from snowmelt.viz.templates import templates
@@ -57,7 +57,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "identity": str(samples.get("identity", "")),
         "headline": known[:4],
         "sentences": [
-            *sentences(material.metrics, len(material.generated)),
+            *headline_sentences(material.metrics, len(material.generated)),
             *truth_sentences(material.metrics),
             *_guided(samples),
         ],
