@@ -7,6 +7,7 @@ its blocks. Such a name is of no file here, and is left out.
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from pathlib import Path
 
@@ -16,7 +17,12 @@ from snowmelt.common import public_names
 from tests.project import ROOT
 
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "notebooks").glob("*.ipynb"),
+    ]
 )
 PLACES = (ROOT, ROOT / "src" / "snowmelt")
 # What runs make, and git does not keep; a page says where it will be.
@@ -30,7 +36,12 @@ every_page = pytest.mark.parametrize(
 
 
 def text_of(page: Path) -> str:
-    return page.read_text(encoding="utf-8")
+    """A page, or the prose of a notebook."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix != ".ipynb":
+        return text
+    prose = [c["source"] for c in json.loads(text)["cells"] if c["cell_type"] == "markdown"]
+    return "\n".join(map("".join, prose))
 
 
 def to_be_written(text: str) -> set[str]:

@@ -45,6 +45,23 @@ def test_a_part_is_the_module_that_holds_it(name: str) -> None:
     assert part.__doc__, "a part says what it holds"
 
 
+@pytest.mark.parametrize("name", ["data", "evaluation", "mcmc", "pipeline", "viz"])
+def test_every_name_of_a_lazy_part_leads_somewhere(name: str) -> None:
+    part = getattr(snowmelt, name)
+    for inside in dir(part):
+        assert getattr(part, inside) is not None
+    with pytest.raises(AttributeError, match=rf"snowmelt\.(\w+\.)?{name} has no loud"):
+        _ = part.loud
+
+
+def test_a_part_imports_what_is_heavy_only_when_it_is_asked_for() -> None:
+    program = (
+        "import sys, snowmelt as sm; sm.viz, sm.data, sm.evaluation, sm.pipeline\n"
+        "print(sorted({'matplotlib', 'torch', 'numpy', 'hydra'} & sys.modules.keys()))"
+    )
+    assert in_fresh_interpreter(program) == "[]"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_beside_the_parts_is_that_of_its_module(name: str) -> None:
     found = getattr(snowmelt, name)

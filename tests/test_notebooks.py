@@ -8,17 +8,21 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+import snowmelt
+from snowmelt.common.public_names import PARTS
 from tests.project import ROOT
 
 Cells = list[dict[str, Any]]
-# Whoever can install the package can run them; figures come from `snowmelt.viz.plots`.
+# Whoever can install the package can run them; figures come from `snowmelt.viz`.
 LIBRARIES = {"snowmelt", "numpy", "torch", "IPython", *sys.stdlib_module_names}
 # A path from the root of a disk: not `a/b`, not `~/a`, no address and no comment's `/`.
 ABSOLUTE = re.compile(r"(?<![\w~.:/$}*)])(?:/[\w.-]+){2,}|\b[A-Za-z]:\\\w|/tmp\b")
+FACE = "snowmelt as sm"
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
@@ -40,6 +44,42 @@ def imported(code: str) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield (node.module or "").partition(".")[0]
+
+
+def deep_imports(code: str) -> Iterator[str]:
+    """The imports of a cell that go below the public parts, or around them."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("snowmelt") and ast.unparse(alias) != FACE:
+                    yield ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            "snowmelt"
+        ):
+            place = node.module or ""
+            names = [alias.name for alias in node.names]
+            is_part = place in {f"snowmelt.{part}" for part in PARTS} & set(PARTS.values())
+            if not is_part or any(isinstance(public(place, n), ModuleType) for n in names):
+                yield ast.unparse(node)
+
+
+def chains(code: str) -> Iterator[str]:
+    """The dotted names of a cell that begin with `sm`, each with all of its dots."""
+    inner: set[ast.AST] = set()
+    for node in ast.walk(ast.parse(code)):  # from the outside inwards
+        if isinstance(node, ast.Attribute) and node not in inner:
+            text, value = ast.unparse(node), node.value
+            while isinstance(value, ast.Attribute):
+                inner.add(value)
+                value = value.value
+            if isinstance(value, ast.Name) and value.id == "sm":
+                yield text
+
+
+def public(place: str, name: str) -> Any:
+    """What a name of a public part stands for; an error where it stands for nothing."""
+    part = place.removeprefix("snowmelt.")
+    return getattr(getattr(snowmelt, part), name)
 
 
 def test_there_are_notebooks() -> None:
@@ -68,6 +108,35 @@ def test_it_imports_no_other_library(path: Path) -> None:
     found = {library for cell in cells for library in imported(source(cell))}
     assert "snowmelt" in found
     assert found <= LIBRARIES
+
+
+@every_notebook
+def test_it_knows_the_package_by_its_public_parts(path: Path) -> None:
+    cells = [source(cell) for cell in cells_of(path) if cell["cell_type"] == "code"]
+    assert [line for cell in cells for line in deep_imports(cell)] == []
+    for chain in {chain for cell in cells for chain in chains(cell)}:
+        _, part, *names = chain.split(".")
+        if part in PARTS:
+            assert names, f"{chain}: a part is used by the names in it"
+            assert not isinstance(public(part, names[0]), ModuleType), chain
+        else:
+            assert hasattr(snowmelt, part), chain
+
+
+@pytest.mark.parametrize(
+    ("code", "is_deep"),
+    [
+        ("import snowmelt as sm", False),
+        ("from snowmelt.viz import image_grid, show", False),
+        ("import snowmelt", True),
+        ("from snowmelt.viz import plots", True),
+        ("from snowmelt.viz.plots.image_grid import image_grid", True),
+        ("from snowmelt.diffusion import schedules", True),
+        ("def f():\n    import snowmelt.viz as viz", True),
+    ],
+)
+def test_what_counts_as_a_deep_import(code: str, is_deep: bool) -> None:
+    assert bool(list(deep_imports(code))) is is_deep
 
 
 @every_notebook

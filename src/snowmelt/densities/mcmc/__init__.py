@@ -54,3 +54,7 @@ def __getattr__(name: str) -> Any:
     from snowmelt.densities.mcmc.diagnostics import diagnose
 
     return diagnose
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "diagnose"])
