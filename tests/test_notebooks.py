@@ -53,14 +53,18 @@ def deep_imports(code: str) -> Iterator[str]:
             for alias in node.names:
                 if alias.name.startswith("snowmelt") and ast.unparse(alias) != FACE:
                     yield ast.unparse(node)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
-            "snowmelt"
-        ):
-            place = node.module or ""
-            names = [alias.name for alias in node.names]
-            is_part = place in {f"snowmelt.{part}" for part in PARTS} & set(PARTS.values())
-            if not is_part or any(isinstance(public(place, n), ModuleType) for n in names):
+        elif isinstance(node, ast.ImportFrom):
+            place, names = node.module or "", [alias.name for alias in node.names]
+            if place.startswith("snowmelt") and not are_public(place, names):
                 yield ast.unparse(node)
+
+
+def are_public(place: str, names: list[str]) -> bool:
+    """Whether a module is a public part under its own name, and gives no inner modules."""
+    part = place.removeprefix("snowmelt.")
+    if PARTS.get(part) != place:
+        return False
+    return not any(isinstance(public(part, name), ModuleType) for name in names)
 
 
 def chains(code: str) -> Iterator[str]:
@@ -76,9 +80,8 @@ def chains(code: str) -> Iterator[str]:
                 yield text
 
 
-def public(place: str, name: str) -> Any:
+def public(part: str, name: str) -> Any:
     """What a name of a public part stands for; an error where it stands for nothing."""
-    part = place.removeprefix("snowmelt.")
     return getattr(getattr(snowmelt, part), name)
 
 
