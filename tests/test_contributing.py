@@ -6,6 +6,7 @@ import re
 import sys
 import textwrap
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 import yaml
 
 from snowmelt.diffusion.schedules import NoiseSchedule
+from snowmelt.evaluation.catalogue.metric import LOWER, Metric
 from tests.project import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -49,7 +51,8 @@ def test_there_are_steps_for_each_kind_of_part() -> None:
     assert len(CONFIGURATIONS) == 3
 
 
-@pytest.mark.parametrize("file", FILES)
+# The names leave out the file: `pytest -k ellipse` is a step of the page, with it written.
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(Path(file).parent))
 def test_its_folder_is_there_and_the_file_is_new(file: str) -> None:
     assert (ROOT / file).parent.is_dir()
     assert not (ROOT / file).exists()
@@ -76,3 +79,21 @@ def test_the_schedule_keeps_the_law() -> None:
     assert isinstance(schedule, NoiseSchedule)
     log_snr = schedule.log_snr(torch.linspace(0, 1, 101, dtype=torch.float64))
     assert bool((log_snr.diff() < 0).all())
+
+
+def test_the_entry_of_the_metric_stands_among_the_others() -> None:
+    block = re.search(r" +```python\n +SAMPLE_METRICS = .*?\n +```", TEXT, re.DOTALL)
+    assert block is not None
+    function = names_of("src/snowmelt/evaluation/metrics/mean_shift.py")["mean_shift"]
+    module = types.SimpleNamespace(mean_shift=function)
+    names = {"Metric": Metric, "LOWER": LOWER, "mean_shift": module}
+    exec(content(block[0]), names)
+    others, entry = names["SAMPLE_METRICS"]  # type: ignore[misc]
+    assert others is ...
+    assert entry == Metric(
+        "mean_shift",
+        "distance between the means ({features})",
+        function,
+        better=LOWER,
+        floor="floor",
+    )
