@@ -212,13 +212,13 @@ def _settled(
     is_checked: bool = False,
 ) -> DictConfig:
     """The configuration that `--config` names, else what the overrides compose to."""
-    from snowmelt.pipeline.config import composition
+    from snowmelt.pipeline.config import composed_file, composition
 
     if not given.config:
         return composition.compose(root, overrides, is_checked=is_checked)
     if overrides:
         raise UserError("--config FILE is already composed: give it or overrides, not both")
-    return composition.load(given.config)
+    return composed_file.load(given.config)
 
 
 def _print(*configs: DictConfig) -> int:

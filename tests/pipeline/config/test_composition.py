@@ -300,34 +300,6 @@ def test_nothing_is_left_to_resolve_and_nothing_can_be_changed(project: Project)
         _ = composed.training.step
 
 
-def test_what_compose_wrote_is_read_back(project: Project, tmp_path: Path) -> None:
-    composed = composition.compose(project())
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(plain(composed)), encoding="utf-8")
-    assert composition.load(path) == composed
-    with pytest.raises(OmegaConfBaseException):
-        composition.load(path).seed = 1
-
-
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        (None, "is missing: run `snowmelt compose`"),
-        ("a: [", "is not valid YAML"),
-        ("seed: 1", "is not a composed configuration"),
-        ("[]", "is not a composed configuration"),
-    ],
-)
-def test_other_files_are_not_read_as_one(
-    tmp_path: Path, text: str | None, named: str
-) -> None:
-    path = tmp_path / "config.yaml"
-    if text is not None:
-        path.write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=rf"config\.yaml {named}"):
-        composition.load(path)
-
-
 def test_the_root_is_found_from_below(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

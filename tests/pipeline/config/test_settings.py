@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
 from snowmelt.common.section import fields_of, kind_of
 from snowmelt.pipeline.cli import main
@@ -75,37 +74,6 @@ def test_the_settings_are_explained(
     assert "training.steps" not in found
     assert main(("settings", "trainin")) == 2
     assert "(did you mean 'training'?)" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"trainig": {}}, "unknown key 'trainig' (did you mean 'training'?)"),
-        ({"training": {"step": 5}}, "unknown key 'training.step' (did you mean 'steps'?)"),
-        ({"training": {"steps": "many"}}, "training.steps must be a positive integer, got"),
-        ({"training": {"steps": 0}}, "training.steps must be a positive integer, got 0"),
-        ({"training": 5}, "training must be a mapping, got 5"),
-    ],
-)
-def test_a_composed_file_is_looked_at_too(
-    tmp_path: Path, change: dict[str, Any], said: str
-) -> None:
-    composed = plain(composition.compose(ROOT, is_checked=False))
-    file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump(composed | change), encoding="utf-8")
-    with pytest.raises(UserError) as caught:
-        composition.load(file)
-    assert str(caught.value).startswith(f"{file}: {said}")
-
-
-def test_a_composed_file_of_before_gets_the_new_defaults(tmp_path: Path) -> None:
-    composed = plain(composition.compose(ROOT, is_checked=False))
-    del composed["training"]["log_every"], composed["mcmc"]
-    file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump(composed), encoding="utf-8")
-    loaded = composition.load(file)
-    assert loaded.training.log_every == DECLARED["training.log_every"].default
-    assert loaded.mcmc.points == DECLARED["mcmc.points"].default
 
 
 def test_a_name_may_look_like_a_number() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError, did_you_mean
-from snowmelt.common.public_names import with_current_keys
 from snowmelt.pipeline.config import settings
 from snowmelt.pipeline.config.overrides import (
     OPTIONAL,
@@ -254,36 +253,3 @@ def _check_type(choice: SourcedOverride, key: str, old: Any, new: Any) -> None:
         f"{choice.origin}: {key} must be of the type {type(old).__name__} (now {old!r}),"
         f" got {new!r}"
     )
-
-
-def load(path: Path) -> DictConfig:
-    """Read a configuration that the stage compose wrote.
-
-    Raises:
-        UserError: the file is missing or not a configuration, or a value is refused.
-    """
-    if not path.is_file():
-        raise UserError(f"{path} is missing: run `snowmelt compose` (or `dvc repro`) first")
-    try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"{path} is not valid YAML: {' '.join(str(error).split())}"
-        ) from error
-    if not isinstance(plain, dict) or "paths" not in plain:
-        raise UserError(f"{path} is not a composed configuration: run `snowmelt compose`")
-    plain = with_current_keys(plain)
-    _check_keys(path, plain)
-    settings.check(str(path), plain)
-    return frozen(OmegaConf.merge(settings.defaults(), plain))
-
-
-def _check_keys(path: Path, plain: Mapping[str, Any]) -> None:
-    """Refuse a composed file with a key at its top that conf/ and the sections lack."""
-    known = list(dict.fromkeys([*settings.defaults(), *groups(project_root())]))
-    for key in plain:
-        if key not in known:
-            meant = did_you_mean(str(key), known)
-            raise UserError(
-                f"{path}: unknown key '{key}'{meant}. Known keys: {', '.join(known)}"
-            )

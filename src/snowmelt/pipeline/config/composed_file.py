@@ -1,0 +1,80 @@
+"""Reading back the one configuration file that the stage compose wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from snowmelt.common.errors import UserError, did_you_mean
+from snowmelt.common.public_names import with_current_keys
+from snowmelt.pipeline.config import settings
+from snowmelt.pipeline.config.composition import frozen, project_root
+from snowmelt.pipeline.config.overrides import OPTIONAL, groups
+
+INSIDE = ("grid", "threshold")  # groups whose files become a part of the sampler
+
+
+def load(path: Path) -> DictConfig:
+    """Read a configuration that the stage compose wrote.
+
+    Raises:
+        UserError: the file is missing or not a configuration, or a value is refused.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing: run `snowmelt compose` (or `dvc repro`) first")
+    try:
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path} is not valid YAML: {' '.join(str(error).split())}"
+        ) from error
+    if not isinstance(plain, dict) or "paths" not in plain:
+        raise UserError(f"{path} is not a composed configuration: run `snowmelt compose`")
+    plain = with_current_keys(plain)
+    root = project_root()
+    known = groups(root)
+    _check_keys(path, plain, list(dict.fromkeys([*settings.defaults(), *known])))
+    settings.check(str(path), plain)
+    whole = {**settings.defaults(), **plain}
+    for part in known:
+        if part not in (*OPTIONAL, *INSIDE):
+            _check_part(path, part, whole)
+    _check_paths(path, whole["paths"], OmegaConf.load(root / "conf/paths/default.yaml"))
+    merged = OmegaConf.merge(settings.defaults(), plain)
+    try:
+        OmegaConf.resolve(merged)
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} does not resolve: {reason}") from error
+    return frozen(merged)
+
+
+def _check_keys(path: Path, plain: Mapping[str, Any], known: list[str]) -> None:
+    """Refuse a composed file with a key at its top that conf/ and the sections lack."""
+    for key in plain:
+        if key not in known:
+            meant = did_you_mean(str(key), known)
+            raise UserError(
+                f"{path}: unknown key '{key}'{meant}. Known keys: {', '.join(known)}"
+            )
+
+
+def _check_part(path: Path, part: str, whole: Mapping[str, Any]) -> None:
+    if part not in whole:
+        raise UserError(f"{path} lacks '{part}': run `snowmelt compose` to write it anew")
+    if not isinstance(whole[part], dict):
+        raise UserError(f"{path}: {part} must be a mapping, got {whole[part]!r}")
+
+
+def _check_paths(path: Path, paths: Mapping[str, Any], known: Any) -> None:
+    for name in known:
+        if not isinstance(paths.get(name), str):
+            raise UserError(
+                f"{path}: paths.{name} must name a place, got {paths.get(name)!r}: run"
+                " `snowmelt compose` to write it anew"
+            )
