@@ -10,8 +10,8 @@ from snowmelt.viz.style import BLUE
 EXTENT = (0.0, 1.0, 0.0, 1.0)
 
 
-def stage(times, titles=("",), extent=EXTENT) -> canvas.Stage:
-    return canvas.Stage(titles, extent, np.asarray(times, dtype=np.float64))
+def stage(times, titles=("",), extent=EXTENT) -> canvas.Canvas:
+    return canvas.Canvas(titles, extent, np.asarray(times, dtype=np.float64))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_a_film_shows_what_was_visited_so_far(monkeypatch, states):
         found.update(stage=stage, moving=moving, show=show)
 
     monkeypatch.setattr(canvas.Stage, "record", record)
-    chain_animation.chains_film("x", {"one": states, "two": -states}, raster=RASTER)
+    chain_animation.chain_animation("x", {"one": states, "two": -states}, raster=RASTER)
     assert found["stage"].times.tolist() == list(range(1, 41))
     assert found["stage"].clock(7.0) == "step 7"
     found["show"](30)
@@ -44,10 +44,10 @@ def test_a_film_has_a_bounded_number_of_frames_and_the_same_bytes(tmp_path):
     rng = np.random.default_rng(0)
     many = 0.1 * rng.standard_normal((300, 2, 2)).cumsum(0)
     path = tmp_path / "film.gif"
-    chain_animation.chains_film(path, {"one": many}, seconds=1.6)
+    chain_animation.chain_animation(path, {"one": many}, seconds=1.6)
     with Image.open(path) as film:
         assert film.n_frames == chain_animation.FRAMES
         assert film.info["duration"] == 20
     first = path.read_bytes()
-    chain_animation.chains_film(path, {"one": many}, seconds=1.6)
+    chain_animation.chain_animation(path, {"one": many}, seconds=1.6)
     assert path.read_bytes() == first

@@ -53,7 +53,9 @@ def offsets(collection) -> np.ndarray:
 
 def test_each_panel_shows_its_cloud_at_each_moment(recorded, frames):
     other = -frames
-    cloud_animation.cloud_film("x", [frames, other], ["one", "two"], TIMES, seconds=2.5)
+    cloud_animation.cloud_animation(
+        "x", [frames, other], ["one", "two"], TIMES, seconds=2.5
+    )
     panels = recorded["stage"].panels
     assert [axes.get_title("left") for axes in panels] == ["one", "two"]
     assert recorded["seconds"] == 2.5
@@ -73,7 +75,7 @@ def test_each_panel_shows_its_cloud_at_each_moment(recorded, frames):
 def test_a_density_that_moves_moves_below_real_points_below_the_cloud(
     recorded, frames, cloud, moving_raster
 ):
-    cloud_animation.cloud_film(
+    cloud_animation.cloud_animation(
         "x", [frames], [""], TIMES, background=moving_raster, reference=cloud
     )
     (axes,) = recorded["stage"].panels
@@ -90,7 +92,7 @@ def test_a_density_that_moves_moves_below_real_points_below_the_cloud(
 
 def test_what_stands_is_drawn_once(recorded, frames, cloud, moving_raster):
     still = Raster(moving_raster.values[:1], EXTENT)
-    cloud_animation.cloud_film(
+    cloud_animation.cloud_animation(
         "x", [frames], [""], TIMES, background=still, reference=cloud
     )
     (axes,) = recorded["stage"].panels
@@ -101,7 +103,7 @@ def test_what_stands_is_drawn_once(recorded, frames, cloud, moving_raster):
 
 def test_each_panel_may_have_a_background_of_its_own(recorded, frames, moving_raster):
     pair = [moving_raster, None]
-    cloud_animation.cloud_film("x", [frames, frames], ["", ""], TIMES, background=pair)
+    cloud_animation.cloud_animation("x", [frames, frames], ["", ""], TIMES, background=pair)
     one, two = recorded["stage"].panels
     assert len(one.images) == 1
     assert not two.images
@@ -111,7 +113,7 @@ def test_each_panel_may_have_a_background_of_its_own(recorded, frames, moving_ra
 def test_without_a_density_the_axes_follow_the_data_and_not_the_noise(recorded, frames):
     frames[0] *= 100
     for times, order in ((TIMES, 1), (TIMES[::-1], -1)):
-        cloud_animation.cloud_film("x", [frames[::order]], [""], times)
+        cloud_animation.cloud_animation("x", [frames[::order]], [""], times)
         reach = np.abs(frames[-1]).max()
         right = recorded["stage"].panels[0].get_xlim()[1]
         assert reach < right < 2.5 * reach
@@ -121,7 +123,7 @@ def test_more_points_than_a_film_affords_are_thinned_evenly(recorded):
     place = np.arange(8000.0) / 8000
     frames = np.stack([np.column_stack([place, place])] * 2)
     for panels, most in ((1, 3000), (3, 1250)):
-        cloud_animation.cloud_film("x", [frames] * panels, [""] * panels, [1.0, 0.0])
+        cloud_animation.cloud_animation("x", [frames] * panels, [""] * panels, [1.0, 0.0])
         (dots,) = clouds_in(recorded["stage"].panels[0])
         drawn = offsets(dots)[:, 0]
         assert len(drawn) == most
@@ -136,7 +138,7 @@ def test_a_run_that_went_wild_is_still_drawn(tmp_path, frames):
     frames[3] = np.inf
     frames[4] = np.nan
     path = tmp_path / "film.gif"
-    cloud_animation.cloud_film(path, [frames], [""], TIMES)
+    cloud_animation.cloud_animation(path, [frames], [""], TIMES)
     with Image.open(path) as film:
         assert film.n_frames == 5
     figure = cloud_animation.cloud_strip(frames, TIMES, columns=5)
@@ -150,7 +152,7 @@ def test_a_run_that_went_wild_is_still_drawn(tmp_path, frames):
 def test_any_number_of_points_and_coordinates(tmp_path, points, dimension):
     rng = np.random.default_rng(0)
     frames = rng.standard_normal((2, points, dimension))
-    cloud_animation.cloud_film(tmp_path / "film.gif", [frames], [""], [1.0, 0.0])
+    cloud_animation.cloud_animation(tmp_path / "film.gif", [frames], [""], [1.0, 0.0])
     figure = cloud_animation.cloud_strip(frames, [1.0, 0.0])
     assert len(style.png_bytes(figure)) > 500
     words = {text.get_text() for text in figure.axes[0].texts}
@@ -160,7 +162,7 @@ def test_any_number_of_points_and_coordinates(tmp_path, points, dimension):
 
 def test_film_has_every_frame_and_the_same_bytes_each_time(tmp_path, frames, cloud):
     path = tmp_path / "film.gif"
-    cloud_animation.cloud_film(
+    cloud_animation.cloud_animation(
         path, [frames], ["title"], TIMES, reference=cloud, seconds=1.0
     )
     with Image.open(path) as film:
@@ -173,7 +175,7 @@ def test_film_has_every_frame_and_the_same_bytes_each_time(tmp_path, frames, clo
     assert durations == [200, 200, 200, 200, 1500]
     assert (picture[0, 0] == 255).all(), "paper is white"
     first = path.read_bytes()
-    cloud_animation.cloud_film(
+    cloud_animation.cloud_animation(
         path, [frames], ["title"], TIMES, reference=cloud, seconds=1.0
     )
     assert path.read_bytes() == first
@@ -188,9 +190,9 @@ def test_a_film_of_sixty_frames_is_small(tmp_path):
     square = place[:, None] ** 2 + place**2
     raster = Raster(np.exp(-square / width), (-3.0, 3.0, -3.0, 3.0))
     path = tmp_path / "film.gif"
-    cloud_animation.cloud_film(path, [frames], [""], times, background=raster)
+    cloud_animation.cloud_animation(path, [frames], [""], times, background=raster)
     assert 300_000 < path.stat().st_size < 1_200_000
-    cloud_animation.cloud_film(
+    cloud_animation.cloud_animation(
         path, [frames] * 3, ["a", "b", "c"], times, background=raster
     )
     assert path.stat().st_size < 2_000_000
@@ -211,7 +213,7 @@ def test_strip_takes_first_and_last_moment(cloud, moving_raster):
 
 def test_shapes_that_do_not_fit_are_refused(frames, moving_raster):
     def film(clouds=(frames,), titles=("",), times=TIMES, **more):
-        cloud_animation.cloud_film("x", clouds, titles, times, **more)
+        cloud_animation.cloud_animation("x", clouds, titles, times, **more)
 
     with pytest.raises(ValueError, match="got 2 for 1 clouds"):
         film(titles=("a", "b"))

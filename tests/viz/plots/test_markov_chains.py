@@ -87,7 +87,9 @@ def test_any_shape_and_any_value_is_drawn(tmp_path, shape, factor):
     figure = markov_chains.chains_on_density({"one": states})
     assert len(style.png_bytes(figure)) > 1000
     if factor != 1.0:
-        chain_animation.chains_film(tmp_path / "film.gif", {"one": states}, raster=RASTER)
+        chain_animation.chain_animation(
+            tmp_path / "film.gif", {"one": states}, raster=RASTER
+        )
 
 
 def test_the_same_chains_give_the_same_bytes(states):
@@ -103,7 +105,7 @@ def test_shapes_that_do_not_fit_are_refused(tmp_path, states):
     with pytest.raises(ValueError, match=r"\(steps, chains, D\).*\(40, 2\) of walk"):
         markov_chains.chains_on_density({"walk": states[:, 0]})
     with pytest.raises(ValueError, match=r"equally long, got \[10, 40\]"):
-        chain_animation.chains_film(tmp_path / "x.gif", {"a": states, "b": states[:10]})
+        chain_animation.chain_animation(tmp_path / "x.gif", {"a": states, "b": states[:10]})
     moving = Raster(np.ones((3, 2, 2)), (0, 1, 0, 1))
     with pytest.raises(ValueError, match=r"\(3, 2, 2\)"):
         markov_chains.chains_on_density({"a": states}, raster=moving)

@@ -212,7 +212,7 @@ def test_parts_that_are_there_get_their_section():
     page = render(
         material(
             metrics={"loss_by_log_snr": given},
-            pictures={"trajectory_film": b"GIF89a", "preview": b"\x89PNG"},
+            pictures={"trajectory_animation": b"GIF89a", "preview": b"\x89PNG"},
         )
     )
     titles = re.findall(r"<h2>(.*?)</h2>", page)

@@ -23,7 +23,9 @@ def material(kind: str = "points", **shown: bytes) -> Material:
 
 
 def test_the_forward_film_stands_before_the_reverse_one() -> None:
-    found = reverse_section.films(material(trajectory_film=b"GIF2", forward_film=b"GIF1"))
+    found = reverse_section.animations(
+        material(trajectory_animation=b"GIF2", forward_animation=b"GIF1")
+    )
     assert [item.title for item in found] == ["data to noise", "noise to data"]
     assert [base64.b64decode(item.address.split(",")[1]) for item in found] == [
         b"GIF1",
@@ -34,8 +36,10 @@ def test_the_forward_film_stands_before_the_reverse_one() -> None:
 
 
 def test_a_film_that_is_too_heavy_is_left_out() -> None:
-    most = b"x" * reverse_section.MOST_FILM_BYTES
-    found = reverse_section.films(material(trajectory_film=most + b"x", forward_film=most))
+    most = b"x" * reverse_section.MOST_ANIMATION_BYTES
+    found = reverse_section.animations(
+        material(trajectory_animation=most + b"x", forward_animation=most)
+    )
     assert [item.title for item in found] == ["data to noise"]
 
 
@@ -57,7 +61,7 @@ def test_what_lies_behind_is_said_where_there_is_something() -> None:
 def test_every_picture_has_its_place_in_the_page() -> None:
     shown = dict.fromkeys(JOURNEY, PLOT)
     made = material(**shown)
-    assert len(reverse_section.films(made)) + len(reverse_section.stills(made)) == len(
+    assert len(reverse_section.animations(made)) + len(reverse_section.stills(made)) == len(
         JOURNEY
     )
 

@@ -28,7 +28,7 @@ _ALONE, _BESIDE = 3.8, 3.0  # inches that a panel is wide
 _MARGIN, _TITLE, _CLOCK = 0.14, 0.30, 0.34
 
 
-class Stage:
+class Canvas:
     """Panels side by side under their titles, above one clock.
 
     Args:

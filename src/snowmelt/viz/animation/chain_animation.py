@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
-from snowmelt.viz.animation.canvas import Stage
+from snowmelt.viz.animation.canvas import Canvas
 from snowmelt.viz.animation.gif import palette
 from snowmelt.viz.plots.density_plot import PALE_TONES, draw_density
 from snowmelt.viz.plots.markov_chains import (
@@ -27,7 +27,7 @@ _TAIL = 25  # steps of the first chain that are shown as a line
 
 
 @styled
-def chains_film(
+def chain_animation(
     path: Path,
     chains: Mapping[str, Array],
     *,
@@ -55,10 +55,10 @@ def chains_film(
     extent = extent_of_chains(chains, raster)
     moments = evenly(counts.pop(), FRAMES)
     clock = np.asarray(moments + 1, dtype=np.float64)
-    stage = Stage(list(chains), extent, clock, lambda step: f"step {step:.0f}")
+    canvas = Canvas(list(chains), extent, clock, lambda step: f"step {step:.0f}")
     actors = [
         _Walk(axes, states, raster, extent)
-        for axes, states in zip(stage.panels, chains.values(), strict=True)
+        for axes, states in zip(canvas.panels, chains.values(), strict=True)
     ]
 
     def show(index: int) -> None:
@@ -67,7 +67,7 @@ def chains_film(
 
     moving = [artist for actor in actors for artist in actor.moving]
     colors = palette([] if raster is None else PALE_TONES, [BLUE, INK])
-    stage.record(path, moving, show, colors, seconds)
+    canvas.record(path, moving, show, colors, seconds)
 
 
 class _Walk:

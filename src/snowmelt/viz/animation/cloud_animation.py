@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
-from snowmelt.viz.animation.canvas import Stage
+from snowmelt.viz.animation.canvas import Canvas
 from snowmelt.viz.animation.gif import palette
 from snowmelt.viz.plots import plane_panels
 from snowmelt.viz.plots.density_plot import PALE_TONES, draw_density, tones
@@ -33,7 +33,7 @@ Behind = Raster | Sequence[Raster | None] | None
 
 
 @styled
-def cloud_film(
+def cloud_animation(
     path: Path,
     clouds: Sequence[Points],
     titles: Sequence[str],
@@ -63,10 +63,10 @@ def cloud_film(
     _require(clouds, titles, clock, behind, reference)
     shown = [_moving(cloud, len(clouds)) for cloud in clouds]
     extent = _shown_extent(shown, clock, behind)
-    stage = Stage(titles, extent, clock)
+    canvas = Canvas(titles, extent, clock)
     actors = [
-        _Panel(axes, cloud, extent, raster, reference, stage.side)
-        for axes, cloud, raster in zip(stage.panels, shown, behind, strict=True)
+        _Panel(axes, cloud, extent, raster, reference, canvas.side)
+        for axes, cloud, raster in zip(canvas.panels, shown, behind, strict=True)
     ]
 
     def show(index: int) -> None:
@@ -76,7 +76,7 @@ def cloud_film(
     moving = [artist for actor in actors for artist in actor.moving]
     inks = [BLUE] if reference is None else [BLUE, VERMILLION]
     is_bare = all(raster is None for raster in behind)
-    stage.record(path, moving, show, palette([] if is_bare else PALE_TONES, inks), seconds)
+    canvas.record(path, moving, show, palette([] if is_bare else PALE_TONES, inks), seconds)
 
 
 @styled
@@ -88,7 +88,7 @@ def cloud_strip(
     reference: Points | None = None,
     columns: int = 6,
 ) -> Figure:
-    """A few moments of a film, evenly spaced, left to right; see `cloud_film`.
+    """A few moments of a film, evenly spaced, left to right; see `cloud_animation`.
 
     Args:
         frames: (K, N, D).

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from snowmelt.evaluation.plane.plane_arrays import Raster
-from snowmelt.viz.animation.canvas import Stage
+from snowmelt.viz.animation.canvas import Canvas
 from snowmelt.viz.animation.gif import palette
 from snowmelt.viz.plots.density_plot import DEEP_TONES, draw_density, tones
 from snowmelt.viz.style import styled
 
 
 @styled
-def density_film(
+def density_animation(
     path: Path,
     raster: Raster,
     times: ArrayLike,
@@ -40,11 +40,11 @@ def density_film(
             f"one time a moment is needed, got the shape {clock.shape} for values of the"
             f" shape {raster.values.shape}"
         )
-    stage = Stage([title], raster.extent, clock)
-    (axes,) = stage.panels
+    canvas = Canvas([title], raster.extent, clock)
+    (axes,) = canvas.panels
     image = draw_density(axes, raster.values[0], raster.extent, pale=False)
 
     def show(index: int) -> None:
         image.set_data(tones(raster.values[index]))
 
-    stage.record(path, [image], show, palette(DEEP_TONES, []), seconds)
+    canvas.record(path, [image], show, palette(DEEP_TONES, []), seconds)

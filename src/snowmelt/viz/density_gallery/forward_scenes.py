@@ -9,8 +9,8 @@ from torch import Tensor
 from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.plane.raster import raster
 from snowmelt.sampling.trajectories import forward
-from snowmelt.viz.animation.cloud_animation import cloud_film, cloud_strip
-from snowmelt.viz.animation.density_animation import density_film
+from snowmelt.viz.animation.cloud_animation import cloud_animation, cloud_strip
+from snowmelt.viz.animation.density_animation import density_animation
 from snowmelt.viz.density_gallery.gallery_material import Material, evenly, paced
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
 from snowmelt.viz.plots.density_plot import density_panels
@@ -27,7 +27,7 @@ def draw_forward(material: Material, folder: Path) -> None:
     path = forward(process, material.points, paced(size.frames), seed=material.seed)
     times, states = path.times.numpy(), path.states.numpy()
     densities = material.noisy_densities(process, path.times)
-    cloud_film(
+    cloud_animation(
         folder / "forward.gif",
         [states],
         ["forward process"],
@@ -56,7 +56,7 @@ def _draw_noisy_densities(
 ) -> None:
     times = paced(material.size.frames)
     frames = material.noisy_densities(process, times, reach)
-    density_film(folder / f"{name}.gif", frames, times.numpy(), material.size.seconds)
+    density_animation(folder / f"{name}.gif", frames, times.numpy(), material.size.seconds)
     few = paced(PANELS)
     titles = [f"t = {float(t):.2f}" for t in few]
     panels = density_panels(material.noisy_densities(process, few, reach), titles)

@@ -18,7 +18,7 @@ from snowmelt.evaluation.plane.score_fields import (
 from snowmelt.evaluation.plane.view import View
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.trajectories import Trajectory, reverse
-from snowmelt.viz.animation.cloud_animation import cloud_film
+from snowmelt.viz.animation.cloud_animation import cloud_animation
 from snowmelt.viz.density_gallery.gallery_material import Material, Paced, frames_of
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
 from snowmelt.viz.density_gallery.strips import stacked_strips
@@ -59,7 +59,7 @@ def draw_learned_reverse(material: Material, folder: Path) -> None:
     times = moved.times.numpy()
     noisy = [view.density(material.density, t) for t in moved.times]
     densities = raster(noisy, material.extent, size.cells)
-    cloud_film(
+    cloud_animation(
         folder / "learned_reverse.gif",
         clouds,
         titles,

@@ -12,7 +12,7 @@ from snowmelt.common.randomness import Stream, normal
 from snowmelt.densities import Density, GridDensity, KernelDensity
 from snowmelt.densities.mcmc import MALA, Hamiltonian, Kernel, Langevin, RandomWalk, run
 from snowmelt.evaluation.plane.raster import raster
-from snowmelt.viz.animation.chain_animation import chains_film
+from snowmelt.viz.animation.chain_animation import chain_animation
 from snowmelt.viz.density_gallery.gallery_material import Material
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
 from snowmelt.viz.plots.markov_chains import chains_on_density
@@ -54,7 +54,7 @@ def draw_markov_chains(material: Material, folder: Path) -> None:
         name: torch.cat((start[None].double(), found.states)).numpy()
         for name, found in chains.items()
     }
-    chains_film(
+    chain_animation(
         folder / "markov_chains.gif",
         states,
         raster=material.still,

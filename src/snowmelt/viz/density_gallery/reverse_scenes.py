@@ -18,7 +18,7 @@ from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.samplers.sde import EulerMaruyama
 from snowmelt.sampling.trajectories import Trajectory, forward, reverse
-from snowmelt.viz.animation.cloud_animation import cloud_film
+from snowmelt.viz.animation.cloud_animation import cloud_animation
 from snowmelt.viz.density_gallery.gallery_material import Material, Paced, evenly, frames_of
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
 from snowmelt.viz.density_gallery.strips import stacked_strips
@@ -55,7 +55,7 @@ def draw_reverse(material: Material, folder: Path) -> None:
     times = moved[0].times
     densities = material.noisy_densities(material.preserving, times)
     clouds = [way.states.numpy() for way in moved]
-    cloud_film(
+    cloud_animation(
         folder / "reverse.gif",
         clouds,
         list(ways),

@@ -12,7 +12,7 @@ from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.evaluation.plane.score_fields import lattice
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import descend
-from snowmelt.viz.animation.density_animation import density_film
+from snowmelt.viz.animation.density_animation import density_animation
 from snowmelt.viz.density_gallery.gallery_material import Material, Paced, paced
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
 from snowmelt.viz.plots.transport import carried
@@ -29,7 +29,7 @@ def draw_two_distributions(material: Material, folder: Path) -> None:
     times = paced(material.size.frames).flip(0)
     cells = _in_cells(material, times)
     sharp = cells.values.repeat(_FINER, axis=1).repeat(_FINER, axis=2)
-    density_film(
+    density_animation(
         folder / "two_distributions.gif",
         Raster(sharp, cells.extent),
         times.numpy(),

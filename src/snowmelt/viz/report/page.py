@@ -64,7 +64,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "completion": _embedded(material, "completion"),
         "clouds": _clouds(material),
         "grids": _grids(material),
-        "films": reverse_section.films(material),
+        "animations": reverse_section.animations(material),
         "stills": reverse_section.stills(material),
         "behind": reverse_section.behind(material),
         # Plots on white turn dark with the page; pictures of the data never change.

@@ -38,8 +38,8 @@ SCORE_ERROR = (
 )
 # Pictures of how samples came about, among the figures, by what the page calls them.
 JOURNEY = {
-    "forward_film": "forward.gif",
-    "trajectory_film": "trajectory.gif",
+    "forward_animation": "forward.gif",
+    "trajectory_animation": "trajectory.gif",
     "forward_strip": "forward.png",
     "trajectory_strip": "trajectory.png",
     "paths": "paths.png",

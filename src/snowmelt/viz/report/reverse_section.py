@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from snowmelt.viz.report import embedded_pictures
 from snowmelt.viz.report.report_material import JOURNEY, Material
 
-MOST_FILM_BYTES = 1_200_000
+MOST_ANIMATION_BYTES = 1_200_000
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Shown:
     address: str = ""
 
 
-_FILMS = {
-    "forward_film": Shown(
+_ANIMATIONS = {
+    "forward_animation": Shown(
         "film of real points that turn into noise",
         "Real points take one small random step after another until nothing is left of"
         " where they came from.",
         title="data to noise",
     ),
-    "trajectory_film": Shown(
+    "trajectory_animation": Shown(
         "film of the samples on their way from noise to data",
         "The model starts from fresh noise and walks the same way back, led by the"
         " score that it has learned. These are the samples of this page.",
@@ -82,14 +82,14 @@ _STILLS = {
 }
 
 
-def films(material: Material) -> list[Shown]:
+def animations(material: Material) -> list[Shown]:
     """The films that are light enough to embed, in the order of the story."""
     return [
         replace(
             shown, address=embedded_pictures.data_address(material.pictures[name], "gif")
         )
-        for name, shown in _FILMS.items()
-        if 0 < len(material.pictures.get(name, b"")) <= MOST_FILM_BYTES
+        for name, shown in _ANIMATIONS.items()
+        if 0 < len(material.pictures.get(name, b"")) <= MOST_ANIMATION_BYTES
     ]
 
 

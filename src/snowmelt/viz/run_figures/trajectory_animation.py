@@ -7,7 +7,7 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from snowmelt.viz.animation.cloud_animation import cloud_film, cloud_strip
+from snowmelt.viz.animation.cloud_animation import cloud_animation, cloud_strip
 from snowmelt.viz.run_figures.raster_array import raster_of
 from snowmelt.viz.style import save_png
 
@@ -34,4 +34,4 @@ def save_way(
     strip = cloud_strip(frames, times, background=density, reference=reference)
     save_png(strip, target.with_suffix(".png"))
     film = target.with_suffix(".gif")
-    cloud_film(film, [frames], [""], times, background=density, reference=reference)
+    cloud_animation(film, [frames], [""], times, background=density, reference=reference)
