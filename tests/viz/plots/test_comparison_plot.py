@@ -3,24 +3,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snowmelt.viz.plots.comparison_plot import Entry, comparison_dots, comparison_picture
+from snowmelt.evaluation.comparison.compared_jobs import Group, Job
+from snowmelt.evaluation.comparison.ranking import Comparison
+from snowmelt.viz.plots.comparison_plot import comparison_dots, comparison_picture
 
 
-def entries(samples) -> list[Entry]:
-    return [
-        Entry("cosine", [1.0, 2.0], 1.5, 0.7, "lowest", samples),
-        Entry("linear", [4.0], 4.0, None, "higher", samples),
+@pytest.fixture
+def comparison() -> Comparison:
+    groups = [
+        Group("cosine", [], [1.0, 2.4], verdict="lowest"),
+        Group("linear", [], [4.0], verdict="higher"),
     ]
+    failed = [Job("job 3", {}, "failed", "it broke")]
+    return Comparison("d", "distance", groups, failed, 0.5, "", "")
 
 
-def test_dots_show_mean_error_bar_seeds_and_floor():
-    figure = comparison_dots(entries(None), "distance", 0.5, ["job 3: it broke"])
+def test_dots_show_mean_error_bar_seeds_and_floor(comparison):
+    figure = comparison_dots(comparison)
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cosine", "linear"]
     bar = axes.containers[0].lines[2][0].get_segments()[0]
-    assert np.allclose(bar[:, 0], [0.8, 2.2])
+    assert np.allclose(bar[:, 0], [1.7 - 0.98**0.5, 1.7 + 0.98**0.5])
     seeds = np.asarray(axes.collections[0].get_offsets())[:, 0]
-    assert seeds.tolist() == [1.0, 2.0]
+    assert seeds.tolist() == [1.0, 2.4]
     assert axes.get_xlim()[0] == 0, "distances are read from zero"
     assert "failed: job 3: it broke" in axes.get_xlabel()
     texts = [text.get_text() for text in axes.texts]
@@ -35,9 +40,9 @@ def test_dots_show_mean_error_bar_seeds_and_floor():
         (np.random.default_rng(0).standard_normal((50, 2)).astype(np.float32), None),
     ],
 )
-def test_picture_adds_a_row_of_samples(samples, value_range):
-    alone = comparison_picture(entries(None), "distance", 0.5, value_range)
-    picture = comparison_picture(entries(samples), "distance", 0.5, value_range)
+def test_picture_adds_a_row_of_samples(comparison, samples, value_range):
+    alone = comparison_picture(comparison, [None, None], value_range)
+    picture = comparison_picture(comparison, [samples, samples], value_range)
     assert picture.height > alone.height + 100
-    again = comparison_picture(entries(samples), "distance", 0.5, value_range)
+    again = comparison_picture(comparison, [samples, samples], value_range)
     assert picture.tobytes() == again.tobytes()

@@ -1,4 +1,4 @@
-"""The picture of chains against diffusion: every line, the floor, and the path_panels."""
+"""The picture of chains against diffusion: every line, the floor, and the paths."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
+from snowmelt.evaluation.mcmc_benchmark.benchmark import Trace
 from snowmelt.viz.plots.mcmc_benchmark_plot import (
     CHAIN,
     EXACT,
     LEARNED,
     Band,
     Curve,
-    PathPanel,
     mcmc_figure,
 )
 from snowmelt.viz.style import png_bytes
 
 X = np.array([10.0, 100.0, 1000.0])
 FLOOR, WEIGHT = Band(0.1, 0.03), Band(0.3, 0.01)
-PATH_PANELS = [
-    PathPanel("chains", np.arange(5.0), np.zeros((5, 3)), "evaluations"),
-    PathPanel("paths", np.arange(9.0), np.full((9, 2), 4.0), "calls"),
+TRACES = [
+    Trace("chains", True, np.arange(5.0), np.zeros((5, 3))),
+    Trace("paths", False, np.arange(9.0), np.full((9, 2), 4.0)),
 ]
 
 
@@ -48,7 +48,7 @@ def drawn(axes: Axes) -> set[float]:
 
 
 def test_a_column_for_each_start_and_diffusion_in_both() -> None:
-    figure = mcmc_figure(curves(), FLOOR, WEIGHT, PATH_PANELS, "mine")
+    figure = mcmc_figure(curves(), FLOOR, WEIGHT, TRACES, "mine")
     panels = figure.axes
     assert len(panels) == 6
     assert drawn(panels[0]) == {0.5, 0.15, 0.2}
@@ -66,7 +66,7 @@ def test_a_column_for_each_start_and_diffusion_in_both() -> None:
 
 
 def test_the_floor_is_shown_and_named() -> None:
-    figure = mcmc_figure(curves(), FLOOR, WEIGHT, PATH_PANELS, "mine")
+    figure = mcmc_figure(curves(), FLOOR, WEIGHT, TRACES, "mine")
     for axes, band in ((figure.axes[1], FLOOR), (figure.axes[3], WEIGHT)):
         (patch,) = axes.patches
         low, high = patch.get_extents().transformed(axes.transData.inverted()).intervaly
@@ -94,14 +94,14 @@ def test_methods_stay_apart_in_gray() -> None:
 
 
 def test_without_modes_there_is_no_row_of_weights() -> None:
-    figure = mcmc_figure(curves(has_modes=False), FLOOR, None, PATH_PANELS, "mine")
+    figure = mcmc_figure(curves(has_modes=False), FLOOR, None, TRACES, "mine")
     assert len(figure.axes) == 4
     assert png_bytes(figure) == png_bytes(
-        mcmc_figure(curves(has_modes=False), FLOOR, None, PATH_PANELS, "mine")
+        mcmc_figure(curves(has_modes=False), FLOOR, None, TRACES, "mine")
     )
 
 
 def test_a_wide_floor_stays_on_the_log_axis() -> None:
-    figure = mcmc_figure(curves(), Band(0.1, 0.5), WEIGHT, PATH_PANELS, "mine")
+    figure = mcmc_figure(curves(), Band(0.1, 0.5), WEIGHT, TRACES, "mine")
     low, _ = figure.axes[0].get_ylim()
     assert low > 0

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 
 from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.viz import style
@@ -109,18 +108,6 @@ def test_of_many_points_a_few_are_followed():
     )
     starts = marks(sample_paths.paths_in_plane(many).axes[0])[0]
     assert len(offsets(starts)) == path_strands.MOST_IN_PLANE
-
-
-def test_axes_may_be_given(walk):
-    figure = Figure()
-    one, two = figure.subplots(1, 2)
-    assert (
-        sample_paths.paths_in_time(TIMES, walk[:, :, 0], raster=OVER_TIME, axes=one)
-        is figure
-    )
-    assert sample_paths.paths_in_plane(walk, raster=IN_PLANE, axes=two, title="t") is figure
-    assert len(figure.axes) == 2
-    assert len(one.images) == len(two.images) == 1
 
 
 def test_a_path_that_went_wild_is_drawn_as_far_as_it_goes(walk):

@@ -34,13 +34,8 @@ CHAPTERS = (
 )
 
 
-def make(
-    material: Material, folder: Path, chapters: Sequence[Chapter] | None = None
-) -> Path:
+def make(material: Material, folder: Path, chapters: Sequence[Chapter] = CHAPTERS) -> Path:
     """Draw every scene that there can be into `folder`, whole or not at all.
-
-    Args:
-        chapters: what to draw; None: `CHAPTERS`.
 
     Returns:
         The page.
@@ -48,7 +43,7 @@ def make(
     Raises:
         UserError: the folder holds something that is not of such a set.
     """
-    shown, left_out = _sorted(material, CHAPTERS if chapters is None else chapters)
+    shown, left_out = _sorted(material, chapters)
     scenes = [scene for chapter in shown for scene in chapter.scenes]
     with new_collection(folder, LISTING) as draft:
         with tqdm(scenes, desc="gallery", unit="picture") as bar:

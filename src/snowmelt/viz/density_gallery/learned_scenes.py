@@ -88,10 +88,7 @@ def draw_learned_score(material: Material, folder: Path) -> None:
     rows = [compared(material, t) for t in times]
     titles = [f"t = {float(t):.2f}" for t in times]
     columns = "exact", "learned", "learned − exact"
-    behind = [
-        raster([material.density.at(process, t)], material.extent, material.size.cells)
-        for t in times
-    ]
+    behind = [material.noisy_densities(process, t[None]) for t in times]
     save_png(fields(rows, titles, columns, behind), folder / "learned_score.png")
 
 

@@ -9,10 +9,6 @@ from pathlib import Path
 from snowmelt.viz.density_gallery.gallery_material import Material
 
 
-def _nothing(_: Material) -> None:
-    return None
-
-
 @dataclass(frozen=True)
 class Scene:
     """An animation or a picture, and the texts beside it.
@@ -23,8 +19,8 @@ class Scene:
         question: that it answers.
         words: an explanation in two or three sentences.
         alt: the alternative text, one sentence.
-        draw: writes the animation and the still picture into a folder.
-        has_animation, has_still: which of `name.gif` and `name.png` it writes.
+        draw: writes the animation and the still picture, `name.png`, into a folder.
+        has_animation: whether it writes `name.gif` beside the still picture.
         missing: why it cannot be drawn of this material, None where it can; an empty
             reason is not shown.
     """
@@ -36,8 +32,7 @@ class Scene:
     alt: str
     draw: Callable[[Material, Path], None]
     has_animation: bool = False
-    has_still: bool = True
-    missing: Callable[[Material], str | None] = _nothing
+    missing: Callable[[Material], str | None] = lambda _: None
 
     @property
     def animation(self) -> str:
@@ -46,13 +41,8 @@ class Scene:
 
     @property
     def still(self) -> str:
-        """The file of the still picture, or nothing."""
-        return f"{self.name}.png" if self.has_still else ""
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """All that `draw` writes."""
-        return tuple(file for file in (self.animation, self.still) if file)
+        """The file of the still picture."""
+        return f"{self.name}.png"
 
 
 @dataclass(frozen=True)

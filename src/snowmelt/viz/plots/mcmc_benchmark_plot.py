@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from snowmelt.evaluation.mcmc_benchmark.benchmark import Trace
 from snowmelt.viz.style import (
     BLUE,
     GREEN,
@@ -32,7 +33,8 @@ from snowmelt.viz.style import (
 )
 
 Values = NDArray[np.float64]
-CHAIN, EXACT, LEARNED = "chain", "exact", "learned"
+# Families of methods, by the names that the benchmark gives them.
+CHAIN, EXACT, LEARNED = "chain", "exact score", "learned score"
 WIDTH, ROW = 9.6, 3.0
 _LOWEST = 0.4  # of the floor, where the axis of distances ends
 _COLORS = {
@@ -49,14 +51,14 @@ class Curve:
     """One method from one start.
 
     Attributes:
-        kind: `CHAIN`, `EXACT` or `LEARNED`.
+        family: `CHAIN`, `EXACT` or `LEARNED`.
         start: of a chain; anything else is drawn beside every start.
         evaluations, distances, spread: (K,), rising; the spread is a standard deviation.
         weights: (K,), of the left mode, or None.
     """
 
     label: str
-    kind: str
+    family: str
     start: str
     evaluations: Values
     distances: Values
@@ -72,56 +74,42 @@ class Band:
     spread: float
 
 
-@dataclass(frozen=True)
-class PathPanel:
-    """The first coordinate of a few points along their paths.
-
-    Attributes:
-        evaluations: (K,), states: (K, N).
-        unit: the label of the axis of evaluations.
-    """
-
-    title: str
-    evaluations: Values
-    states: Values
-    unit: str
-
-
 @styled
 def mcmc_figure(
     curves: Sequence[Curve],
     floor: Band,
     weight: Band | None,
-    path_panels: Sequence[PathPanel],
+    traces: Sequence[Trace],
     title: str,
 ) -> Figure:
     """The figure of the benchmark on one density.
 
     Args:
         weight: of the left mode, in true clouds; None where there are no modes.
-        path_panels: two, one for each column.
+        traces: two, one for each column, or none.
     """
-    starts = list(dict.fromkeys(c.start for c in curves if c.kind == CHAIN)) or [""]
-    rows = 1 + (weight is not None) + bool(path_panels)
+    starts = list(dict.fromkeys(c.start for c in curves if c.family == CHAIN)) or [""]
+    curve_rows = 1 + (weight is not None)
+    rows = curve_rows + bool(traces)
     figure = Figure(figsize=(WIDTH, ROW * rows + 1.1))
     figure.set_dpi(120)
     panels = figure.subplots(rows, 2, squeeze=False)
     styles = _line_styles(curves)
     for column in range(2):
         if column >= len(starts):
-            for axes in panels[: rows - bool(path_panels), column]:
+            for axes in panels[:curve_rows, column]:
                 axes.set_visible(False)
             continue
-        shown = [c for c in curves if c.kind != CHAIN or c.start == starts[column]]
+        shown = [c for c in curves if c.family != CHAIN or c.start == starts[column]]
         _distances(panels[0, column], shown, floor, styles, starts[column])
         if weight is not None:
             _weights(panels[1, column], shown, weight, styles, starts[column])
-    for row in panels[: rows - bool(path_panels)]:
+    for row in panels[:curve_rows]:
         _share_height(row)
-    for axes, panel in zip(panels[-1], path_panels, strict=False):
-        _draw_path(axes, panel)
-    if path_panels:
-        _share_height(panels[-1][: len(path_panels)])
+    for axes, trace in zip(panels[-1], traces, strict=False):
+        _draw_path(axes, trace)
+    if traces:
+        _share_height(panels[-1][: len(traces)])
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3.2)
@@ -135,7 +123,7 @@ def _line_styles(curves: Sequence[Curve]) -> dict[str, dict[str, Any]]:
     for curve in curves:
         if curve.label in styles:
             continue
-        number, kind = counts[curve.kind], curve.kind
+        number, kind = counts[curve.family], curve.family
         color = _COLORS[kind][number % len(_COLORS[kind])]
         styles[curve.label] = {
             "color": color,
@@ -195,14 +183,15 @@ def _band(axes: Axes, band: Band, label: str) -> None:
     axes.axhline(band.mean, color=MUTED, linewidth=1.0, zorder=0.6)
 
 
-def _draw_path(axes: Axes, panel: PathPanel) -> None:
+def _draw_path(axes: Axes, trace: Trace) -> None:
     """Draw a line for each point, with a dot at its end."""
-    color = VERMILLION if panel.unit == "evaluations" else BLUE
-    axes.plot(panel.evaluations, panel.states, color=color, linewidth=0.8, alpha=0.75)
-    ends = np.full(panel.states.shape[1], panel.evaluations[-1])
-    axes.plot(ends, panel.states[-1], "o", color=color, markersize=4, clip_on=False)
-    axes.set(xlabel=panel.unit, ylabel="first coordinate")
-    axes.set_title(panel.title)
+    unit = "evaluations" if trace.is_chain else "calls of the denoiser, noise to data"
+    color = VERMILLION if trace.is_chain else BLUE
+    axes.plot(trace.evaluations, trace.states, color=color, linewidth=0.8, alpha=0.75)
+    ends = np.full(trace.states.shape[1], trace.evaluations[-1])
+    axes.plot(ends, trace.states[-1], "o", color=color, markersize=4, clip_on=False)
+    axes.set(xlabel=unit, ylabel="first coordinate")
+    axes.set_title(trace.title)
     axes.margins(x=0)
 
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from snowmelt.evaluation.plane.plane_arrays import Raster
-from snowmelt.viz.plots.sample_paths import paths_in_time
+from snowmelt.viz.plots.path_strands import draw_in_time
+from snowmelt.viz.plots.sample_paths import span_of
 from snowmelt.viz.style import MUTED, styled
 
 
@@ -51,21 +52,14 @@ def ways_in_time(
     for row, (score, ways) in enumerate(rows.items()):
         for column, name in enumerate(names):
             axes, way = panels[row, column], ways[name]
-            title = name if row == 0 else ""
+            axes.set_title(name if row == 0 else "")
             if way.times is None or way.states is None:
-                axes.set_title(title)
                 axes.set_axis_off()
-                axes.text(
-                    0.5,
-                    0.5,
-                    way.note,
-                    transform=axes.transAxes,
-                    ha="center",
-                    va="center",
-                    color=MUTED,
-                )
+                look = {"ha": "center", "va": "center", "color": MUTED}
+                axes.text(0.5, 0.5, way.note, transform=axes.transAxes, **look)
                 continue
-            paths_in_time(way.times, way.states, raster=raster, title=title, axes=axes)
+            clock = np.asarray(way.times, dtype=np.float64)
+            draw_in_time(axes, clock, way.states, raster, span_of([way.states], raster))
         note = f" of {size}" if size > 1 else ""
         panels[row, 0].set_ylabel(f"{score}\ncoordinate 1{note}")
         for axes in panels[row, 1:]:

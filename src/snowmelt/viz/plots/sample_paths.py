@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
@@ -25,12 +24,7 @@ _MARGINAL = 0.13  # width of a density at an end of time, in relation to the pan
 
 @styled
 def paths_in_time(
-    times: ArrayLike,
-    states: Array,
-    *,
-    raster: Raster | None = None,
-    title: str = "",
-    axes: Axes | None = None,
+    times: ArrayLike, states: Array, *, raster: Raster | None = None, title: str = ""
 ) -> Figure:
     """A coordinate of some points over time, above its density at each time.
 
@@ -38,19 +32,12 @@ def paths_in_time(
         times: (K,), all rising or all falling.
         states: (K, N); of more than `MOST_IN_TIME` points evenly spaced ones are drawn.
         raster: its density, time on x and place on y. On both sides of the panel stand the
-            densities at the two ends; not where `axes` are given.
-        title: of the panel.
-        axes: draw into these, and give back their figure.
+            densities at the two ends.
 
     Raises:
         ValueError: shapes that do not fit, or a raster that moves.
     """
-    clock = _require_times(times, states, raster)
-    if axes is not None:
-        draw_in_time(axes, clock, states, raster, _span([states], raster))
-        axes.set_title(title)
-        return axes.get_figure(root=True) or Figure()
-    return _in_time({title: (clock, states)}, raster)
+    return paths_in_time_beside({title: (times, states)}, raster=raster)
 
 
 @styled
@@ -66,40 +53,43 @@ def paths_in_time_beside(
     """
     if not panels:
         raise ValueError("paths need at least one panel, got none")
-    return _in_time(
-        {
-            title: (_require_times(times, states, raster), states)
-            for title, (times, states) in panels.items()
-        },
-        raster,
+    clocks = [_require_times(times, states, raster) for times, states in panels.values()]
+    span = span_of([states for _, states in panels.values()], raster)
+    sides = [] if raster is None else [_MARGINAL]
+    ratios = [*sides, 1.0, *sides]
+    figure = Figure(figsize=(7.6, 0.5 + 2.7 * len(panels)))
+    grid = figure.subplots(
+        len(panels), len(ratios), squeeze=False, width_ratios=ratios, sharey=True
     )
+    for row, clock, (title, (_, states)) in zip(grid, clocks, panels.items(), strict=True):
+        main = row[len(sides)]
+        draw_in_time(main, clock, states, raster, span)
+        main.set_title(title)
+        if raster is not None:
+            main.set_ylabel("")
+            main.tick_params(left=False, labelleft=False)
+            for axes, end in ((row[0], 0), (row[-1], 1)):
+                draw_marginal(axes, raster, main.get_xlim()[end], outwards_left=end == 0)
+            row[0].set_ylabel("coordinate 1")
+    for row in grid[:-1]:
+        row[len(sides)].set_xlabel("")
+    return figure
 
 
 @styled
 def paths_in_plane(
-    states: Array,
-    *,
-    raster: Raster | None = None,
-    title: str = "",
-    axes: Axes | None = None,
+    states: Array, *, raster: Raster | None = None, title: str = ""
 ) -> Figure:
     """Paths of some points in the plane, faint where they start.
 
     Args:
         states: (K, N, D); of more than `MOST_IN_PLANE` points evenly spaced ones are drawn.
         raster: a density behind them, best that of the end; it says what is shown.
-        title: of the panel.
-        axes: draw into these, and give back their figure.
 
     Raises:
         ValueError: states of another shape, or a raster that moves.
     """
-    if axes is None:
-        return _in_plane({title: states}, raster, 4.4)
-    _require_states(states, raster)
-    draw_in_plane(axes, states, raster, _plane_extent([states], raster))
-    axes.set_title(title)
-    return axes.get_figure(root=True) or Figure()
+    return _in_plane({title: states}, raster, 4.4)
 
 
 @styled
@@ -114,32 +104,6 @@ def paths_in_plane_beside(
     if not panels:
         raise ValueError("paths need at least one panel, got none")
     return _in_plane(panels, raster, 3.4)
-
-
-def _in_time(
-    panels: Mapping[str, tuple[NDArray[np.float64], Array]], raster: Raster | None
-) -> Figure:
-    """The panels of `paths_in_time_beside`, with the densities at both ends of time."""
-    span = _span([states for _, states in panels.values()], raster)
-    sides = [] if raster is None else [_MARGINAL]
-    ratios = [*sides, 1.0, *sides]
-    figure = Figure(figsize=(7.6, 0.5 + 2.7 * len(panels)))
-    grid = figure.subplots(
-        len(panels), len(ratios), squeeze=False, width_ratios=ratios, sharey=True
-    )
-    for row, (title, (times, states)) in zip(grid, panels.items(), strict=True):
-        main = row[len(sides)]
-        draw_in_time(main, times, states, raster, span)
-        main.set_title(title)
-        if raster is not None:
-            main.set_ylabel("")
-            main.tick_params(left=False, labelleft=False)
-            for axes, end in ((row[0], 0), (row[-1], 1)):
-                draw_marginal(axes, raster, main.get_xlim()[end], outwards_left=end == 0)
-            row[0].set_ylabel("coordinate 1")
-    for row in grid[:-1]:
-        row[len(sides)].set_xlabel("")
-    return figure
 
 
 def _in_plane(panels: Mapping[str, Array], raster: Raster | None, side: float) -> Figure:
@@ -159,7 +123,7 @@ def _in_plane(panels: Mapping[str, Array], raster: Raster | None, side: float) -
     return figure
 
 
-def _span(several: list[Array], raster: Raster | None) -> tuple[float, float]:
+def span_of(several: list[Array], raster: Raster | None) -> tuple[float, float]:
     """The places that a panel shows: the density's, or where nearly all states are."""
     if raster is not None:
         return raster.extent[2:]

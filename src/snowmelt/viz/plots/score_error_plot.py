@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +16,10 @@ from snowmelt.viz.style import BLUE, GREEN, MUTED, VERMILLION, styled
 Columns = Mapping[str, NDArray[np.float64]]
 _CONFIDENT = 1.96  # standard errors on both sides
 _LEAST_SHARE = 0.05  # of a mean, where a band would reach zero on a logarithmic axis
+_NETWORK: dict[str, Any] = {"color": BLUE, "marker": "o", "markersize": 4}
+_TRAINING_POINTS: dict[str, Any] = {
+    "color": VERMILLION, "linestyle": "--", "marker": "s", "markersize": 3.5
+}  # fmt: skip
 
 
 @styled
@@ -45,20 +50,13 @@ def nats(columns: Columns, dimensions: int) -> float:
 
 def _draw_errors(axes: Axes, columns: Columns) -> None:
     log_snr = columns["log_snr"]
-    axes.plot(
-        log_snr, columns["irreducible_loss"], color=GREEN, linestyle=":",
-        label="irreducible loss",
-    )  # fmt: skip
+    loss = columns["irreducible_loss"]
+    axes.plot(log_snr, loss, color=GREEN, linestyle=":", label="irreducible loss")
     _draw_band(axes, columns, "training_points", VERMILLION)
-    axes.plot(
-        log_snr, columns["training_points"], color=VERMILLION, linestyle="--", marker="s",
-        markersize=3.5, label="training points, no network",
-    )  # fmt: skip
+    label = "training points, no network"
+    axes.plot(log_snr, columns["training_points"], label=label, **_TRAINING_POINTS)
     _draw_band(axes, columns, "score_error", BLUE)
-    axes.plot(
-        log_snr, columns["score_error"], color=BLUE, marker="o", markersize=4,
-        label="network",
-    )  # fmt: skip
+    axes.plot(log_snr, columns["score_error"], label="network", **_NETWORK)
     axes.set(ylabel="squared error of the noise, by dimension", title="score error")
     _finish(axes)
     axes.legend(loc="best")
@@ -67,11 +65,8 @@ def _draw_errors(axes: Axes, columns: Columns) -> None:
 def _draw_relative(axes: Axes, columns: Columns) -> None:
     log_snr = columns["log_snr"]
     axes.axhline(1.0, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
-    axes.plot(
-        log_snr, columns["relative_training_points"], color=VERMILLION, linestyle="--",
-        marker="s", markersize=3.5,
-    )  # fmt: skip
-    axes.plot(log_snr, columns["relative_error"], color=BLUE, marker="o", markersize=4)
+    axes.plot(log_snr, columns["relative_training_points"], **_TRAINING_POINTS)
+    axes.plot(log_snr, columns["relative_error"], **_NETWORK)
     axes.set(ylabel="share of the score's mean square", title="relative to the score")
     _finish(axes)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -41,54 +43,31 @@ def carried(first: Raster, second: Raster, paths: Array) -> Figure:
         bare(axes, extent)
         axes.set_title(title)
     for axes, picture in zip(panels, (first, second), strict=False):
-        _draw_cells(axes, np.sqrt(picture.at(0)), extent)
-    change = second.at(0) - first.at(0)
-    _draw_change(panels[2], change, extent)
+        # The root of each cell's probability, as for every density.
+        _draw_cells(axes, np.sqrt(picture.at(0)), extent, cmap=DEEP)
+    _draw_change(panels[2], second.at(0) - first.at(0), extent)
     draw_density(panels[3], second.at(0), extent)
     _draw_ways(panels[3], paths)
     return figure
 
 
-def _draw_cells(axes: Axes, values: Array, extent: tuple[float, ...]) -> None:
-    """The root of each cell's probability, as everywhere; the cells stay to be seen."""
-    edges_x, edges_y = _edges(values, extent)
-    axes.pcolormesh(edges_x, edges_y, values, cmap=DEEP, edgecolors=PAPER, linewidth=0.35)
+def _draw_cells(axes: Axes, values: Array, extent: tuple[float, ...], **look: Any) -> None:
+    """A value for each cell; the cells stay to be seen."""
+    left, right, bottom, top = extent
+    rows, columns = values.shape
+    edges = np.linspace(left, right, columns + 1), np.linspace(bottom, top, rows + 1)
+    axes.pcolormesh(*edges, values, edgecolors=PAPER, linewidth=0.35, **look)
 
 
 def _draw_change(axes: Axes, change: Array, extent: tuple[float, ...]) -> None:
     """Where probability has to leave, and where it has to arrive."""
-    edges_x, edges_y = _edges(change, extent)
     shade = np.sign(change) * np.sqrt(np.abs(change))
     most = float(np.abs(shade).max()) or 1.0
-    axes.pcolormesh(
-        edges_x,
-        edges_y,
-        shade,
-        cmap=_LESS_TO_MORE,
-        vmin=-most,
-        vmax=most,
-        edgecolors=PAPER,
-        linewidth=0.35,
-    )
-    for place, (text, color) in enumerate(
-        (("has to leave", VERMILLION), ("has to come", BLUE))
-    ):
-        axes.text(
-            0.03,
-            0.96 - 0.08 * place,
-            text,
-            transform=axes.transAxes,
-            va="top",
-            fontsize=9,
-            fontweight="bold",
-            color=color,
-        )
-
-
-def _edges(values: Array, extent: tuple[float, ...]) -> tuple[Array, Array]:
-    left, right, bottom, top = extent
-    rows, columns = values.shape
-    return np.linspace(left, right, columns + 1), np.linspace(bottom, top, rows + 1)
+    _draw_cells(axes, shade, extent, cmap=_LESS_TO_MORE, vmin=-most, vmax=most)
+    look: dict[str, Any] = {"va": "top", "fontsize": 9, "fontweight": "bold"}
+    look["transform"] = axes.transAxes
+    axes.text(0.03, 0.96, "has to leave", color=VERMILLION, **look)
+    axes.text(0.03, 0.88, "has to come", color=BLUE, **look)
 
 
 def _draw_ways(axes: Axes, paths: Array) -> None:

@@ -17,7 +17,7 @@ from snowmelt.evaluation.comparison.comparison_table import (
     comparison_table,
 )
 from snowmelt.evaluation.comparison.ranking import Comparison
-from snowmelt.viz.plots.comparison_plot import Entry, comparison_picture
+from snowmelt.viz.plots.comparison_plot import comparison_picture
 from snowmelt.viz.style import save_png
 
 
@@ -31,43 +31,24 @@ def write(
         folder: made if it is not there.
         value_range: of stored images, as in the manifest; None for points.
     """
-    written = []
-    texts = {"txt": comparison_table(comparison) + "\n", "csv": comparison_csv(comparison)}
-    for ending, text in texts.items():
-        target = folder / f"comparison.{ending}"
+    endings = ("txt", "csv", "json", "png") if comparison.groups else ("txt", "csv", "json")
+    files = [folder / f"comparison.{ending}" for ending in endings]
+    texts = comparison_table(comparison) + "\n", comparison_csv(comparison)
+    for target, text in zip(files[:2], texts, strict=True):
         with new_file(target) as file:
             file.write_text(text, encoding="utf-8")
-        written.append(target)
-    write_json(folder / "comparison.json", comparison_dict(comparison))
-    written.append(folder / "comparison.json")
+    write_json(files[2], comparison_dict(comparison))
     if comparison.groups:
-        save_png(comparison_overview(comparison, value_range), folder / "comparison.png")
-        written.append(folder / "comparison.png")
-    return written
+        save_png(comparison_overview(comparison, value_range), files[3])
+    return files
 
 
 def comparison_overview(
     comparison: Comparison, value_range: Sequence[int] | None
 ) -> Image.Image:
     """Dots with intervals and the floor, above the samples of each setting."""
-    entries = [
-        Entry(
-            label=group.label,
-            values=list(group.values),
-            mean=group.mean,
-            spread=group.spread,
-            verdict=group.verdict,
-            samples=_samples(group),
-        )
-        for group in comparison.groups
-    ]
-    return comparison_picture(
-        entries,
-        metric_label=comparison.metric_label,
-        floor=comparison.floor,
-        value_range=value_range,
-        failed=[job.failure for job in comparison.failed],
-    )
+    samples = [_samples(group) for group in comparison.groups]
+    return comparison_picture(comparison, samples, value_range)
 
 
 def _samples(group: Group) -> NDArray[np.generic] | None:

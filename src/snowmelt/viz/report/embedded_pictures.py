@@ -43,13 +43,10 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
     text = text.replace("url(#", f"url(#{name}-")
     for colour, variable in VARIABLES.items():
         text = text.replace(f": {colour}", f": var({variable})")
-    size = re.search(r'<svg[^>]*?(viewBox="[^"]*")[^>]*>', text, re.DOTALL)
-    if size is None:
-        raise RuntimeError("matplotlib wrote an SVG without a viewBox")
-    label = escape(description)
-    opening = f'<svg class="plot" role="img" aria-label="{label}" {size.group(1)}>'
+    about = f'class="plot" role="img" aria-label="{escape(description)}"'
+    opening = re.compile(r'<svg[^>]*?(viewBox="[^"]*")[^>]*>')
     # Safe as markup: matplotlib draws every text as paths, and the label is escaped.
-    return Markup(text.replace(size.group(0), opening, 1))
+    return Markup(opening.sub(lambda found: f"<svg {about} {found[1]}>", text, count=1))
 
 
 def data_address(content: bytes, kind: str = "png") -> str:

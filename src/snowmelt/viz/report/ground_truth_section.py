@@ -13,19 +13,10 @@ from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.catalogue.metric import Section
 from snowmelt.viz.plots import score_error_plot
 from snowmelt.viz.report import embedded_pictures, nested_tables
-from snowmelt.viz.report.likelihood_section import text
+from snowmelt.viz.report.likelihood_section import Line, text
 from snowmelt.viz.report.report_material import Material
 
 CONFIDENT = 1.96  # standard errors
-
-
-@dataclass(frozen=True)
-class Line:
-    """One number: what it is, its text, and how to read it."""
-
-    label: str
-    text: str
-    note: str
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from snowmelt.common.number_format import with_spread
@@ -13,23 +13,23 @@ from snowmelt.viz.report import nested_tables
 
 
 @dataclass(frozen=True)
-class Likelihood:
-    """One measurement in the words of the report.
+class Line:
+    """One number of a section.
 
     Attributes:
         label: what it is.
-        text: bits a dimension with the standard error.
-        note: what else is to be known about the number.
-        protocol: rows of a table.
+        text: the number with its error and unit.
+        note: what else is to be known about it.
+        protocol: how it was measured, where each number has a protocol of its own.
     """
 
     label: str
     text: str
     note: str
-    protocol: nested_tables.Rows
+    protocol: nested_tables.Rows = field(default_factory=list)
 
 
-def likelihoods(metrics: Mapping[str, Any]) -> list[Likelihood]:
+def likelihoods(metrics: Mapping[str, Any]) -> list[Line]:
     """What was measured, if anything."""
     protocols = metrics.get("likelihood")
     protocols = protocols if isinstance(protocols, Mapping) else {}
@@ -41,7 +41,7 @@ def likelihoods(metrics: Mapping[str, Any]) -> list[Likelihood]:
         label = metric.label.format_map(protocol)
         note = metric.remarks(metrics, protocol)
         rows = nested_tables.rows(protocol)
-        found.append(Likelihood(label, _with_nats(metric, metrics), note, rows))
+        found.append(Line(label, _with_nats(metric, metrics), note, rows))
     return found
 
 

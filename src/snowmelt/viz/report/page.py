@@ -7,12 +7,12 @@ scripts and addresses to the browser, should anything ever slip through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from snowmelt.common import number_format
 from snowmelt.evaluation.catalogue.readings import Reading, extractor_name, readings
@@ -23,11 +23,7 @@ from snowmelt.viz.plots import (
     point_scatter,
     training_curves,
 )
-from snowmelt.viz.report import (
-    embedded_pictures,
-    nested_tables,
-    reverse_section,
-)
+from snowmelt.viz.report import embedded_pictures, nested_tables, reverse_section
 from snowmelt.viz.report.ground_truth_section import sentences as truth_sentences
 from snowmelt.viz.report.ground_truth_section import truth
 from snowmelt.viz.report.headline import headline_sentences
@@ -50,7 +46,6 @@ def _sections(material: Material) -> dict[str, Any]:
     """The values that the template names."""
     known = readings(material.metrics)
     samples = material.samples
-    checkpoint = samples.get("checkpoint") or {}
     return {
         "name": material.name,
         "manifest": material.manifest,
@@ -62,21 +57,19 @@ def _sections(material: Material) -> dict[str, Any]:
             *_guided(samples),
         ],
         "completion": _embedded(material, "completion"),
-        "clouds": _clouds(material),
+        "plots": {
+            name: embedded_pictures.inline_svg(figure, name, words)
+            for name, figure, words in _plots(material, known)
+        },
         "grids": _grids(material),
         "animations": reverse_section.animations(material),
         "stills": reverse_section.stills(material),
         "behind": reverse_section.behind(material),
         # Plots on white turn dark with the page; pictures of the data never change.
         "turning": "" if material.is_images else "turning",
-        "curves": _curves(material),
-        "schedule": _schedule(material),
         "known": known,
-        "floors": _floors(known),
         "has_spread": any(reading.spread for reading in known),
-        "by_log_snr": _by_log_snr(material),
         "likelihoods": likelihoods(material.metrics),
-        "bound_terms": _bound_terms(material),
         "truth": truth(material),
         "protocol": nested_tables.rows(material.metrics.get("protocol") or {}),
         "data": _data(material),
@@ -88,7 +81,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "seconds": number_format.duration(samples["seconds"])
         if samples.get("seconds")
         else "",
-        "drawn_from": _drawn_from(checkpoint),
+        "drawn_from": _drawn_from(samples.get("checkpoint") or {}),
         "samples_file": _samples_file(material),
         "num_samples": len(material.generated),
     }
@@ -152,79 +145,49 @@ def _grids(material: Material) -> list[tuple[str, str, int]]:
     return found
 
 
-def _clouds(material: Material) -> Markup | None:
-    """The two clouds of points."""
-    if material.is_images:
-        return None
-    clouds = [point_scatter.thinned(part) for part in (material.real, material.generated)]
-    figure = point_scatter.clouds_beside(clouds, ["real", "generated"])
-    return embedded_pictures.inline_svg(
-        figure, "clouds", "real points beside generated points"
-    )
-
-
 def _embedded(material: Material, name: str) -> str:
     """A stage's own picture."""
     content = material.pictures.get(name)
     return embedded_pictures.png_address(content) if content else ""
 
 
-def _curves(material: Material) -> Markup | None:
-    if not material.losses:
-        return None
-    figure = training_curves.training_curves(material.losses)
-    words = "loss, learning rate, gradient norm and throughput against the training step"
-    return embedded_pictures.inline_svg(figure, "curves", words)
-
-
-def _schedule(material: Material) -> Markup | None:
-    if material.schedule is None:
-        return None
-    name, t, log_snr = material.schedule
-    figure = training_curves.schedule_plot({name: (t, log_snr)})
-    words = f"log SNR, alpha bar and sigma of the schedule {name} against time"
-    return embedded_pictures.inline_svg(figure, "schedule", words)
-
-
-def _floors(known: list[Reading]) -> Markup | None:
-    """The metrics that have a floor, drawn beside it."""
-    compared = [reading for reading in known if reading.floor is not None]
-    if not compared:
-        return None
-    words = "; ".join(
-        f"{reading.label} {reading.text}, {reading.floor_label} {reading.floor_text}"
-        for reading in compared
-    )
-    return embedded_pictures.inline_svg(
-        metric_bars.metrics_with_floor(compared), "floors", words
-    )
-
-
-def _bound_terms(material: Material) -> Markup | None:
-    """Where the bits of the bound go, if one was measured."""
-    if not material.likelihood or "bound" not in (material.metrics.get("likelihood") or {}):
-        return None
-    found = bound_terms.sums(material.likelihood)
-    terms = ", ".join(
-        f"{name} {number_format.number(bits)}" for name, bits in found.items()
-    )
-    words = f"bits a dimension of the variational bound at each log SNR; in all: {terms}"
-    return embedded_pictures.inline_svg(
-        bound_terms.bound_terms(material.likelihood), "bound", words
-    )
-
-
-def _by_log_snr(material: Material) -> Markup | None:
-    """The loss at each noise level, where it was measured."""
-    found = material.metrics.get("loss_by_log_snr")
-    if not found:
-        return None
-    figure = training_curves.loss_by_log_snr(
-        found["edges"], found["loss"], found.get("spread")
-    )
-    return embedded_pictures.inline_svg(
-        figure, "by-log-snr", "held-out loss at each log SNR"
-    )
+def _plots(material: Material, known: list[Reading]) -> Iterator[tuple[str, Figure, str]]:
+    """The name of each plot that there is something to draw for, and its words."""
+    if not material.is_images:
+        clouds = [
+            point_scatter.thinned(part) for part in (material.real, material.generated)
+        ]
+        figure = point_scatter.clouds_beside(clouds, ["real", "generated"])
+        yield "clouds", figure, "real points beside generated points"
+    if material.losses:
+        figure = training_curves.training_curves(material.losses)
+        words = (
+            "loss, learning rate, gradient norm and throughput against the training step"
+        )
+        yield "curves", figure, words
+    if material.schedule is not None:
+        name, t, log_snr = material.schedule
+        figure = training_curves.schedule_plot({name: (t, log_snr)})
+        words = f"log SNR, alpha bar and sigma of the schedule {name} against time"
+        yield "schedule", figure, words
+    if compared := [reading for reading in known if reading.floor is not None]:
+        words = "; ".join(
+            f"{reading.label} {reading.text}, {reading.floor_label} {reading.floor_text}"
+            for reading in compared
+        )
+        yield "floors", metric_bars.metrics_with_floor(compared), words
+    if material.likelihood and "bound" in (material.metrics.get("likelihood") or {}):
+        sums = bound_terms.sums(material.likelihood).items()
+        terms = ", ".join(f"{name} {number_format.number(bits)}" for name, bits in sums)
+        words = (
+            f"bits a dimension of the variational bound at each log SNR; in all: {terms}"
+        )
+        yield "bound", bound_terms.bound_terms(material.likelihood), words
+    if found := material.metrics.get("loss_by_log_snr"):
+        figure = training_curves.loss_by_log_snr(
+            found["edges"], found["loss"], found.get("spread")
+        )
+        yield "by-log-snr", figure, "held-out loss at each log SNR"
 
 
 def _data(material: Material) -> dict[str, Any]:

@@ -8,19 +8,9 @@ import statistics
 import numpy as np
 from matplotlib.figure import Figure
 
-from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, Trace
+from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured
 from snowmelt.evaluation.mcmc_benchmark.benchmark_table import Line, distance, lines, weight
-from snowmelt.viz.plots.mcmc_benchmark_plot import (
-    CHAIN,
-    EXACT,
-    LEARNED,
-    Band,
-    Curve,
-    PathPanel,
-    mcmc_figure,
-)
-
-_KINDS = {"chain": CHAIN, "exact score": EXACT, "learned score": LEARNED}
+from snowmelt.viz.plots.mcmc_benchmark_plot import Band, Curve, mcmc_figure
 
 
 def picture(measured: Measured, name: str) -> Figure:
@@ -33,7 +23,7 @@ def picture(measured: Measured, name: str) -> Figure:
         [_curve(line) for line in lines(measured.rows)],
         _band(floor),
         None if true_weight is None else Band(true_weight, _band(weights).spread),
-        [_path_panel(trace) for trace in measured.traces],
+        measured.traces,
         f"{name}: Markov chains against diffusion, {settings.points} points a cloud",
     )
 
@@ -49,24 +39,13 @@ def _curve(line: Line) -> Curve:
     """Means over seeds against the evaluations spent, which may be below the budget."""
     bands = [_band(line.values(budget, distance)) for budget in line.budgets]
     weights = [line.values(budget, weight) for budget in line.budgets]
+    means = np.array([np.mean(values) if values else math.nan for values in weights])
     return Curve(
         label=line.label,
-        kind=_KINDS[line.family],
+        family=line.family,
         start=line.start,
         evaluations=np.array([line.at(b)[0].evaluations for b in line.budgets], float),
         distances=np.array([band.mean for band in bands]),
         spread=np.array([band.spread for band in bands]),
-        weights=np.array(
-            [
-                np.mean(weight_values) if weight_values else math.nan
-                for weight_values in weights
-            ]
-        )
-        if any(weights)
-        else None,
+        weights=means if any(weights) else None,
     )
-
-
-def _path_panel(trace: Trace) -> PathPanel:
-    unit = "evaluations" if trace.is_chain else "calls of the denoiser, noise to data"
-    return PathPanel(trace.title, trace.evaluations, trace.states, unit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,53 +42,39 @@ def save_pictures(
         ways: the arrays of the stage sample by the names of their files.
         truth: those of the stage evaluate.
     """
-    is_image = value_range is not None
-    previewed = PREVIEWED if is_image else PREVIEWED_POINTS
-    pictures: dict[str, Callable[[], None]] = {
-        "preview": lambda: save_examples(
-            folder / "preview.png", np.array(real[:previewed]), value_range
-        )
-    }
+    previewed = PREVIEWED if value_range is not None else PREVIEWED_POINTS
+    with left_out_if_it_fails("preview"):
+        save_examples(folder / "preview.png", np.array(real[:previewed]), value_range)
     if "completion" in ways:
-        pictures["completion"] = lambda: save_completion(
-            folder / "completion.png",
-            truth=ways["completion"]["real"],
-            seen=ways["completion"].get("seen"),
-            completed=np.array(generated[: len(ways["completion"]["real"])]),
-            value_range=value_range,
-        )
-    if value_range is not None:
-        if "trajectory" in ways:
-            pictures["trajectory"] = lambda: save_png(
-                denoising_strip(**ways["trajectory"], value_range=value_range),
-                folder / "trajectory.png",
+        with left_out_if_it_fails("completion"):
+            arrays = ways["completion"]
+            save_completion(
+                folder / "completion.png",
+                truth=arrays["real"],
+                seen=arrays.get("seen"),
+                completed=np.array(generated[: len(arrays["real"])]),
+                value_range=value_range,
             )
-    else:
-        pictures |= _of_points(folder, real, ways, truth)
-    for name, draw in pictures.items():
-        with left_out_if_it_fails(name):
-            draw()
+    if value_range is None:
+        _save_pictures_of_points(folder, real, ways, truth)
+    elif "trajectory" in ways:
+        with left_out_if_it_fails("trajectory"):
+            strip = denoising_strip(**ways["trajectory"], value_range=value_range)
+            save_png(strip, folder / "trajectory.png")
 
 
-def _of_points(
+def _save_pictures_of_points(
     folder: Path, real: NDArray, ways: Files, truth: Files
-) -> dict[str, Callable[[], None]]:
-    pictures: dict[str, Callable[[], None]] = {}
-
-    def film(name: str) -> Callable[[], None]:
-        return lambda: save_way(folder / name, ways[name], truth.get(name, {}), real)
-
-    pictures |= {name: film(name) for name in ("trajectory", "forward") if name in ways}
+) -> None:
+    for name in ("trajectory", "forward"):
+        if name in ways:
+            with left_out_if_it_fails(name):
+                save_way(folder / name, ways[name], truth.get(name, {}), real)
     if "paths" in ways:
-        pictures["paths"] = lambda: save_png(
-            path_figure(ways["paths"], truth.get("paths", {})), folder / "paths.png"
-        )
-    if "fields" in truth:
-        pictures["fields"] = lambda: save_png(
-            score_field_figure(truth["fields"]), folder / "fields.png"
-        )
-    if "densities" in truth:
-        pictures["densities"] = lambda: save_png(
-            density_figure(truth["densities"]), folder / "densities.png"
-        )
-    return pictures
+        with left_out_if_it_fails("paths"):
+            figure = path_figure(ways["paths"], truth.get("paths", {}))
+            save_png(figure, folder / "paths.png")
+    for name, draw in (("fields", score_field_figure), ("densities", density_figure)):
+        if name in truth:
+            with left_out_if_it_fails(name):
+                save_png(draw(truth[name]), folder / f"{name}.png")

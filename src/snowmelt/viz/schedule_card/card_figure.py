@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,11 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from snowmelt.diffusion.schedule_diagnostics import ScheduleDiagnostics
 from snowmelt.viz.schedule_card.card_panels import PANELS
 from snowmelt.viz.style import BLUE, GREEN, INK, MUTED, RULE, VERMILLION, series, styled
-
-if TYPE_CHECKING:
-    from snowmelt.diffusion.schedule_diagnostics import ScheduleDiagnostics
 
 # All in inches, from the left and from the top.
 WIDTH, MARGIN, GAP = 10.0, 0.55, 0.55
@@ -28,18 +25,6 @@ STRIP_LEFT = 1.75
 SPREAD = 3.2  # of points, in standard deviations of the data
 COLOURS = {"error": VERMILLION, "warning": INK}
 NOTHING = "nothing speaks against this combination"
-
-
-@dataclass(frozen=True)
-class Strip:
-    """One example on its way to noise.
-
-    Attributes:
-        frames: (K, 1, C, H, W) an image in [-1, 1], or (K, N, D) points.
-    """
-
-    label: str
-    frames: NDArray[np.float32]
 
 
 class _Page:
@@ -64,7 +49,7 @@ class _Page:
 @styled
 def card_figure(
     curves: Sequence[ScheduleDiagnostics],
-    strips: Sequence[Strip],
+    strips: Sequence[NDArray[np.float32]],
     times: Sequence[float],
     rows: Mapping[str, Sequence[str]],
     words: Mapping[str, Sequence[str]],
@@ -74,7 +59,8 @@ def card_figure(
 
     Args:
         curves: what was measured; at most six can be distinguished.
-        strips: one for each of them.
+        strips: an example on its way to noise by each of them: an image in [-1, 1]
+            (K, 1, C, H, W), or points (K, N, D).
         times: (K) of the frames of a strip.
         rows: the names of the numbers, and a text for each schedule.
         words: for each configuration, sentences that begin with `error` or `warning`.
@@ -95,21 +81,18 @@ def card_figure(
         if legend:
             _legend(page, curves, HEAD - 0.1)
         _panels(page, curves, tops[1])
-        _strips(page, strips, times, tops[2])
-        _table(page, [one.label for one in curves], rows, tops[3])
+        labels = [one.label for one in curves]
+        _strips(page, dict(zip(labels, strips, strict=True)), times, tops[2])
+        _table(page, labels, rows, tops[3])
     _words(page, lines, tops[4])
     return page.figure
-
-
-def _named(one: ScheduleDiagnostics) -> str:
-    return f"{one.label} (untrained)" if one.is_untrained else one.label
 
 
 def _legend(page: _Page, curves: Sequence[ScheduleDiagnostics], top: float) -> None:
     handles = [Line2D([], [], **series(i)) for i in range(len(curves))]
     page.figure.legend(
         handles,
-        [_named(one) for one in curves],
+        [f"{one.label} (untrained)" if one.is_untrained else one.label for one in curves],
         loc="upper left",
         bbox_to_anchor=(MARGIN / 2 / WIDTH - 0.003, 1 - top / page.height),
         ncols=len(curves),
@@ -134,7 +117,7 @@ def _panels(page: _Page, curves: Sequence[ScheduleDiagnostics], top: float) -> N
 
 
 def _strips(
-    page: _Page, strips: Sequence[Strip], times: Sequence[float], top: float
+    page: _Page, strips: Mapping[str, NDArray], times: Sequence[float], top: float
 ) -> None:
     """A row for each schedule, a column for each time."""
     step = (WIDTH - STRIP_LEFT - 0.2) / len(times)
@@ -142,17 +125,17 @@ def _strips(
         text = f"t = {time:g}" if column == 0 else f"{time:.3g}"
         left = STRIP_LEFT + (column + 0.5) * step
         page.write(left, top, text, ha="center", color=MUTED, fontsize=8)
-    for row, strip in enumerate(strips):
+    for row, (name, frames) in enumerate(strips.items()):
         upper = top + 0.22 + row * (TILE + 0.06)
         colour = series(row)["color"] if len(strips) > 1 else INK
-        label = textwrap.fill(strip.label, 17)
+        label = textwrap.fill(name, 17)
         middle = {"va": "center", "weight": "bold", "color": colour}
         page.write(MARGIN / 2, upper + TILE / 2, label, **middle)
         # One axes for the whole row: an axes for each tile takes a second a card.
         axes = page.axes(STRIP_LEFT, upper, step * len(times), TILE)
         axes.set(xlim=(0, step * len(times)), ylim=(0, TILE))
         axes.set_axis_off()
-        for column, frame in enumerate(strip.frames):
+        for column, frame in enumerate(frames):
             _tile(axes, frame, column * step + (step - TILE) / 2)
 
 

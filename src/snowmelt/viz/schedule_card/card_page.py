@@ -14,17 +14,8 @@ from snowmelt.diffusion.schedule_diagnostics import (
     ScheduleDiagnostics,
     schedule_diagnostics,
 )
-from snowmelt.viz.schedule_card.card_figure import Strip, card_figure
+from snowmelt.viz.schedule_card.card_figure import card_figure
 from snowmelt.viz.schedule_card.forward_strip import Example, forward_strip, moments
-
-ROWS = (
-    "log-SNR at the data",
-    "log-SNR at the noise",
-    "terminal SNR",
-    "prior KL, bits a dimension",
-    "betas clipped (continuous: would be)",
-    "steps lost to {precision}: here, in a table",
-)
 
 
 @dataclass(frozen=True)
@@ -90,34 +81,31 @@ def card(entries: Mapping[str, Entry], shown: Example) -> Card:
                 label, entry.process, entry.prediction, entry.steps, entry.precision
             )
         )
-        strips.append(Strip(label, forward_strip(entry.process, shown.x_0)))
-    rows = {}
-    if measured:
-        precision = next(iter(entries.values())).precision
-        for i, name in enumerate(ROWS):
-            texts = [_numbers(one)[i] for one in measured]
-            rows[name.format(precision=precision)] = texts
+        strips.append(forward_strip(entry.process, shown.x_0))
+    precision = next(iter(entries.values())).precision
+    numbers = [_numbers(one, precision) for one in measured]
+    rows = {name: [texts[name] for texts in numbers] for name in (numbers or [{}])[0]}
     sentences = {label: list(entry.sentences) for label, entry in entries.items()}
     caption = f"{_described(list(entries.values()))}, strip of {shown.name}"
     figure = card_figure(measured, strips, moments().tolist(), rows, sentences, caption)
     return Card(figure, tuple(one.label for one in measured), rows, sentences)
 
 
-def _numbers(one: ScheduleDiagnostics) -> list[str]:
-    """The texts of `ROWS`."""
+def _numbers(one: ScheduleDiagnostics, precision: str) -> dict[str, str]:
+    """The numbers of a schedule as texts, by their names."""
     is_zero = math.isinf(one.last_log_snr)
-    terminal = "0" if is_zero else f"{math.exp(one.last_log_snr):.2g}"
-    clipped = f"{one.clipped} of {one.table_steps}"
+    steps = one.table_steps
+    clipped = f"{one.clipped} of {steps}"
     if one.clipped is None:
-        clipped = f"({one.would_be_clipped} of {one.table_steps})"
-    return [
-        f"{one.first_log_snr:.2f}",
-        "-inf" if is_zero else f"{one.last_log_snr:.2f}",
-        terminal,
-        f"{one.prior_kl:.2g}",
-        clipped,
-        f"0, {one.lost} of {one.table_steps}",
-    ]
+        clipped = f"({one.would_be_clipped} of {steps})"
+    return {
+        "log-SNR at the data": f"{one.first_log_snr:.2f}",
+        "log-SNR at the noise": "-inf" if is_zero else f"{one.last_log_snr:.2f}",
+        "terminal SNR": "0" if is_zero else f"{math.exp(one.last_log_snr):.2g}",
+        "prior KL, bits a dimension": f"{one.prior_kl:.2g}",
+        "betas clipped (continuous: would be)": clipped,
+        f"steps lost to {precision}: here, in a table": f"0, {one.lost} of {steps}",
+    }
 
 
 def _described(entries: Sequence[Entry]) -> str:

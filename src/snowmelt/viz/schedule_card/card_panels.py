@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from snowmelt.diffusion.schedule_diagnostics import ScheduleDiagnostics
 from snowmelt.viz.style import MUTED, series
-
-if TYPE_CHECKING:
-    from snowmelt.diffusion.schedule_diagnostics import ScheduleDiagnostics
 
 MOST_LOG_SNR = 22.0
 
