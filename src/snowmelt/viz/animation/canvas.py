@@ -1,6 +1,6 @@
 """The canvas of an animation: panels above one clock, recorded as a GIF.
 
-A frame is drawn on top of a still one, so only what moves is drawn again. A film of sixty
+A frame is drawn on top of a still one, so only what moves is drawn again. Sixty
 frames and a few thousand points takes about a second and a megabyte, and the same numbers
 always give the same bytes.
 """
@@ -95,10 +95,9 @@ class Canvas:
         colors: NDArray[np.uint8],
         seconds: float,
     ) -> None:
-        """Write the film.
+        """Write the animation.
 
         Args:
-            path: where it goes.
             moving: the artists that change, from the lowest to the topmost; all that does
                 not change lies below them.
             show: puts them where they are in the frame of a number.

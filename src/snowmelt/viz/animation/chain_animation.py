@@ -39,10 +39,9 @@ def chain_animation(
     Shown are the places visited so far by all chains, and the last steps of the first one.
 
     Args:
-        path: where the film goes.
         chains: states (steps, chains, D), equally many steps, under the kernel's name.
         raster: the density, standing still; it says what part of the plane is shown.
-        seconds: how long the motion takes; the last frame is held after it.
+        seconds: how long the motion takes, without the hold of the last frame.
 
     Raises:
         ValueError: no kernel, states of another shape, numbers of steps that differ, or a

@@ -1,8 +1,8 @@
 """Animations of moving clouds of points, and strips of the same for print.
 
 Points are blue, real ones vermillion, and the density, where it is known, pale below them.
-A film takes at most `MOST_MOVING` points, since each that moves costs bytes; more panels
-take fewer each. Of more points evenly spaced ones are drawn, the same in all frames.
+An animation takes at most `MOST_MOVING` points, since each that moves costs bytes; more
+panels take fewer each. Of more points evenly spaced ones are drawn, the same in all frames.
 """
 
 from __future__ import annotations
@@ -46,14 +46,13 @@ def cloud_animation(
     """Write a GIF of clouds that move by one clock, each in a panel of its own.
 
     Args:
-        path: where the film goes.
         clouds: one (K, N, D) for each panel: the same N points at K times.
         titles: one for each panel; "" for none.
         times: (K,), shown by the clock below.
         background: a density behind all panels, or one (or None) for each; it moves with
             the points or stands. It says what part of the plane is shown.
         reference: (M, D), real points behind all.
-        seconds: how long the motion takes; the last frame is held after it.
+        seconds: how long the motion takes, without the hold of the last frame.
 
     Raises:
         ValueError: shapes, or numbers of things, that do not fit each other.
@@ -88,14 +87,11 @@ def cloud_strip(
     reference: Points | None = None,
     columns: int = 6,
 ) -> Figure:
-    """A few moments of a film, evenly spaced, left to right; see `cloud_animation`.
+    """A few moments of an animation, evenly spaced, left to right; see `cloud_animation`.
 
     Args:
-        frames: (K, N, D).
-        times: (K,), in the titles.
+        frames: (K, N, D), of which `columns` moments are shown.
         background: a density behind the points, of one moment or K.
-        reference: (M, D), real points behind them.
-        columns: how many moments.
     """
     clock = np.asarray(times, dtype=np.float64)
     behind = _behind(background, 1)
@@ -118,14 +114,9 @@ class _Panel:
     """A cloud, and what lies behind it, in axes."""
 
     def __init__(
-        self,
-        axes: Axes,
-        cloud: Points,
-        extent: Extent,
-        raster: Raster | None,
-        reference: Points | None,
-        side: float,
-    ) -> None:
+        self, axes: Axes, cloud: Points, extent: Extent, raster: Raster | None,
+        reference: Points | None, side: float,
+    ) -> None:  # fmt: skip
         bare(axes, extent)
         self.cloud, self.extent, self.raster = cloud, extent, raster
         self.moving: list[Artist] = []
@@ -173,7 +164,7 @@ def _dots(
 
 
 def _moving(cloud: Points, count: int) -> Points:
-    """Evenly spaced points of a cloud, as many as a film of `count` panels affords."""
+    """Evenly spaced points of a cloud, as many as `count` panels afford."""
     most = MOST_MOVING if count == 1 else 5 * MOST_MOVING // (4 * count)
     return cloud[:, evenly(cloud.shape[1], most)]
 

@@ -26,10 +26,8 @@ def density_animation(
     """Write a GIF of a density that moves, the last moment held.
 
     Args:
-        path: where the film goes.
         raster: the density at K moments.
         times: (K,), shown by the clock below.
-        seconds: how long the motion takes.
 
     Raises:
         ValueError: not as many times as moments.

@@ -73,14 +73,10 @@ def render(
     material: Material, chapters: Sequence[Chapter], left_out: Sequence[tuple[Scene, str]]
 ) -> str:
     """The page as HTML; the same set gives the same bytes."""
-    return (
-        templates(Path(__file__).parent)
-        .get_template("page.html")
-        .render(
-            name=material.name.replace("_", " ").title(),
-            has_learned=material.learned is not None,
-            chapters=chapters,
-            scenes=[scene for chapter in chapters for scene in chapter.scenes],
-            left_out=[(scene.title, reason) for scene, reason in left_out],
-        )
-    )
+    return templates(Path(__file__).parent).get_template("page.html").render(
+        name=material.name.replace("_", " ").title(),
+        has_learned=material.learned is not None,
+        chapters=chapters,
+        scenes=[scene for chapter in chapters for scene in chapter.scenes],
+        left_out=[(scene.title, reason) for scene, reason in left_out],
+    )  # fmt: skip

@@ -18,10 +18,9 @@ from snowmelt.evaluation.plane.score_fields import (
 from snowmelt.evaluation.plane.view import View
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.trajectories import Trajectory, reverse
-from snowmelt.viz.animation.cloud_animation import cloud_animation
 from snowmelt.viz.density_gallery.gallery_material import Material, Paced, frames_of
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
-from snowmelt.viz.density_gallery.strips import stacked_strips
+from snowmelt.viz.density_gallery.strips import save_clouds
 from snowmelt.viz.plots.vector_fields import fields
 from snowmelt.viz.style import save_png
 
@@ -48,27 +47,17 @@ def draw_learned_reverse(material: Material, folder: Path) -> None:
     size, denoisers = material.size, pair(material)
     view = View(denoisers["exact"].process)
     index = torch.arange(size.points)
-    clouds, titles = [], []
+    clouds = {}
     for route, eta in ROUTES.items():
         sampler = DDIM(size.steps, eta=eta, grid=Paced())
         for name, denoiser in denoisers.items():
             path = reverse(denoiser, sampler, index, (2,), seed=material.seed)
             moved = frames_of(path, size.frames)
-            clouds.append(seen(moved, view).numpy())
-            titles.append(f"{route}, {name}")
-    times = moved.times.numpy()
+            clouds[f"{route}, {name}"] = seen(moved, view).numpy()
     noisy = [view.density(material.density, t) for t in moved.times]
     densities = raster(noisy, material.extent, size.cells)
-    cloud_animation(
-        folder / "learned_reverse.gif",
-        clouds,
-        titles,
-        times,
-        background=densities,
-        seconds=size.seconds,
-    )
-    strip = stacked_strips(clouds, titles, times, background=densities)
-    save_png(strip, folder / "learned_reverse.png")
+    file = folder / "learned_reverse"
+    save_clouds(file, clouds, moved.times, densities, size.seconds)
 
 
 def compared(material: Material, t: Tensor) -> list[VectorField]:

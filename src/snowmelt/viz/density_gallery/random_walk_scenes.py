@@ -54,12 +54,8 @@ def draw_markov_chains(material: Material, folder: Path) -> None:
         name: torch.cat((start[None].double(), found.states)).numpy()
         for name, found in chains.items()
     }
-    chain_animation(
-        folder / "markov_chains.gif",
-        states,
-        raster=material.still,
-        seconds=1.5 * size.seconds,
-    )
+    file, seconds = folder / "markov_chains.gif", 1.5 * size.seconds
+    chain_animation(file, states, raster=material.still, seconds=seconds)
     figure = chains_on_density(states, raster=material.still, traced=CHAINS)
     save_png(figure, folder / "markov_chains.png")
 

@@ -18,10 +18,9 @@ from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.samplers.sde import EulerMaruyama
 from snowmelt.sampling.trajectories import Trajectory, forward, reverse
-from snowmelt.viz.animation.cloud_animation import cloud_animation
 from snowmelt.viz.density_gallery.gallery_material import Material, Paced, evenly, frames_of
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
-from snowmelt.viz.density_gallery.strips import stacked_strips
+from snowmelt.viz.density_gallery.strips import save_clouds
 from snowmelt.viz.plots.reverse_kernel_plot import reverse_kernel_figure
 from snowmelt.viz.plots.sample_paths import paths_in_time_beside
 from snowmelt.viz.plots.score_levels import score_levels
@@ -54,17 +53,8 @@ def draw_reverse(material: Material, folder: Path) -> None:
     moved = [frames_of(way, size.frames) for way in ways.values()]
     times = moved[0].times
     densities = material.noisy_densities(material.preserving, times)
-    clouds = [way.states.numpy() for way in moved]
-    cloud_animation(
-        folder / "reverse.gif",
-        clouds,
-        list(ways),
-        times.numpy(),
-        background=densities,
-        seconds=size.seconds,
-    )
-    strip = stacked_strips(clouds, list(ways), times.numpy(), background=densities)
-    save_png(strip, folder / "reverse.png")
+    clouds = {name: way.states.numpy() for name, way in zip(ways, moved, strict=True)}
+    save_clouds(folder / "reverse", clouds, times, densities, size.seconds)
 
 
 def draw_paths_in_time(material: Material, folder: Path) -> None:
@@ -89,17 +79,14 @@ def draw_score_field(material: Material, folder: Path) -> None:
     """The exact score at several noise levels."""
     process = material.preserving
     levels = [torch.tensor(t, dtype=torch.float64) for t in LEVELS]
-    arrows = [
-        scaled(
-            score_of_density(material.density, process, t, material.extent),
-            float(process.sigma(t)),
-        )
-        for t in levels
+    scores = [
+        score_of_density(material.density, process, t, material.extent) for t in levels
     ]
+    pairs = zip(scores, levels, strict=True)
+    arrows = [scaled(score, float(process.sigma(t))) for score, t in pairs]
     titles = [f"t = {t:.2f}" for t in LEVELS]
     densities = material.noisy_densities(process, torch.stack(levels))
-    figure = score_levels(arrows, densities, titles)
-    save_png(figure, folder / "score_field.png")
+    save_png(score_levels(arrows, densities, titles), folder / "score_field.png")
 
 
 def scaled(field: VectorField, factor: float) -> VectorField:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from numpy.typing import ArrayLike
 from PIL import Image
+from torch import Tensor
 
 from snowmelt.evaluation.plane.plane_arrays import Raster
-from snowmelt.viz.animation.cloud_animation import cloud_strip
+from snowmelt.viz.animation.cloud_animation import cloud_animation, cloud_strip
 from snowmelt.viz.plots.point_scatter import Points
-from snowmelt.viz.style import rgb, stacked
+from snowmelt.viz.style import rgb, save_png, stacked
 
 _TITLE_INCHES = 0.3
+
+
+def save_clouds(
+    file: Path,
+    clouds: Mapping[str, Points],
+    times: Tensor,
+    densities: Raster,
+    seconds: float,
+) -> None:
+    """Write an animation of clouds under their titles, and strips of it for print."""
+    frames, titles, clock = list(clouds.values()), list(clouds), times.numpy()
+    animation = file.with_suffix(".gif")
+    cloud_animation(animation, frames, titles, clock, background=densities, seconds=seconds)
+    strips = stacked_strips(frames, titles, clock, background=densities)
+    save_png(strips, file.with_suffix(".png"))
 
 
 def stacked_strips(

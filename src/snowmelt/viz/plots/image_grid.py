@@ -19,7 +19,7 @@ from snowmelt.viz.style import INK, MUTED, styled
 
 ENOUGH_PIXELS = 48  # a tile smaller than this is enlarged to about this size
 GAP_LEVEL = 128  # seen beside black and beside white
-DPI = 100
+MARGIN, DPI = 16, 100
 
 
 def image_grid(
@@ -78,11 +78,9 @@ def _tiles(images: NDArray[np.uint8], value_range: Sequence[int]) -> NDArray[np.
 
 
 @styled
-def side_by_side(
-    pictures: Sequence[Image.Image], titles: Sequence[str], margin: int = 16
-) -> Figure:
+def side_by_side(pictures: Sequence[Image.Image], titles: Sequence[str]) -> Figure:
     """Pictures in one row, each below its title, pixel for pixel."""
-    line = 24
+    margin, line = MARGIN, 24
     width = sum(picture.width + margin for picture in pictures) + margin
     height = max(picture.height for picture in pictures) + line + 2 * margin
     figure = _canvas(width, height)
@@ -122,7 +120,7 @@ def denoising_strip(
     steps, count = frames.shape[:2]
     in_rows = np.swapaxes(frames, 0, 1).reshape(steps * count, *frames.shape[2:])
     picture = image_grid(in_rows, value_range, columns=steps)
-    margin, line = 16, 20
+    margin, line = MARGIN, 20
     width, height = picture.width + 2 * margin, picture.height + line + 2 * margin
     figure = _canvas(width, height)
     _paste(figure, picture, margin, margin + line)

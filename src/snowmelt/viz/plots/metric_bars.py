@@ -26,8 +26,8 @@ def _draw(axes: Axes, metric: Reading) -> None:
     """One metric on its own axis, which starts at zero so that lengths can be compared."""
     look: dict[str, Any] = {"color": BLUE, "markersize": 8, "capsize": 4}
     axes.errorbar(metric.value, 0, xerr=metric.spread, fmt="o", clip_on=False, **look)
-    top = metric.value + (metric.spread or 0.0)
-    low = metric.value - (metric.spread or 0.0)
+    reach = metric.spread or 0.0
+    top, low = metric.value + reach, metric.value - reach
     if metric.floor is not None:
         axes.axvline(metric.floor, color=VERMILLION, linestyle="--", linewidth=1.6)
         reach = metric.floor_spread or 0.0

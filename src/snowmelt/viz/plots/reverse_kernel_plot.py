@@ -30,7 +30,6 @@ def reverse_kernel_figure(
 
     Args:
         pairs: one panel each, in pairs from above.
-        curves: one line each.
         note: what the panels start from, above them.
 
     Raises:
@@ -75,37 +74,21 @@ def _draw_pair(axes: Axes, pair: KernelPair) -> None:
     axes.grid(visible=False)
     axes.spines["left"].set_visible(False)
     axes.set_title(pair.title)
-    axes.text(
-        0.02,
-        0.97,
-        f"apart by {_nats(pair.divergence)} nats",
-        transform=axes.transAxes,
-        va="top",
-        color=MUTED,
-        fontsize=9,
-    )
+    text = f"apart by {_nats(pair.divergence)} nats"
+    axes.text(0.02, 0.97, text, transform=axes.transAxes, va="top", color=MUTED, fontsize=9)
 
 
 def _draw_curves(axes: Axes, curves: Sequence[PathCurve]) -> None:
     for number, curve in enumerate(curves):
         color = SERIES[number % len(SERIES)]
-        axes.loglog(
-            curve.steps,
-            curve.divergences,
-            color=color,
-            marker=MARKERS[number % len(MARKERS)],
-            markeredgecolor=PAPER,
-            markersize=7,
-        )
+        look = {"marker": MARKERS[number % len(MARKERS)], "markeredgecolor": PAPER}
+        axes.loglog(curve.steps, curve.divergences, color=color, markersize=7, **look)
+        name = f"{curve.name}\nhere as $T^{{{curve.order:.2f}}}$"
+        end = float(curve.steps[-1]), float(curve.divergences[-1])
         axes.annotate(
-            f"{curve.name}\nhere as $T^{{{curve.order:.2f}}}$",
-            (float(curve.steps[-1]), float(curve.divergences[-1])),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            color=color,
-            fontsize=9,
-        )
+            name, end, xytext=(8, 0), textcoords="offset points", va="center",
+            color=color, fontsize=9,
+        )  # fmt: skip
     steps = np.unique(np.concatenate([curve.steps for curve in curves]))
     axes.xaxis.set_major_locator(FixedLocator(list(steps)))
     axes.xaxis.set_minor_locator(NullLocator())

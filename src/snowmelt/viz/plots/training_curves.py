@@ -68,10 +68,8 @@ def training_curves(columns: Mapping[str, Curve]) -> Figure:
         axes.plot(step, values, color=BLUE, linewidth=1.2)
         axes.set_title(SMALL_PANELS[name], fontsize=9)
         axes.set_ylim(bottom=0)
-        if row < len(small) - 1:
-            axes.tick_params(labelbottom=False)
-        else:
-            axes.set_xlabel("step")
+        axes.tick_params(labelbottom=row == len(small) - 1)
+    axes.set_xlabel("step")
     return figure
 
 

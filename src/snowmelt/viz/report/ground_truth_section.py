@@ -92,6 +92,5 @@ def _figure(material: Material) -> Markup | None:
         for level, error in zip(columns["log_snr"], columns["score_error"], strict=True)
     )
     words = f"score error of the network against the log SNR: {errors}"
-    return embedded_pictures.inline_svg(
-        score_error_plot.score_error(columns), "score-error", words
-    )
+    figure = score_error_plot.score_error(columns)
+    return embedded_pictures.inline_svg(figure, "score-error", words)

@@ -16,9 +16,7 @@ class Shown:
 
     Attributes:
         alt: for who cannot see it.
-        caption: what it shows, in plain words.
         kind: its class in the page.
-        title: above it.
         address: of the picture itself.
     """
 
@@ -84,10 +82,9 @@ _STILLS = {
 
 def animations(material: Material) -> list[Shown]:
     """The films that are light enough to embed, in the order of the story."""
+    address = embedded_pictures.data_address
     return [
-        replace(
-            shown, address=embedded_pictures.data_address(material.pictures[name], "gif")
-        )
+        replace(shown, address=address(material.pictures[name], "gif"))
         for name, shown in _ANIMATIONS.items()
         if 0 < len(material.pictures.get(name, b"")) <= MOST_ANIMATION_BYTES
     ]
@@ -96,11 +93,8 @@ def animations(material: Material) -> list[Shown]:
 def stills(material: Material) -> list[Shown]:
     """The pictures that need no motion, which print as well."""
     # A strip of images is a photograph; the others are plots.
-    address = (
-        embedded_pictures.png_address
-        if material.is_images
-        else embedded_pictures.plot_address
-    )
+    pictures = embedded_pictures
+    address = pictures.png_address if material.is_images else pictures.plot_address
     return [
         replace(shown, address=address(material.pictures[name]))
         for name, shown in _STILLS.items()

@@ -74,14 +74,13 @@ def card(entries: Mapping[str, Entry], shown: Example) -> Card:
     """
     measured, strips = [], []
     for label, entry in entries.items():
-        if entry.process is None or entry.prediction is None:
+        process, prediction = entry.process, entry.prediction
+        if process is None or prediction is None:
             continue
         measured.append(
-            schedule_diagnostics(
-                label, entry.process, entry.prediction, entry.steps, entry.precision
-            )
+            schedule_diagnostics(label, process, prediction, entry.steps, entry.precision)
         )
-        strips.append(forward_strip(entry.process, shown.x_0))
+        strips.append(forward_strip(process, shown.x_0))
     precision = next(iter(entries.values())).precision
     numbers = [_numbers(one, precision) for one in measured]
     rows = {name: [texts[name] for texts in numbers] for name in (numbers or [{}])[0]}
