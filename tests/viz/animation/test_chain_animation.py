@@ -26,7 +26,7 @@ def test_a_film_shows_what_was_visited_so_far(monkeypatch, states):
     def record(stage, path, moving, show, colors, seconds):
         found.update(stage=stage, moving=moving, show=show)
 
-    monkeypatch.setattr(canvas.Stage, "record", record)
+    monkeypatch.setattr(canvas.Canvas, "record", record)
     chain_animation.chain_animation("x", {"one": states, "two": -states}, raster=RASTER)
     assert found["stage"].times.tolist() == list(range(1, 41))
     assert found["stage"].clock(7.0) == "step 7"

@@ -39,7 +39,7 @@ def recorded(monkeypatch):
     def record(stage, path, moving, show, colors, seconds):
         found.update(stage=stage, moving=moving, show=show, colors=colors, seconds=seconds)
 
-    monkeypatch.setattr(canvas.Stage, "record", record)
+    monkeypatch.setattr(canvas.Canvas, "record", record)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snowmelt.viz.plots.paths_by_sampler import Way, ways_in_time
+from snowmelt.viz.plots.paths_by_sampler import ways_in_time
 from snowmelt.viz.style import png_bytes
 
 TIMES = np.linspace(1, 0, 5)
@@ -13,8 +13,8 @@ STATES = np.cumsum(np.ones((5, 3)), axis=0)
 
 def test_rows_are_scores_and_columns_are_ways() -> None:
     rows = {
-        "learned": {"a": Way(TIMES, STATES), "b": Way(note="cannot start")},
-        "true": {"a": Way(TIMES, STATES + 1), "b": Way(TIMES, STATES)},
+        "learned": {"a": (TIMES, STATES), "b": "cannot start"},
+        "true": {"a": (TIMES, STATES + 1), "b": (TIMES, STATES)},
     }
     figure = ways_in_time(rows, size=2, limits=(-1.0, 9.0))
     first, second, third, fourth = figure.axes
@@ -30,5 +30,5 @@ def test_rows_are_scores_and_columns_are_ways() -> None:
 
 
 def test_one_coordinate_is_called_just_that() -> None:
-    figure = ways_in_time({"learned": {"a": Way(TIMES, STATES)}})
+    figure = ways_in_time({"learned": {"a": (TIMES, STATES)}})
     assert figure.axes[0].get_ylabel() == "learned\ncoordinate 1"

@@ -20,19 +20,18 @@ def paths(value: float = 1.0) -> dict[str, np.ndarray]:
 
 
 def test_a_way_is_that_of_coordinate_1() -> None:
-    found = way(paths(2.0), "ode")
-    assert found.states is not None
-    assert found.states.shape == (4, 3)
-    assert (found.states == 2.0).all()
-    assert found.note == ""
+    times, states = way(paths(2.0), "ode")
+    assert times.shape == (4,)
+    assert states.shape == (4, 3)
+    assert (states == 2.0).all()
 
 
 def test_a_sampler_that_could_not_start_says_so() -> None:
-    assert way({}, "ode").note == module.NO_SLOPE
+    assert way({}, "ode") == module.NO_SLOPE
 
 
 def test_states_that_are_no_numbers_are_not_drawn() -> None:
-    assert way(paths(np.nan), "chain").note == module.WILD
+    assert way(paths(np.nan), "chain") == module.WILD
 
 
 @pytest.mark.parametrize("is_known", [True, False])

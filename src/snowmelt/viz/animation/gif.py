@@ -77,7 +77,9 @@ def write_gif(
     GIF counts in hundredths of a second, and viewers slow down what takes less than two.
     """
     each = max(20, round(1000 * seconds / len(frames) / 10) * 10)
-    pictures = [_picture(frame, colors) for frame in frames]
+    pictures = [Image.fromarray(frame) for frame in frames]
+    for picture in pictures:
+        picture.putpalette(colors.tobytes())
     with new_file(path) as draft:
         pictures[0].save(
             draft,
@@ -88,9 +90,3 @@ def write_gif(
             loop=0,
             optimize=False,  # which would give each frame a palette of its own
         )
-
-
-def _picture(numbers: NDArray[np.uint8], colors: NDArray[np.uint8]) -> Image.Image:
-    picture = Image.fromarray(numbers)
-    picture.putpalette(colors.tobytes())
-    return picture

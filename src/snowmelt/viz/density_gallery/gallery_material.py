@@ -63,17 +63,14 @@ class Material:
 
     @functools.cached_property
     def preserving(self) -> Process:
-        """The variance-preserving process."""
         return VariancePreserving(Linear())
 
     @functools.cached_property
     def walk(self) -> Process:
-        """The variance-exploding process, a random walk."""
         return VarianceExploding(RandomWalk(1e-4, WALK_VARIANCE))
 
     @functools.cached_property
     def ornstein_uhlenbeck(self) -> Process:
-        """The Ornstein-Uhlenbeck process."""
         return VariancePreserving(Exponential(PULL_RATE))
 
     @functools.cached_property

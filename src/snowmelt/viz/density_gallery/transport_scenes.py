@@ -29,12 +29,8 @@ def draw_two_distributions(material: Material, folder: Path) -> None:
     times = paced(material.size.frames).flip(0)
     cells = _in_cells(material, times)
     sharp = cells.values.repeat(_FINER, axis=1).repeat(_FINER, axis=2)
-    density_animation(
-        folder / "two_distributions.gif",
-        Raster(sharp, cells.extent),
-        times.numpy(),
-        material.size.seconds,
-    )
+    raster, seconds = Raster(sharp, cells.extent), material.size.seconds
+    density_animation(folder / "two_distributions.gif", raster, times.numpy(), seconds)
     first, second = (Raster(cells.values[[k]], cells.extent) for k in (0, -1))
     figure = carried(first, second, _ways(material).numpy())
     save_png(figure, folder / "two_distributions.png")

@@ -25,7 +25,6 @@ def save_completion(
     """Draw stored examples into a PNG file, the same place in each block for each.
 
     Args:
-        path: the file to write.
         truth: the real examples, images (N, C, H, W) or points (N, D).
         seen: what was known of them, in their own shape; None to leave it out.
         completed: the samples that go with what was known.

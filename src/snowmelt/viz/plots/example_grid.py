@@ -21,8 +21,7 @@ def save_examples(
     """Draw stored examples into a PNG file.
 
     Args:
-        path: the file to write.
-        stored: images (N, C, H, W) or points (N, D), as stored.
+        stored: images (N, C, H, W) or points (N, D).
         value_range: the values of images that are black and white; None for points.
         reference: points to draw below them.
     """

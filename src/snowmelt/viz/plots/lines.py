@@ -26,7 +26,6 @@ def named_lines(
 
     Args:
         curves: under the name of each its abscissas (N) and ordinates (N).
-        x, y: the names of the axes.
         is_logarithmic: whether the y-axis is.
 
     Raises:

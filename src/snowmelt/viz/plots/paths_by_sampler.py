@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,20 +13,8 @@ from snowmelt.viz.plots.path_strands import draw_in_time
 from snowmelt.viz.plots.sample_paths import span_of
 from snowmelt.viz.style import MUTED, styled
 
-
-@dataclass(frozen=True, eq=False)
-class Way:
-    """One coordinate of some points on their way; or a word on why there is none.
-
-    Attributes:
-        times: (K,).
-        states: (K, N).
-        note: said in place of the paths.
-    """
-
-    times: NDArray[np.floating] | None = None
-    states: NDArray[np.floating] | None = None
-    note: str = ""
+# Times (K,) and states (K, N) of one coordinate of some points; or why there are none.
+Way = tuple[NDArray[np.floating], NDArray[np.floating]] | str
 
 
 @styled
@@ -41,7 +28,6 @@ def ways_in_time(
     """Coordinate 1 over time: a row for each kind of score, a column for each way.
 
     Args:
-        rows: ways by their name, by the name of the row.
         raster: the density of the coordinate over time, behind all.
         size: how many coordinates the points have.
         limits: the places that are shown, where no raster says it.
@@ -53,13 +39,13 @@ def ways_in_time(
         for column, name in enumerate(names):
             axes, way = panels[row, column], ways[name]
             axes.set_title(name if row == 0 else "")
-            if way.times is None or way.states is None:
+            if isinstance(way, str):
                 axes.set_axis_off()
                 look = {"ha": "center", "va": "center", "color": MUTED}
-                axes.text(0.5, 0.5, way.note, transform=axes.transAxes, **look)
+                axes.text(0.5, 0.5, way, transform=axes.transAxes, **look)
                 continue
-            clock = np.asarray(way.times, dtype=np.float64)
-            draw_in_time(axes, clock, way.states, raster, span_of([way.states], raster))
+            times, states = np.asarray(way[0], dtype=np.float64), way[1]
+            draw_in_time(axes, times, states, raster, span_of([states], raster))
         note = f" of {size}" if size > 1 else ""
         panels[row, 0].set_ylabel(f"{score}\ncoordinate 1{note}")
         for axes in panels[row, 1:]:

@@ -89,25 +89,22 @@ def paths_in_plane(
     Raises:
         ValueError: states of another shape, or a raster that moves.
     """
-    return _in_plane({title: states}, raster, 4.4)
+    return paths_in_plane_beside({title: states}, raster=raster, side=4.4)
 
 
 @styled
 def paths_in_plane_beside(
-    panels: Mapping[str, Array], *, raster: Raster | None = None
+    panels: Mapping[str, Array], *, raster: Raster | None = None, side: float = 3.4
 ) -> Figure:
     """Several `paths_in_plane` side by side, states under each title, to one scale.
+
+    Below them stands what the marks mean; `side` is the width of a panel in inches.
 
     Raises:
         ValueError: no panel, states of another shape, or a raster that moves.
     """
     if not panels:
         raise ValueError("paths need at least one panel, got none")
-    return _in_plane(panels, raster, 3.4)
-
-
-def _in_plane(panels: Mapping[str, Array], raster: Raster | None, side: float) -> Figure:
-    """The panels of `paths_in_plane_beside`, and what the marks mean."""
     for states in panels.values():
         _require_states(states, raster)
     extent = _plane_extent(list(panels.values()), raster)

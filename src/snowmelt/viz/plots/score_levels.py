@@ -17,12 +17,7 @@ from snowmelt.viz.style import styled
 def score_levels(
     levels: Sequence[VectorField], raster: Raster, titles: Sequence[str], columns: int = 4
 ) -> Figure:
-    """A panel for each level, to a scale of its own, its density behind the arrows.
-
-    Args:
-        levels: from the data to the noise.
-        raster: with a moment for each level.
-        titles: one for each level.
+    """A panel for each level, to a scale of its own, its moment of `raster` behind it.
 
     Raises:
         ValueError: numbers of levels, moments and titles that do not fit.

@@ -10,16 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from snowmelt.viz.style import (
-    BLUE,
-    MUTED,
-    PAPER,
-    SKY,
-    VERMILLION,
-    new_axes,
-    series,
-    styled,
-)
+from snowmelt.viz.style import BLUE, MUTED, PAPER, SKY, VERMILLION, new_axes, series, styled
 
 Curve = NDArray[np.float64]
 MOST_POINTS = 1000  # of one line; a page is not made longer by a longer training
@@ -136,12 +127,9 @@ def schedule_plot(curves: Mapping[str, tuple[Curve, Curve]]) -> Figure:
 def loss_by_log_snr(
     edges: Sequence[float], losses: Sequence[float], spread: Sequence[float] | None = None
 ) -> Figure:
-    """Mean loss in each interval of log-SNR, as bars.
+    """Mean loss (B) in each interval of log-SNR between edges (B + 1), as bars.
 
-    Args:
-        edges: (B + 1), ascending bounds of the intervals.
-        losses: (B).
-        spread: (B), half-widths of error bars.
+    Half-widths of error bars are in `spread` (B).
     """
     figure, (axes,) = new_axes(6.4, 3.2)
     bounds = np.asarray(edges, dtype=float)

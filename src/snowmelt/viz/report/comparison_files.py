@@ -26,10 +26,7 @@ def write(
 ) -> list[Path]:
     """Write `comparison.{txt,csv,json,png}` into `folder`; return the files.
 
-    Args:
-        comparison: what to write.
-        folder: made if it is not there.
-        value_range: of stored images, as in the manifest; None for points.
+    The `value_range` is that of stored images, as in the manifest; None for points.
     """
     endings = ("txt", "csv", "json", "png") if comparison.groups else ("txt", "csv", "json")
     files = [folder / f"comparison.{ending}" for ending in endings]

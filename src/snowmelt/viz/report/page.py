@@ -46,6 +46,7 @@ def _sections(material: Material) -> dict[str, Any]:
     """The values that the template names."""
     known = readings(material.metrics)
     samples = material.samples
+    seconds = samples.get("seconds")
     return {
         "name": material.name,
         "manifest": material.manifest,
@@ -78,9 +79,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "extractor": extractor_name(material.metrics),
         "settings": nested_tables.settings(material.config),
         "provenance": _provenance(material),
-        "seconds": number_format.duration(samples["seconds"])
-        if samples.get("seconds")
-        else "",
+        "seconds": number_format.duration(seconds) if seconds else "",
         "drawn_from": _drawn_from(samples.get("checkpoint") or {}),
         "samples_file": _samples_file(material),
         "num_samples": len(material.generated),
@@ -194,7 +193,7 @@ def _data(material: Material) -> dict[str, Any]:
     """The manifest, sorted into what the page shows of it."""
     manifest = material.manifest
     counts = manifest.get("class_counts") or {}
-    skipped = manifest.get("skipped") or []
+    split = nested_tables.rows(manifest.get("split") or {}, "split.")
     facts = {
         "name": manifest["name"],
         "kind": manifest["kind"],
@@ -212,12 +211,9 @@ def _data(material: Material) -> dict[str, Any]:
         facts["mean"] = nested_tables.text(manifest.get("mean"))
         facts["scale"] = nested_tables.text(manifest.get("std"))
     return {
-        "facts": [
-            *facts.items(),
-            *nested_tables.rows(manifest.get("split") or {}, "split."),
-        ],
+        "facts": [*facts.items(), *split],
         "classes": [(str(key), f"{value:,}") for key, value in counts.items()],
-        "skipped": skipped,
+        "skipped": manifest.get("skipped") or [],
         "notes": manifest.get("notes") or [],
         "digests": list((manifest.get("digests") or {}).items()),
         "most": nested_tables.MOST_ITEMS,
@@ -227,9 +223,8 @@ def _data(material: Material) -> dict[str, Any]:
 def _reference(reference: Mapping[str, Any]) -> nested_tables.Rows:
     """Without what the configuration, the data and the metrics say already."""
     said = ("format", "shape", "class_shares", "figures")
-    found = nested_tables.rows(
-        {key: value for key, value in reference.items() if key not in said}
-    )
+    kept = {key: value for key, value in reference.items() if key not in said}
+    found = nested_tables.rows(kept)
     return [(key, value) for key, value in found if ".config." not in key]
 
 

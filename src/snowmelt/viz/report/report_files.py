@@ -31,14 +31,8 @@ def write(material: Material, folder: Path) -> Path:
     with new_directory(folder / "figures", MARKER) as draft:
         for name, figure in standalone(material).items():
             save_png(figure, draft / f"{name}.png")
-        save_pictures(
-            draft,
-            material.real,
-            material.generated,
-            material.manifest["value_range"],
-            material.ways,
-            material.truth,
-        )
+        examples = material.real, material.generated, material.manifest["value_range"]
+        save_pictures(draft, *examples, material.ways, material.truth)
         page = render(replace(material, pictures=_drawn(draft)))
     target = folder / "index.html"
     with new_file(target) as file:

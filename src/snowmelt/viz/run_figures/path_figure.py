@@ -45,7 +45,7 @@ def way(arrays: Mapping[str, NDArray], name: str) -> Way:
     """Coordinate 1 by one sampler; or why there is none."""
     states = arrays.get(f"{name}_states")
     if states is None:
-        return Way(note=NO_SLOPE)
+        return NO_SLOPE
     if not np.isfinite(states).all():
-        return Way(note=WILD)
-    return Way(arrays[f"{name}_times"], states[:, :, 0])
+        return WILD
+    return arrays[f"{name}_times"], states[:, :, 0]

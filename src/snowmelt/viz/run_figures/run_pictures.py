@@ -36,7 +36,6 @@ def save_pictures(
     A picture that fails takes neither the others nor the page with it.
 
     Args:
-        folder: where the files go.
         real, generated: examples as they are stored.
         value_range: of images; None for points.
         ways: the arrays of the stage sample by the names of their files.

@@ -11,16 +11,13 @@ from snowmelt.viz.animation.cloud_animation import cloud_animation, cloud_strip
 from snowmelt.viz.run_figures.raster_array import raster_of
 from snowmelt.viz.style import save_png
 
-FILMED = 2500  # more would make a film too heavy to embed
+FILMED = 2500  # more would make an animation too heavy to embed
 
 
 def save_way(
-    target: Path,
-    way: Mapping[str, NDArray],
-    behind: Mapping[str, NDArray],
-    real: NDArray,
+    target: Path, way: Mapping[str, NDArray], behind: Mapping[str, NDArray], real: NDArray
 ) -> None:
-    """Write a film and a strip of it.
+    """Write an animation and a strip of it.
 
     Args:
         target: the two files without their suffixes.
@@ -33,5 +30,5 @@ def save_way(
     reference = real[:FILMED] if density is None else None
     strip = cloud_strip(frames, times, background=density, reference=reference)
     save_png(strip, target.with_suffix(".png"))
-    film = target.with_suffix(".gif")
-    cloud_animation(film, [frames], [""], times, background=density, reference=reference)
+    clip = target.with_suffix(".gif")
+    cloud_animation(clip, [frames], [""], times, background=density, reference=reference)

@@ -58,7 +58,7 @@ def card_figure(
     """The card of some schedules, which share every panel.
 
     Args:
-        curves: what was measured; at most six can be distinguished.
+        curves: at most six can be distinguished.
         strips: an example on its way to noise by each of them: an image in [-1, 1]
             (K, 1, C, H, W), or points (K, N, D).
         times: (K) of the frames of a strip.

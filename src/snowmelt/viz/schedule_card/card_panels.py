@@ -26,11 +26,11 @@ def _lines(
 
 
 def _log_snr(axes: Axes, curves: Sequence[ScheduleDiagnostics]) -> None:
-    drawn = np.concatenate(_lines(axes, curves, "t", "log_snr"))
-    low, high = max(drawn.min(), -MOST_LOG_SNR), min(drawn.max(), MOST_LOG_SNR)
+    _lines(axes, curves, "t", "log_snr")
+    low, high = _within(curves)
     axes.axhline(0.0, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
     axes.set(title=r"log-SNR $\lambda(t)$", xlabel="t", xlim=(0, 1))
-    axes.set_ylim(low - 1, high + 1)
+    axes.set_ylim(low - 0.5, high + 0.5)
 
 
 def _share(axes: Axes, curves: Sequence[ScheduleDiagnostics]) -> None:
