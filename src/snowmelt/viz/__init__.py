@@ -11,7 +11,7 @@ from typing import Any
 
 _MODULES = {
     "chains_on_density": "plots.markov_chains",
-    "cloud_film": "animation.cloud_animation",
+    "cloud_animation": "animation.cloud_animation",
     "cloud_strip": "animation.cloud_animation",
     "clouds_beside": "plots.point_scatter",
     "comparison_overview": "report.comparison_files",
