@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from snowmelt.common.number_format import number
 from snowmelt.evaluation.catalogue.metric import LOWER, Metric, Section, Subject
 from snowmelt.evaluation.ground_truth import truth_metrics
 from snowmelt.evaluation.likelihood import likelihood_metrics
+from snowmelt.evaluation.number_format import number
 
 Fields = Mapping[str, Any]
 

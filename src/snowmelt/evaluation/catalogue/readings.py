@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from snowmelt.common.number_format import percent, with_spread
 from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.catalogue.metric import Metric, Section
+from snowmelt.evaluation.number_format import percent, with_spread
 
 COMPANIONS = ("floor", "spread", "real")
 

@@ -9,10 +9,10 @@ import pandas as pd
 from tabulate import tabulate
 
 from snowmelt.common.csv_table import csv_text
-from snowmelt.common.number_format import duration, number, percent, with_spread
 from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.comparison.compared_jobs import Group, Job
 from snowmelt.evaluation.comparison.ranking import Comparison
+from snowmelt.evaluation.number_format import duration, number, percent, with_spread
 
 
 def comparison_table(comparison: Comparison) -> str:

@@ -21,11 +21,11 @@ import pandas as pd
 from scipy import stats
 
 from snowmelt.common.errors import UserError
-from snowmelt.common.number_format import number
 from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER, Metric
 from snowmelt.evaluation.catalogue.readings import Reading, readings
 from snowmelt.evaluation.comparison.compared_jobs import Group, Job, labels, mean_known
+from snowmelt.evaluation.number_format import number
 
 CONFIDENCE = 0.95
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from snowmelt.common.number_format import number, with_spread
 from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.catalogue.metric import Section
+from snowmelt.evaluation.number_format import number, with_spread
 from snowmelt.viz.plots import score_error_plot
 from snowmelt.viz.report import embedded_pictures, nested_tables
 from snowmelt.viz.report.likelihood_section import Line, text

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from snowmelt.common.number_format import with_spread
 from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.catalogue.metric import Metric, Section
+from snowmelt.evaluation.number_format import with_spread
 from snowmelt.viz.report import nested_tables
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snowmelt.common.number_format import number
+from snowmelt.evaluation.number_format import number
 
 Rows = list[tuple[str, str]]
 MOST_ITEMS = 40  # of one list; a thousand classes would bury the page

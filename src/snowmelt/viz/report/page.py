@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from snowmelt.common import number_format
+from snowmelt.evaluation import number_format
 from snowmelt.evaluation.catalogue.readings import Reading, extractor_name, readings
 from snowmelt.viz.plots import (
     bound_terms,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from snowmelt.common import number_format
+from snowmelt.evaluation import number_format
 
 
 @pytest.mark.parametrize(
