@@ -25,7 +25,7 @@ from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.evaluation.likelihood import bound_table
 from snowmelt.evaluation.likelihood.divergences import Rademacher
-from snowmelt.evaluation.likelihood.likelihood_settings import Settings
+from snowmelt.evaluation.likelihood.measurements import Measurements
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.evaluation.likelihood.value_kinds import Levels, Points
 from snowmelt.evaluation.likelihood.variational_bound import Bound
@@ -59,8 +59,10 @@ def measured(made: tuple[Checkpoint, PreparedData], **changes: Any) -> Evaluatio
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_file_of_conf_is_built(file: Path) -> None:
-    settings = Settings.of(plain(OmegaConf.load(file)))
-    assert settings.is_wanted == (file.stem != "none")
+    settings = LikelihoodSettings.of(plain(OmegaConf.load(file)))
+    wanted = Measurements.of(settings)
+    is_wanted = wanted.bound is not None or wanted.ode is not None
+    assert is_wanted == (file.stem != "none")
     assert settings.examples >= 2
 
 
@@ -71,16 +73,16 @@ def test_the_numbers_are_means_over_the_held_out_split(make: Make) -> None:
     denoiser, index = checkpoint.denoiser("ema"), torch.arange(len(x_0))
     terms = Bound(20, 4).terms(denoiser, x_0, index, Levels(5), seed=0)
     flow = ProbabilityFlow(4, Rademacher())
-    ode = flow.measure(denoiser, x_0, index, Levels(5), seed=0)
+    bits, error = flow.measure(denoiser, x_0, index, Levels(5), seed=0)
     expected = {
         "bound_bits_per_dim": terms.total.mean(),
         "bound_bits_per_dim_se": terms.total.std() / math.sqrt(len(x_0)),
         "bound_prior_bits_per_dim": terms.prior.mean(),
         "bound_steps_bits_per_dim": terms.steps.sum(1).mean(),
         "bound_decoder_bits_per_dim": terms.reconstruction.mean(),
-        "ode_bits_per_dim": ode.bits.mean(),
-        "ode_bits_per_dim_se": ode.bits.std() / math.sqrt(len(x_0)),
-        "ode_bits_per_dim_step_error": ode.error.mean().abs(),
+        "ode_bits_per_dim": bits.mean(),
+        "ode_bits_per_dim_se": bits.std() / math.sqrt(len(x_0)),
+        "ode_bits_per_dim_step_error": error.mean().abs(),
     }
     assert found == pytest.approx({key: float(value) for key, value in expected.items()})
 
@@ -281,4 +283,4 @@ def test_a_model_that_diverges_is_named(make: Make) -> None:
 )
 def test_settings_that_are_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        Settings.of(section("none") | changes)
+        Measurements.of(LikelihoodSettings.of(section("none") | changes))

@@ -5,18 +5,34 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import new_file
+from snowmelt.common.files import new_file, require
 
 
 def write_arrays(target: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write arrays as .npz, whole or not at all; equal arrays give equal bytes."""
     with new_file(target) as draft, draft.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
+
+
+def mapped(source: Path, *, made_by: str) -> Any:
+    """An array of the stage `made_by`, mapped from disk, or the arrays of an .npz.
+
+    Raises:
+        UserError: the file is missing, damaged or holds objects.
+    """
+    require(source, made_by=made_by)
+    try:
+        return np.load(source, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"{source} is not a readable array ({error}): run `snowmelt {made_by}` again"
+        ) from error
 
 
 def read_arrays(source: Path) -> dict[str, NDArray]:

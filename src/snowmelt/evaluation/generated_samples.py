@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from snowmelt.common.array_files import mapped
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import read_json, require, sha256
+from snowmelt.common.files import read_json, sha256
 from snowmelt.data.prepared.manifest import Manifest
 
 _STAGE = "sample"
@@ -31,11 +32,7 @@ def read(
     """
     path = folder / "samples.npy"
     description = read_json(folder / "samples.json", made_by=_STAGE)
-    require(path, made_by=_STAGE)
-    try:
-        samples = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} is not a readable array ({error}): {_AGAIN}") from error
+    samples = mapped(path, made_by=_STAGE)
     _check_form(samples, path, manifest, origin)
     if not isinstance(description, dict) or description.get("digest") != sha256(path):
         raise UserError(

@@ -18,12 +18,13 @@ from snowmelt.evaluation.catalogue.metric import measured
 from snowmelt.evaluation.likelihood.bound_table import rows
 from snowmelt.evaluation.likelihood.held_out_examples import HeldOut
 from snowmelt.evaluation.likelihood.likelihood_metrics import ModelLikelihood
-from snowmelt.evaluation.likelihood.likelihood_settings import Settings
+from snowmelt.evaluation.likelihood.measurements import Measurements
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.evaluation.likelihood.value_kinds import LEAST_PROBABILITY
 from snowmelt.evaluation.likelihood.variational_bound import Bound, Terms
 from snowmelt.evaluation.protocol import Evaluation, of_checkpoint, protocol_digest
-from snowmelt.training.checkpoint import Checkpoint
+from snowmelt.evaluation.settings import LikelihoodSettings
+from snowmelt.training.checkpoint import Checkpoint, Weights
 
 Protocol = dict[str, Any]
 
@@ -31,7 +32,7 @@ Protocol = dict[str, Any]
 def measure(
     section: Mapping[str, Any],
     checkpoint: Checkpoint,
-    weights: str,
+    weights: Weights,
     data: PreparedData,
     device: torch.device,
     density: Perturbable | None = None,
@@ -54,9 +55,10 @@ def measure(
         UserError: the settings are refused, do not go with the model or the data, or a
             number is not finite.
     """
-    settings = Settings.of(section)
-    denoiser = checkpoint.denoiser("raw" if weights == "raw" else "ema").to(device)
-    settings.check(denoiser)
+    settings = LikelihoodSettings.of(section)
+    wanted = Measurements.of(settings)
+    denoiser = checkpoint.denoiser(weights).to(device)
+    wanted.check(denoiser)
     held_out = HeldOut(
         checkpoint,
         data,
@@ -68,12 +70,12 @@ def measure(
     found = Evaluation()
     common = _common(settings, checkpoint, weights, held_out)
     try:
-        if settings.bound is not None:
+        if wanted.bound is not None:
             how = common | {"settings": dict(section["bound"])}
-            _add_bound(found, settings.bound, held_out, settings.seed, how)
-        if settings.ode is not None:
+            _add_bound(found, wanted.bound, held_out, settings.seed, how)
+        if wanted.ode is not None:
             how = common | {"settings": dict(section["ode"])}
-            _add_flow(found, settings.ode, held_out, settings.seed, how)
+            _add_flow(found, wanted.ode, held_out, settings.seed, how)
     except ValueError as error:
         raise UserError(f"likelihood: {error}") from error
     for name, value in found.metrics.items():
@@ -86,7 +88,7 @@ def measure(
 
 
 def _common(
-    settings: Settings, checkpoint: Checkpoint, weights: str, held_out: HeldOut
+    settings: LikelihoodSettings, checkpoint: Checkpoint, weights: str, held_out: HeldOut
 ) -> Protocol:
     """The protocol, as far as the two measurements share it."""
     manifest = held_out.manifest
@@ -127,8 +129,7 @@ def _add_flow(
     found: Evaluation, flow: ProbabilityFlow, held_out: HeldOut, seed: int, how: Protocol
 ) -> None:
     def ask(denoiser: Denoiser, x_0: Tensor, index: Tensor) -> tuple[Tensor, ...]:
-        bits = flow.measure(denoiser, x_0, index, held_out.values, seed=seed)
-        return bits.bits, bits.error
+        return flow.measure(denoiser, x_0, index, held_out.values, seed=seed)
 
     bits, error = held_out.each("flow", ask)
     model = ModelLikelihood(held_out, bits, step_error=error)

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from snowmelt.common.array_files import mapped
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import new_directory, read_json, require, write_json
+from snowmelt.common.files import new_directory, read_json, write_json
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
@@ -84,14 +85,14 @@ class Reference:
             )
             classifier.load(folder / "judge.pt")
             _check_digest(classifier.digest, description["judge"], folder / "judge.pt")
-            probabilities = _array(folder / "held_out_probabilities.npy")
-        moments = _array(folder / "statistics.npz")
+            probabilities = mapped(folder / "held_out_probabilities.npy", made_by=_STAGE)
+        moments = mapped(folder / "statistics.npz", made_by=_STAGE)
         return cls(
             folder=folder,
             description=description,
             extractor=extractor,
-            train=_array(folder / "train_features.npy"),
-            held_out=_array(folder / "held_out_features.npy"),
+            train=mapped(folder / "train_features.npy", made_by=_STAGE),
+            held_out=mapped(folder / "held_out_features.npy", made_by=_STAGE),
             statistics=Statistics(moments["mean"], moments["covariance"]),
             independent_classifier=classifier,
             held_out_probabilities=probabilities,
@@ -200,15 +201,6 @@ def data_digest(manifest: Manifest) -> str:
         list(manifest.value_range or ()),
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _array(path: Path) -> Any:
-    """An array of this folder, mapped from disk, or the arrays of an .npz."""
-    require(path, made_by=_STAGE)
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} is not a readable array ({error}): {AGAIN}") from error
 
 
 def _check_digest(found: str, description: dict[str, Any], path: Path) -> None:

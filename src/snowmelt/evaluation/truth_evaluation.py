@@ -25,13 +25,13 @@ from snowmelt.evaluation.ground_truth.truth_metrics import KnownTruth
 from snowmelt.evaluation.protocol import Evaluation, of_checkpoint, protocol_digest
 from snowmelt.evaluation.reference_features import data_digest
 from snowmelt.evaluation.settings import TruthSettings
-from snowmelt.training.checkpoint import Checkpoint
+from snowmelt.training.checkpoint import Checkpoint, Weights
 
 
 def measure(
     settings: TruthSettings,
     checkpoint: Checkpoint,
-    weights: str,
+    weights: Weights,
     data: PreparedData,
     density: Perturbable | None,
     device: torch.device,
@@ -75,7 +75,7 @@ def _is_always_conditional(checkpoint: Checkpoint) -> bool:
 def _comparison(
     settings: TruthSettings,
     checkpoint: Checkpoint,
-    weights: str,
+    weights: Weights,
     data: PreparedData,
     density: Perturbable,
     device: torch.device,
@@ -85,7 +85,7 @@ def _comparison(
         for part in (data.train, data.held_out[: settings.points])
     )
     return ScoreComparison(
-        denoiser=checkpoint.denoiser("raw" if weights == "raw" else "ema").to(device),
+        denoiser=checkpoint.denoiser(weights).to(device),
         density=density,
         training_points=TrainingPoints(train),
         x_0=held_out,

@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from snowmelt.common.array_files import mapped
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import new_directory, read_json, require, sha256, write_json
+from snowmelt.common.files import new_directory, read_json, sha256, write_json
 from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared import splits
 from snowmelt.data.prepared.manifest import Manifest, Skipped
@@ -95,16 +96,14 @@ class PreparedData:
 
 def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     """Map an array and check that it is the one that the manifest describes."""
-    require(path, made_by=_STAGE)
-    again = f"run `snowmelt {_STAGE}` again"
-    try:
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} is not a readable array ({error}): {again}") from error
+    array: np.ndarray = mapped(path, made_by=_STAGE)
     is_array = isinstance(array, np.ndarray)
     if not is_array or array.dtype != np.dtype(dtype) or array.shape != shape:
         found = f"{getattr(array, 'dtype', '?')} {getattr(array, 'shape', '?')}"
-        raise UserError(f"{path} is {found}, the manifest says {dtype} {shape}: {again}")
+        raise UserError(
+            f"{path} is {found}, the manifest says {dtype} {shape}: run"
+            f" `snowmelt {_STAGE}` again"
+        )
     return array
 
 

@@ -102,15 +102,17 @@ MODEL_METRICS = (
     ),
     _of_bound(
         "bound_prior_bits_per_dim", "prior term of the variational bound",
-        likelihood_metrics.prior_bits, section=Section.NONE,
+        likelihood_metrics.mean_term(lambda terms: terms.prior), section=Section.NONE,
     ),
     _of_bound(
         "bound_steps_bits_per_dim", "steps of the variational bound",
-        likelihood_metrics.step_bits, section=Section.NONE,
+        likelihood_metrics.mean_term(lambda terms: terms.steps.sum(1)),
+        section=Section.NONE,
     ),
     _of_bound(
         "bound_decoder_bits_per_dim", "reconstruction term of the variational bound",
-        likelihood_metrics.reconstruction_bits, section=Section.NONE,
+        likelihood_metrics.mean_term(lambda terms: terms.reconstruction),
+        section=Section.NONE,
     ),
     _of_flow(
         "ode_bits_per_dim", "probability-flow equation",

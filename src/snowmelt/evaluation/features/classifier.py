@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_accuracy
 
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
@@ -51,6 +51,7 @@ class Classifier(Extractor):
         self.plan = classifier_training.Plan(
             "features", seed, steps, batch_size, learning_rate
         )
+        self._scale = partial(to_model, manifest=manifest)
         if manifest.classes is None:
             classifier_training.check_labels(None, manifest.name)
         channels, height, width = manifest.shape
@@ -71,13 +72,9 @@ class Classifier(Extractor):
             self.net, data.train, labels, self._scale, self.plan, self.name
         )
         found = classifier_training.logits(self.net, data.held_out, self._scale)
-        truth = torch.tensor(data.held_out_labels)
-        accuracy = multiclass_accuracy(found, truth, found.shape[1], average="micro")
-        return {"extractor_accuracy": float(accuracy)}
+        accuracy = classifier_training.accuracy(found, data.held_out_labels)
+        return {"extractor_accuracy": accuracy}
 
     def forward(self, stored: Tensor) -> Tensor:
         """The features of stored images, (B, C, H, W) -> (B, 64)."""
         return self.net.features(self._scale(stored))
-
-    def _scale(self, stored: Tensor) -> Tensor:
-        return to_model(stored, self.manifest)

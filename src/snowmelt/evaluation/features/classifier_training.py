@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchmetrics.functional.classification import multiclass_accuracy
 from tqdm import tqdm
 
 from snowmelt.common import argument_checks
@@ -169,3 +170,9 @@ def logits(net: nn.Module, images: np.ndarray, scale: Callable[[Tensor], Tensor]
             for start in starts
         ]
     return torch.cat(found)
+
+
+def accuracy(scores: Tensor, labels: np.ndarray | None) -> float:
+    """The share of examples whose class has the highest score. Shapes: (N, K), (N,)"""
+    truth, classes = torch.tensor(labels), scores.shape[1]
+    return float(multiclass_accuracy(scores, truth, classes, average="micro"))

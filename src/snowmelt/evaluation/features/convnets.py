@@ -6,6 +6,8 @@ From 24 pixels on the first convolution strides: a minute on one core must do fo
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,10 +43,11 @@ class PlainNet(nn.Module):
     ) -> None:
         super().__init__()
         stride, width = _stem(size)
-        layers = [_conv(channels, width, stride), _conv(width, width)]
+        conv = partial(_block, kernel=3, stride=1, activation=nn.ReLU)
+        layers = [conv(channels, width, stride=stride), conv(width, width)]
         for _ in range(halvings(size[0] // stride, size[1] // stride)):
             wider = min(2 * width, _WIDEST)
-            layers += [nn.MaxPool2d(2), _conv(width, wider), _conv(wider, wider)]
+            layers += [nn.MaxPool2d(2), conv(width, wider), conv(wider, wider)]
             width = wider
         self.body = nn.Sequential(*layers)
         self.neck = nn.Linear(width, features)
@@ -58,14 +61,6 @@ class PlainNet(nn.Module):
         return self.head(self.features(x))
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
-
-
 class GridNet(nn.Module):
     """Convolutions with SiLU, the first 5x5, and dense layers on a 4x4 grid of the result.
 
@@ -76,10 +71,10 @@ class GridNet(nn.Module):
     def __init__(self, channels: int, size: tuple[int, int], classes: int) -> None:
         super().__init__()
         stride, width = _stem(size)
-        layers = [_smooth(channels, width, 5, stride)]
+        layers = [_block(channels, width, 5, stride, nn.SiLU)]
         for _ in range(halvings(size[0] // stride, size[1] // stride)):
             wider = min(2 * width, _WIDEST)
-            layers += [nn.MaxPool2d(2), _smooth(width, wider, 3)]
+            layers += [nn.MaxPool2d(2), _block(width, wider, 3, 1, nn.SiLU)]
             width = wider
         self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(_GRID))
         self.head = nn.Sequential(
@@ -93,9 +88,11 @@ class GridNet(nn.Module):
         return self.head(self.body(x).flatten(1))
 
 
-def _smooth(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+def _block(
+    inputs: int, outputs: int, kernel: int, stride: int, activation: type[nn.Module]
+) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
-        nn.SiLU(),
+        activation(),
     )

@@ -13,16 +13,14 @@ References:
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multiclass_calibration_error,
-)
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
@@ -62,6 +60,7 @@ class IndependentClassifier(nn.Module):
         self.plan = classifier_training.Plan(
             "features.independent_classifier", seed, steps, batch_size, learning_rate, MIXED
         )
+        self._scale = partial(to_model, manifest=manifest)
         channels, height, width = manifest.shape
         with classifier_training.seeded(seed):
             self.net = GridNet(channels, (height, width), len(manifest.classes or ())).to(
@@ -89,10 +88,11 @@ class IndependentClassifier(nn.Module):
             self.temperature.copy_(calibrated(found, torch.tensor(labels[:aside])))
         probabilities = torch.from_numpy(self.probabilities(data.held_out))
         truth, classes = torch.tensor(data.held_out_labels), probabilities.shape[1]
-        accuracy = multiclass_accuracy(probabilities, truth, classes, average="micro")
         error = multiclass_calibration_error(probabilities, truth, classes, n_bins=_BINS)
         return {
-            "judge_accuracy": float(accuracy),
+            "judge_accuracy": classifier_training.accuracy(
+                probabilities, data.held_out_labels
+            ),
             "judge_calibration_error": float(error),
             "judge_temperature": float(self.temperature),
         }
@@ -115,9 +115,6 @@ class IndependentClassifier(nn.Module):
             UserError: the file is missing or of another network.
         """
         weight_files.load(self, path, remedy=AGAIN)
-
-    def _scale(self, stored: Tensor) -> Tensor:
-        return to_model(stored, self.manifest)
 
 
 def calibrated(logits: Tensor, labels: Tensor) -> Tensor:

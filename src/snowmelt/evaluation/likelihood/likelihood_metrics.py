@@ -7,6 +7,7 @@ models around one network; the functions here apply to either.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -64,19 +65,13 @@ def excess_nats(model: ModelLikelihood) -> Estimate | None:
     )
 
 
-def prior_bits(model: ModelLikelihood) -> float | None:
-    """The bound's first term: what the data's noisiest state costs."""
-    return None if model.terms is None else float(model.terms.prior.mean())
+def mean_term(term: Callable[[Terms], Tensor]) -> Callable[[ModelLikelihood], float | None]:
+    """The metric that is the mean of a term of the bound, (N,)."""
 
+    def metric(model: ModelLikelihood) -> float | None:
+        return None if model.terms is None else float(term(model.terms).mean())
 
-def step_bits(model: ModelLikelihood) -> float | None:
-    """The bound's steps together."""
-    return None if model.terms is None else float(model.terms.steps.sum(1).mean())
-
-
-def reconstruction_bits(model: ModelLikelihood) -> float | None:
-    """The bound's last term: what the step to the data itself costs."""
-    return None if model.terms is None else float(model.terms.reconstruction.mean())
+    return metric
 
 
 def solver_error(model: ModelLikelihood) -> float | None:

@@ -42,20 +42,6 @@ from snowmelt.evaluation.likelihood.divergences import (
 from snowmelt.evaluation.likelihood.value_kinds import Values, bits_per_dim
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Bits a dimension of each example, and their change with half as many steps.
-
-    Attributes:
-        bits: (B,).
-        error: (B,), the difference, not its absolute value. The solver is of fourth order,
-            so what is left in `bits` is about a fifteenth of it.
-    """
-
-    bits: Tensor
-    error: Tensor
-
-
 class ProbabilityFlow:
     """The likelihood above, by the classical Runge-Kutta method of fourth order.
 
@@ -100,11 +86,15 @@ class ProbabilityFlow:
 
     def measure(
         self, denoiser: Denoiser, x_0: Tensor, index: Tensor, values: Values, *, seed: int
-    ) -> Measured:
-        """Bits of every example; dequantisation and probes are keyed by (seed, index).
+    ) -> tuple[Tensor, Tensor]:
+        """Bits a dimension of each example, and their change with half as many steps.
+
+        The change is the difference, not its absolute value. The solver is of fourth order,
+        so what is left in the bits is about a fifteenth of it. Dequantisation and probes
+        are keyed by (seed, index).
 
         Shapes:
-            x_0: (B, *D), index: (B,) int64
+            x_0: (B, *D), index: (B,) int64 -> (B,), (B,)
 
         Raises:
             ValueError: see `check`, or the data is not of the kind that `values` says.
@@ -115,7 +105,7 @@ class ProbabilityFlow:
             denoiser, values.spread(x_0, shift), index, seed=seed
         )
         nats = values.offset * x_0[0].numel() - log_prob
-        return Measured(bits_per_dim(nats, x_0), bits_per_dim(coarse - log_prob, x_0))
+        return bits_per_dim(nats, x_0), bits_per_dim(coarse - log_prob, x_0)
 
     @torch.no_grad()
     def log_prob(

@@ -30,6 +30,17 @@ WIDTHS = (0.25, 0.5, 1.0)  # of the Gaussians, in units of the median distance
 MEDIAN_OF = 2000
 
 
+def in_one_space(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two sets in float64.
+
+    Raises:
+        ValueError: they are not (N, D) and (M, D).
+    """
+    if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1]:
+        raise ValueError(f"sets must be (N, D) and (M, D), got {one.shape} and {two.shape}")
+    return np.asarray(one, np.float64), np.asarray(two, np.float64)
+
+
 def energy_distance(one: np.ndarray, two: np.ndarray) -> float:
     """The (squared) energy distance, in the units of the points.
 
@@ -68,10 +79,8 @@ def _contrast(
     one: np.ndarray, two: np.ndarray, of: Callable[[np.ndarray], np.ndarray]
 ) -> float:
     """Means of a function of the distance: within both sets, less twice across."""
-    if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1]:
-        raise ValueError(f"sets must be (N, D) and (M, D), got {one.shape} and {two.shape}")
+    one, two = in_one_space(one, two)
     if min(len(one), len(two)) < 2:
         raise ValueError(f"sets must have two points, got {len(one)} and {len(two)}")
-    one, two = np.asarray(one, np.float64), np.asarray(two, np.float64)
     within = sum(float(of(pdist(points)).mean()) for points in (one, two))
     return within - 2 * float(of(cdist(one, two)).mean())

@@ -25,6 +25,8 @@ import math
 import numpy as np
 import ot
 
+from snowmelt.evaluation.metrics.pairwise import in_one_space
+
 
 def wasserstein_2(one: np.ndarray, two: np.ndarray) -> float:
     """The exact distance, by linear programming: about a second for 2,000 points.
@@ -35,7 +37,7 @@ def wasserstein_2(one: np.ndarray, two: np.ndarray) -> float:
     Raises:
         ValueError: other shapes.
     """
-    one, two = _wide(one, two)
+    one, two = in_one_space(one, two)
     cost = ot.dist(one, two, metric="sqeuclidean")
     even = [np.full(len(points), 1 / len(points)) for points in (one, two)]
     squared = ot.emd2(*even, cost, numItermax=10_000_000, numThreads=1)
@@ -53,15 +55,8 @@ def sliced_wasserstein_2(
     Raises:
         ValueError: other shapes.
     """
-    one, two = _wide(one, two)
+    one, two = in_one_space(one, two)
     found = ot.sliced_wasserstein_distance(
         one, two, n_projections=directions, p=2, seed=seed
     )
     return float(found)
-
-
-def _wide(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both in float64."""
-    if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1]:
-        raise ValueError(f"sets must be (N, D) and (M, D), got {one.shape} and {two.shape}")
-    return np.asarray(one, np.float64), np.asarray(two, np.float64)

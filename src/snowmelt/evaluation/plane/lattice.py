@@ -22,6 +22,7 @@ from snowmelt.common.argument_checks import check_at_least
 from snowmelt.densities.density import Density
 from snowmelt.densities.grid import GridDensity
 from snowmelt.densities.mixture import GaussianMixture
+from snowmelt.evaluation.plane.plane_arrays import Extent
 
 _AXES = "abcdefgh"
 _POINTS_AT_ONCE = 4096
@@ -40,6 +41,24 @@ def centres(low: float, high: float, cells: int) -> Tensor:
         raise ValueError(f"the ends must be finite and rising, got {low} and {high}")
     place = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
     return low + (high - low) * place
+
+
+def square_cells(extent: Extent, cells: int) -> list[Tensor]:
+    """The middles along both axes of cells that are as nearly square as they can be.
+
+    Args:
+        extent: left, right, bottom, top.
+        cells: along the longer side.
+
+    Raises:
+        ValueError: an extent that is none.
+    """
+    left, right, bottom, top = extent
+    longer = max(right - left, top - bottom)
+    return [
+        centres(low, high, max(1, round(cells * (high - low) / longer)))
+        for low, high in ((left, right), (bottom, top))
+    ]
 
 
 @functools.singledispatch

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from snowmelt.densities.density import Density
-from snowmelt.evaluation.plane.lattice import centres, on_lattice
+from snowmelt.evaluation.plane.lattice import on_lattice, square_cells
 from snowmelt.evaluation.plane.plane_arrays import Extent, Raster
 
 _DRAWN = 4096
@@ -59,11 +59,7 @@ def raster(densities: Sequence[Density], extent: Extent, cells: int = 120) -> Ra
     """
     if not densities:
         raise ValueError("at least one density is needed")
-    left, right, bottom, top = extent
-    longer = max(right - left, top - bottom)
-    columns = max(1, round(cells * (right - left) / longer))
-    rows = max(1, round(cells * (top - bottom) / longer))
-    places = [centres(left, right, columns), centres(bottom, top, rows)]
+    places = square_cells(extent, cells)
     # The first axis of the density is that of the picture's columns.
     pictures = [on_lattice(density, places).T for density in densities]
     return Raster(torch.stack(pictures).numpy(), extent)

@@ -15,26 +15,14 @@ from torch import Tensor
 from snowmelt.densities.exact import Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
-from snowmelt.evaluation.plane.lattice import centres
+from snowmelt.evaluation.plane.lattice import square_cells
 from snowmelt.evaluation.plane.plane_arrays import Extent, VectorField
 from snowmelt.evaluation.plane.view import View
 
 
 def lattice(extent: Extent, cells: int = 18) -> Tensor:
-    """The middles of square cells that cover a part of the plane.
-
-    Args:
-        extent: left, right, bottom, top.
-        cells: along the longer side.
-
-    Shapes:
-        -> (G, 2) float64
-    """
-    left, right, bottom, top = extent
-    longer = max(right - left, top - bottom)
-    columns = max(1, round(cells * (right - left) / longer))
-    rows = max(1, round(cells * (top - bottom) / longer))
-    return torch.cartesian_prod(centres(left, right, columns), centres(bottom, top, rows))
+    """The middles of `square_cells` as points of the plane. Shapes: -> (G, 2) float64"""
+    return torch.cartesian_prod(*square_cells(extent, cells))
 
 
 def field(

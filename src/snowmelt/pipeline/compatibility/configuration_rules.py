@@ -10,7 +10,8 @@ from torch import nn
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
 from snowmelt.diffusion.denoiser import Denoiser
-from snowmelt.evaluation.likelihood.likelihood_settings import Settings
+from snowmelt.evaluation.likelihood.measurements import Measurements
+from snowmelt.evaluation.settings import LikelihoodSettings
 from snowmelt.pipeline.compatibility import sampling_rules, training_rules
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
 
@@ -50,11 +51,11 @@ def _likelihood(
     Raises:
         UserError: a value of the section is refused.
     """
-    settings = Settings.of(plain(section))
+    wanted = Measurements.of(LikelihoodSettings.of(plain(section)))
     # The questions are about the parts; no network is asked.
     model = Denoiser(nn.Identity(), parts.process, parts.prediction, parts.learned_variance)
     try:
-        settings.check(model)
+        wanted.check(model)
     except UserError as error:
         return [CompatibilityIssue((), str(error), is_error=True)]
     return []

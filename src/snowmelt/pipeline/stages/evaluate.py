@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 
 from snowmelt.common.csv_table import write_csv
@@ -67,28 +70,26 @@ def run(config: DictConfig, root: Path) -> Path:
         metrics = sample_evaluation.measure(context)
         how = sample_evaluation.protocol(context, data.manifest, description)
         density = known_density(data.manifest, root)
-        sampled = description["checkpoint"]
-        found = likelihood(config, root, data, sampled, density)
-        errors = score_error(config, root, data, sampled, density, settings.truth)
+        model = _Model(config, root, data, description["checkpoint"], density)
+        found, errors = model.likelihood(), model.score_error(settings.truth)
         measured = {**metrics, **found.metrics, **errors.metrics, "protocol": how}
-        terms = target.with_name("likelihood.csv")
-        write_csv(terms, found.rows, bound_table.COLUMNS)
-        levels = target.with_name("score_error.csv")
-        write_csv(levels, errors.rows, score_error_table.COLUMNS)
-        if found.protocol:
-            measured["likelihood"] = found.protocol
-            run_of_samples.log_params({"likelihood_protocol": found.protocol})
-            run_of_samples.log_file(terms, "evaluation")
-        if errors.protocol:
-            measured["truth"] = errors.protocol
-            run_of_samples.log_params({"truth_protocol": errors.protocol})
-            run_of_samples.log_file(levels, "evaluation")
+        tables = (
+            ("likelihood", found, "likelihood.csv", bound_table.COLUMNS),
+            ("truth", errors, "score_error.csv", score_error_table.COLUMNS),
+        )
+        for name, evaluation, file, columns in tables:
+            table = target.with_name(file)
+            write_csv(table, evaluation.rows, columns)
+            if evaluation.protocol:
+                measured[name] = evaluation.protocol
+                run_of_samples.log_params({f"{name}_protocol": evaluation.protocol})
+                run_of_samples.log_file(table, "evaluation")
         with new_directory(arrays, truth_arrays.ARRAYS_OF) as draft:
             said = {"samples_digest": description["digest"]}
             write_json(draft / truth_arrays.ARRAYS_OF, said)
-            model = point_model(config, root, data, description, density)
-            if model is not None:
-                truth_arrays.save(model, samples, folder, draft)
+            shown = model.of_points(description["seed"])
+            if shown is not None:
+                truth_arrays.save(shown, samples, folder, draft)
         write_json(target, measured)
         run_of_samples.log_evaluation(target)
         if (main := ranking(measured)) is not None:
@@ -96,101 +97,72 @@ def run(config: DictConfig, root: Path) -> Path:
     return target
 
 
-def likelihood(
-    config: DictConfig,
-    root: Path,
-    data: PreparedData,
-    sampled: dict[str, Any],
-    density: Perturbable | None,
-) -> Evaluation:
-    """The likelihood of the held-out split under the checkpoint that was sampled.
+@dataclass(frozen=True)
+class _Model:
+    """The model that the samples came from, and the data that it is measured on.
 
-    Args:
+    Attributes:
         sampled: what samples.json says of the checkpoint.
         density: the true one, where it is known.
-
-    Raises:
-        UserError: the checkpoint is another one by now, or what
-            `likelihood_evaluation.measure` raises.
     """
-    section = plain(config.likelihood)
-    if section["bound"] is None and section["ode"] is None:
-        return Evaluation()
-    checkpoint = sampled_checkpoint(config, root, sampled)
-    device = chosen_device(config.sample.device)
-    weights = sampled["weights"]
-    return likelihood_evaluation.measure(
-        section, checkpoint, weights, data, device, density
-    )
 
+    config: DictConfig
+    root: Path
+    data: PreparedData
+    sampled: dict[str, Any]
+    density: Perturbable | None
 
-def score_error(
-    config: DictConfig,
-    root: Path,
-    data: PreparedData,
-    sampled: dict[str, Any],
-    density: Perturbable | None,
-    settings: TruthSettings,
-) -> Evaluation:
-    """The checkpoint that was sampled against the density of the data, if it is known.
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint that the samples were drawn from.
 
-    Args:
-        sampled: what samples.json says of the checkpoint.
-        density: the true one, where it is known.
+        Raises:
+            UserError: it is missing, or another one by now.
+        """
+        source = self.root / self.config.sample.checkpoint
+        checkpoint = load(source)
+        if sha256(source) != self.sampled["sha256"]:
+            raise UserError(
+                f"{source} is not the checkpoint that the samples were drawn from: run"
+                " `snowmelt sample` again"
+            )
+        return checkpoint
 
-    Raises:
-        UserError: the checkpoint is another one by now, or what
-            `truth_evaluation.measure` raises.
-    """
-    if density is None:
-        return Evaluation()
-    checkpoint = sampled_checkpoint(config, root, sampled)
-    device = chosen_device(config.sample.device)
-    weights = sampled["weights"]
-    return truth_evaluation.measure(settings, checkpoint, weights, data, density, device)
+    @property
+    def device(self) -> torch.device:
+        return chosen_device(self.config.sample.device)
 
-
-def point_model(
-    config: DictConfig,
-    root: Path,
-    data: PreparedData,
-    samples: dict[str, Any],
-    density: Perturbable | None,
-) -> PointModel | None:
-    """The model that the samples came from, for pictures of it; None of images.
-
-    Numbers may be had without the checkpoint; then there are no pictures, and it is said.
-
-    Args:
-        samples: what samples.json says.
-        density: the true one, where it is known.
-    """
-    if data.manifest.kind != "points":
-        return None
-    try:
-        checkpoint = sampled_checkpoint(config, root, samples["checkpoint"])
-    except UserError as error:
-        print(f"pictures of the model: left out, since {error}")
-        return None
-    device, weights = chosen_device(config.sample.device), samples["checkpoint"]["weights"]
-    denoiser = checkpoint.denoiser(weights).to(device)
-    real = real_points(root / config.paths.prepared, checkpoint.manifest)
-    return PointModel(denoiser, checkpoint.manifest, density, real, samples["seed"])
-
-
-def sampled_checkpoint(
-    config: DictConfig, root: Path, sampled: dict[str, Any]
-) -> Checkpoint:
-    """The checkpoint that the samples were drawn from.
-
-    Raises:
-        UserError: it is missing, or another one by now.
-    """
-    source = root / config.sample.checkpoint
-    checkpoint = load(source)
-    if sha256(source) != sampled["sha256"]:
-        raise UserError(
-            f"{source} is not the checkpoint that the samples were drawn from: run"
-            " `snowmelt sample` again"
+    def likelihood(self) -> Evaluation:
+        """The likelihood of the held-out split."""
+        section, weights = plain(self.config.likelihood), self.sampled["weights"]
+        if section["bound"] is None and section["ode"] is None:
+            return Evaluation()
+        return likelihood_evaluation.measure(
+            section, self.checkpoint, weights, self.data, self.device, self.density
         )
-    return checkpoint
+
+    def score_error(self, settings: TruthSettings) -> Evaluation:
+        """The score against that of the density of the data, if that is known."""
+        if self.density is None:
+            return Evaluation()
+        weights = self.sampled["weights"]
+        return truth_evaluation.measure(
+            settings, self.checkpoint, weights, self.data, self.density, self.device
+        )
+
+    def of_points(self, seed: int) -> PointModel | None:
+        """The model for pictures of it; None of images.
+
+        Numbers may be had without the checkpoint; then there are no pictures, and it is
+        said.
+        """
+        if self.data.manifest.kind != "points":
+            return None
+        try:
+            denoiser = self.checkpoint.denoiser(self.sampled["weights"]).to(self.device)
+        except UserError as error:
+            print(f"pictures of the model: left out, since {error}")
+            return None
+        manifest = self.checkpoint.manifest
+        real = real_points(self.data.folder, manifest)
+        return PointModel(denoiser, manifest, self.density, real, seed)
