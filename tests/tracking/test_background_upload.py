@@ -75,7 +75,7 @@ def test_an_outage_in_the_middle_loses_and_doubles_nothing(
         outage.is_on = True
         for step in range(2, 12):
             run.log_metrics({"loss": 1 / step}, step)
-            run.log_json(f"notes/{step}.json", {"step": step})
+            run.log_text(f"notes/{step}.json", f"{step}")
         until(lambda: outage.failures >= 2)
         outage.is_on = False
         until(lambda: RunRecords(project.root / ".snowmelt" / "runs").is_uploaded(run.key))
@@ -139,7 +139,7 @@ def test_a_broken_artifact_store_does_not_hold_up_the_metrics(
 
     monkeypatch.setattr(MlflowClient, "log_artifact", fail)
     with open_training(project) as run:
-        run.log_json("first.json", {})
+        run.log_text("first.json", "{}")
         run.log_metrics({"loss": 1.0}, step=1)
     (found,) = project.runs()
     assert found.info.status == "FINISHED"

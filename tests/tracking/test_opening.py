@@ -72,7 +72,7 @@ def test_the_whole_pipeline_is_one_finished_run(project: Any) -> None:
         project.config, project.root, state=project.state, identity="model-a"
     ) as run:
         run.log_prepared(prepared)
-        run.log_json("reference/reference.json", {"extractor": "classifier"})
+        run.log_text("reference/reference.json", '{"extractor": "classifier"}\n')
         run.log_picture("samples", Image.new("L", (2, 2)), step=4)
         run.log_metrics({"loss": 0.5}, step=4)
         (project.root / "model.ckpt").write_bytes(b"weights")

@@ -97,14 +97,24 @@ def integer(key: str, value: Any, *, least: int) -> int:
     return value
 
 
+def positive(key: str, value: Any) -> float:
+    """Return `value`, a finite number above 0.
+
+    Raises:
+        UserError: it is something else.
+    """
+    if not _is_number(value) or not 0 < value < math.inf:
+        raise UserError(f"{key} must be a positive number, got {value!r}")
+    return float(value)
+
+
 def fraction(key: str, value: Any) -> float:
     """Return `value`, a number strictly between 0 and 1.
 
     Raises:
         UserError: it is something else.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not 0 < value < 1:
+    if not _is_number(value) or not 0 < value < 1:
         raise UserError(f"{key} must be a number between 0 and 1, got {value!r}")
     return float(value)
 
@@ -132,3 +142,7 @@ def choice(key: str, value: Any, known: Iterable[Any]) -> Any:
         listed = " or ".join(map(str, options))
         raise UserError(f"{key} must be {listed}, got {value!r}{near}")
     return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -31,7 +31,6 @@ class PictureFile(Picture):
         half_width: the picture reaches from minus this to this; see `Picture`.
         smoothing: see `GridDensity`.
         cells: along the longer side, at most.
-        root: the root of the project.
 
     Raises:
         UserError: there is no such file, it is no picture, or none of it is likely.

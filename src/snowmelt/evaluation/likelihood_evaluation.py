@@ -41,10 +41,6 @@ def measure(
 
     Args:
         section: `likelihood` of the configuration.
-        checkpoint: what was trained.
-        weights: which of its weights, "ema" or "raw".
-        data: what it was trained on.
-        device: where to compute.
         density: the true one, of the data as the model sees it, where it is known.
 
     Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,21 +52,15 @@ def of_checkpoint(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
     }
 
 
-def protocol_digest(protocol: Mapping[str, Any], varying: Iterable[str] = ()) -> str:
+def protocol_digest(protocol: Mapping[str, Any]) -> str:
     """Names the way of measuring: numbers with different digests are not ranked together.
 
     Everything counts (data, split, n, subsets, extractor and independent classifier by
     digest, resizing, quantiser, sampler, its steps, which weights, the seed of the
     evaluation) but the keys in SUBJECT: which checkpoint, after how many training
     steps, the seed of the sampling, the number, the cost and the digest of the samples.
-
-    Args:
-        protocol: of a metrics.json.
-        varying: further keys to leave out, because they are what is compared: to rank
-            samplers, `("sampler", "steps")`.
     """
-    out = {*SUBJECT, *varying}
-    kept = {key: value for key, value in protocol.items() if key not in out}
+    kept = {key: value for key, value in protocol.items() if key not in SUBJECT}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

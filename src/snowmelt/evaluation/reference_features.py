@@ -14,7 +14,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from snowmelt.evaluation.features.nearest_neighbours import typical_distance
 FORMAT = 1
 DESCRIPTION = "reference.json"
 _STAGE = "reference"
+Network = TypeVar("Network", Extractor, IndependentClassifier)
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,14 @@ class Reference:
                 f"{folder} was made from other data than the prepared '{manifest.name}'"
                 f" {manifest.shape}: {AGAIN}"
             )
-        extractor = build(description["extractor"]["config"], Extractor, manifest=manifest)
-        extractor.load(folder / "extractor.pt")
-        _check_digest(extractor.digest, description["extractor"], folder / "extractor.pt")
+        extractor = _network(
+            Extractor, folder / "extractor.pt", description["extractor"], manifest
+        )
         classifier, probabilities = None, None
         if description["judge"] is not None:
-            classifier = build(
-                description["judge"]["config"], IndependentClassifier, manifest=manifest
+            classifier = _network(
+                IndependentClassifier, folder / "judge.pt", description["judge"], manifest
             )
-            classifier.load(folder / "judge.pt")
-            _check_digest(classifier.digest, description["judge"], folder / "judge.pt")
             probabilities = mapped(folder / "held_out_probabilities.npy", made_by=_STAGE)
         moments = mapped(folder / "statistics.npz", made_by=_STAGE)
         return cls(
@@ -203,9 +202,15 @@ def data_digest(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _check_digest(found: str, description: dict[str, Any], path: Path) -> None:
-    if found != description["digest"]:
+def _network(
+    kind: type[Network], path: Path, description: dict[str, Any], manifest: Manifest
+) -> Network:
+    """A network of this folder, with the weights in `path`."""
+    network = build(description["config"], kind, manifest=manifest)
+    network.load(path)
+    if network.digest != description["digest"]:
         raise UserError(
-            f"{path} is not the file that {DESCRIPTION} describes (digest {found[:12]}, not"
-            f" {description['digest'][:12]}): {AGAIN}"
+            f"{path} is not the file that {DESCRIPTION} describes (digest"
+            f" {network.digest[:12]}, not {description['digest'][:12]}): {AGAIN}"
         )
+    return network

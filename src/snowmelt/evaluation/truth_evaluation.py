@@ -43,9 +43,7 @@ def measure(
     class (the density over all classes is not what it knows).
 
     Args:
-        weights: which of the checkpoint's, "ema" or "raw".
         density: the true one, of the data as the model sees it; None: unknown.
-        device: where the network computes.
 
     Raises:
         UserError: the network answers without bounds.

@@ -117,10 +117,6 @@ class SamplePictures(pl.Callback):
     """Logs samples of the averaged weights every so often, from the same noise each time.
 
     Args:
-        run: what is logged to.
-        every: steps between two pictures.
-        sampler: how the samples are drawn.
-        seed: of the noise.
         classes: how many classes a conditional network knows; they take turns.
     """
 

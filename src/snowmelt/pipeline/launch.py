@@ -58,5 +58,4 @@ def run_group(stage: str, config: DictConfig, root: Path) -> None:
 
 
 def _threads(processes: int) -> int:
-    """An equal share of the processor's cores."""
     return max((os.cpu_count() or 1) // processes, 1)

@@ -33,8 +33,6 @@ def schedule_card(
 
     Args:
         configs: each under its label.
-        issues: what is said about each.
-        root: what paths are relative to.
     """
     first = next(iter(configs.values()))
     entries = {label: _entry(config, issues[label]) for label, config in configs.items()}
@@ -70,7 +68,6 @@ def label_of(config: DictConfig, root: Path) -> str:
 
 
 def class_name(config: DictConfig, group: str) -> str:
-    """The name of the class that a group names, without its module."""
     return str(config[group]["_target_"]).rpartition(".")[2]
 
 

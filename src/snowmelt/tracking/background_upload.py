@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
@@ -22,6 +21,7 @@ from snowmelt.tracking.mlflow_store import (
     why,
 )
 from snowmelt.tracking.run_records import RunRecords
+from snowmelt.tracking.settings import TrackingSettings
 from snowmelt.tracking.uploader import Uploader
 
 
@@ -35,14 +35,6 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True)
-class UploadPace:
-    """Seconds between two uploads, and seconds of the pause after a failed one."""
-
-    flush: float = 2.0
-    cooldown: float = 30.0
-
-
 class BackgroundUpload:
     """Empties the queues of the run `key`, and those that dead processes left behind."""
 
@@ -51,13 +43,13 @@ class BackgroundUpload:
         run_records: RunRecords,
         store: Store,
         key: str,
-        pace: UploadPace,
+        settings: TrackingSettings,
         maybe_duplicate: bool,
     ) -> None:
         self.run_records = run_records
         self.store = store
         self.key = key
-        self.pace = pace
+        self.settings = settings
         self.reason = ""  # why the last attempt failed
         self._uploader = Uploader(
             run_records, store, key, self._report_rejection, maybe_duplicate
@@ -71,12 +63,11 @@ class BackgroundUpload:
         self._thread = threading.Thread(target=self._loop, name="tracking", daemon=True)
 
     def start(self) -> None:
-        """Begin to upload in the background."""
         self._thread.start()
 
     def _loop(self) -> None:
         self.attempt()
-        while not self._stop.wait(self.pace.flush):
+        while not self._stop.wait(self.settings.flush_seconds):
             self.attempt()
 
     def attempt(self, patient: bool = False) -> bool:
@@ -99,7 +90,7 @@ class BackgroundUpload:
 
     def _postpone(self, reason: str) -> None:
         self.reason = reason
-        self._not_before = time.monotonic() + self.pace.cooldown
+        self._not_before = time.monotonic() + self.settings.cooldown_seconds
 
     def _attempt(self, patient: bool) -> None:
         if self._left_behind:

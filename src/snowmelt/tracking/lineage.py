@@ -236,7 +236,6 @@ class KnownRuns:
 
 
 def _stages(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The stages of a run, read from its tags."""
     stages: dict[str, dict[str, str]] = {}
     for tag, value in tags.items():
         if tag.startswith("stage."):

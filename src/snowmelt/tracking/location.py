@@ -36,7 +36,6 @@ class Location:
     Args:
         uri: the store's address, absolute, perhaps with a password.
         artifacts: where a new experiment keeps its artifacts; None lets a server decide.
-        experiment: the experiment's name.
         runs: the folder of the local records.
         timeout: seconds that one answer of a server may take.
     """
@@ -54,7 +53,6 @@ class Location:
 
     @property
     def database(self) -> Path | None:
-        """The file of an sqlite store."""
         prefix = "sqlite:///"
         return Path(self.uri.removeprefix(prefix)) if self.uri.startswith(prefix) else None
 
@@ -95,7 +93,6 @@ def _absolute(uri: str, home: Path, setting: str) -> str:
 
 
 def _artifacts(chosen: str | None, uri: str, home: Path) -> str | None:
-    """Where the artifacts of a new experiment go."""
     if chosen:
         return chosen if urlsplit(chosen).scheme else str(home / chosen)
     if urlsplit(uri).scheme in SERVERS or uri == "databricks":

@@ -215,7 +215,6 @@ class Store:
         )
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Set or replace tags."""
         self._log_batches(run_id, "tags", [entities.RunTag(*item) for item in tags.items()])
 
     def _log_batches(self, run_id: str, kind: str, items: Sequence[Any]) -> None:
@@ -271,7 +270,6 @@ class Store:
         self._known.clear()
 
     def log_dataset(self, run_id: str, dataset: Mapping[str, str]) -> None:
-        """Log the data as an input of the run."""
         entity = entities.Dataset(**dataset)
         tag = entities.InputTag("mlflow.data.context", "training")
         with self._client(run_id) as (client, _):
@@ -299,7 +297,6 @@ class Store:
                 client.log_inputs(run_id, found.inputs.dataset_inputs)
 
     def use_model(self, run_id: str, model_id: str) -> None:
-        """Log a logged model as an input of the run."""
         with self._client(run_id) as (client, _):
             client.log_inputs(run_id, models=[entities.LoggedModelInput(model_id)])
 

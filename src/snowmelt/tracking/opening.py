@@ -53,19 +53,14 @@ def open_training(config: Config, root: Path, *, state: Path, identity: str) -> 
     record = known_runs.continued(state)
     if record is not None:
         record = known_runs.take(record, "train", identity)
-        return _run(
-            known_runs, config, record, "train", identity, streams=True, is_continued=True
-        )
+        return _run(known_runs, config, record, "train", identity, is_continued=True)
     tags = origin(root, "train") | {"identity": identity}
     state.mkdir(parents=True, exist_ok=True)
-    record = known_runs.take(
-        known_runs.new(name_of(config), tags, state=state), "train", identity
-    )
+    new = known_runs.new(name_of(config), tags, state=state)
+    record = known_runs.take(new, "train", identity)
     params = parameters.of_stage(config, "train")
     opening: list[Operation] = [{"do": "params", "params": params}]
-    return _run(
-        known_runs, config, record, "train", identity, streams=True, opening=opening
-    )
+    return _run(known_runs, config, record, "train", identity, opening=opening)
 
 
 def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) -> Run:
@@ -144,7 +139,7 @@ def open_sweep(config: Config, root: Path, *, name: str) -> Run:
         return Run()
     known_runs = _known_runs(config, root)
     record = known_runs.take(known_runs.new(name, origin(root, "sweep")), "sweep", None)
-    run = _run(known_runs, config, record, "sweep", None, streams=True)
+    run = _run(known_runs, config, record, "sweep", None)
     run.flush()  # the parent should be there before its children name it
     return run
 
@@ -193,7 +188,6 @@ def _run(
     stage: str,
     identity: str | None,
     *,
-    streams: bool = False,
     is_continued: bool = False,
     opening: list[Operation] | None = None,
 ) -> Run:
@@ -201,18 +195,14 @@ def _run(
 
     The parameters of a later stage are logged when that has finished.
     """
-    from snowmelt.tracking.background_upload import UploadPace
-    from snowmelt.tracking.tracked_run import TrackedRun
+    from snowmelt.tracking.tracked_run import STREAMING, TrackedRun
 
     known_runs.mark_stale_runs_as_killed()
-    settings = _settings(config)
-    pace = UploadPace(settings.flush_seconds, settings.cooldown_seconds)
     run = TrackedRun(
-        record, known_runs.run_records, known_runs.store, pace,
-        stage=stage, identity=identity, streams=streams,
-        is_continued=is_continued, opening=opening or [],
+        record, known_runs.run_records, known_runs.store, _settings(config),
+        stage=stage, identity=identity, is_continued=is_continued, opening=opening or [],
     )  # fmt: skip
-    if not streams and (params := parameters.of_stage(config, stage)):
+    if stage not in STREAMING and (params := parameters.of_stage(config, stage)):
         run.send({"do": "params", "params": params})
     if not is_continued:
         whole = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)

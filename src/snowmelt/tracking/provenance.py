@@ -17,7 +17,7 @@ def origin(root: Path, stage: str) -> dict[str, str]:
     """The tags of a run that `stage` opens in the project at `root`."""
     tags = {
         "snowmelt_version": __version__,
-        "torch_version": _version("torch"),
+        "torch_version": metadata.version("torch"),
         "python_version": platform.python_version(),
         "host": socket.gethostname(),
         "mlflow.source.name": f"snowmelt {stage}",
@@ -45,13 +45,6 @@ def _git(root: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "none"
 
 
 def _user() -> str:

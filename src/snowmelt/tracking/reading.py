@@ -10,8 +10,9 @@ store where there is none.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,12 +88,8 @@ class RunReader:
 
     def runs(self) -> list[PastRun]:
         """All runs that are not deleted, oldest first."""
-        from snowmelt.tracking.mlflow_store import StoreRejection, StoreUnreachable
-
-        try:
-            found = self._store.runs()
-        except (StoreUnreachable, StoreRejection) as error:
-            raise UserError(self._no_answer(error)) from error
+        with self._asked() as store:
+            found = store.runs()
         return [
             PastRun(
                 run_id=str(run.info.run_id),
@@ -115,20 +112,24 @@ class RunReader:
         Raises:
             UserError: the run is not there, or the store does not answer.
         """
+        with self._asked() as store:
+            if store.run(run_id) is None:
+                raise UserError(f"the tracking store has no run {run_id}")
+            return sorted(store.history(run_id, metric))
+
+    @contextlib.contextmanager
+    def _asked(self) -> Iterator[Store]:
+        """The store; what it cannot answer is a user's matter."""
         from snowmelt.tracking.mlflow_store import StoreRejection, StoreUnreachable
 
         try:
-            if self._store.run(run_id) is None:
-                raise UserError(f"the tracking store has no run {run_id}")
-            return sorted(self._store.history(run_id, metric))
+            yield self._store
         except (StoreUnreachable, StoreRejection) as error:
-            raise UserError(self._no_answer(error)) from error
-
-    def _no_answer(self, error: Exception) -> str:
-        shown = self._store.location.shown
-        return f"the tracking store {shown} does not answer: {error}"
+            shown = self._store.location.shown
+            raise UserError(
+                f"the tracking store {shown} does not answer: {error}"
+            ) from error
 
 
 def _seconds(start: int | None, end: int | None) -> float | None:
-    """Between two times in milliseconds."""
     return None if start is None or end is None else (end - start) / 1000.0

@@ -63,9 +63,6 @@ class Run:
     def log_text(self, name: str, text: str) -> None:
         """`text` as the artifact `name`, like `notes/failed.txt`."""
 
-    def log_json(self, name: str, value: Any) -> None:
-        """`value` as the artifact `name`, like `data/manifest.json`."""
-
     def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
         """A picture at a step, as pictures/<name>_<step>.png."""
 

@@ -38,23 +38,16 @@ class Owner:
 
     @classmethod
     def of(cls, pid: int) -> Owner:
-        """A living process of this host."""
         return cls(socket.gethostname(), pid, psutil.Process(pid).create_time())
 
     @classmethod
     def me(cls) -> Owner:
-        """This process."""
         return cls.of(os.getpid())
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it runs, or ran, on this host."""
-        return self.host == socket.gethostname()
 
     @property
     def is_alive(self) -> bool:
         """Whether it may still run; processes of other hosts count as alive."""
-        if not self.is_here:
+        if self.host != socket.gethostname():
             return True
         try:
             process = psutil.Process(self.pid)
@@ -71,13 +64,11 @@ class RunRecord:
     Args:
         key: the name of its folder, sorted by time; the run carries it as a tag.
         store: the store's address without password.
-        name: the run's name.
         run_id: MLflow's, once the store has made the run.
         model_id: MLflow's logged model that this run trained.
         follows: key of the run whose result this one continues from.
         links: tag -> key of another run whose id that tag takes.
         own: sections of the configuration that are not inherited from `follows`.
-        tags: tags to make the run with.
         stages: stage -> {"status": ..., "identity": what it made}.
         owner: the process that writes it now.
         state: folder whose run.json must learn the run's id.
@@ -127,14 +118,12 @@ class RunRecords:
         return FileLock(self.runs / ".lock", is_singleton=True)
 
     def new_key(self) -> str:
-        """A key that sorts by time."""
         now = time.time()
         fraction = int(now % 1 * 1e6)
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
         return f"{stamp}-{fraction:06d}-{secrets.token_hex(3)}"
 
     def folder(self, key: str) -> Path:
-        """Where a run's record and upload queues are."""
         return self.runs / key
 
     def queue(self, key: str) -> UploadQueue:

@@ -19,23 +19,24 @@ from PIL import Image
 
 from snowmelt.common.files import read_json, sha256
 from snowmelt.tracking import parameters
-from snowmelt.tracking.background_upload import BackgroundUpload, UploadPace, now
+from snowmelt.tracking.background_upload import BackgroundUpload, now
 from snowmelt.tracking.mlflow_store import Store
 from snowmelt.tracking.run import Run
 from snowmelt.tracking.run_records import RunRecord, RunRecords
+from snowmelt.tracking.settings import TrackingSettings
 from snowmelt.tracking.upload_queue import Operation
 
 MAX_TAG = 5000
+# Their numbers go out as they come. Those of other stages are held back until the stage has
+# finished, so that one that failed and is run again leaves no mixture.
+STREAMING = ("train", "sweep")
 
 
 class TrackedRun(Run):
     """A run in the store; made by `snowmelt.tracking.open_*`.
 
     Args:
-        stage: the stage that logs.
         identity: what names the stage's result, where that is known beforehand.
-        streams: numbers go out as they come. Otherwise they are held back until the stage
-            has finished, so that one that failed and is run again leaves no mixture.
         is_continued: an earlier process wrote to the run.
         opening: the first operations of a new run.
     """
@@ -45,11 +46,10 @@ class TrackedRun(Run):
         record: RunRecord,
         run_records: RunRecords,
         store: Store,
-        pace: UploadPace,
+        settings: TrackingSettings,
         *,
         stage: str,
         identity: str | None,
-        streams: bool,
         is_continued: bool,
         opening: Sequence[Operation] = (),
     ) -> None:
@@ -60,14 +60,14 @@ class TrackedRun(Run):
         self._run_records = run_records
         self._queue = run_records.queue(record.key)
         self._file_queue = run_records.file_queue(record.key)
-        self._streams = streams
+        self._streams = stage in STREAMING
         self._held: list[Operation] = []
-        self._logged = self._queue.logged() if streams and is_continued else set()
+        self._logged = self._queue.logged() if self._streams and is_continued else set()
         self._old_handler: Any = None
         self._is_open = True
         self._queue.append({"do": "open", "stage": stage, "time": now()}, *opening)
         self._background = BackgroundUpload(
-            run_records, store, record.key, pace, maybe_duplicate=is_continued
+            run_records, store, record.key, settings, maybe_duplicate=is_continued
         )
         self._background.start()
 
@@ -178,9 +178,6 @@ class TrackedRun(Run):
         self._enqueue_file(
             file, folder, lambda copy: copy.write_text(text, encoding="utf-8")
         )
-
-    def log_json(self, name: str, value: Any) -> None:
-        self.log_text(name, json.dumps(value, indent=2, default=str) + "\n")
 
     def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
         if isinstance(picture, Image.Image):

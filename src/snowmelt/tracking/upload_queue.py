@@ -51,7 +51,6 @@ class UploadQueue:
 
     @property
     def sent(self) -> int:
-        """The number of bytes that the store has taken."""
         try:
             return int(self._mark.read_text())
         except (OSError, ValueError):
@@ -116,7 +115,6 @@ class UploadQueue:
                     yield {"do": "nothing"}, offset
 
     def operations(self) -> Iterator[Operation]:
-        """Every operation, uploaded or not."""
         return (operation for operation, _ in self._read(0))
 
     def logged(self) -> set[tuple[str, int]]:
@@ -125,7 +123,6 @@ class UploadQueue:
         return {(key, o["step"]) for o in metrics for key in o["values"]}
 
     def last(self) -> Operation | None:
-        """The newest operation."""
         newest = None
         for operation in self.operations():
             newest = operation

@@ -36,7 +36,7 @@ SMALL = MCMCSettings(
 @pytest.fixture(scope="module")
 def measured() -> Measured:
     density = DoubleGaussian()
-    return measure(density, [exact(density, PROCESS)], SMALL, seed=3, quiet=True)
+    return measure(density, [exact(density, PROCESS)], SMALL, seed=3)
 
 
 def test_every_cloud_is_there_once(measured: Measured) -> None:
@@ -72,7 +72,7 @@ class Recorded(DoubleGaussian):
 def test_true_clouds_and_those_of_the_floor_have_no_point_in_common() -> None:
     """Neither with each other, nor with the draws of a data set of any of the seeds."""
     density = Recorded()
-    measure(density, [exact(density, PROCESS)], SMALL, seed=3, quiet=True)
+    measure(density, [exact(density, PROCESS)], SMALL, seed=3)
     points, pairs = SMALL.points, SMALL.floor_pairs
     assert [len(x) for x in density.drawn] == [points, points, 2 * pairs * points]
     data = [DoubleGaussian().sample(500, seed=s, dtype=torch.float64) for s in range(6)]
@@ -83,7 +83,7 @@ def test_true_clouds_and_those_of_the_floor_have_no_point_in_common() -> None:
 def test_it_can_be_repeated(measured: Measured) -> None:
     density = DoubleGaussian()
     fewer = MCMCSettings(points=40, seeds=1, budgets=(5, 24), most_calls=24, floor_pairs=2)
-    again = measure(density, [exact(density, PROCESS)], fewer, seed=3, quiet=True)
+    again = measure(density, [exact(density, PROCESS)], fewer, seed=3)
 
     def known(rows: list[Row]) -> dict[tuple[str, str, int], float]:
         return {
@@ -121,7 +121,7 @@ def test_learned_clouds_come_back_in_the_units_of_the_density() -> None:
     x = draw(own, sampler, 9, seed=0)
     assert x.dtype == torch.float64
     assert torch.allclose(draw(moved, sampler, 9, seed=0), mean + std * x)
-    found = measure(density, [own, moved], SMALL, seed=0, quiet=True)
+    found = measure(density, [own, moved], SMALL, seed=0)
     learned = [r for r in found.rows if r.family == "learned score"]
     assert {r.method for r in learned} == {m.name for m in sampler_clouds.LEARNED}
     assert {r.training for r in learned} == {5}
@@ -135,7 +135,7 @@ def test_exact_diffusion_reaches_the_floor_and_stuck_chains_do_not() -> None:
     settings = MCMCSettings(
         points=100, seeds=1, budgets=(50, 400), floor_pairs=1, most_calls=50
     )
-    rows = measure(density, [exact(density, PROCESS)], settings, seed=0, quiet=True).rows
+    rows = measure(density, [exact(density, PROCESS)], settings, seed=0).rows
     for row in rows:
         weight = row.quality.weight
         assert weight is not None
@@ -209,7 +209,7 @@ def test_a_density_that_chains_cannot_start_on() -> None:
     density = GridDensity([[1.0, 2.0], [3.0, 4.0]], [[-1.0, 1.0], [-1.0, 1.0]])
     score = Score("exact", density.denoiser(PROCESS, V()), zeros())
     with pytest.raises(UserError, match="positive"):
-        measure(density, [score], SMALL, seed=0, quiet=True)
+        measure(density, [score], SMALL, seed=0)
 
 
 @pytest.mark.parametrize(

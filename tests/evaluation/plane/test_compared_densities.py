@@ -14,9 +14,9 @@ from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, Geometric, Linear, ZeroTerminal
 from snowmelt.evaluation.plane import compared_densities as module
-from snowmelt.evaluation.plane import extent_of, raster
 from snowmelt.evaluation.plane.compared_densities import compared_densities, own_density
 from snowmelt.evaluation.plane.point_model import PointModel
+from snowmelt.evaluation.plane.raster import extent_of, raster
 
 TRUTH = DoubleGaussian()
 MEAN, STD = (4.0, -2.0), 3.0

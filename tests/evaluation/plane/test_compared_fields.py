@@ -14,9 +14,9 @@ from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, Linear, ZeroTerminal
 from snowmelt.evaluation.plane import compared_fields as module
-from snowmelt.evaluation.plane import field
 from snowmelt.evaluation.plane.compared_fields import compared_fields, noise_levels
 from snowmelt.evaluation.plane.point_model import PointModel
+from snowmelt.evaluation.plane.score_fields import field
 
 TRUTH = DoubleGaussian()
 

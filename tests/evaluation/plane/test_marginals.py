@@ -15,7 +15,9 @@ from snowmelt.densities import (
 )
 from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, Geometric
-from snowmelt.evaluation.plane import View, centres, marginal, marginal_in_time, on_lattice
+from snowmelt.evaluation.plane.lattice import centres, on_lattice
+from snowmelt.evaluation.plane.marginals import marginal, marginal_in_time
+from snowmelt.evaluation.plane.view import View
 
 VALUES = torch.rand(
     6, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)

@@ -13,9 +13,10 @@ from snowmelt.densities import DoubleGaussian
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine, Geometric, Learned
-from snowmelt.evaluation.plane import marginal, raster
+from snowmelt.evaluation.plane.marginals import marginal
 from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.evaluation.plane.point_model import CELLS, PointModel, on_processor
+from snowmelt.evaluation.plane.raster import raster
 
 COSINE = VariancePreserving(Cosine())
 EXPLODING = VarianceExploding(Geometric(0.01, 50.0))

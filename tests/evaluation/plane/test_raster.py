@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from snowmelt.densities import DoubleGaussian, Gaussian, GridDensity, Picture
-from snowmelt.evaluation.plane import extent_of, raster
+from snowmelt.evaluation.plane.raster import extent_of, raster
 
 
 def test_a_picture_holds_the_whole_density() -> None:
@@ -33,8 +33,8 @@ def test_a_picture_of_a_picture_is_the_picture() -> None:
 
 
 def test_where_to_look_is_a_square_around_all() -> None:
-    left, right, bottom, top = extent_of(np.array([[0.0, 0.0], [4.0, 1.0]]), margin=1.5)
-    assert (left, right, bottom, top) == pytest.approx((-1.0, 5.0, -2.5, 3.5), abs=0.05)
+    left, right, bottom, top = extent_of(np.array([[0.0, 0.0], [4.0, 1.0]]))
+    assert (left, right, bottom, top) == pytest.approx((-0.16, 4.16, -1.66, 2.66), abs=0.05)
     both = extent_of(np.zeros((5, 2)), torch.tensor([[2.0, 0.0], [0.0, 2.0]]))
     assert both[0] < 0 < 2 < both[1]
     frames = np.zeros((3, 4, 2))
@@ -47,8 +47,8 @@ def test_a_density_is_looked_at_where_its_draws_lie() -> None:
     assert right - left == pytest.approx(top - bottom)
     assert -1.8 < left < -1.2
     assert 1.2 < right < 1.8
-    grid = extent_of(GridDensity([[1.0]], [[3.0, 5.0], [7.0, 9.0]]), margin=1.0)
-    assert grid == pytest.approx((3, 5, 7, 9), abs=0.05)
+    grid = extent_of(GridDensity([[1.0]], [[3.0, 5.0], [7.0, 9.0]]))
+    assert grid == pytest.approx((2.92, 5.08, 6.92, 9.08), abs=0.05)
 
 
 def test_one_stray_does_not_shrink_the_rest() -> None:
@@ -70,7 +70,5 @@ def test_points_on_a_line_and_one_point_can_be_looked_at() -> None:
 def test_what_cannot_be_drawn_is_named() -> None:
     with pytest.raises(ValueError, match="no finite point"):
         extent_of(np.full((2, 2), np.nan))
-    with pytest.raises(ValueError, match="margin must be positive, got 0"):
-        extent_of(np.zeros((1, 2)), margin=0)
     with pytest.raises(ValueError, match="at least one density"):
         raster([], (0, 1, 0, 1))

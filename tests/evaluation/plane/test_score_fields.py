@@ -15,16 +15,16 @@ from snowmelt.diffusion.processes import (
     VariancePreserving,
 )
 from snowmelt.diffusion.schedules import Cosine, Geometric
-from snowmelt.evaluation.plane import (
-    View,
+from snowmelt.evaluation.plane.plane_arrays import VectorField
+from snowmelt.evaluation.plane.raster import extent_of
+from snowmelt.evaluation.plane.score_fields import (
     difference,
-    extent_of,
     field,
+    lattice,
     score_of_denoiser,
     score_of_density,
 )
-from snowmelt.evaluation.plane.plane_arrays import VectorField
-from snowmelt.evaluation.plane.score_fields import lattice
+from snowmelt.evaluation.plane.view import View
 
 EXTENT = (-1.0, 1.0, -0.5, 0.5)
 TIME = torch.tensor(0.3, dtype=torch.float64)

@@ -13,7 +13,7 @@ from snowmelt.diffusion.processes import (
     VariancePreserving,
 )
 from snowmelt.diffusion.schedules import Geometric
-from snowmelt.evaluation.plane import View
+from snowmelt.evaluation.plane.view import View
 from snowmelt.sampling.trajectories import visible_scale
 
 SCHEDULE = Geometric(0.01, 50.0)

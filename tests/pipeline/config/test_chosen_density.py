@@ -8,10 +8,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from snowmelt.common.errors import UserError
-from snowmelt.densities import DoubleGaussian
+from snowmelt.common.instantiate import build
+from snowmelt.densities import DoubleGaussian, Perturbable
 from snowmelt.pipeline.config import composition
 from snowmelt.pipeline.config.chosen_density import (
-    chosen_density,
     density_name,
     results_folder,
 )
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_density_name_and_folder(tmp_path: Path) -> None:
     composed = composition.compose(ROOT, ["density=double_gaussian"], is_checked=False)
-    assert isinstance(chosen_density(composed, Path()), DoubleGaussian)
+    assert isinstance(build(composed.density, Perturbable, root=Path()), DoubleGaussian)
     assert density_name(composed, ROOT) == "double_gaussian"
     usual = results_folder(composed, ROOT, "gallery", None)
     assert usual == ROOT / "outputs" / "gallery" / "double_gaussian"
@@ -35,4 +35,4 @@ def test_density_name_and_folder(tmp_path: Path) -> None:
 def test_what_is_no_density_is_refused() -> None:
     wrong = OmegaConf.create({"density": {"_target_": "snowmelt.samplers.DPM"}})
     with pytest.raises(UserError, match="is not a Perturbable"):
-        chosen_density(wrong, Path())
+        build(wrong.density, Perturbable, root=Path())

@@ -73,14 +73,10 @@ class PreparedData:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
         return self.manifest.shape
 
     def check_made_from(self, data_config: Any) -> None:
         """Refuse data that was prepared from another configuration.
-
-        Args:
-            data_config: the section `data` of the configuration.
 
         Raises:
             UserError: they differ; the message names the first key that does.

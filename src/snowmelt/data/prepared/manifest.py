@@ -71,7 +71,6 @@ class Manifest:
 
     @property
     def array_file(self) -> str:
-        """The name of the file that holds the examples."""
         return f"{self.kind}.npy"
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,7 +84,6 @@ class Manifest:
         """The inverse of `to_dict`.
 
         Args:
-            plain: what `to_dict` gave, perhaps by way of JSON.
             where: the file that it was read from, for the error.
 
         Raises:

@@ -47,11 +47,9 @@ def split(
     the nearest row, and of each class the same share where there are labels.
 
     Args:
-        count: the number of rows, N.
         labels: the class of each row, (N,), or None.
         official: true for the rows that an official split holds out, (N,), or None.
         fraction: the share to hold out; None only with an official split.
-        seed: of the permutation.
 
     Raises:
         UserError: a part would have fewer than two rows, or there is no fraction.

@@ -33,7 +33,6 @@ class Array(Source):
     value_range: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse bad values before anything is read."""
         super().__post_init__()
         argument_checks.text("data.path", self.path)
         if self.labels is not None:
@@ -121,7 +120,6 @@ def load(key: str, path: Path) -> np.ndarray:
 
 
 def _points(array: np.ndarray) -> np.ndarray:
-    """Finite points as float32 (N, D)."""
     if array.shape[1] == 0:
         raise UserError(f"data.path: points without coordinates: {array.shape}")
     with np.errstate(over="ignore"):
@@ -136,7 +134,6 @@ def _points(array: np.ndarray) -> np.ndarray:
 
 
 def _images(array: np.ndarray) -> np.ndarray:
-    """Images as uint8 (N, C, H, W)."""
     if array.ndim not in (3, 4) or array.dtype != np.uint8:
         raise UserError(f"data.path: an array {array.dtype} {array.shape}: {_SHAPES}")
     if 0 in array.shape:

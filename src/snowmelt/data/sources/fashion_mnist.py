@@ -63,7 +63,6 @@ class FashionMnist(Source):
     held_out_fraction: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse bad values before anything is read."""
         super().__post_init__()
         if self.path is not None:
             argument_checks.text("data.path", self.path)

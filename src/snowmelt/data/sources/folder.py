@@ -41,7 +41,6 @@ class Folder(Source):
     on_corrupt: str = "error"
 
     def __post_init__(self) -> None:
-        """Refuse bad values before anything is read."""
         super().__post_init__()
         argument_checks.text("data.path", self.path)
         argument_checks.integer("data.size", self.size, least=1)

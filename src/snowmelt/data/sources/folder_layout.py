@@ -31,9 +31,6 @@ class Layout:
 def understood(files: Sequence[str]) -> Layout:
     """Read classes and an official split from relative POSIX paths.
 
-    Args:
-        files: the path of each image below the data's folder.
-
     Raises:
         UserError: there is a train and a test folder, and images outside of both.
     """

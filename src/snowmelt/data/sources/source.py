@@ -57,9 +57,6 @@ class Source(ABC):
         split_seed: seeds the split and the order of the rows. It is apart from the seed
             of the experiment, so that runs with different seeds share one split.
         root: what a relative path is relative to.
-
-    Raises:
-        UserError: a value that makes no sense.
     """
 
     name: str
@@ -68,7 +65,6 @@ class Source(ABC):
     root: Path = Path()
 
     def __post_init__(self) -> None:
-        """Refuse bad values before anything is read."""
         argument_checks.text("data.name", self.name)
         argument_checks.integer("data.split_seed", self.split_seed, least=0)
         if self.held_out_fraction is not None:

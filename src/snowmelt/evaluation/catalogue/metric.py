@@ -94,7 +94,6 @@ class Metric:
         return values | {f"{value}_{self.spread}" for value in values}
 
     def remarks(self, metrics: Mapping[str, Any], protocol: Mapping[str, Any]) -> str:
-        """The remark on what was measured in this way."""
         if callable(self.remark):
             return self.remark(metrics, protocol)
         return self.remark.format_map(protocol)
@@ -104,8 +103,6 @@ def measured(metrics: Iterable[Metric], subject: Any, baseline: Any = None) -> N
     """The numbers of metrics.json.
 
     Args:
-        metrics: entries, measured in this order.
-        subject: what they are measured of.
         baseline: what their floors are measured of; None where the floors are entries of
             their own.
     """

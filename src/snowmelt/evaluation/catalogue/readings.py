@@ -47,7 +47,6 @@ class Reading:
 
     @property
     def text(self) -> str:
-        """The value with its spread."""
         return self._formatted(self.value, self.spread)
 
     @property
@@ -127,7 +126,6 @@ def _is_companion(key: str, plain: Mapping[str, float]) -> bool:
 
 
 def _unknown(key: str, plain: Mapping[str, float]) -> Metric:
-    """An entry for a number that the catalogue does not have."""
     return Metric(
         key,
         key.replace("_", " "),

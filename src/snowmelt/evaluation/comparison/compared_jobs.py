@@ -45,7 +45,6 @@ class Job:
 
     @property
     def reason(self) -> str:
-        """The first line of the error."""
         lines = self.error.strip().splitlines()
         if lines:
             return lines[0]
@@ -60,7 +59,6 @@ class Job:
 
     @property
     def setting(self) -> dict[str, str]:
-        """The overrides without the seed."""
         return {k: str(v) for k, v in sorted(self.overrides.items()) if k not in SEEDS}
 
 
@@ -86,12 +84,10 @@ class Group:
 
     @property
     def count(self) -> int:
-        """How many seeds finished."""
         return len(self.values)
 
     @property
     def mean(self) -> float:
-        """The mean over seeds."""
         return statistics.fmean(self.values)
 
     @property
@@ -106,7 +102,6 @@ class Group:
 
     @property
     def seconds(self) -> float | None:
-        """The mean time of a finished job."""
         return mean_known([job.seconds for job in self.jobs if not job.has_failed])
 
     def mean_of(self, key: str) -> float | None:

@@ -49,7 +49,6 @@ def _row(group: Group, comparison: Comparison) -> dict[str, str]:
 
 
 def _spread_note(groups: Sequence[Group]) -> str:
-    """What the error bars are."""
     several = any(group.count >= 2 for group in groups)
     single = any(group.count == 1 and group.resampling is not None for group in groups)
     if several and single:
@@ -73,7 +72,6 @@ def comparison_csv(comparison: Comparison) -> str:
 
 
 def _flat(job: Job) -> dict[str, Any]:
-    """A job as one line of a table."""
     metrics = {
         key: value
         for key, value in (job.metrics or {}).items()

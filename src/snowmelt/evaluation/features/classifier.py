@@ -62,7 +62,6 @@ class Classifier(Extractor):
 
     @property
     def dimension(self) -> int:
-        """The width of the last hidden layer."""
         return FEATURES
 
     def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
@@ -76,5 +75,4 @@ class Classifier(Extractor):
         return {"extractor_accuracy": accuracy}
 
     def forward(self, stored: Tensor) -> Tensor:
-        """The features of stored images, (B, C, H, W) -> (B, 64)."""
         return self.net.features(self._scale(stored))

@@ -44,7 +44,6 @@ class Plan:
     Args:
         section: where these keys stand in the configuration, for errors.
         seed: of the first weights and of the order of the data.
-        steps: optimiser steps.
         batch_size: examples a step; fewer where there are not as many.
         learning_rate: the highest one.
         mixed: the fraction of each batch that is mixed.
@@ -114,7 +113,6 @@ def train(
         images: stored examples, uint8 (N, C, H, W).
         labels: int64 (N,).
         scale: from stored examples to what the network sees.
-        desc: what the bar says.
     """
     generator = torch.Generator().manual_seed(plan.seed)
     optimiser = torch.optim.AdamW(

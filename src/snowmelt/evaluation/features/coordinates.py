@@ -19,15 +19,12 @@ class Coordinates(Extractor):
 
     @property
     def dimension(self) -> int:
-        """The number of coordinates."""
         return self.manifest.shape[0]
 
     @property
     def digest(self) -> str:
-        """A digest of the mean and the scale."""
         facts = f"{self.name} {self.manifest.mean} {self.manifest.std}"
         return hashlib.sha256(facts.encode()).hexdigest()
 
     def forward(self, stored: Tensor) -> Tensor:
-        """The standardised coordinates, (B, D) -> (B, D)."""
         return to_model(stored, self.manifest)

@@ -27,9 +27,6 @@ class Extractor(nn.Module, abc.ABC):
     Life: built from the configuration, made ready by `fit` in the stage reference, saved,
     and loaded in the stage evaluate, which need not know the configuration's choice.
 
-    Args:
-        manifest: of the data that it will see.
-
     Attributes:
         name: its choice of `features=`.
         kind: of the examples that it reads, "images" or "points".
@@ -109,7 +106,6 @@ class Extractor(nn.Module, abc.ABC):
         return torch.device("cuda" if has_gpu else "cpu")
 
     def save(self, path: Path) -> None:
-        """Write what `load` needs."""
         weight_files.save(self, path)
 
     def load(self, path: Path) -> None:
@@ -123,10 +119,6 @@ class Extractor(nn.Module, abc.ABC):
 
 def extract(extractor: Extractor, stored: np.ndarray, desc: str) -> np.ndarray:
     """The features of a whole set, in batches under a bar.
-
-    Args:
-        stored: examples as they are stored; may be mapped from disk.
-        desc: what the bar says.
 
     Shapes:
         stored: (N, *D) -> (N, F) float32

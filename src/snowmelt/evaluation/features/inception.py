@@ -54,21 +54,17 @@ class Inception(Extractor):
 
     @property
     def dimension(self) -> int:
-        """The width of the pooling layer."""
         return int(LAYER)
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the file of weights."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property
     def is_standard_inception(self) -> bool:
-        """Whether the weights are the ones that FID is defined by."""
         return inception_weights.is_standard(self.content)
 
     def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
-        """Find or fetch the weights."""
         content = inception_weights.read(self.weights, root)
         self._become(content, self.weights or inception_weights.FILE, "give another file")
         return {}
@@ -78,7 +74,6 @@ class Inception(Extractor):
         path.write_bytes(self.content)
 
     def load(self, path: Path) -> None:
-        """Become the network whose file `save` kept."""
         if not path.is_file():
             raise UserError(f"{path} is missing: {AGAIN}")
         self._become(path.read_bytes(), str(path), AGAIN)
@@ -105,6 +100,5 @@ class Inception(Extractor):
         self.content = content
 
     def forward(self, stored: Tensor) -> Tensor:
-        """The features of stored images, (B, 1 or 3, H, W) -> (B, 2048)."""
         levels = torch.round(255 * to_unit(stored, self.manifest)).to(torch.uint8)
         return self.net(levels.expand(-1, 3, -1, -1))[0]

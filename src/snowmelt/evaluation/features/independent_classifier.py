@@ -105,7 +105,6 @@ class IndependentClassifier(nn.Module):
 
     @property
     def digest(self) -> str:
-        """A digest of its weights and its temperature."""
         return weight_files.digest(self, "judge")
 
     def load(self, path: Path) -> None:

@@ -26,7 +26,6 @@ class RandomConv(Extractor):
     features notice noise and blur; they know nothing of the content.
 
     Args:
-        manifest: of the data.
         seed: of the filters; not the experiment's seed.
 
     References:
@@ -49,7 +48,6 @@ class RandomConv(Extractor):
         return CHANNELS * (2 * len(self.filters) + 4)
 
     def forward(self, stored: Tensor) -> Tensor:
-        """The features of stored images, (B, C, H, W) -> (B, F)."""
         x = to_model(stored, self.manifest)
         found = []
         for place, layer in enumerate(self.filters):

@@ -29,11 +29,7 @@ class HeldOut:
     Each batch comes with the denoiser, conditioned on its classes if it was trained so.
 
     Args:
-        checkpoint: what was trained.
-        data: what it was trained on.
-        denoiser: of the checkpoint.
         count: how many examples, at most.
-        batch_size: how many at once.
         density: the true one, of the data as the model sees it, where it is known.
 
     Raises:

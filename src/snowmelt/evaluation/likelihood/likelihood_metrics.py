@@ -35,12 +35,10 @@ class ModelLikelihood:
 
     @property
     def nats_per_bit(self) -> float:
-        """The nats an example that one bit a dimension is."""
         return math.prod(self.held_out.manifest.shape) * math.log(2.0)
 
 
 def bits_per_dim(model: ModelLikelihood) -> Estimate:
-    """The mean bits a dimension and their standard error."""
     return Estimate.of_mean(model.bits)
 
 

@@ -90,7 +90,6 @@ class Levels(Values):
         return x_0 + (self.width * (shift - 0.5)).to(x_0.dtype)
 
     def _level(self, x_0: Tensor) -> Tensor:
-        """The number of the level at each value."""
         place = (x_0.double() + 1.0) / self.width
         level = place.round()
         is_outside = (level < 0) | (level > self.levels - 1)

@@ -113,7 +113,6 @@ class Bound:
             )
 
     def variance_for(self, denoiser: Denoiser) -> ReverseVariance:
-        """The variance in use for a model."""
         return own_variance(denoiser) if self.variance is None else self.variance
 
     @torch.no_grad()

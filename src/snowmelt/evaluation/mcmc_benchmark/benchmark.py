@@ -100,14 +100,12 @@ def measure(
     settings: MCMCSettings,
     *,
     seed: int,
-    quiet: bool = False,
 ) -> Measured:
     """Every cloud of every method.
 
     Args:
         scores: the exact one and perhaps a learned one.
         seed: the first; the others follow it.
-        quiet: show no bar.
 
     Raises:
         UserError: the density is zero where chains start.
@@ -118,7 +116,7 @@ def measure(
     walks = len(STARTS) * (len(chain_clouds.METHODS) + 1)
     draws = len(settings.calls) * sum(len(_samplers(score)) for score in scores)
     total = settings.seeds * (walks + draws) + 1
-    with tqdm(total=total, desc="mcmc", unit="run", disable=quiet) as bar:
+    with tqdm(total=total, desc="mcmc", unit="run") as bar:
         for number in range(seed, seed + settings.seeds):
             true = true_cloud(density, settings.points, number)
             for method in _walked(density, true, settings, number, rows):

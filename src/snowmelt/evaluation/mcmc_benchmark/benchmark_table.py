@@ -34,11 +34,9 @@ class Line:
 
     @property
     def budgets(self) -> list[int]:
-        """The budgets that pay for a cloud."""
         return sorted({row.budget for row in self.rows})
 
     def at(self, budget: int) -> list[Row]:
-        """The clouds of all seeds at a budget."""
         return [row for row in self.rows if row.budget == budget]
 
     def values(self, budget: int, of: Callable[[Row], float | None]) -> list[float]:
@@ -128,7 +126,6 @@ def floor_with_error(measured: Measured) -> str:
 
 
 def _line(line: Line, measured: Measured) -> list[str]:
-    """The cells of a method."""
     last = line.budgets[-1]
     cells = [line.label, line.start]
     cells += [spread(line.values(b, distance)) for b in measured.settings.budgets]
@@ -145,7 +142,6 @@ def _line(line: Line, measured: Measured) -> list[str]:
 
 
 def joined(cells: Sequence[str]) -> str:
-    """A line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -180,7 +176,6 @@ def cloud_rows(measured: Measured) -> list[dict[str, Any]]:
 
 
 def _flat(row: Row) -> dict[str, Any]:
-    """A cloud as one line."""
     known = {
         "method": row.method,
         "family": row.family,

@@ -44,17 +44,14 @@ class Context:
 
     @cached_property
     def generated(self) -> Examples:
-        """The samples, of which a metric has its value."""
         return Examples(self, is_generated=True)
 
     @cached_property
     def held_out(self) -> Examples:
-        """The held-out split, of which a metric has its floor."""
         return Examples(self, is_generated=False)
 
     @cached_property
     def train(self) -> np.ndarray:
-        """The features of the training split, (M, F)."""
         return np.asarray(self.reference.train)
 
     @property

@@ -98,8 +98,6 @@ def marginal_in_time(
         density: of the data, in the model's units; or points (N, D) that suggest one.
         view: of the process; `View(process)` shows its own states.
         low, high: the places, in what is seen, that the picture reaches from and to.
-        axis: which coordinate.
-        columns, rows: of the picture.
 
     Raises:
         ValueError: ends that are not rising, or a coordinate that there is none of.

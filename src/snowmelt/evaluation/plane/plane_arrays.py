@@ -30,7 +30,6 @@ class Raster:
     extent: Extent
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be laid on the plane."""
         if self.values.ndim != 3 or 0 in self.values.shape:
             raise ValueError(
                 f"values must be (K, H, W) and not empty, got the shape {self.values.shape}"
@@ -75,7 +74,6 @@ class VectorField:
     vectors: NDArray[np.floating]
 
     def __post_init__(self) -> None:
-        """Refuse what is no field in the plane."""
         shapes = self.points.shape, self.vectors.shape
         if shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][1] != 2:
             raise ValueError(

@@ -57,7 +57,6 @@ class PointModel:
 
     @property
     def process(self) -> Process:
-        """The process, on the processor."""
         return self.view.process
 
     def seen(self, states: Tensor, t: float) -> NDArray[np.float64]:

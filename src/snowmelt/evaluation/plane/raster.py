@@ -19,20 +19,17 @@ _MARGIN = 1.08
 _SHARE = 0.995
 
 
-def extent_of(*shown: Density | ArrayLike | Tensor, margin: float = _MARGIN) -> Extent:
+def extent_of(*shown: Density | ArrayLike | Tensor) -> Extent:
     """A square around all that is to be seen; of a density, around points drawn from it.
 
     A few strays are left outside, or one of them would shrink all the others to a dot.
 
     Args:
         shown: densities, and points (..., D), of which the first two coordinates count.
-        margin: how much longer the square is than what it holds.
 
     Raises:
-        ValueError: there is no finite point to look at, or `margin` is not positive.
+        ValueError: there is no finite point to look at.
     """
-    if not margin > 0.0:
-        raise ValueError(f"margin must be positive, got {margin}")
     clouds = [_points(part) for part in shown]
     points = np.concatenate([cloud[np.isfinite(cloud).all(axis=1)] for cloud in clouds])
     if not len(points):
@@ -41,7 +38,7 @@ def extent_of(*shown: Density | ArrayLike | Tensor, margin: float = _MARGIN) -> 
     low, high = np.quantile(points, [1.0 - _SHARE, _SHARE], axis=0)
     middle = 0.5 * (low + high)
     reach = np.abs(points - middle).max(axis=1)
-    half = margin * float(np.quantile(reach, _SHARE)) or 1.0
+    half = _MARGIN * float(np.quantile(reach, _SHARE)) or 1.0
     x, y = (float(value) for value in middle)
     return x - half, x + half, y - half, y + half
 
@@ -51,7 +48,6 @@ def raster(densities: Sequence[Density], extent: Extent, cells: int = 120) -> Ra
 
     Args:
         densities: of two dimensions each.
-        extent: left, right, bottom, top.
         cells: along the longer side; they are square, as nearly as whole numbers allow.
 
     Raises:

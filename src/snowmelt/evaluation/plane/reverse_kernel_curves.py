@@ -34,11 +34,9 @@ def kernel_pairs(
 
     Args:
         density: of the data, in one dimension.
-        x_t: the state that every step starts from.
         t: the time that it starts at, or the nearest one above 0 that a path of so many
             equal steps has.
         counts: steps from t = 1 to 0.
-        places: points of each curve.
     """
     state = torch.tensor([x_t], dtype=torch.float64)
     found = []
@@ -75,7 +73,6 @@ def path_curves(
     density: GaussianMixture,
     process: Process,
     counts: Sequence[int] = (1, 4, 16, 64, 256),
-    kinds: Mapping[str, float | None] = KINDS,
 ) -> list[PathCurve]:
     """What each kind of normal step loses over paths of so many equal steps.
 
@@ -83,7 +80,6 @@ def path_curves(
 
     Args:
         density: of the data, in one dimension.
-        kinds: name of each: its share, see `reverse_gap`.
 
     Raises:
         ValueError: fewer than two numbers of steps.
@@ -92,7 +88,7 @@ def path_curves(
         raise ValueError(f"an order needs two numbers of steps or more, got {len(counts)}")
     steps = np.array(counts, dtype=float)
     curves = []
-    for name, share in kinds.items():
+    for name, share in KINDS.items():
         lost = np.array(
             [path_divergence(density, process, count, share) for count in counts]
         )

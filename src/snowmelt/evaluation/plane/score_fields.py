@@ -41,7 +41,6 @@ def score_of_density(
 
     Args:
         density: of two dimensions.
-        t: ().
         extent, cells: see `lattice`; the places are states $x_t$.
     """
     return field(density.at(process, t.to(torch.float64)).score, extent, cells)

@@ -63,10 +63,8 @@ def check(
     """Refuse a sampler that does not go with what was trained.
 
     Args:
-        config: the configuration, for its sampler and its guidance.
         parts: the sections that the training read; those of a checkpoint where one is
             sampled, which may differ from the configuration's.
-        is_points: whether the data is points.
 
     Raises:
         UserError: with the keys, the reason and what to do.

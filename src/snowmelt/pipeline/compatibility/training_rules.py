@@ -40,7 +40,6 @@ class Parts:
     loss: Loss
     time_sampler: TimeSampler
     learned_variance: bool
-    conditional: bool
     precision: str
 
     @property
@@ -74,7 +73,6 @@ def built(config: Mapping[str, Any]) -> Parts:
         loss=build(config["loss"], Loss),
         time_sampler=build(config["time_sampling"], TimeSampler),
         learned_variance=bool(denoiser.get("learned_variance", False)),
-        conditional=bool(denoiser.get("conditional", False)),
         precision=str(config["trainer"]["precision"]),
     )
 
@@ -107,12 +105,10 @@ def is_learned(schedule: NoiseSchedule) -> bool:
 
 
 def named(part: object) -> str:
-    """The name of a part's class."""
     return type(part).__name__
 
 
 def _ends(parts: Parts) -> list[CompatibilityIssue]:
-    """The issues at the two ends of the schedule."""
     schedule, process = parts.schedule, parts.process
     if schedule.has_zero_terminal_snr and parts.prediction.needs_signal:
         text = (
@@ -191,7 +187,6 @@ def _weights(parts: Parts) -> list[CompatibilityIssue]:
 
 
 def _curve(parts: Parts) -> list[CompatibilityIssue]:
-    """The issues of the sampled times and of a discrete chain's steps."""
     found = []
     t, _ = parts.time_sampler(
         torch.arange(BATCH), BATCH, seed=0, step=0, process=parts.process
@@ -224,7 +219,6 @@ def _curve(parts: Parts) -> list[CompatibilityIssue]:
 
 
 def _numbers(parts: Parts) -> list[CompatibilityIssue]:
-    """The issues of numerical precision."""
     if parts.precision not in HALF:
         return []
     text = (

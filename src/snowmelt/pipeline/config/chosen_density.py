@@ -7,21 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from snowmelt.common.errors import UserError
-from snowmelt.common.instantiate import build
-from snowmelt.densities import Perturbable
 from snowmelt.pipeline.config.part_names import name_of
-
-
-def chosen_density(config: DictConfig, root: Path) -> Perturbable:
-    """The density that the section `density` describes.
-
-    Args:
-        root: what the path of a picture file is relative to.
-
-    Raises:
-        UserError: it describes none that stays known under noise.
-    """
-    return build(config.density, Perturbable, root=root)
 
 
 def density_name(config: DictConfig, root: Path) -> str:

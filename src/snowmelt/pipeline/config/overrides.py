@@ -51,7 +51,6 @@ class SourcedOverride:
 
 
 def _quoted(value: Any) -> str:
-    """A YAML value in Hydra's override grammar."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -74,13 +73,7 @@ def params_overrides(root: Path) -> list[SourcedOverride]:
     path = root / PARAMS
     if not path.is_file():
         return []
-    try:
-        params = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{PARAMS} is not valid YAML: {reason}") from error
-    if not isinstance(params, dict):
-        raise UserError(f"{PARAMS} must map keys to values, got {type(params).__name__}")
+    params = _body(path, PARAMS)
     extra = params.pop("overrides", None) or []
     if not isinstance(extra, list) or not all(isinstance(text, str) for text in extra):
         raise UserError(f"{PARAMS}: 'overrides' must be a list of key=value, got {extra!r}")
@@ -197,15 +190,16 @@ def written_in(file: Path) -> tuple[list[str], list[SourcedOverride]]:
     return chosen, keys
 
 
-def _body(file: Path) -> dict[str, Any]:
+def _body(file: Path, shown: str = "") -> dict[str, Any]:
+    """The keys and values of a YAML file, which an error calls `shown`."""
     try:
         body = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
-        raise UserError(
-            f"{file} is not valid YAML: {' '.join(str(error).split())}"
-        ) from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"{shown or file} is not valid YAML: {reason}") from error
     if not isinstance(body, dict):
-        raise UserError(f"{file} must map keys to values, got {type(body).__name__}")
+        kind = type(body).__name__
+        raise UserError(f"{shown or file} must map keys to values, got {kind}")
     return body
 
 

@@ -58,7 +58,6 @@ class Settings(Section):
 
 
 def defaults() -> dict[str, Any]:
-    """Every declared key with its default."""
     return Settings().plain()
 
 
@@ -72,7 +71,6 @@ def check(origin: str, values: Mapping[str, Any]) -> None:
 
     Args:
         origin: where they were written, for the message.
-        values: a configuration, or the part of it that is to be looked at.
 
     Raises:
         UserError: with the first of them.
@@ -87,7 +85,6 @@ def explained(values: Mapping[str, Any], wanted: Sequence[str] = ()) -> str:
     """Every declared key: its value, what it may be, its default and what it means.
 
     Args:
-        values: a composed configuration, as plain values.
         wanted: sections or keys to show; all, if there is none.
 
     Raises:
@@ -118,7 +115,6 @@ def explained(values: Mapping[str, Any], wanted: Sequence[str] = ()) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as one types it."""
     plain = list(value) if isinstance(value, tuple) else value
     return (
         yaml.safe_dump(plain, default_flow_style=True, width=1000)

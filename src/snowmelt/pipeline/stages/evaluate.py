@@ -47,7 +47,6 @@ def run(config: DictConfig, root: Path) -> Path:
     Args:
         config: reads `evaluation`, `likelihood`, the checkpoint and the device of `sample`
             and the paths; `data` only to refuse stale data.
-        root: what the paths are relative to.
 
     Raises:
         UserError: an output of an earlier stage is missing or does not fit the others.

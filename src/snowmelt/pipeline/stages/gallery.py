@@ -13,7 +13,6 @@ from snowmelt.common.instantiate import build, plain
 from snowmelt.data.sources.source import Source
 from snowmelt.densities import GaussianMixture, GridDensity, Perturbable
 from snowmelt.pipeline.config.chosen_density import (
-    chosen_density,
     density_name,
     results_folder,
 )
@@ -39,7 +38,8 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
             checkpoint is not of a model of its points, or the folder holds something else.
     """
     settings = GallerySettings.of(plain(config.gallery))
-    density, name = chosen_density(config, root), density_name(config, root)
+    density = build(config.density, Perturbable, root=root)
+    name = density_name(config, root)
     require_plane(density)
     denoiser = None
     if settings.checkpoint is None:
@@ -86,9 +86,6 @@ def in_units_of(checkpoint: Checkpoint, density: Perturbable, name: str) -> Pert
     """The density as the model sees it, if the model's data are points of it.
 
     A density with rounded edges may stand for one with sharp edges.
-
-    Args:
-        density: in units of its own.
 
     Raises:
         UserError: the data have another density, or nobody knows it.

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from snowmelt.common.csv_table import write_csv
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_collection
-from snowmelt.common.instantiate import plain
+from snowmelt.common.instantiate import build, plain
 from snowmelt.common.threads import single_thread
 from snowmelt.densities import Perturbable
 from snowmelt.evaluation.mcmc_benchmark import benchmark_table, score_models
@@ -17,7 +17,6 @@ from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, measure
 from snowmelt.evaluation.settings import MCMCSettings
 from snowmelt.pipeline.compatibility.training_rules import built_process
 from snowmelt.pipeline.config.chosen_density import (
-    chosen_density,
     density_name,
     results_folder,
 )
@@ -44,7 +43,7 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
     if not 0 <= config.seed < 2**32:
         raise UserError(f"seed must be between 0 and 2^32 - 1, got {config.seed}")
     folder = results_folder(config, root, "mcmc", out)
-    density = chosen_density(config, root)
+    density = build(config.density, Perturbable, root=root)
     followed = [score_models.exact(density, built_process(config))]
     if settings.checkpoint is not None:
         followed.append(score_models.learned(density, root / settings.checkpoint, root))

@@ -20,7 +20,6 @@ def run(config: DictConfig, root: Path) -> Path:
 
     Args:
         config: reads `data` and `paths.prepared`.
-        root: what the paths are relative to.
 
     Raises:
         UserError: the raw data or the configuration is wrong, or the folder to write
@@ -50,7 +49,6 @@ def run(config: DictConfig, root: Path) -> Path:
 
 
 def summary(manifest: Manifest) -> str:
-    """What was prepared, in a few lines."""
     shape = "x".join(map(str, manifest.shape))
     if manifest.kind == "points":
         shape = f"of {shape} coordinate{'s' if manifest.shape[0] > 1 else ''}"

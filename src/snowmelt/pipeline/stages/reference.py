@@ -17,7 +17,6 @@ def run(config: DictConfig, root: Path) -> Path:
 
     Args:
         config: reads `features` and the paths; `data` only to refuse stale data.
-        root: what the paths are relative to.
 
     Raises:
         UserError: the data is missing or does not go with the extractor.
@@ -30,7 +29,6 @@ def run(config: DictConfig, root: Path) -> Path:
 
 
 def summary(description: dict[str, Any]) -> str:
-    """What was measured, in a line."""
     figures = description["figures"]
     named = (
         ("extractor", "extractor_accuracy"),

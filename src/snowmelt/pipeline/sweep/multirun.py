@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -74,10 +75,7 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
 
 
 def _run_job(
-    config: DictConfig,
-    root: Path,
-    environment: dict[str, str],
-    told: dict[str, str],
+    config: DictConfig, root: Path, environment: dict[str, str], told: dict[str, str]
 ) -> Job:
     """One job in its own process; a failure is recorded and the next job goes on."""
     folder = root / config.paths.root
@@ -87,23 +85,19 @@ def _run_job(
     started = time.perf_counter()
     code, tail = _process(file, environment)
     seconds = time.perf_counter() - started
+    job = Job(folder.name, told, seconds=seconds)
     if code:
-        return Job(
-            name=folder.name, overrides=told, status="failed", error=tail, seconds=seconds
-        )
+        return replace(job, status="failed", error=tail)
     measured = read_json(folder / "reports" / "metrics.json", made_by="evaluate")
-    return Job(
-        name=folder.name,
-        overrides=told,
+    return replace(
+        job,
         metrics=measured,
         protocol=protocol_digest(measured["protocol"]),
-        seconds=seconds,
         samples=folder / "outputs" / "samples" / "samples.npy",
     )
 
 
 def _pairs(overrides: Sequence[str]) -> dict[str, str]:
-    """The value of each key, as it was written."""
     return dict(text.split("=", 1) for text in overrides)
 
 

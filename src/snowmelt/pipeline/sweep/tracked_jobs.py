@@ -16,7 +16,6 @@ def jobs_of(runs: Sequence[PastRun], keys: Sequence[str]) -> list[Job]:
     not finished, or was never evaluated, counts as failed.
 
     Args:
-        runs: as `RunReader.runs` gives them.
         keys: what sets them apart, the seed among them: `("schedule", "seed")`. Whatever
             else differs between the runs goes unnoticed, so name it.
 

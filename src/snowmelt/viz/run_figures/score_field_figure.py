@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from snowmelt.evaluation.plane import difference
 from snowmelt.evaluation.plane.plane_arrays import Raster, VectorField
+from snowmelt.evaluation.plane.score_fields import difference
 from snowmelt.viz.plots.vector_fields import fields
 from snowmelt.viz.run_figures.raster_array import extent_in
 

@@ -59,8 +59,7 @@ class Board(GridDensity):
     """
 
     def __init__(self, side: int = 4, smoothing: float = 0.0) -> None:
-        if isinstance(side, bool) or not isinstance(side, int) or side < 2:
-            raise ValueError(f"side must be an integer of at least 2, got {side}")
+        argument_checks.check_count(2, side=side)
         squares = torch.zeros(side, side, dtype=torch.float64)
         for column, row in _dark(side):
             squares[column, row] = 1.0

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -40,10 +39,6 @@ class Cloud(Source):
         seed: of the points. It is apart from the seed of the experiment, so that runs with
             different seeds share one cloud.
         held_out_fraction: must be None, since the two counts say it.
-        name, split_seed, root: see `Source`.
-
-    Raises:
-        UserError: a value that makes no sense.
     """
 
     count: int = 20_000
@@ -52,7 +47,6 @@ class Cloud(Source):
     held_out_fraction: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse bad values before anything is drawn."""
         super().__post_init__()
         argument_checks.integer("data.count", self.count, least=2)
         argument_checks.integer("data.held_out_count", self.held_out_count, least=2)
@@ -99,14 +93,3 @@ class Cloud(Source):
         stream, step = Stream.CLOUD, _NORMAL_STEP
         drawn = normal((count,), seed=self.seed, stream=stream, index=index, step=step)
         return drawn.double().numpy()
-
-
-def positive(key: str, value: Any) -> None:
-    """Refuse what is no finite number above zero.
-
-    Raises:
-        UserError: naming the key.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value < np.inf:
-        raise UserError(f"{key} must be a positive number, got {value!r}")

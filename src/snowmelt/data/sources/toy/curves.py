@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snowmelt.common import argument_checks
-from snowmelt.data.sources.toy.cloud import Cloud, Points, positive
+from snowmelt.data.sources.toy.cloud import Cloud, Points
 
 Labels = NDArray[np.int64]
 _FIRST_ANGLE, _LAST_ANGLE = 1.5 * math.pi, 4.5 * math.pi
@@ -38,7 +38,7 @@ class Curve(Cloud):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("data.noise", self.noise)
+        argument_checks.positive("data.noise", self.noise)
 
     def noisy(self, points: Points, index: Tensor) -> Points:
         """With the noise. Shapes: (B, 2), index: (B,) -> (B, 2)"""
@@ -99,7 +99,7 @@ class Spiral(Curve):
     def __post_init__(self) -> None:
         super().__post_init__()
         argument_checks.integer("data.arms", self.arms, least=1)
-        positive("data.turns", self.turns)
+        argument_checks.positive("data.turns", self.turns)
 
     @property
     def classes(self) -> tuple[str, ...] | None:

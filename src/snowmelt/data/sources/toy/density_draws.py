@@ -28,9 +28,6 @@ class Known(Cloud):
     Args:
         density: what the points are drawn from.
         name, count, held_out_count, seed, held_out_fraction, split_seed, root: see `Cloud`.
-
-    Raises:
-        UserError: a value that makes no sense.
     """
 
     of: Perturbable
@@ -81,5 +78,4 @@ class Known(Cloud):
         return points, self.of.components(count, seed=seed)[index].numpy()
 
     def density(self) -> Perturbable:
-        """The density that was given."""
         return self.of

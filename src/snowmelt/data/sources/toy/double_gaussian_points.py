@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snowmelt import densities
 from snowmelt.common import argument_checks
-from snowmelt.data.sources.toy.cloud import Cloud, Points, positive
+from snowmelt.data.sources.toy.cloud import Cloud, Points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class DoubleGaussian(Cloud):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("data.distance", self.distance)
-        positive("data.std", self.std)
+        argument_checks.positive("data.distance", self.distance)
+        argument_checks.positive("data.std", self.std)
         argument_checks.fraction("data.share", self.share)
 
     @property
