@@ -23,7 +23,6 @@ def read(
 
     Args:
         folder: what the stage sample wrote.
-        manifest: of the prepared data.
         origin: where that stands, for the error.
 
     Raises:

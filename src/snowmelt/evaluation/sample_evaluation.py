@@ -32,7 +32,6 @@ def protocol(
     """How the metrics were measured, ready for JSON; see `snowmelt.evaluation.protocol`.
 
     Args:
-        manifest: of the prepared data.
         description: of the samples, the content of samples.json.
     """
     reference, settings = context.reference, context.settings

@@ -222,7 +222,6 @@ def _settled(
 
 
 def _print(*configs: DictConfig) -> int:
-    """Show configurations as YAML, one document each."""
     from omegaconf import OmegaConf
 
     print("---\n".join(map(OmegaConf.to_yaml, configs)), end="")

@@ -39,11 +39,9 @@ def run_group(stage: str, config: DictConfig, root: Path) -> None:
     Raises:
         UserError: it failed; the processes have said why.
     """
-    environment = {
-        k: v for k, v in os.environ.items() if k not in distributed.RANK_VARIABLES
-    }
-    environment.setdefault("OMP_NUM_THREADS", str(_threads(config.trainer.processes)))
-    environment |= {"PROJECT_ROOT": str(root), distributed.STARTED: "1"}
+    environment = environment_of_job(root) | {distributed.STARTED: "1"}
+    threads = max((os.cpu_count() or 1) // config.trainer.processes, 1)
+    environment.setdefault("OMP_NUM_THREADS", str(threads))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.yaml"
         file.write_text(yaml.safe_dump(plain(config)), encoding="utf-8")
@@ -57,5 +55,7 @@ def run_group(stage: str, config: DictConfig, root: Path) -> None:
         )
 
 
-def _threads(processes: int) -> int:
-    return max((os.cpu_count() or 1) // processes, 1)
+def environment_of_job(root: Path) -> dict[str, str]:
+    """This process's environment without what ties it to a group of processes."""
+    kept = {k: v for k, v in os.environ.items() if k not in distributed.RANK_VARIABLES}
+    return kept | {"PROJECT_ROOT": str(root)}

@@ -260,9 +260,7 @@ class Store:
         if not maybe_duplicate:
             return set()
         if (run_id, key) not in self._known:
-            with self._client(run_id) as (client, _):
-                history = client.get_metric_history(run_id, key)
-            self._known[run_id, key] = {metric.step for metric in history}
+            self._known[run_id, key] = {step for step, _ in self.history(run_id, key)}
         return self._known[run_id, key]
 
     def forget_known_steps(self) -> None:

@@ -67,7 +67,6 @@ def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) 
     """The run that trained `checkpoint` if it was not sampled yet, else a new one.
 
     Args:
-        checkpoint: the checkpoint's identity.
         samples: the identity of the samples that will be drawn.
     """
     if _is_disabled(config):
@@ -96,7 +95,6 @@ def open_evaluation(
     """The run that drew `samples`, if they were not evaluated yet; else a new one.
 
     Args:
-        samples: the samples' identity.
         checkpoint: the identity of the checkpoint that they were drawn from.
     """
     if _is_disabled(config):

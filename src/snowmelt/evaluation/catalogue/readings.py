@@ -25,12 +25,10 @@ class Reading:
 
     Attributes:
         key: its name in metrics.json.
-        label: its name for people.
         value: what the samples got.
         spread: half-width of the error bar, if one is known.
         floor: what real data gets under the same protocol, if that is known.
         floor_spread: half-width of the band around it, if one is known.
-        floor_label: what the floor is called.
         better: how to read the value.
         is_share: it is shown in per cent.
     """

@@ -25,7 +25,6 @@ class Job:
         metrics: of its metrics.json.
         protocol: the digest of the protocol that the metrics were measured under; jobs
             with different digests are never ranked together.
-        seconds: how long it took.
         samples: its samples.npy, for the picture.
     """
 

@@ -36,7 +36,6 @@ class Comparison:
 
     Attributes:
         metric: the key of the metric that ranks them.
-        metric_label: what it is called.
         groups: settings with a finished job, best first if they are ranked, else in the
             order of the jobs.
         failed: jobs that did not finish.

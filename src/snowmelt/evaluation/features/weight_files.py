@@ -52,7 +52,6 @@ def read(source: Path | BinaryIO, *, name: str, remedy: str) -> dict[str, Tensor
     """The tensors of a file by name; nothing in it is executed.
 
     Args:
-        name: of the file, for the error.
         remedy: see `load`.
 
     Raises:

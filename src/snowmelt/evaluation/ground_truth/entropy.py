@@ -25,7 +25,6 @@ def negative_log_likelihood(density: Perturbable, x_0: Tensor, scale: float) -> 
 
     Args:
         density: of the data as the model sees it.
-        x_0: examples as the model sees them.
         scale: what one unit of the model's coordinates is in the data's.
 
     Shapes:
@@ -41,7 +40,6 @@ def entropy(density: Perturbable, scale: float, *, draws: int, seed: int) -> Est
     Args:
         density, scale: as in `negative_log_likelihood`.
         draws: at least 2.
-        seed: of the draws.
     """
     x_0 = density.sample(draws, seed=seed, dtype=torch.float64)
     return Estimate.of_mean(negative_log_likelihood(density, x_0, scale))

@@ -67,12 +67,10 @@ class ScoreComparison:
     """A model beside the true density, at held-out points.
 
     Attributes:
-        denoiser: the model.
         density: the true one, of the data as the model sees it.
         training_points: what the model learned from.
         x_0: points of the density that were held out, (N, *D).
         seed: of the noise, which is keyed by it and the row.
-        device: that of the network.
     """
 
     denoiser: Denoiser

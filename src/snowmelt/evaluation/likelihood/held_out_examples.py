@@ -66,16 +66,12 @@ class HeldOut:
 
     @property
     def values(self) -> Values:
-        """What kind of values the examples have."""
         if self.manifest.levels is not None:
             return Levels(self.manifest.levels)
         return Points(self.manifest.std or 1.0)
 
     def each(self, what: str, ask: Ask) -> list[Tensor]:
         """What `ask(denoiser, x_0, index)` answers, over all examples.
-
-        Args:
-            what: the bar says.
 
         Returns:
             A tensor for each of the answer's, (count, ...) float64 on the processor.

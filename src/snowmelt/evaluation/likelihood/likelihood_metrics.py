@@ -50,7 +50,6 @@ def nats(model: ModelLikelihood) -> Estimate | None:
 
 
 def true_nats(model: ModelLikelihood) -> Estimate | None:
-    """The mean nats of the same examples under the true density, where it is known."""
     true = model.held_out.true_nats
     return None if true is None else Estimate.of_mean(true)
 

@@ -5,14 +5,6 @@ counted in evaluations: of $\log q$ or its score for a chain, of the score of $q
 noise level, exact or learned, for diffusion. The benchmark measures how close a cloud of
 points is to $q$ after a given number of evaluations a point.
 
-- `evaluation.settings`: the numbers of points, seeds and evaluations;
-- `starts`: where chains start, dispersed or all at one point;
-- `chain_clouds`: the chains, tuned during a warm-up, at every budget;
-- `sampler_clouds`: samplers of diffusion, with the exact score or a learned one;
-- `cloud_quality`: the distance of a cloud, and that between two true clouds;
-- `benchmark`: all methods over all seeds;
-- `benchmark_table`: the results in Markdown and CSV.
-
 There is one chain for each point: the last states are the cloud. This makes the two methods
 comparable but is not the best use of chains, since a converged chain yields another draw
 every few steps; the table therefore also gives the cost of such a draw.

@@ -63,7 +63,6 @@ def weight(row: Row) -> float | None:
 
 
 def mean_floor(measured: Measured) -> float:
-    """The mean distance of two true clouds."""
     return statistics.fmean(one.wasserstein_2 for one in measured.floor)
 
 

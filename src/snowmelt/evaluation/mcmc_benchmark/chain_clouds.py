@@ -42,7 +42,6 @@ class ChainMethod:
     """A kind of chain, and what its steps cost.
 
     Args:
-        name: as in the table.
         kernel: makes one of a given size of step.
         size: the kernel's attribute of that size.
         guess: the first size; for an untuned method, the only one.
@@ -109,7 +108,6 @@ class ChainRun:
 
     @property
     def acceptance(self) -> float:
-        """The acceptance rate of all chains after tuning."""
         later = self.chains.accepted[self.tuned :].double()
         return float(later.mean()) if len(later) else math.nan
 

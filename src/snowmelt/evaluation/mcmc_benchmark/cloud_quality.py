@@ -62,14 +62,11 @@ def floor(density: Density, points: int, pairs: int, *, seed: int) -> list[Quali
     return [quality(density, one, two) for one, two in clouds.reshape(pairs, 2, points, -1)]
 
 
-def has_modes(density: Density) -> bool:
-    """Whether the density is a mixture of a few components."""
-    return isinstance(density, GaussianMixture) and 2 <= len(density.weights) <= _MOST_PARTS
-
-
 def true_weight(density: Density) -> float | None:
-    """The weight of the leftmost component, if the density has modes."""
-    if not isinstance(density, GaussianMixture) or not has_modes(density):
+    """The weight of the leftmost component, if the density is a mixture of a few."""
+    if not isinstance(density, GaussianMixture):
+        return None
+    if not 2 <= len(density.weights) <= _MOST_PARTS:
         return None
     return float(density.weights[density.means[:, 0].argmin()])
 

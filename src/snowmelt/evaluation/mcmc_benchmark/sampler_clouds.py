@@ -21,7 +21,6 @@ class DiffusionMethod:
     """A sampler for any budget.
 
     Args:
-        name: as in the table.
         sampler: makes one that calls the denoiser at most that many times.
     """
 

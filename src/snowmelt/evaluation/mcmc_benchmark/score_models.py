@@ -20,16 +20,12 @@ _TOLERANCE = 1e-6
 
 
 def exact(density: Perturbable, process: Process) -> Score:
-    """The score of the exact denoiser."""
     mean = torch.zeros(size_of(density), dtype=torch.float64)
     return Score("exact", density.denoiser(process, V()), mean)
 
 
 def learned(density: Perturbable, file: Path, root: Path = Path()) -> Score:
     """The score of a checkpoint, with the evaluations that its training took.
-
-    Args:
-        root: what paths of the data's configuration are relative to.
 
     Raises:
         UserError: there is no checkpoint, or one of other data.
@@ -60,5 +56,4 @@ def _are_one(one: Perturbable, two: Perturbable) -> bool:
 
 
 def _training(checkpoint: Checkpoint) -> int:
-    """How often the network was evaluated in training, each time with its gradient."""
     return checkpoint.step * int(checkpoint.config["training"]["batch_size"])

@@ -39,28 +39,17 @@ def between_sets(
 
 
 @between_sets
-def wasserstein_2(one: np.ndarray, two: np.ndarray, context: Context) -> float:
-    """The exact Wasserstein distance; see `snowmelt.evaluation.metrics.wasserstein`."""
-    return wasserstein.wasserstein_2(one, two)
-
-
-@between_sets
 def sliced_wasserstein_2(one: np.ndarray, two: np.ndarray, context: Context) -> float:
     """The sliced Wasserstein distance over the configured number of lines."""
     directions, seed = context.settings.points.directions, context.settings.seed
     return wasserstein.sliced_wasserstein_2(one, two, directions=directions, seed=seed)
 
 
-@between_sets
-def energy_distance(one: np.ndarray, two: np.ndarray, context: Context) -> float:
-    """The energy distance; see `snowmelt.evaluation.metrics.pairwise`."""
-    return pairwise.energy_distance(one, two)
-
-
-@between_sets
-def squared_mmd(one: np.ndarray, two: np.ndarray, context: Context) -> float:
-    """The squared maximum mean discrepancy under Gaussians of the context's widths."""
-    return pairwise.squared_mmd(one, two, context.kernel_widths)
+wasserstein_2 = between_sets(lambda one, two, _: wasserstein.wasserstein_2(one, two))
+energy_distance = between_sets(lambda one, two, _: pairwise.energy_distance(one, two))
+squared_mmd = between_sets(
+    lambda one, two, context: pairwise.squared_mmd(one, two, context.kernel_widths)
+)
 
 
 def over_sets(

@@ -71,7 +71,6 @@ class Context:
 
     @property
     def set_size(self) -> int:
-        """The points of each set of a distance between sets."""
         fewest = min(self.count, len(self.train))
         return max(2, min(self.settings.points.set_size, fewest // _FEWEST_SETS))
 
@@ -103,7 +102,6 @@ class Examples:
 
     @property
     def name(self) -> str:
-        """What a progress bar calls them."""
         return "samples" if self.is_generated else "held-out examples"
 
     @cached_property

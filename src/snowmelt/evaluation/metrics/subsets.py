@@ -44,7 +44,6 @@ def at_count(
         pool: (N, ...), N >= count.
         subsets: how many to average over and to take the spread from; with one there is
             no spread.
-        seed: of the choice of rows.
         desc: what the bar says; None for no bar.
 
     Raises:

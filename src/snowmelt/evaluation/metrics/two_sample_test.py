@@ -46,7 +46,6 @@ def two_sample_accuracy(
     Args:
         one, two: (N, D) each, N > 1.
         folds: parts that take turns in being the test set; at most N are made.
-        seed: of the parts.
 
     Raises:
         ValueError: the shapes differ or have fewer than two rows.

@@ -97,7 +97,6 @@ class KernelPair:
     """The exact step back from one state, and the normal one in its place.
 
     Attributes:
-        title: of the panel.
         places: (G,) of the earlier state, rising.
         exact, normal: (G,) the two densities there.
         start: the later state that both steps start from.
@@ -117,7 +116,6 @@ class PathCurve:
     """What one kind of normal step loses over whole paths.
 
     Attributes:
-        name: of the kind.
         steps: (K,) numbers of steps, rising.
         divergences: (K,) in nats.
         order: the power of the number of steps that they fall by in the end.

@@ -35,7 +35,6 @@ class PointModel:
         manifest: of the data that it was trained on.
         density: of the data, in the model's units; None where nobody knows it.
         real: points of the data, (N, D) float32 in the model's units; None without.
-        seed: of all noise.
     """
 
     denoiser: Denoiser
@@ -52,7 +51,6 @@ class PointModel:
 
     @property
     def size(self) -> int:
-        """D, the number of coordinates."""
         return self.manifest.shape[0]
 
     @property

@@ -30,7 +30,6 @@ class View:
     """How the states of a process are looked at.
 
     Attributes:
-        process: of the states.
         mean: of the data, in its own units: (D,) or one number for all.
         std: the length, in the data's units, of the model's unit.
         is_scaled: whether states that grew are shrunk; see `visible_scale`.

@@ -89,7 +89,6 @@ def issues(config: Mapping[str, Any], parts: Trained) -> list[CompatibilityIssue
 
 
 def _needs(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
-    """The issues of a sampler's requirements on the process and on the network."""
     found = []
     needs, keys = sampler.needs_learned_variance, ("sampler", "denoiser.learned_variance")
     if needs and not parts.learned_variance:
@@ -112,7 +111,6 @@ def _needs(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
 
 
 def _start(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
-    """The issues of starting where the process ends."""
     schedule = parts.process.schedule
     if not (schedule.has_zero_terminal_snr and sampler.needs_finite_slope):
         return _grid(sampler, parts)

@@ -137,7 +137,6 @@ def _ends(parts: Parts) -> list[CompatibilityIssue]:
 
 
 def _losses(parts: Parts) -> list[CompatibilityIssue]:
-    """The issues of a loss with the network and with the schedule."""
     found = []
     loss, needs = named(parts.loss), parts.loss.needs_learned_variance
     if needs and not parts.learned_variance:
@@ -167,7 +166,6 @@ def _losses(parts: Parts) -> list[CompatibilityIssue]:
 
 
 def _weights(parts: Parts) -> list[CompatibilityIssue]:
-    """The issues of a loss weighting that was designed for another prediction."""
     found = []
     loss, prediction = named(parts.loss), named(parts.prediction)
     meant = getattr(parts.loss, "sigma_data", None)

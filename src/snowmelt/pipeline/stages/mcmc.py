@@ -13,7 +13,7 @@ from snowmelt.common.instantiate import build, plain
 from snowmelt.common.threads import single_thread
 from snowmelt.densities import Perturbable
 from snowmelt.evaluation.mcmc_benchmark import benchmark_table, score_models
-from snowmelt.evaluation.mcmc_benchmark.benchmark import Measured, measure
+from snowmelt.evaluation.mcmc_benchmark.benchmark import measure
 from snowmelt.evaluation.settings import MCMCSettings
 from snowmelt.pipeline.compatibility.training_rules import built_process
 from snowmelt.pipeline.config.chosen_density import (
@@ -48,7 +48,12 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
     if settings.checkpoint is not None:
         followed.append(score_models.learned(density, root / settings.checkpoint, root))
     with new_collection(folder, LISTING) as draft:
-        measured = _measured(config, density, followed, settings)
+        try:
+            # The tensors are small: threads would wait for each other longer than they work.
+            with single_thread():
+                measured = measure(density, followed, settings, seed=config.seed)
+        except ValueError as error:
+            raise UserError(f"mcmc: {error}") from error
         words = benchmark_table.markdown(measured)
         (draft / "table.md").write_text(words, encoding="utf-8")
         write_csv(draft / "table.csv", benchmark_table.cloud_rows(measured))
@@ -57,17 +62,3 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
         save_png(drawn.quantize(COLORS), draft / "mcmc.png")
     print(words)
     return folder
-
-
-def _measured(
-    config: DictConfig,
-    density: Perturbable,
-    followed: list[score_models.Score],
-    settings: MCMCSettings,
-) -> Measured:
-    try:
-        # The tensors are small: threads would wait for each other longer than they work.
-        with single_thread():
-            return measure(density, followed, settings, seed=config.seed)
-    except ValueError as error:
-        raise UserError(f"mcmc: {error}") from error

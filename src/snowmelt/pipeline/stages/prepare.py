@@ -32,17 +32,11 @@ def run(config: DictConfig, root: Path) -> Path:
     with new_directory(target, MARKER) as draft:
         manifest = dataset.write(
             draft,
-            examples=raw.examples,
-            labels=raw.labels,
-            classes=raw.classes,
+            **vars(raw),
             name=source.name,
-            value_range=raw.value_range,
-            held_out=raw.held_out,
             held_out_fraction=source.held_out_fraction,
             split_seed=source.split_seed,
             config=plain(config.data),
-            skipped=raw.skipped,
-            notes=raw.notes,
         )
     print(summary(manifest))
     return target

@@ -20,7 +20,6 @@ import yaml
 from omegaconf import DictConfig
 
 from snowmelt import tracking
-from snowmelt.common.distributed import RANK_VARIABLES
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, write_json
 from snowmelt.common.instantiate import plain
@@ -28,6 +27,7 @@ from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.comparison import Job, compare, comparison_table
 from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.pipeline.config import composition, sweep_jobs
+from snowmelt.pipeline.launch import environment_of_job
 from snowmelt.viz.report.comparison_files import write
 
 TAIL = 4000
@@ -56,7 +56,7 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
     jobs: list[Job] = []
     name = str(base.name or "sweep")
     with tracking.open_sweep(plain(base), root, name=name) as parent:
-        environment = _environment(root) | dict(parent.child_environment)
+        environment = environment_of_job(root) | dict(parent.child_environment)
         for (label, job), config in zip(given.items(), configs, strict=True):
             print(f"job {len(jobs) + 1} of {len(given)}: {label}", flush=True)
             told = [text for text in job if text not in shared]
@@ -108,12 +108,6 @@ def _value_range(jobs: Sequence[Job]) -> tuple[int, int] | None:
             prepared = job.samples.parents[2] / "data" / "prepared"
             return PreparedData.open(prepared).manifest.value_range
     return None
-
-
-def _environment(root: Path) -> dict[str, str]:
-    """This process's environment without what ties it to a group of processes."""
-    kept = {k: v for k, v in os.environ.items() if k not in RANK_VARIABLES}
-    return kept | {"PROJECT_ROOT": str(root)}
 
 
 def _process(file: Path, environment: dict[str, str]) -> tuple[int, str]:
