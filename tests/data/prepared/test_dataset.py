@@ -11,7 +11,8 @@ import pytest
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
-from snowmelt.data.prepared.dataset import Manifest, PreparedData, write
+from snowmelt.data.prepared.dataset import PreparedData, write
+from snowmelt.data.prepared.manifest import Manifest
 
 
 def labelled(count: int = 40) -> dict[str, Any]:

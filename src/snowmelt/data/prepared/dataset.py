@@ -28,8 +28,6 @@ from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared import splits
 from snowmelt.data.prepared.manifest import Manifest, Skipped
 
-__all__ = ["Manifest", "PreparedData", "Skipped", "write"]
-
 _MANIFEST = "manifest.json"
 _LABELS = "labels.npy"
 _STAGE = "prepare"

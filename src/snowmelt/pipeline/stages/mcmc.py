@@ -49,7 +49,7 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
         followed.append(score_models.learned(density, root / settings.checkpoint, root))
     with new_collection(folder, LISTING) as draft:
         try:
-            # The tensors are small: threads would wait for each other longer than they work.
+            # The tensors are small: threads would wait longer than they work.
             with single_thread():
                 measured = measure(density, followed, settings, seed=config.seed)
         except ValueError as error:
