@@ -178,7 +178,7 @@ def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
     assert require(missing, made_by="prepare") == missing
 
 
-@pytest.mark.parametrize("broken", [b"", b'{"a": ', b"\xff\xfe\x00"])
+@pytest.mark.parametrize("broken", [b"", b"[1, 2]", b"3", b'{"a": ', b"\xff\xfe\x00"])
 def test_broken_json_names_the_file(tmp_path: Path, broken: bytes) -> None:
     (tmp_path / "a.json").write_bytes(broken)
     with pytest.raises(

@@ -30,9 +30,16 @@ def mapped(source: Path, *, made_by: str) -> Any:
     try:
         return np.load(source, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
+        reason = why_unreadable(error)
         raise UserError(
-            f"{source} is not a readable array ({error}): run `snowmelt {made_by}` again"
+            f"{source} is not a readable array ({reason}): run `snowmelt {made_by}` again"
         ) from error
+
+
+def why_unreadable(error: Exception) -> str:
+    """Why numpy refused a file; of what it takes for a pickle it advises to load that."""
+    is_advice = "allow_pickle" in str(error)
+    return "not the form in which numpy stores plain numbers" if is_advice else str(error)
 
 
 def read_arrays(source: Path) -> dict[str, NDArray]:
@@ -47,6 +54,7 @@ def read_arrays(source: Path) -> dict[str, NDArray]:
         with np.load(source, allow_pickle=False) as found:
             return dict(found)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = why_unreadable(error)
         raise UserError(
-            f"{source} is no file of arrays ({error}): run the stage that wrote it again"
+            f"{source} is no file of arrays ({reason}): run the stage that wrote it again"
         ) from error

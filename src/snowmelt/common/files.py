@@ -125,15 +125,18 @@ def write_json(target: Path, value: Any) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
-def read_json(source: Path, *, made_by: str) -> Any:
+def read_json(source: Path, *, made_by: str) -> dict[str, Any]:
     """Read JSON that the stage `made_by` wrote.
 
     Raises:
-        UserError: the file is missing or is not JSON.
+        UserError: the file is missing, is not JSON, or holds no names with values.
     """
     require(source, made_by=made_by)
     try:
-        return json.loads(source.read_text(encoding="utf-8"))
+        found = json.loads(source.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"a mapping is wanted, got {type(found).__name__}")
+        return found
     except ValueError as error:
         raise UserError(
             f"{source} is not valid JSON ({error}): run `snowmelt {made_by}` again"

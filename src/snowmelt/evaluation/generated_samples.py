@@ -33,7 +33,7 @@ def read(
     description = read_json(folder / "samples.json", made_by=_STAGE)
     samples = mapped(path, made_by=_STAGE)
     _check_form(samples, path, manifest, origin)
-    if not isinstance(description, dict) or description.get("digest") != sha256(path):
+    if description.get("digest") != sha256(path):
         raise UserError(
             f"{path} is not the file that {folder / 'samples.json'} describes: {_AGAIN}"
         )

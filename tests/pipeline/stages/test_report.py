@@ -45,6 +45,14 @@ def configuration() -> DictConfig:
     )
 
 
+def describe_samples(root: Path, **more: Any) -> str:
+    """Write the samples.json that belongs to samples.npy; return the digest in it."""
+    folder = root / PATHS["samples"]
+    digest = sha256(folder / "samples.npy")
+    write_json(folder / "samples.json", {"identity": "abc", "digest": digest, **more})
+    return digest
+
+
 def finished(root: Path, kind: str) -> DictConfig:
     """A project in which every stage before the report has run."""
     rng = np.random.default_rng(0)
@@ -62,7 +70,9 @@ def finished(root: Path, kind: str) -> DictConfig:
     (model / "losses.csv").write_text("\n".join(lines))
     np.save(samples / "samples.npy", examples[:20])
     checkpoint = {"step": 20, "weights": "ema", "sha256": sha256(model / "model.ckpt")}
-    write_json(samples / "samples.json", {"identity": "abc", "checkpoint": checkpoint})
+    describe_samples(root, checkpoint=checkpoint)
+    digest = sha256(samples / "samples.npy")
+    write_json(root / PATHS["evaluation"] / "arrays.json", {"samples_digest": digest})
     write_json(root / PATHS["reports"] / "metrics.json", {"frechet_distance": 2.5})
     return configuration()
 
@@ -126,15 +136,13 @@ def test_material_is_what_the_stages_wrote(tmp_path: Path, images: DictConfig):
 
 def test_arrays_of_other_samples_are_not_shown(tmp_path: Path):
     config = finished(tmp_path, "points")
-    described = tmp_path / PATHS["samples"] / "samples.json"
-    write_json(described, {"identity": "abc", "digest": "d" * 64})
+    own = describe_samples(tmp_path)
     folder = tmp_path / PATHS["evaluation"]
-    folder.mkdir()
     write_arrays(
         folder / "densities.npz",
         {"samples": np.ones((4, 4)), "extent": np.array([0.0, 1.0, 0.0, 1.0])},
     )
-    for digest, is_shown in (("e" * 64, False), ("d" * 64, True)):
+    for digest, is_shown in (("e" * 64, False), (own, True)):
         write_json(folder / "arrays.json", {"samples_digest": digest})
         assert ("densities" in read(config, tmp_path).truth) == is_shown
         report.run(config, tmp_path)
@@ -226,6 +234,7 @@ def test_the_score_error_is_read_and_drawn(tmp_path: Path, images: DictConfig):
         ("outputs/samples/samples.json", "sample"),
         ("outputs/samples/samples.npy", "sample"),
         ("reports/metrics.json", "evaluate"),
+        ("outputs/evaluation/arrays.json", "evaluate"),
     ],
 )
 def test_a_missing_output_names_the_file_and_its_stage(
@@ -253,19 +262,26 @@ def test_samples_of_other_data_are_refused(tmp_path: Path, images: DictConfig, w
 
 
 def test_metrics_of_other_samples_are_refused(tmp_path: Path, images: DictConfig):
-    described = tmp_path / PATHS["samples"] / "samples.json"
-    write_json(described, {"identity": "abc", "digest": "d" * 64})
+    own = describe_samples(tmp_path)
     measured = tmp_path / PATHS["reports"] / "metrics.json"
     write_json(measured, {"fid": 1.0, "protocol": {"samples_digest": "e" * 64}})
     with pytest.raises(UserError, match=r"metrics\.json .*snowmelt evaluate"):
         report.run(images, tmp_path)
-    write_json(measured, {"fid": 1.0, "protocol": {"samples_digest": "d" * 64}})
+    write_json(measured, {"fid": 1.0, "protocol": {"samples_digest": own}})
     assert read(images, tmp_path).metrics["fid"] == 1.0
+
+
+def test_samples_that_were_edited_are_refused(tmp_path: Path, images: DictConfig):
+    path = tmp_path / PATHS["samples"] / "samples.npy"
+    np.save(path, np.load(path)[::-1])
+    with pytest.raises(UserError, match=r"samples\.npy is not the file that samples\.json"):
+        report.run(images, tmp_path)
+    assert not (tmp_path / "reports" / "index.html").exists()
 
 
 def test_samples_that_are_no_array_are_refused(tmp_path: Path, images: DictConfig):
     (tmp_path / PATHS["samples"] / "samples.npy").write_bytes(b"no array at all")
-    with pytest.raises(UserError, match=r"samples\.npy is no array"):
+    with pytest.raises(UserError, match=r"samples\.npy is not a readable array"):
         report.run(images, tmp_path)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from snowmelt.common import argument_checks
+from snowmelt.common.array_files import why_unreadable
 from snowmelt.common.errors import UserError
 from snowmelt.data.sources.source import RawData, Source
 
@@ -107,7 +108,8 @@ def load(key: str, path: Path) -> np.ndarray:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(
-            f"{key}: {path} is not an array of plain numbers written by numpy.save: {error}"
+            f"{key}: {path} is not an array of plain numbers written by numpy.save:"
+            f" {why_unreadable(error)}"
         ) from error
     if not isinstance(array, np.ndarray):
         raise UserError(

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snowmelt.common.array_files import read_arrays
+from snowmelt.common.array_files import mapped, read_arrays
 from snowmelt.common.csv_table import read_csv
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import read_json, require, sha256
+from snowmelt.common.files import read_json, sha256
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
@@ -114,6 +114,11 @@ def read(config: Mapping[str, Any], root: Path, run_id: str | None = None) -> Ma
     generated = _samples(folder / "samples.npy", prepared)
     metrics = read_json(root / paths["reports"] / "metrics.json", made_by="evaluate")
     _check_measured(metrics, samples)
+    if samples.get("digest") != sha256(folder / "samples.npy"):
+        raise UserError(
+            f"{folder / 'samples.npy'} is not the file that samples.json describes: run"
+            " `snowmelt sample` again"
+        )
     model = root / paths["model"]
     reference = root / paths["reference"] / "reference.json"
     reports = root / paths["reports"]
@@ -137,12 +142,7 @@ def read(config: Mapping[str, Any], root: Path, run_id: str | None = None) -> Ma
 
 def _samples(path: Path, prepared: PreparedData) -> Array:
     """The samples, which must have the data's shape and type."""
-    require(path, made_by="sample")
-    try:
-        generated: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        again = "run `snowmelt sample` again"
-        raise UserError(f"{path} is no array ({error}): {again}") from error
+    generated: Array = mapped(path, made_by="sample")
     wanted = tuple(prepared.shape)
     if generated.shape[1:] != wanted or generated.dtype != prepared.train.dtype:
         raise UserError(
@@ -201,8 +201,5 @@ def _arrays(folder: Path) -> dict[str, Arrays]:
 
 def _truth(folder: Path, samples: Mapping[str, Any]) -> dict[str, Arrays]:
     """The arrays of the stage evaluate, if it looked at these samples."""
-    marker = folder / ARRAYS_OF
-    if not marker.is_file():
-        return {}
-    of = read_json(marker, made_by="evaluate").get("samples_digest")
+    of = read_json(folder / ARRAYS_OF, made_by="evaluate").get("samples_digest")
     return _arrays(folder) if of == samples.get("digest") else {}
