@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snowmelt.common.array_files import read_arrays, write_arrays
+from snowmelt.common.array_files import map_array, read_arrays, write_arrays
 from snowmelt.common.errors import UserError
 
 
@@ -41,3 +41,22 @@ def test_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.npz").write_bytes(b"PK no archive")
     with pytest.raises(UserError, match=r"bad\.npz is no file of arrays"):
         read_arrays(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize("content", [b"text", b"", b"PK no archive"])
+def test_a_file_that_is_no_array_is_named_and_not_recommended(
+    tmp_path: Path, content: bytes
+) -> None:
+    source = tmp_path / "mine.npy"
+    source.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        map_array(source, again="do it again")
+    said = str(caught.value)
+    assert said.startswith(f"{source} is not a readable array (")
+    assert said.endswith("): do it again")
+    assert "pickle" not in said, "nobody is advised to load it after all"
+
+
+def test_a_mapped_array_is_the_one_that_was_stored(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(3))
+    assert map_array(tmp_path / "a.npy", again="").tolist() == [0, 1, 2]

@@ -261,3 +261,15 @@ def test_a_checkpoint_of_another_shape(
     assert "8" in said
     assert "16" in said
     assert not (workspace / "reports" / "metrics.json").exists()
+
+
+def test_a_command_of_before_is_taken_but_not_offered(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(("films", "density=nowhere")) == 2
+    assert "snowmelt gallery: error: " in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(("filmz",))
+    said = capsys.readouterr().err
+    assert "'gallery'" in said
+    assert "films" not in said

@@ -75,7 +75,6 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
     given = _parser().parse_intermixed_args(arguments)
-    given.command = RENAMED_COMMANDS.get(given.command, given.command)
     given.overrides = list(map(public_names.current_override, given.overrides))
     try:
         return _run(given)
@@ -104,7 +103,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "command", choices=[*COMMANDS, *RENAMED_COMMANDS], metavar="COMMAND"
+        "command",
+        type=lambda name: RENAMED_COMMANDS.get(name, name),
+        choices=[*COMMANDS],
+        metavar="COMMAND",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--config", type=Path, help="a composed configuration to run")

@@ -56,7 +56,7 @@ def save(generator: Generator, draft: Path, real: Tensor | None = None) -> None:
         else:
             start = real[:FORWARD_POINTS]
             wanted["forward"] = lambda: forward_way(generator, start)
-    with tqdm(wanted.items(), desc="way", unit="array", leave=False) as bar:
+    with tqdm(wanted.items(), desc="trajectories", unit="array", leave=False) as bar:
         for name, arrays in bar:
             bar.set_postfix_str(name)
             with left_out_if_it_fails(name):

@@ -82,3 +82,14 @@ def test_loss_bars_stand_in_their_intervals():
         (-2, 2, 0.9),
         (0, 4, 0.3),
     ]
+
+
+def test_a_single_value_is_seen():
+    one, two = (
+        {"step": np.arange(n), "loss": np.ones(n), "gradient_norm": np.ones(n)}
+        for n in (1, 2)
+    )
+    for columns, marker in ((one, "."), (two, "")):
+        figure = training_curves.training_curves(columns)
+        drawn = [line.get_marker() for axes in figure.axes for line in axes.lines]
+        assert drawn.count(".") == (2 if marker else 0)

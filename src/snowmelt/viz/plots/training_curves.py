@@ -56,12 +56,17 @@ def training_curves(columns: Mapping[str, Curve]) -> Figure:
     for row, name in enumerate(small):
         axes = figure.add_subplot(grid[row, 1])
         step, values = _finite(columns["step"], columns[name])
-        axes.plot(step, values, color=BLUE, linewidth=1.2)
+        axes.plot(step, values, color=BLUE, linewidth=1.2, marker=_marker(step))
         axes.set_title(SMALL_PANELS[name], fontsize=9)
         axes.set_ylim(bottom=0)
         axes.tick_params(labelbottom=row == len(small) - 1)
     axes.set_xlabel("step")
     return figure
+
+
+def _marker(step: Curve) -> str:
+    """A dot where there is one value alone, which no line shows."""
+    return "." if len(step) == 1 else ""
 
 
 def _draw_loss(axes: Axes, columns: Mapping[str, Curve]) -> None:
@@ -71,7 +76,10 @@ def _draw_loss(axes: Axes, columns: Mapping[str, Curve]) -> None:
     if np.isfinite(columns.get("loss", [])).any():
         x, raw = _finite(step, columns["loss"])
         axes.plot(x, raw, color=BLUE, alpha=0.25, linewidth=0.8)
-        axes.plot(x, smoothed(raw), color=BLUE, label="training (smoothed; raw faint)")
+        axes.plot(
+            x, smoothed(raw), color=BLUE, marker=_marker(x),
+            label="training (smoothed; raw faint)",
+        )  # fmt: skip
         seen.append(raw)
     if np.isfinite(columns.get("held_out_loss", [])).any():
         x, held_out = _finite(step, columns["held_out_loss"])
