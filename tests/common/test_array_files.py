@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snowmelt.common.array_files import map_array, read_arrays, write_arrays
+from snowmelt.common.array_files import mapped, read_arrays, write_arrays
 from snowmelt.common.errors import UserError
 
 
@@ -50,13 +50,13 @@ def test_a_file_that_is_no_array_is_named_and_not_recommended(
     source = tmp_path / "mine.npy"
     source.write_bytes(content)
     with pytest.raises(UserError) as caught:
-        map_array(source, again="do it again")
+        mapped(source, made_by="sample")
     said = str(caught.value)
     assert said.startswith(f"{source} is not a readable array (")
-    assert said.endswith("): do it again")
+    assert said.endswith("): run `snowmelt sample` again")
     assert "pickle" not in said, "nobody is advised to load it after all"
 
 
 def test_a_mapped_array_is_the_one_that_was_stored(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.arange(3))
-    assert map_array(tmp_path / "a.npy", again="").tolist() == [0, 1, 2]
+    assert mapped(tmp_path / "a.npy", made_by="sample").tolist() == [0, 1, 2]
