@@ -79,3 +79,12 @@ def test_the_settings_are_explained(
 def test_a_name_may_look_like_a_number() -> None:
     composed = composition.compose(ROOT, ["name=2024"], is_checked=False)
     assert str(composed.name) == "2024"
+
+
+def test_a_part_that_is_a_file_of_conf_is_pointed_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(("settings", "schedule")) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("snowmelt settings: error: schedule is one of beta_sigmoid, ")
+    assert "conf/schedule/" in said
