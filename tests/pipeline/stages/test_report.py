@@ -16,6 +16,7 @@ from snowmelt.common.array_files import write_arrays
 from snowmelt.common.errors import PictureWarning, UserError
 from snowmelt.common.files import sha256, write_json
 from snowmelt.data.prepared import dataset
+from snowmelt.evaluation.reference_features import data_digest
 from snowmelt.pipeline.stages import report
 from snowmelt.tracking import Run
 from snowmelt.viz.report.report_material import SCORE_ERROR, read
@@ -269,6 +270,16 @@ def test_metrics_of_other_samples_are_refused(tmp_path: Path, images: DictConfig
         report.run(images, tmp_path)
     write_json(measured, {"fid": 1.0, "protocol": {"samples_digest": own}})
     assert read(images, tmp_path).metrics["fid"] == 1.0
+
+
+def test_metrics_of_other_data_are_refused(tmp_path: Path, images: DictConfig):
+    measured = tmp_path / PATHS["reports"] / "metrics.json"
+    own = data_digest(dataset.PreparedData.open(tmp_path / PATHS["prepared"]).manifest)
+    write_json(measured, {"fid": 1.0, "protocol": {"data_digest": own}})
+    assert read(images, tmp_path).metrics["fid"] == 1.0
+    write_json(measured, {"fid": 1.0, "protocol": {"data_digest": "e" * 64}})
+    with pytest.raises(UserError, match=r"measured on other data than .*snowmelt prepare"):
+        report.run(images, tmp_path)
 
 
 def test_samples_that_were_edited_are_refused(tmp_path: Path, images: DictConfig):

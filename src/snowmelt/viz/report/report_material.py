@@ -20,6 +20,7 @@ from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.plane.truth_arrays import ARRAYS_OF
+from snowmelt.evaluation.reference_features import data_digest
 from snowmelt.training.checkpoint import load
 
 Array = NDArray[Any]
@@ -114,6 +115,12 @@ def read(config: Mapping[str, Any], root: Path, run_id: str | None = None) -> Ma
     generated = _samples(folder / "samples.npy", prepared)
     metrics = read_json(root / paths["reports"] / "metrics.json", made_by="evaluate")
     _check_measured(metrics, samples)
+    measured_on = (metrics.get("protocol") or {}).get("data_digest")
+    if measured_on and measured_on != data_digest(prepared.manifest):
+        raise UserError(
+            f"metrics.json was measured on other data than {prepared.folder} holds: run"
+            " `snowmelt prepare` again, then the stages after it"
+        )
     if samples.get("digest") != sha256(folder / "samples.npy"):
         raise UserError(
             f"{folder / 'samples.npy'} is not the file that samples.json describes: run"
