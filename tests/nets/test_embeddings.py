@@ -56,7 +56,7 @@ def test_without_classes_it_is_the_embedding_of_the_level() -> None:
     embedding, levels = LevelEmbedding(6), torch.tensor([-3.0, 2.0])
     assert torch.equal(embedding(levels), embedding.log_snr(levels))
     assert all(name.startswith("log_snr.") for name in embedding.state_dict())
-    with pytest.raises(ValueError, match="labels were given to a network that knows no"):
+    with pytest.raises(ValueError, match="given to a network that has no classes"):
         embedding(levels, torch.tensor([0, 1]))
 
 

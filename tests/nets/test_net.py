@@ -154,7 +154,7 @@ def test_labels_are_refused_where_there_are_no_classes(
     file: Path, shape: tuple[int, ...]
 ) -> None:
     net = built(file, shape)
-    with pytest.raises(ValueError, match="labels were given to a network that knows no"):
+    with pytest.raises(ValueError, match="given to a network that has no classes"):
         net(torch.randn(2, *shape), LEVELS, torch.tensor([0, -1]))
 
 

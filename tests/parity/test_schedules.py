@@ -76,7 +76,7 @@ def test_the_rate_of_a_continuous_schedule_is_their_beta(
     theirs = DDPMScheduler(STEPS, beta_schedule=name, beta_start=ends[0], beta_end=ends[1])
     # Their first beta lies at the start of the curve and their last at its end.
     u = torch.linspace(0, 1, STEPS, dtype=torch.float64)
-    agree(f"{name}: betas", ours.rate(u) / STEPS, theirs.betas)
+    agree(f"{name}: betas", ours.beta(u) / STEPS, theirs.betas)
     # The chain's alpha_bar tends to the curve's as T grows: at T = 1000 to the first order.
     at = (index_times() - ours.start) / (1 - ours.start)
     curve = torch.sigmoid(ours.log_snr(at.clamp(min=0)))

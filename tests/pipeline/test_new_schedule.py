@@ -32,7 +32,7 @@ class Mine(NoiseSchedule):
     def log_snr(self, t: Tensor) -> Tensor:
         return (1 - t) * self.start + t * self.end
 '''
-FILE = "_target_: snowmelt.schedules.Mine\n"
+FILE = "_target_: snowmelt.diffusion.schedules.mine.Mine\n"
 SHORT = ("training.steps=10", "sample.num_samples=64", "sample.batch_size=64")
 
 
@@ -40,12 +40,12 @@ SHORT = ("training.steps=10", "sample.num_samples=64", "sample.batch_size=64")
 def copy(tmp_path: Path) -> Path:
     """Sources, configuration and tests of the schedules, with two new files."""
     root = tmp_path / "project"
-    for folder in ("src", "conf", "tests/schedules"):
+    for folder in ("src", "conf", "tests/diffusion/schedules"):
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
     for file in ("params.yaml", "pyproject.toml", "tests/__init__.py", "tests/project.py"):
         shutil.copy(ROOT / file, root / file)
-    (root / "src/snowmelt/schedules/mine.py").write_text(CLASS)
+    (root / "src/snowmelt/diffusion/schedules/mine.py").write_text(CLASS)
     (root / "conf/schedule/mine.yaml").write_text(FILE)
     return root
 
@@ -58,7 +58,7 @@ def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 def laws(copy: Path) -> subprocess.CompletedProcess[str]:
     quiet = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
-    return run(copy, "-m", "pytest", *quiet, "tests/schedules", "-k", "mine")
+    return run(copy, "-m", "pytest", *quiet, "tests/diffusion/schedules", "-k", "mine")
 
 
 def test_the_laws_hold_for_it(copy: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_laws_hold_for_it(copy: Path) -> None:
 
 
 def test_the_laws_break_for_a_broken_one(copy: Path) -> None:
-    source = copy / "src/snowmelt/schedules/mine.py"
+    source = copy / "src/snowmelt/diffusion/schedules/mine.py"
     rising = source.read_text().replace("start: float = 9.0, end: float = -9.0", "*_")
     source.write_text(
         rising.replace("self.start = start", "self.start = -9.0").replace(

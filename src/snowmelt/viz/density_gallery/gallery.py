@@ -34,7 +34,9 @@ CHAPTERS = (
 )
 
 
-def make(material: Material, folder: Path, chapters: Sequence[Chapter] = CHAPTERS) -> Path:
+def make(
+    material: Material, folder: Path, chapters: Sequence[Chapter] | None = None
+) -> Path:
     """Draw every scene that there can be into `folder`, whole or not at all.
 
     Returns:
@@ -43,7 +45,7 @@ def make(material: Material, folder: Path, chapters: Sequence[Chapter] = CHAPTER
     Raises:
         UserError: the folder holds something that is not of such a set.
     """
-    shown, left_out = _sorted(material, chapters)
+    shown, left_out = _sorted(material, CHAPTERS if chapters is None else chapters)
     scenes = [scene for chapter in shown for scene in chapter.scenes]
     with new_collection(folder, LISTING) as draft:
         with tqdm(scenes, desc="gallery", unit="picture") as bar:
