@@ -157,7 +157,8 @@ def test_the_card_takes_a_composed_configuration(
     monkeypatch.delenv("PROJECT_ROOT", raising=False)
     assert main(("compose", "schedule=linear")) == 0
     assert main(("card", "--config", "outputs/config.yaml")) == 0
-    assert capsys.readouterr().out.rstrip().endswith("card: outputs/card/linear.png")
+    drawn = workspace / "outputs/card/linear.png"
+    assert capsys.readouterr().out.rstrip().endswith(f"card: {drawn}")
     assert main(("card", "--config", "outputs/config.yaml", "seed=1")) == 2
     assert main(("card", "--cfg", "schedule=linear,cosine")) == 0
     documents = list(yaml.safe_load_all(capsys.readouterr().out))
@@ -208,10 +209,13 @@ def test_where_what_is_shown_goes(
     monkeypatch.chdir(workspace)
     monkeypatch.delenv("PROJECT_ROOT", raising=False)
     assert main((command, "out=some/place")) == 0
-    assert capsys.readouterr().out == f"{command}: some/place\n"
+    named = workspace / "some" / "place"
+    assert capsys.readouterr().out == f"{command}: {named}\n"
     assert main((command,)) == 0
-    assert capsys.readouterr().out == f"{command}: usual\n"
-    assert asked == [workspace / "some" / "place", None]
+    assert capsys.readouterr().out == f"{command}: {workspace / 'usual'}\n"
+    monkeypatch.chdir(workspace / "data")
+    assert main((command, "out=place")) == 0
+    assert asked == [named, None, workspace / "data" / "place"]
 
 
 def test_outside_a_project(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from snowmelt.common import argument_checks
 from snowmelt.common.errors import UserError
+from snowmelt.common.places import Place, located
 from snowmelt.data.image_file import UnreadableImageError, decode, flattened
 from snowmelt.densities import Picture
 
@@ -39,7 +40,7 @@ class PictureFile(Picture):
 
     def __init__(
         self,
-        path: str,
+        path: Place,
         dark_is_likely: bool = True,
         half_width: float = 1.0,
         smoothing: float = 0.0,
@@ -52,12 +53,13 @@ class PictureFile(Picture):
             raise UserError(
                 f"density.dark_is_likely must be true or false, got {dark_is_likely!r}"
             )
-        levels = _levels(Path(root) / Path(path).expanduser(), cells)
+        file = located(root, path)
+        levels = _levels(file, cells)
         likely = 255.0 - levels if dark_is_likely else levels
         if not likely.any():
             shade, other = ("white", "false") if dark_is_likely else ("black", "true")
             raise UserError(
-                f"density.path: {path} is {shade} all over, which leaves nothing likely:"
+                f"density.path: {file} is {shade} all over, which leaves nothing likely:"
                 f" take another picture or density.dark_is_likely={other}"
             )
         super().__init__(likely, half_width, smoothing)

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
-from snowmelt.common.section import Part, Section, Seed, Text
+from snowmelt.common.places import Place
+from snowmelt.common.section import Part, Section, Seed
 
 
 class PointSettings(Section):
@@ -126,7 +127,7 @@ class MCMCSettings(Section):
         description="Pairs of true clouds that the floor is the mean over. The distance of"
         " modes that are apart varies by half of itself from pair to pair.",
     )
-    checkpoint: Text | None = Field(
+    checkpoint: Place | None = Field(
         None,
         description="Denoiser trained on draws of the density, to put beside the exact"
         " score.",

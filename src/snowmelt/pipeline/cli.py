@@ -126,6 +126,7 @@ def _run(given: argparse.Namespace) -> int:
     from snowmelt.pipeline.config import composition
 
     root = composition.project_root()
+    _say_where(root)
     if given.command == "card":
         return _card(given, root)
     if given.command in SHOWN:
@@ -147,31 +148,45 @@ def _run(given: argparse.Namespace) -> int:
         else:
             result = run_stage(given.command, settled, root)
     if distributed.is_main_process():
-        print(f"{given.command}: {_shown(result)}")
+        print(f"{given.command}: {result}")
     return 0
+
+
+def _say_where(root: Path) -> None:
+    """Name the project where that is not the folder in which the command was typed."""
+    is_told = "PROJECT_ROOT" in os.environ or os.environ.get("RANK", "0") != "0"
+    if not is_told and root != Path.cwd():
+        print(
+            f"snowmelt: the project is {root}: conf/, params.yaml and the paths in them;"
+            f" paths on the command line count from {Path.cwd()}",
+            file=sys.stderr,
+        )
 
 
 def _card(given: argparse.Namespace, root: Path) -> int:
     """One picture of all values; what is refused is shown on it instead of refused here."""
-    from snowmelt.pipeline.config import composition, sweep_jobs
+    from snowmelt.pipeline.config import composition, sweep_jobs, typed_places
 
+    here = Path.cwd()
     named = [text for text in given.overrides if text.startswith("out=")]
     overrides = [text for text in given.overrides if text not in named]
     if given.config:
         configs = {"": _settled(given, overrides, root)}
     else:
         configs = {
-            label: composition.compose(root, job, is_checked=False)
+            label: composition.compose(
+                root, typed_places.from_here(root, job, here), is_checked=False
+            )
             for label, job in sweep_jobs.jobs(root, overrides).items()
         }
     if given.cfg:
         return _print(*configs.values())
     stage: Any = importlib.import_module("snowmelt.pipeline.stages.card")
-    out = root / named[-1].partition("=")[2] if named else None
+    out = typed_places.folder_from_here(named[-1], root, here) if named else None
     if out is not None and (out.suffix != ".png" or out.is_dir()):
         raise UserError(f"{named[-1]}: name a file that ends in .png")
     try:
-        print(f"card: {_shown(stage.run(configs, root, out))}")
+        print(f"card: {stage.run(configs, root, out)}")
     except OSError as error:
         raise UserError(f"the card cannot be written: {error}") from error
     return 0
@@ -179,6 +194,8 @@ def _card(given: argparse.Namespace, root: Path) -> int:
 
 def _density(given: argparse.Namespace, root: Path) -> int:
     """Look at a known density; parts that only training needs are not checked."""
+    from snowmelt.pipeline.config import typed_places
+
     named = [text for text in given.overrides if text.startswith("out=")]
     rest = [text for text in given.overrides if text not in named]
     overrides = [_full(given.command, text, root) for text in rest]
@@ -187,11 +204,11 @@ def _density(given: argparse.Namespace, root: Path) -> int:
     settled = _settled(given, overrides, root)
     if given.cfg:
         return _print(settled)
-    out = root / named[-1].partition("=")[2] if named else None
+    out = typed_places.folder_from_here(named[-1], root, Path.cwd()) if named else None
     stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{given.command}")
     with _stopped_in_good_order():
         result: Path = stage.run(settled, root, out)
-    print(f"{given.command}: {_shown(result)}")
+    print(f"{given.command}: {result}")
     return 0
 
 
@@ -221,13 +238,14 @@ def _settled(
     is_checked: bool = False,
 ) -> DictConfig:
     """The configuration that `--config` names, else what the overrides compose to."""
-    from snowmelt.pipeline.config import composed_file, composition
+    from snowmelt.pipeline.config import composed_file, composition, typed_places
 
     if not given.config:
-        return composition.compose(root, overrides, is_checked=is_checked)
+        settled = typed_places.from_here(root, overrides, Path.cwd())
+        return composition.compose(root, settled, is_checked=is_checked)
     if overrides:
         raise UserError("--config FILE is already composed: give it or overrides, not both")
-    return composed_file.load(given.config)
+    return composed_file.load(given.config.absolute())
 
 
 def _print(*configs: DictConfig) -> int:
@@ -292,10 +310,3 @@ def _stopped_in_good_order() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _shown(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from snowmelt.common.places import Place
 from snowmelt.common.section import Section, Seed, Text
 
 
@@ -23,7 +24,7 @@ class SampleSettings(Section):
     seed: Seed = Field(
         0, description="Of the noise; the configuration takes it from `seed`."
     )
-    checkpoint: Text = Field(
+    checkpoint: Place = Field(
         "outputs/model/model.ckpt",
         description="File of the trained model; the configuration takes its folder from"
         " `paths.model`.",

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from snowmelt.common.places import Place
 from snowmelt.common.section import Section, Text
 
 
@@ -19,12 +20,12 @@ class TrackingSettings(Section):
     key: ClassVar[str] = "tracking"
     enabled: bool = Field(True, description="Whether runs are tracked at all.")
     experiment: Text = Field("snowmelt", description="Experiment in MLflow of the runs.")
-    uri: Text | None = Field(
+    uri: Place | None = Field(
         None,
         description="Address of the store; null for the sqlite file mlflow.db at the"
         " project's root. MLFLOW_TRACKING_URI wins.",
     )
-    artifacts: Text | None = Field(
+    artifacts: Place | None = Field(
         None,
         description="Folder of a new experiment's files; null for mlartifacts beside the"
         " sqlite file, or what a server decides.",

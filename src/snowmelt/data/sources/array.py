@@ -11,6 +11,7 @@ import numpy as np
 from snowmelt.common import argument_checks
 from snowmelt.common.array_files import why_unreadable
 from snowmelt.common.errors import UserError
+from snowmelt.common.places import Place
 from snowmelt.data.sources.source import RawData, Source
 
 _SHAPES = (
@@ -29,8 +30,8 @@ class Array(Source):
             is 0 to 255.
     """
 
-    path: str
-    labels: str | None = None
+    path: Place
+    labels: Place | None = None
     value_range: Sequence[int] | None = None
 
     def __post_init__(self) -> None:

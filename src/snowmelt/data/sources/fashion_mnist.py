@@ -14,6 +14,7 @@ from snowmelt.common import argument_checks
 from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file
+from snowmelt.common.places import Place
 from snowmelt.data.sources.source import RawData, Source
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -59,7 +60,7 @@ class FashionMnist(Source):
         Xiao, Rasul & Vollgraf (2017), arXiv:1708.07747.
     """
 
-    path: str | None = None
+    path: Place | None = None
     held_out_fraction: float | None = None
 
     def __post_init__(self) -> None:

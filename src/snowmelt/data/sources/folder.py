@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from snowmelt.common import argument_checks
 from snowmelt.common.errors import UserError
+from snowmelt.common.places import Place
 from snowmelt.data.image_file import SUFFIXES, UnreadableImageError, read_picture
 from snowmelt.data.prepared.manifest import Skipped
 from snowmelt.data.sources import folder_layout
@@ -35,7 +36,7 @@ class Folder(Source):
             and stops, "skip" leaves them out and lists them in the manifest.
     """
 
-    path: str
+    path: Place
     size: int = 32
     channels: int = 3
     on_corrupt: str = "error"

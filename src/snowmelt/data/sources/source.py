@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snowmelt.common import argument_checks
+from snowmelt.common.places import located
 from snowmelt.data.prepared.manifest import Skipped
 
 if TYPE_CHECKING:
@@ -87,4 +88,4 @@ class Source(ABC):
 
     def located(self, path: str) -> Path:
         """A configured path: below the project's root unless it is absolute."""
-        return self.root / Path(path).expanduser()
+        return located(self.root, path)

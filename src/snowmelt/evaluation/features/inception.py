@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.places import Place, located
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_unit
@@ -41,7 +42,7 @@ class Inception(Extractor):
     batch = 32
     is_small = False  # some ten images a second on two cores
 
-    def __init__(self, manifest: Manifest, *, weights: str | None) -> None:
+    def __init__(self, manifest: Manifest, *, weights: Place | None) -> None:
         super().__init__(manifest)
         if manifest.shape[0] not in (1, 3):
             raise UserError(
@@ -66,7 +67,8 @@ class Inception(Extractor):
 
     def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
         content = inception_weights.read(self.weights, root)
-        self._become(content, self.weights or inception_weights.FILE, "give another file")
+        given = self.weights and str(located(root, self.weights))
+        self._become(content, given or inception_weights.FILE, "give another file")
         return {}
 
     def save(self, path: Path) -> None:

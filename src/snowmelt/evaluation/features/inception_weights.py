@@ -10,6 +10,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
 from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
+from snowmelt.common.places import located
 
 FILE = URL_INCEPTION_V3.rpartition("/")[2]
 DOWNLOADS = Path("data/downloads")
@@ -30,7 +31,7 @@ def read(weights: str | None, root: Path) -> bytes:
             has another content.
     """
     if weights is not None:
-        named = root / weights
+        named = located(root, weights)
         if not named.is_file():
             raise UserError(f"features.weights: there is no file {named}")
         return named.read_bytes()

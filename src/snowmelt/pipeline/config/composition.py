@@ -83,6 +83,10 @@ def compose(
         reason = str(error).splitlines()[0]
         raise UserError(f"the configuration does not resolve: {reason}") from error
     settings.check("conf/", plain)
+    plain["paths"] = {
+        key: os.path.expanduser(place) if isinstance(place, str) else place
+        for key, place in plain["paths"].items()
+    }
     settled = frozen(with_named_parts(plain, root))
     if is_checked:
         # It builds the parts, for which torch is needed; `--help` is not.
@@ -90,6 +94,17 @@ def compose(
 
         configuration_rules.check(settled)
     return settled
+
+
+def chosen_parts(root: Path, overrides: Sequence[str]) -> Any:
+    """The configuration with the files that are chosen, before any key is set.
+
+    Raises:
+        UserError: an override does not parse, or chooses a file that is not there.
+    """
+    known = groups(root)
+    choices = merged_overrides(root, overrides)
+    return _resolved(_hydra(root, [c.text for c in choices if key_of(c) in known]))
 
 
 def with_named_parts(plain: Any, root: Path) -> Any:

@@ -50,7 +50,8 @@ class SourcedOverride:
             ) from error
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
+    """A value as Hydra's grammar writes it, texts in quotes."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -58,9 +59,9 @@ def _quoted(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{k}:{_quoted(v)}" for k, v in value.items()) + "}"
+        return "{" + ",".join(f"{k}:{quoted(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_quoted, value)) + "]"
+        return "[" + ",".join(map(quoted, value)) + "]"
     return QuotedString(str(value), Quote.single).with_quotes()
 
 
@@ -82,7 +83,7 @@ def params_overrides(root: Path) -> list[SourcedOverride]:
     # The name of a group's file is written without quotes: Hydra would look for them too.
     found = [
         SourcedOverride(
-            f"{key}={value if value in known.get(key, ()) else _quoted(value)}", PARAMS
+            f"{key}={value if value in known.get(key, ()) else quoted(value)}", PARAMS
         )
         for key, value in _leaves(params)
     ]
@@ -185,7 +186,7 @@ def written_in(file: Path) -> tuple[list[str], list[SourcedOverride]]:
     body, origin = _body(file), f"conf/{file.parent.name}/{file.name}"
     chosen = [f"{group}={name}" for group, name in _groups_in(body)]
     keys = [
-        SourcedOverride(f"{key}={_quoted(value)}", origin) for key, value in _keys_in(body)
+        SourcedOverride(f"{key}={quoted(value)}", origin) for key, value in _keys_in(body)
     ]
     return chosen, keys
 

@@ -15,6 +15,7 @@ from hydra.core.config_store import ConfigStore
 from pydantic import ConfigDict, Field, ValidationError
 
 from snowmelt.common.errors import UserError, did_you_mean
+from snowmelt.common.places import Place
 from snowmelt.common.section import Section, Seed, Text, fields_of, kind_of, refusals
 from snowmelt.evaluation.settings import (
     EvaluationSettings,
@@ -43,7 +44,7 @@ class Settings(Section):
         description="Of the initial weights, the order of the data, and the noise of"
         " training and of sampling.",
     )
-    data_path: Text = Field(
+    data_path: Place = Field(
         "data/raw", description="Raw data of data=folder and data=array; DVC watches it."
     )
     denoiser: DenoiserSettings = DenoiserSettings()

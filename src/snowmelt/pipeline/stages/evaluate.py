@@ -15,6 +15,7 @@ from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, require_ours, sha256, write_json
 from snowmelt.common.instantiate import plain
+from snowmelt.common.places import located
 from snowmelt.data.known_density import known_density
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.real_points import real_points
@@ -118,7 +119,7 @@ class _Model:
         Raises:
             UserError: it is missing, or another one by now.
         """
-        source = self.root / self.config.sample.checkpoint
+        source = located(self.root, self.config.sample.checkpoint)
         checkpoint = load(source)
         if sha256(source) != self.sampled["sha256"]:
             raise UserError(

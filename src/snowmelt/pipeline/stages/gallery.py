@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build, plain
+from snowmelt.common.places import located
 from snowmelt.data.sources.source import Source
 from snowmelt.densities import GaussianMixture, GridDensity, Perturbable
 from snowmelt.pipeline.config.chosen_density import (
@@ -45,8 +46,8 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
     if settings.checkpoint is None:
         density = standardised(density)
     else:
-        checkpoint = load(root / settings.checkpoint)
-        density = in_units_of(checkpoint, density, name)
+        checkpoint = load(located(root, settings.checkpoint))
+        density = in_units_of(checkpoint, density, name, root)
         denoiser = checkpoint.denoiser()
     material = Material(
         name=name,
@@ -82,7 +83,9 @@ def standardised(density: Perturbable) -> Perturbable:
     return density.standardised(mean, float(variance.sqrt()))
 
 
-def in_units_of(checkpoint: Checkpoint, density: Perturbable, name: str) -> Perturbable:
+def in_units_of(
+    checkpoint: Checkpoint, density: Perturbable, name: str, root: Path
+) -> Perturbable:
     """The density as the model sees it, if the model's data are points of it.
 
     A density with rounded edges may stand for one with sharp edges.
@@ -91,7 +94,8 @@ def in_units_of(checkpoint: Checkpoint, density: Perturbable, name: str) -> Pert
         UserError: the data have another density, or nobody knows it.
     """
     manifest = checkpoint.manifest
-    source = build(manifest.config, Source) if "_target_" in manifest.config else None
+    has_source = "_target_" in manifest.config
+    source = build(manifest.config, Source, root=root) if has_source else None
     known = source.density() if source is not None else None
     if known is None or _distance(known, density) > _FAR:
         raise UserError(

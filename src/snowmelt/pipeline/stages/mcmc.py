@@ -10,6 +10,7 @@ from snowmelt.common.csv_table import write_csv
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_collection
 from snowmelt.common.instantiate import build, plain
+from snowmelt.common.places import located
 from snowmelt.common.threads import single_thread
 from snowmelt.densities import Perturbable
 from snowmelt.evaluation.mcmc_benchmark import benchmark_table, score_models
@@ -46,7 +47,8 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
     density = build(config.density, Perturbable, root=root)
     followed = [score_models.exact(density, built_process(config))]
     if settings.checkpoint is not None:
-        followed.append(score_models.learned(density, root / settings.checkpoint, root))
+        checkpoint = located(root, settings.checkpoint)
+        followed.append(score_models.learned(density, checkpoint, root))
     with new_collection(folder, LISTING) as draft:
         try:
             # The tensors are small: threads would wait longer than they work.

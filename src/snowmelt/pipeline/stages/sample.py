@@ -14,6 +14,7 @@ from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
 from snowmelt.common.instantiate import build, plain
+from snowmelt.common.places import located
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.real_points import real_points
 from snowmelt.data.prepared.scaling import to_model
@@ -66,7 +67,7 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
     Raises:
         UserError: the checkpoint is missing, or does not go with the rest.
     """
-    source = root / settings.checkpoint
+    source = located(root, settings.checkpoint)
     checkpoint = load(source)
     is_points = checkpoint.manifest.kind == "points"
     sampling_rules.check(config, checkpoint.config, is_points=is_points)

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.comparison import Job, compare, comparison_table
 from snowmelt.evaluation.protocol import protocol_digest
-from snowmelt.pipeline.config import composition, sweep_jobs
+from snowmelt.pipeline.config import composition, sweep_jobs, typed_places
+from snowmelt.pipeline.config.overrides import SourcedOverride, quoted
 from snowmelt.pipeline.launch import environment_of_job
 from snowmelt.viz.report.comparison_files import write
 
@@ -43,12 +44,11 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
         raise UserError(
             f"a sweep runs the whole pipeline: `snowmelt pipeline`, not {command}"
         )
-    given = sweep_jobs.jobs(root, overrides)
-    folder = Path("multirun") / time.strftime("%Y-%m-%d_%H-%M-%S")
-    placed = {
-        label: [*job, f"paths.root='{folder / str(number)}'"]
-        for number, (label, job) in enumerate(given.items())
+    given = {
+        label: typed_places.from_here(root, job, Path.cwd())
+        for label, job in sweep_jobs.jobs(root, overrides).items()
     }
+    placed = _placed(given)
     configs = sweep_jobs.composed(root, placed)
     every = list(given.values())
     shared = [text for text in every[0] if all(text in job for job in every)]
@@ -72,6 +72,28 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
     print(comparison_table(comparison))
     print(f"sweep: {reports}")
     return int(any(job.has_failed for job in jobs))
+
+
+def _placed(given: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The jobs, each in a folder of its own: below `out=`, or below the project's root.
+
+    Raises:
+        UserError: `out` has several values.
+    """
+    key = "paths.root="
+    roots = {tuple(text for text in job if text.startswith(key)) for job in given.values()}
+    if len(roots) > 1:
+        raise UserError("out: a sweep makes a folder for each job by itself: name one")
+    (named,) = next(iter(roots)) or (f"{key}.",)
+    top = Path(str(SourcedOverride(named, "command line").parse().value()))
+    folder = top / "multirun" / time.strftime("%Y-%m-%d_%H-%M-%S")
+    return {
+        label: [
+            *(text for text in job if not text.startswith(key)),
+            f"{key}{quoted(str(folder / str(number)))}",
+        ]
+        for number, (label, job) in enumerate(given.items())
+    }
 
 
 def _run_job(

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from snowmelt.common.section import Section, Text
+from snowmelt.common.places import Place
+from snowmelt.common.section import Section
 
 
 class GallerySettings(Section):
@@ -24,7 +25,7 @@ class GallerySettings(Section):
         300, ge=1, description="Steps of a Markov chain in an animation."
     )
     seconds: float = Field(5.0, ge=0.1, description="Duration of an animation.")
-    checkpoint: Text | None = Field(
+    checkpoint: Place | None = Field(
         None,
         description="Model of points of the density, to show beside the exact one.",
     )

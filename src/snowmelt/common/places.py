@@ -1,0 +1,63 @@
+"""Paths that a configuration names, and the folder that they count from.
+
+A key that names a file or a folder is declared as a `Place`, in a section as well as in the
+constructor of a part. That declaration alone decides that a path typed on a command line
+counts from the folder where it was typed; all others count from the project's root.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+from snowmelt.common.section import Text
+
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*:/")
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class PlaceMark:
+    """Marks a declared key whose value is the path of a file or a folder."""
+
+
+Place = Annotated[Text, PlaceMark()]
+
+
+def is_place(annotation: Any) -> bool:
+    """Whether a type is `Place`, or a union with it such as `Place | None`."""
+    if get_origin(annotation) is Annotated:
+        return any(isinstance(part, PlaceMark) for part in get_args(annotation)[1:])
+    return any(is_place(part) for part in get_args(annotation))
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address such as `s3://bucket`, and no path."""
+    return _ADDRESS.match(text) is not None
+
+
+def located(root: Path, named: str) -> Path:
+    """A path of the configuration: below the root unless it is absolute; ~ is a home."""
+    return root / Path(named).expanduser()
+
+
+def counted_from_root(typed: str, here: Path, root: Path) -> str:
+    """A path typed in the folder `here`, as a configuration keeps it.
+
+    Below the root it is relative to that, so that a project can be moved; elsewhere it is
+    absolute. An address, a reference (`${data_path}`) and an empty text stay as they are,
+    but for the file of an sqlite database.
+
+    Args:
+        here, root: absolute.
+    """
+    if typed.startswith(_SQLITE) and not typed.startswith(f"{_SQLITE}/"):
+        return f"{_SQLITE}{here / typed.removeprefix(_SQLITE)}"
+    if not typed or typed.startswith("${") or is_address(typed):
+        return typed
+    path = here / Path(typed).expanduser()
+    if ".." in path.parts:
+        path = path.resolve()  # what is above a link is above what it points to
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

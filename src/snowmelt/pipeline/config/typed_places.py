@@ -1,0 +1,111 @@
+"""Paths on a command line: they count from the folder where they were typed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from snowmelt.common import public_names
+from snowmelt.common.places import PlaceMark, counted_from_root, is_place
+from snowmelt.common.section import fields_of
+from snowmelt.pipeline.config import composition, settings
+from snowmelt.pipeline.config.overrides import SourcedOverride, key_of, quoted
+
+SOURCE = "command line"
+
+
+def from_here(root: Path, overrides: Sequence[str], here: Path) -> list[str]:
+    """The overrides of one job, with each path in them as the configuration keeps it.
+
+    Args:
+        root: the project's, from which paths in a configuration count.
+        overrides: `key=value` in Hydra's grammar, with one value each.
+        here: the folder where they were typed.
+
+    Raises:
+        UserError: an override does not parse, or chooses a part that is not there.
+    """
+    tree = _Tree(root, overrides)
+    return [_from_here(SourcedOverride(o, SOURCE), tree, here) for o in overrides]
+
+
+def folder_from_here(text: str, root: Path, here: Path) -> Path:
+    """The place that `out=PLACE` names, for a command that has no key for it."""
+    value = _value(SourcedOverride(text, SOURCE))
+    return root / counted_from_root(str(value), here, root)
+
+
+class _Tree:
+    """What the overrides choose, composed once if a key asks for it."""
+
+    def __init__(self, root: Path, overrides: Sequence[str]) -> None:
+        self.root, self.overrides = root, overrides
+
+    @functools.cached_property
+    def composed(self) -> Any:
+        return composition.chosen_parts(self.root, self.overrides)
+
+    def is_place(self, key: str) -> bool:
+        """Whether a key is declared to name a file or a folder."""
+        section, _, name = key.rpartition(".")
+        if section == "paths" or key in _declared():
+            return True
+        if not section or key.partition(".")[0] in settings.defaults():
+            return False
+        node: Any = self.composed
+        for part in section.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        return isinstance(node, Mapping) and takes_place(str(node.get("_target_")), name)
+
+
+@functools.cache
+def _declared() -> frozenset[str]:
+    """The keys of sections that name a place."""
+    return frozenset(
+        key
+        for key, field in fields_of(settings.Settings)
+        if is_place(field.annotation)
+        or any(isinstance(mark, PlaceMark) for mark in field.metadata)
+    )
+
+
+@functools.cache
+def takes_place(target: str, name: str) -> bool:
+    """Whether an argument of the class that `_target_` names is a `Place`."""
+    if not target.startswith("snowmelt."):
+        return False
+    try:
+        found = public_names.find(target)
+    except (ImportError, AttributeError):
+        return False  # who builds it says what is wrong
+    declaring = found if is_dataclass(found) else found.__init__
+    return is_place(get_type_hints(declaring, include_extras=True).get(name))
+
+
+def _from_here(choice: SourcedOverride, tree: _Tree, here: Path) -> str:
+    override = choice.parse()
+    if override.is_sweep_override() or override.is_delete():
+        return choice.text
+    key, value = key_of(choice), _value(choice)
+    moved = _moved(key, value, tree, here)
+    if moved == value:
+        return choice.text
+    return f"{choice.text.partition('=')[0]}={quoted(moved)}"
+
+
+def _moved(key: str, value: Any, tree: _Tree, here: Path) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _moved(f"{key}.{k}", v, tree, here) for k, v in value.items()}
+    if not isinstance(value, str) or not tree.is_place(key):
+        return value
+    return counted_from_root(value, here, tree.root)
+
+
+def _value(choice: SourcedOverride) -> Any:
+    """The value; a number as it was typed, for it may be the name of a folder."""
+    value = choice.parse().value()
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return choice.text.partition("=")[2] if is_number else value
