@@ -7,11 +7,13 @@ counts from the folder where it was typed; all others count from the project's r
 
 from __future__ import annotations
 
+import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from snowmelt.common import public_names
 from snowmelt.common.section import Text
 
 _ADDRESS = re.compile(r"[A-Za-z][\w+.-]*:/")
@@ -31,6 +33,19 @@ def is_place(annotation: Any) -> bool:
     if get_origin(annotation) is Annotated:
         return any(isinstance(part, PlaceMark) for part in get_args(annotation)[1:])
     return any(is_place(part) for part in get_args(annotation))
+
+
+@functools.cache
+def takes_place(target: str, name: str) -> bool:
+    """Whether an argument of the class that `_target_` names is a `Place`."""
+    if not target.startswith("snowmelt."):
+        return False
+    try:
+        found = public_names.find(target)
+    except (ImportError, AttributeError):
+        return False  # who builds it says what is wrong
+    declaring = found if is_dataclass(found) else found.__init__
+    return is_place(get_type_hints(declaring, include_extras=True).get(name))
 
 
 def is_address(text: str) -> bool:

@@ -9,6 +9,7 @@ import yaml
 from tests.project import ROOT
 
 from snowmelt.common.instantiate import plain
+from snowmelt.common.places import takes_place
 from snowmelt.pipeline.cli import main
 from snowmelt.pipeline.config import composition, typed_places
 
@@ -102,7 +103,7 @@ def test_the_declaration_of_every_part_can_be_read() -> None:
     named = {name for file in files for name in parts(yaml.safe_load(file.read_text()))}
     assert len(named) > 60
     for name in sorted(named):
-        typed_places.takes_place(name, "path")  # raises NameError
+        takes_place(name, "path")  # raises NameError
 
 
 def test_a_command_typed_elsewhere_says_which_project_it_uses(

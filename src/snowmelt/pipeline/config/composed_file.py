@@ -15,6 +15,7 @@ from snowmelt.common.public_names import with_current_keys
 from snowmelt.pipeline.config import settings
 from snowmelt.pipeline.config.composition import frozen, project_root
 from snowmelt.pipeline.config.overrides import OPTIONAL, groups
+from snowmelt.pipeline.config.read_places import check_data_apart
 
 INSIDE = ("grid", "threshold")  # groups whose files become a part of the sampler
 
@@ -51,7 +52,9 @@ def load(path: Path) -> DictConfig:
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} does not resolve: {reason}") from error
-    return frozen(merged)
+    settled = frozen(merged)
+    check_data_apart(settled, root)
+    return settled
 
 
 def _check_keys(path: Path, plain: Mapping[str, Any], known: list[str]) -> None:

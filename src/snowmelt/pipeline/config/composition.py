@@ -30,6 +30,7 @@ from snowmelt.pipeline.config.overrides import (
     merged_overrides,
     written_in,
 )
+from snowmelt.pipeline.config.read_places import check_data_apart
 
 
 def project_root() -> Path:
@@ -88,6 +89,7 @@ def compose(
         for key, place in plain["paths"].items()
     }
     settled = frozen(with_named_parts(plain, root))
+    check_data_apart(settled, root)
     if is_checked:
         # It builds the parts, for which torch is needed; `--help` is not.
         from snowmelt.pipeline.compatibility import configuration_rules

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-from snowmelt.common import public_names
-from snowmelt.common.places import PlaceMark, counted_from_root, is_place
+from snowmelt.common.places import PlaceMark, counted_from_root, is_place, takes_place
 from snowmelt.common.section import fields_of
 from snowmelt.pipeline.config import composition, settings
 from snowmelt.pipeline.config.overrides import SourcedOverride, key_of, quoted
@@ -70,19 +68,6 @@ def _declared() -> frozenset[str]:
         if is_place(field.annotation)
         or any(isinstance(mark, PlaceMark) for mark in field.metadata)
     )
-
-
-@functools.cache
-def takes_place(target: str, name: str) -> bool:
-    """Whether an argument of the class that `_target_` names is a `Place`."""
-    if not target.startswith("snowmelt."):
-        return False
-    try:
-        found = public_names.find(target)
-    except (ImportError, AttributeError):
-        return False  # who builds it says what is wrong
-    declaring = found if is_dataclass(found) else found.__init__
-    return is_place(get_type_hints(declaring, include_extras=True).get(name))
 
 
 def _from_here(choice: SourcedOverride, tree: _Tree, here: Path) -> str:

@@ -9,8 +9,9 @@ from omegaconf import DictConfig
 
 from snowmelt.common.files import new_file
 from snowmelt.common.instantiate import plain
+from snowmelt.common.made_folders import COMPOSED
 
-HEADER = "# Written by `snowmelt compose` from conf/ and params.yaml; edit those.\n"
+HEADER = f"{COMPOSED} from conf/ and params.yaml; edit those.\n"
 
 
 def run(config: DictConfig, root: Path) -> Path:
