@@ -251,7 +251,7 @@ def _settled(
 def _print(*configs: DictConfig) -> int:
     from omegaconf import OmegaConf
 
-    print("---\n".join(map(OmegaConf.to_yaml, configs)), end="")
+    print("---\n".join(OmegaConf.to_yaml(c, resolve=True) for c in configs), end="")
     return 0
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
 from snowmelt.tracking import parameters
 from snowmelt.tracking.location import locate, redacted
@@ -165,7 +168,20 @@ def _is_disabled(config: Config) -> bool:
 
 
 def _settings(config: Config) -> TrackingSettings:
-    return TrackingSettings.of(config.get("tracking", {"enabled": False}))
+    """The section `tracking`; what it takes from the environment is asked for here, so
+    that no password is among the values that are tracked.
+
+    Raises:
+        UserError: a variable is not set, or a value is refused.
+    """
+    section = config.get("tracking", {"enabled": False})
+    if "${" not in str(section):
+        return TrackingSettings.of(section)
+    try:
+        whole: Any = OmegaConf.create(dict(config))
+        return TrackingSettings.of(OmegaConf.to_container(whole.tracking, resolve=True))
+    except OmegaConfBaseException as error:
+        raise UserError(f"tracking: {str(error).splitlines()[0]}") from error
 
 
 def _known_runs(config: Config, root: Path) -> KnownRuns:

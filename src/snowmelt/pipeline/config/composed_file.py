@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.common.public_names import with_current_keys
-from snowmelt.pipeline.config import settings
+from snowmelt.pipeline.config import environment_values, settings
 from snowmelt.pipeline.config.composition import frozen, project_root
 from snowmelt.pipeline.config.overrides import OPTIONAL, groups
 from snowmelt.pipeline.config.read_places import check_data_apart
@@ -37,22 +37,24 @@ def load(path: Path) -> DictConfig:
     if not isinstance(plain, dict) or "paths" not in plain:
         raise UserError(f"{path} is not a composed configuration: run `snowmelt compose`")
     plain = with_current_keys(plain)
+    environment_values.refuse(str(path), plain)
     root = project_root()
     known = groups(root)
     _check_keys(path, plain, list(dict.fromkeys([*settings.defaults(), *known])))
-    settings.check(str(path), plain)
     whole = {**settings.defaults(), **plain}
     for part in known:
         if part not in (*OPTIONAL, *INSIDE):
             _check_part(path, part, whole)
     _check_paths(path, whole["paths"], OmegaConf.load(root / "conf/paths/default.yaml"))
     merged = OmegaConf.merge(settings.defaults(), plain)
+    texts: Any = OmegaConf.to_container(merged)
     try:
-        OmegaConf.resolve(merged)
+        resolved: Any = OmegaConf.to_container(merged, resolve=True)
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} does not resolve: {reason}") from error
-    settled = frozen(merged)
+    settings.check(str(path), resolved)
+    settled = frozen(environment_values.withheld(resolved, texts))
     check_data_apart(settled, root)
     return settled
 

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError, did_you_mean
-from snowmelt.pipeline.config import settings
+from snowmelt.pipeline.config import environment_values, settings
 from snowmelt.pipeline.config.overrides import (
     OPTIONAL,
     SourcedOverride,
@@ -74,10 +74,13 @@ def compose(
                 f"{choice.origin}: '{choice.text}' gives several values, which is a sweep:"
                 " `snowmelt pipeline --multirun ...`"
             )
+    environment_values.refuse_overrides(choices)
     chosen = [c for c in choices if key_of(c) in known]
     _check_files(root, chosen, known)
     _check_values(root, chosen, [c for c in choices if c not in chosen], known)
     composed = _hydra(root, [c.text for c in choices])
+    texts: Any = OmegaConf.to_container(composed)
+    environment_values.refuse("conf/", texts)
     try:
         plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -88,7 +91,9 @@ def compose(
         key: os.path.expanduser(place) if isinstance(place, str) else place
         for key, place in plain["paths"].items()
     }
-    settled = frozen(with_named_parts(plain, root))
+    whole = with_named_parts(plain, root)
+    environment_values.refuse("conf/", whole)
+    settled = frozen(environment_values.withheld(whole, texts))
     check_data_apart(settled, root)
     if is_checked:
         # It builds the parts, for which torch is needed; `--help` is not.
@@ -123,14 +128,18 @@ def with_named_parts(plain: Any, root: Path) -> Any:
                     f"{group}.of: unknown {group} '{inner}'{did_you_mean(inner, names)}."
                     f" Known: {', '.join(names)} (the files of conf/{group}/)"
                 )
-            file = root / "conf" / group / f"{inner}.yaml"
-            plain[group]["of"] = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+            part = OmegaConf.load(root / "conf" / group / f"{inner}.yaml")
+            texts: Any = OmegaConf.to_container(part)
+            environment_values.refuse(
+                f"conf/{group}/{inner}.yaml", texts, key=f"{group}.of"
+            )
+            plain[group]["of"] = OmegaConf.to_container(part, resolve=True)
     return plain
 
 
 def frozen(plain: Any) -> DictConfig:
-    """A read-only configuration in which a misspelt key raises."""
-    config = OmegaConf.create(plain)
+    """A read-only configuration in which a misspelt key raises; texts are left as is."""
+    config = OmegaConf.create(environment_values.literal(plain))
     OmegaConf.set_struct(config, True)
     OmegaConf.set_readonly(config, True)
     return config
