@@ -174,12 +174,13 @@ def _settings(config: Config) -> TrackingSettings:
     Raises:
         UserError: a variable is not set, or a value is refused.
     """
-    section = config.get("tracking", {"enabled": False})
+    section: Any = config.get("tracking", {"enabled": False})
     if "${" not in str(section):
         return TrackingSettings.of(section)
     try:
-        whole: Any = OmegaConf.create(dict(config))
-        return TrackingSettings.of(OmegaConf.to_container(whole.tracking, resolve=True))
+        whole = OmegaConf.create(dict(config))
+        section = OmegaConf.to_container(whole.tracking, resolve=True)
+        return TrackingSettings.of(section)
     except OmegaConfBaseException as error:
         raise UserError(f"tracking: {str(error).splitlines()[0]}") from error
 

@@ -33,13 +33,12 @@ def refuse(origin: str, tree: Mapping[str, Any], *, key: str = "") -> None:
         UserError: with the first of them.
     """
     for where, text in _texts(tree, key):
-        if where.partition(".")[0] != _FREE and (
-            _ASKS.search(text) or _REFERS.search(text)
-        ):
+        is_free = where.partition(".")[0] == _FREE
+        if not is_free and (_ASKS.search(text) or _REFERS.search(text)):
             raise UserError(
                 f"{origin}: {where} takes its value from the environment, or from {_FREE},"
-                f" which may ({text}): no stage could see it change; write the value itself,"
-                f" or let the shell do it on the command line: {where}=$NAME"
+                f" which may ({text}): no stage could see it change; write the value"
+                f" itself, or let the shell do it on the command line: {where}=$NAME"
             )
 
 
