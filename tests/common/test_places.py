@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pytest
 
-from snowmelt.common.places import Place, counted_from_root, is_place, located
+from snowmelt.common.places import Place, counted_from_root, is_place, located, not_copied
 from snowmelt.common.section import Text
 
 
@@ -56,3 +56,20 @@ def test_what_declares_a_place() -> None:
     assert is_place(Place | None)
     assert is_place(Annotated[Place, "more"])
     assert not any(map(is_place, (str, Text, Text | None, int, list[str])))
+
+
+def test_what_dvc_did_not_copy(tmp_path: Path) -> None:
+    """Its copies of a project hold the files that git knows."""
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "tmpab12"
+    for root in (tmp_path, copy):
+        (root / "data" / "raw").mkdir(parents=True)
+        (root / "data" / "raw" / "README.md").touch()
+    assert not_copied(copy / "data" / "raw") == ""
+    (tmp_path / "data" / "raw" / "1.png").touch()
+    (tmp_path / "cloud.npy").touch()
+    for name in ("data/raw", "cloud.npy"):
+        said = not_copied(copy / name)
+        assert f"-S data_path={tmp_path / name}" in said
+        assert "git ignores" in said
+        assert not_copied(tmp_path / name) == ""
+    assert not_copied(copy / "nowhere") == ""

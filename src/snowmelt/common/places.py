@@ -58,6 +58,33 @@ def located(root: Path, named: str) -> Path:
     return root / Path(named).expanduser()
 
 
+def not_copied(place: Path) -> str:
+    """What to add where DVC did not copy a place, or not all of it; else nothing.
+
+    `dvc exp run --temp` and its queue run in a copy of the project, which has the files
+    that git knows and no others.
+    """
+    copies = Path(".dvc", "tmp", "exps").parts
+    for depth in range(len(place.parts) - len(copies)):
+        if place.parts[depth : depth + len(copies)] == copies:
+            main = Path(*place.parts[:depth])
+            there = main / Path(*place.parts[depth + len(copies) + 1 :])
+            if _names(there) - _names(place):
+                return (
+                    f". DVC runs this experiment in a copy of {main}, into which it takes"
+                    " no file that git ignores: give the absolute path,"
+                    f" `-S data_path={there}`"
+                )
+    return ""
+
+
+def _names(place: Path) -> set[str]:
+    """What is in a folder; of a file its name; nothing where nothing is."""
+    if place.is_dir():
+        return {path.name for path in place.iterdir()}
+    return {place.name} if place.exists() else set()
+
+
 def counted_from_root(typed: str, here: Path, root: Path) -> str:
     """A path typed in the folder `here`, as a configuration keeps it.
 

@@ -40,13 +40,17 @@ def project_root() -> Path:
     else the folder of the sources.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or DVC runs a stage of another project.
     """
     named = os.environ.get("PROJECT_ROOT")
     here = Path.cwd()
     places = [Path(named)] if named else [here, *here.parents, Path(__file__).parents[4]]
     for place in places:
         if (place / "conf" / "config.yaml").is_file():
+            if named and "DVC_STAGE" in os.environ and not place.samefile(here):
+                raise UserError(
+                    f"PROJECT_ROOT={named}, but DVC runs the project in {here}: unset it"
+                )
             return place.resolve()
     where = f"PROJECT_ROOT={named}" if named else f"{here} or above"
     raise UserError(f"no conf/config.yaml in {where}: run snowmelt inside its project")

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.made_folders import around, is_inside
-from snowmelt.common.places import is_address, located, takes_place
+from snowmelt.common.places import PlaceMark, is_address, is_place, located, takes_place
+from snowmelt.common.section import fields_of
+from snowmelt.pipeline.config import settings
+
+
+@functools.cache
+def declared_places() -> frozenset[str]:
+    """The keys of sections that name a file or a folder, in full."""
+    return frozenset(
+        key
+        for key, field in fields_of(settings.Settings)
+        if is_place(field.annotation)
+        or any(isinstance(mark, PlaceMark) for mark in field.metadata)
+    )
+
+
+def places_of(config: Mapping[str, Any], section: str) -> Iterator[tuple[str, str]]:
+    """The keys of a section or a group that name a place; with their values."""
+    found = config.get(section)
+    for name, value in found.items() if isinstance(found, Mapping) else ():
+        if f"{section}.{name}" in declared_places() and isinstance(value, str):
+            yield f"{section}.{name}", value
+    yield from places_in(found, section)
 
 
 def places_in(part: Any, key: str) -> Iterator[tuple[str, str]]:

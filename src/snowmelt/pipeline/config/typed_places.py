@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snowmelt.common.places import PlaceMark, counted_from_root, is_place, takes_place
-from snowmelt.common.section import fields_of
+from snowmelt.common.places import counted_from_root, takes_place
 from snowmelt.pipeline.config import composition, settings
 from snowmelt.pipeline.config.overrides import SourcedOverride, key_of, quoted
+from snowmelt.pipeline.config.read_places import declared_places
 
 SOURCE = "command line"
 
@@ -49,7 +49,7 @@ class _Tree:
     def is_place(self, key: str) -> bool:
         """Whether a key is declared to name a file or a folder."""
         section, _, name = key.rpartition(".")
-        if section == "paths" or key in _declared():
+        if section == "paths" or key in declared_places():
             return True
         if not section or key.partition(".")[0] in settings.defaults():
             return False
@@ -57,17 +57,6 @@ class _Tree:
         for part in section.split("."):
             node = node.get(part) if isinstance(node, Mapping) else None
         return isinstance(node, Mapping) and takes_place(str(node.get("_target_")), name)
-
-
-@functools.cache
-def _declared() -> frozenset[str]:
-    """The keys of sections that name a place."""
-    return frozenset(
-        key
-        for key, field in fields_of(settings.Settings)
-        if is_place(field.annotation)
-        or any(isinstance(mark, PlaceMark) for mark in field.metadata)
-    )
 
 
 def _from_here(choice: SourcedOverride, tree: _Tree, here: Path) -> str:

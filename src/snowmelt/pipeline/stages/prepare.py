@@ -6,8 +6,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, require_ours
 from snowmelt.common.instantiate import build, plain
+from snowmelt.common.places import located, not_copied
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.sources.source import Source
@@ -28,7 +30,12 @@ def run(config: DictConfig, root: Path) -> Path:
     target = root / str(config.paths.prepared)
     require_ours(target, MARKER)
     source = build(config.data, Source, root=root)
-    raw = source.read()
+    try:
+        raw = source.read()
+    except UserError as error:
+        named = [value for value in plain(config.data).values() if isinstance(value, str)]
+        reasons = [not_copied(located(root, name)) for name in named]
+        raise UserError(f"{error}{next(filter(None, reasons), '')}") from error
     with new_directory(target, MARKER) as draft:
         manifest = dataset.write(
             draft,
