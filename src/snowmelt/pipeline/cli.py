@@ -123,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(given: argparse.Namespace) -> int:
     from snowmelt.common import distributed
+    from snowmelt.pipeline import output_locks
     from snowmelt.pipeline.config import composition
 
     root = composition.project_root()
@@ -142,7 +143,11 @@ def _run(given: argparse.Namespace) -> int:
     settled = _settled(given, overrides, root, is_checked=given.command != "sample")
     if given.cfg:
         return _print(settled)
-    with _stopped_in_good_order():
+    written = output_locks.written_by(given.command, settled, root)
+    with (
+        _stopped_in_good_order(),
+        output_locks.only_command_in(written, given.command, root),
+    ):
         if given.command == "pipeline":
             result = _pipeline(settled, root)
         else:
@@ -194,7 +199,9 @@ def _card(given: argparse.Namespace, root: Path) -> int:
 
 def _density(given: argparse.Namespace, root: Path) -> int:
     """Look at a known density; parts that only training needs are not checked."""
+    from snowmelt.pipeline import output_locks
     from snowmelt.pipeline.config import typed_places
+    from snowmelt.pipeline.config.chosen_density import results_folder
 
     named = [text for text in given.overrides if text.startswith("out=")]
     rest = [text for text in given.overrides if text not in named]
@@ -205,8 +212,12 @@ def _density(given: argparse.Namespace, root: Path) -> int:
     if given.cfg:
         return _print(settled)
     out = typed_places.folder_from_here(named[-1], root, Path.cwd()) if named else None
+    folder = results_folder(settled, root, given.command, out)
     stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{given.command}")
-    with _stopped_in_good_order():
+    with (
+        _stopped_in_good_order(),
+        output_locks.only_command_in([folder], given.command, root),
+    ):
         result: Path = stage.run(settled, root, out)
     print(f"{given.command}: {result}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -9,6 +10,7 @@ from omegaconf import DictConfig
 from snowmelt import tracking
 from snowmelt.common import distributed
 from snowmelt.common.files import new_directory, require_ours
+from snowmelt.common.folder_lock import only_one_in
 from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.pipeline import launch
@@ -44,11 +46,14 @@ def run(config: DictConfig, root: Path) -> Path:
     identity = training_identity(settings, data.manifest)
     state = main_root(root) / ".snowmelt" / "resume" / identity[:16]
     resume = Resume(state, settings.training.checkpoint_every)
-    if resume.path.is_file() and distributed.rank() == 0:
-        print(f"train: going on from the saved state in {state}")
-    with tracking.open_training(
-        plain(config), root, state=state, identity=identity
-    ) as tracked:
+    with (
+        _only_training_from(state),
+        tracking.open_training(
+            plain(config), root, state=state, identity=identity
+        ) as tracked,
+    ):
+        if resume.path.is_file() and distributed.rank() == 0:
+            print(f"train: going on from the saved state in {state}")
         observers = watch(tracked, config, data, root)
         trained, history = fit(settings, data, resume, identity, observers)
         if distributed.rank() == 0:
@@ -57,6 +62,17 @@ def run(config: DictConfig, root: Path) -> Path:
                 write_history(draft / "losses.csv", history)
             tracked.log_checkpoint(target / MARKER, trained.step)
             tracked.log_file(target / "losses.csv", "training")
-    if distributed.rank() == 0:
-        resume.forget()
+        if distributed.rank() == 0:
+            resume.forget()
     return target / MARKER
+
+
+def _only_training_from(state: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold a saved state against an equal training elsewhere; the first process does."""
+    if distributed.rank() > 0:
+        return contextlib.nullcontext()
+    return only_one_in(
+        state,
+        "snowmelt train",
+        otherwise="train something else: it has the same configuration, data and code",
+    )

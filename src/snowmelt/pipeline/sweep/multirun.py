@@ -29,6 +29,7 @@ from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.pipeline.config import composition, sweep_jobs, typed_places
 from snowmelt.pipeline.config.overrides import SourcedOverride, quoted
 from snowmelt.pipeline.launch import environment_of_job
+from snowmelt.pipeline.output_locks import only_command_in
 from snowmelt.viz.report.comparison_files import write
 
 TAIL = 4000
@@ -55,7 +56,11 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
     base = composition.compose(root, shared, is_checked=False)
     jobs: list[Job] = []
     name = str(base.name or "sweep")
-    with tracking.open_sweep(plain(base), root, name=name) as parent:
+    reports = root / base.paths.reports / "sweep"
+    with (
+        only_command_in([root / folder, reports], "pipeline --multirun", root),
+        tracking.open_sweep(plain(base), root, name=name) as parent,
+    ):
         environment = environment_of_job(root) | dict(parent.child_environment)
         for (label, job), config in zip(given.items(), configs, strict=True):
             print(f"job {len(jobs) + 1} of {len(given)}: {label}", flush=True)
@@ -65,7 +70,6 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
             result = {"status": jobs[-1].status, "overrides": _pairs(whole)}
             write_json(root / config.paths.root / "result.json", result)
         comparison = compare(jobs)
-        reports = root / base.paths.reports / "sweep"
         for file in write(comparison, reports, _value_range(jobs)):
             parent.log_file(file, "comparison")
     print()
