@@ -57,8 +57,9 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
     jobs: list[Job] = []
     name = str(base.name or "sweep")
     reports = root / base.paths.reports / "sweep"
+    folder = (root / configs[0].paths.root).parent  # of all jobs
     with (
-        only_command_in([root / folder, reports], "pipeline --multirun", root),
+        only_command_in([folder, reports], "pipeline --multirun", root),
         tracking.open_sweep(plain(base), root, name=name) as parent,
     ):
         environment = environment_of_job(root) | dict(parent.child_environment)
