@@ -18,17 +18,46 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from snowmelt.common.bounds import Seed
 from snowmelt.common.errors import UserError, did_you_mean
+
+__all__ = ["Device", "Part", "Section", "Seed", "Text", "fields_of", "kind_of", "refusals"]
+
+_DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+_LONGEST_TEXT = 4096  # that of a path
+_MOST_SHOWN = 120  # characters of a value in a message
+
+
+def _a_text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must be a text that is not empty")
+    if len(value) > _LONGEST_TEXT or not value.isprintable():
+        raise ValueError(
+            f"must be a text of at most {_LONGEST_TEXT} characters that can be printed"
+        )
+    return value
+
+
+def _a_device(value: str) -> str:
+    kind, colon, number = value.partition(":")
+    is_index = number.isascii() and number.isdigit() and len(number) <= 3
+    if kind not in _DEVICES or (colon and not (kind in ("cuda", "xpu") and is_index)):
+        meant = did_you_mean(kind, _DEVICES)
+        raise ValueError(f"must be {', '.join(_DEVICES)}, or one like cuda:1{meant}")
+    return value
+
 
 # A part that `snowmelt.common.instantiate.build` makes, with the class in `_target_`.
 Part = dict[str, Any]
-# What the counter-based noise takes; see `snowmelt.common.randomness`.
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
 # A name or a path, which may look like a number: YAML and Hydra make one of `name=2024`.
-Text = Annotated[str, Field(strict=False, coerce_numbers_to_str=True)]
+Text = Annotated[
+    str, Field(strict=False, coerce_numbers_to_str=True), AfterValidator(_a_text)
+]
+# Where tensors live, as torch names it; auto is a GPU where there is one.
+Device = Annotated[str, AfterValidator(_a_device)]
 
 
 class Section(BaseModel):
@@ -64,15 +93,20 @@ class Section(BaseModel):
         return self.model_dump(mode="json")
 
 
-def refusals(section: type[Section], error: ValidationError) -> list[str]:
-    """What was wrong, a line each, with the full key."""
-    return [_refusal(section, found) for found in error.errors(include_url=False)]
+def refusals(section: type[Section], error: ValidationError, key: str = "") -> list[str]:
+    """What was wrong, a line each, with the full key.
+
+    Args:
+        key: where the section lies, if that is not its own `key`.
+    """
+    where = key or section.key
+    return [_refusal(section, found, where) for found in error.errors(include_url=False)]
 
 
-def _refusal(section: type[Section], found: Any) -> str:
+def _refusal(section: type[Section], found: Any, key: str) -> str:
     names = [part for part in found["loc"] if isinstance(part, str)]
     owner, field = section, None
-    path = [section.key] if section.key else []
+    path = [key] if key else []
     for name in names:
         if name not in owner.model_fields:
             continue  # a kind of a union, or a key that there is none of
@@ -82,10 +116,12 @@ def _refusal(section: type[Section], found: Any) -> str:
     match found["type"]:
         case "extra_forbidden":
             where, known = ".".join(path), list(owner.model_fields)
-            meant = did_you_mean(names[-1], known)
+            meant = did_you_mean(names[-1], known) if names else ""
+            of = f" of {where}" if where else ""
+            unknown = ".".join((*path, names[-1] if names else str(found["loc"][-1])))
             return (
-                f"unknown key '{'.'.join((*path, names[-1]))}'{meant}. Known keys of"
-                f" {where}: {', '.join(known)}"
+                f"unknown key '{unknown}'{meant}. Known keys{of}:"
+                f" {', '.join(known) or 'none'}"
             )
         case "missing":
             return f"{'.'.join(path)} is missing"
@@ -93,8 +129,24 @@ def _refusal(section: type[Section], found: Any) -> str:
             must = str(found["ctx"]["error"])
         case _:
             assert field is not None
-            must = f"must be {kind_of(field)}"
-    return f"{'.'.join(path)} {must}, got {found['input']!r}"
+            must = f"must be {kind_of(field)}{_meant(field, found['input'])}"
+    return f"{'.'.join(path)} {must}, got {shown(found['input'])}"
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it: cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        text = "a number of thousands of digits"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def _meant(field: FieldInfo, value: Any) -> str:
+    """The nearest of a choice's names."""
+    options = [field.annotation, *get_args(field.annotation)]
+    known = [o for one in options if get_origin(one) is Literal for o in get_args(one)]
+    return did_you_mean(value, map(str, known)) if isinstance(value, str) else ""
 
 
 def inner_section(field: FieldInfo) -> type[Section] | None:
@@ -121,7 +173,8 @@ def kind_of(field: FieldInfo) -> str:
 
 def _bounds(metadata: Sequence[Any]) -> dict[str, Any]:
     named = ("ge", "gt", "le", "lt")
-    return {n: getattr(m, n) for m in metadata for n in named if hasattr(m, n)}
+    found = [(name, getattr(m, name, None)) for m in metadata for name in named]
+    return {name: bound for name, bound in found if bound is not None}
 
 
 def _kind(annotation: Any, bounds: Mapping[str, Any]) -> str:
@@ -129,13 +182,17 @@ def _kind(annotation: Any, bounds: Mapping[str, Any]) -> str:
     if origin is Annotated:
         return _kind(inner[0], {**bounds, **_bounds(_unfolded(inner[1:]))})
     if origin in (Union, UnionType):
-        kinds = [_kind(one, bounds) for one in inner if one is not type(None)]
+        kinds = list(
+            dict.fromkeys(_kind(one, bounds) for one in inner if one is not type(None))
+        )
         return " or ".join((*kinds, "null") if type(None) in inner else kinds)
     if origin is Literal:
         *first, last = map(str, inner)
         return f"{', '.join(first)} or {last}" if first else last
     if origin in (tuple, list):
         return f"a list, each {_kind(inner[0], bounds)}"
+    if annotation is Any:
+        return "a number, or lists of numbers"
     if annotation is bool:
         return "true or false"
     if annotation is int:
@@ -151,9 +208,11 @@ def _unfolded(metadata: Sequence[Any]) -> list[Any]:
 
 
 def _whole(bounds: Mapping[str, Any]) -> str:
-    least, above = bounds.get("ge"), bounds.get("lt")
-    if above == 2**63:
+    least, most = bounds.get("ge"), bounds.get("le")
+    if bounds.get("lt") == 2**63:
         return f"an integer from {least} to 2^63 - 1"
+    if least is not None and most is not None:
+        return f"an integer from {least:,} to {most:,}"
     named = {None: "an integer", 0: "an integer, 0 or more", 1: "a positive integer"}
     return named.get(least, f"an integer of at least {least}")
 

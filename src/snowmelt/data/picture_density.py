@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from snowmelt.common import argument_checks
+from snowmelt.common.bounds import NotNegative, Positive, Side
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place, located
 from snowmelt.data.image_file import UnreadableImageError, decode, flattened
@@ -42,9 +43,9 @@ class PictureFile(Picture):
         self,
         path: Place,
         dark_is_likely: bool = True,
-        half_width: float = 1.0,
-        smoothing: float = 0.0,
-        cells: int = 96,
+        half_width: Positive = 1.0,
+        smoothing: NotNegative = 0.0,
+        cells: Side = 96,
         root: Path = Path(),
     ) -> None:
         argument_checks.text("density.path", path)

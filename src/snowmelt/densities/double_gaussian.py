@@ -7,6 +7,7 @@ from snowmelt.common.argument_checks import (
     check_between_0_and_1,
     check_positive,
 )
+from snowmelt.common.bounds import Few, Fraction, Positive
 from snowmelt.densities.mixture import GaussianMixture
 
 
@@ -30,10 +31,10 @@ class DoubleGaussian(GaussianMixture):
 
     def __init__(
         self,
-        distance: float = 1.6,
-        std: float = 0.2,
-        share: float = 0.3,
-        size: int = 2,
+        distance: Positive = 1.6,
+        std: Positive = 0.2,
+        share: Fraction = 0.3,
+        size: Few = 2,
     ) -> None:
         check_between_0_and_1(share=share)
         check_positive(distance=distance, std=std)

@@ -33,6 +33,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_not_negative, check_positive
+from snowmelt.common.bounds import NotNegative, Positive
 from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.densities.cells import log_sum_and_fractions
 from snowmelt.densities.exact import Perturbable, shift_and_scale
@@ -61,7 +62,7 @@ class GridDensity(Perturbable):
     """
 
     def __init__(
-        self, values: Numbers, bounds: Numbers | None = None, smoothing: float = 0.0
+        self, values: Numbers, bounds: Numbers | None = None, smoothing: NotNegative = 0.0
     ) -> None:
         grid = double(values)
         if grid.ndim < 1 or not grid.numel():
@@ -245,7 +246,7 @@ class Picture(GridDensity):
     """
 
     def __init__(
-        self, rows: Numbers, half_width: float = 1.0, smoothing: float = 0.0
+        self, rows: Numbers, half_width: Positive = 1.0, smoothing: NotNegative = 0.0
     ) -> None:
         picture = double(rows)
         if picture.ndim != 2 or not picture.numel():

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_positive
+from snowmelt.common.bounds import Positive
 
 
 class Prediction(ABC):
@@ -164,7 +165,7 @@ class EDM(Prediction):
         Karras et al. (2022), arXiv:2206.00364, table 1 and appendix B.6.
     """
 
-    def __init__(self, sigma_data: float = 0.5) -> None:
+    def __init__(self, sigma_data: Positive = 0.5) -> None:
         check_positive(sigma_data=sigma_data)
         self.sigma_data = sigma_data
 

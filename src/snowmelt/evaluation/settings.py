@@ -17,6 +17,7 @@ class PointSettings(Section):
     set_size: int = Field(
         1000,
         ge=2,
+        le=100_000,
         description="Points of each set that distances compare, at most; a quarter of the"
         " fewest there are if that is less. The exact Wasserstein distance takes time with"
         " its third power.",
@@ -24,14 +25,16 @@ class PointSettings(Section):
     sets: int = Field(
         8,
         ge=1,
+        le=10_000,
         description="Disjoint pairs of sets that a distance is averaged over, at most.",
     )
     directions: int = Field(
-        200, ge=1, description="Lines of the sliced Wasserstein distance."
+        200, ge=1, le=100_000, description="Lines of the sliced Wasserstein distance."
     )
     folds: int = Field(
         5,
         ge=2,
+        le=1000,
         description="Folds of the cross-validation of the classifier that tells samples"
         " from real points.",
     )
@@ -44,14 +47,20 @@ class TruthSettings(Section):
     points: int = Field(
         5000,
         ge=2,
+        le=10_000_000,
         description="Held-out points for the mean over all times, at most. Each is compared"
         " with the whole training split, which takes most of the time.",
     )
     level_points: int = Field(
-        600, ge=2, description="Points of those for each noise level of the curve, at most."
+        600,
+        ge=2,
+        le=10_000_000,
+        description="Points of those for each noise level of the curve, at most.",
     )
-    levels: int = Field(16, ge=2, description="Noise levels of the curve.")
-    draws: int = Field(50_000, ge=2, description="Draws of the density for its entropy.")
+    levels: int = Field(16, ge=2, le=1000, description="Noise levels of the curve.")
+    draws: int = Field(
+        50_000, ge=2, le=100_000_000, description="Draws of the density for its entropy."
+    )
     seed: Seed = Field(0, description="Of the noise and of the draws.")
 
 
@@ -60,16 +69,21 @@ class EvaluationSettings(Section):
 
     key: ClassVar[str] = "evaluation"
     subsets: int = Field(
-        10, ge=1, description="Random subsets that the Frechet distance is averaged over."
+        10,
+        ge=1,
+        le=10_000,
+        description="Random subsets that the Frechet distance is averaged over.",
     )
     kernel_subsets: int = Field(
         50,
         ge=1,
+        le=10_000,
         description="Pairs of random subsets that the kernel distance is averaged over.",
     )
     kernel_subset_size: int = Field(
         1000,
         ge=2,
+        le=100_000,
         description="Examples of these, at most; half of the smallest set if that is less."
         " The estimate is unbiased, so the size changes no expectation.",
     )
@@ -83,10 +97,16 @@ class LikelihoodSettings(Section):
 
     key: ClassVar[str] = "likelihood"
     examples: int = Field(
-        256, ge=2, description="Examples of the held-out split, from the first; at most."
+        256,
+        ge=2,
+        le=10_000_000,
+        description="Examples of the held-out split, from the first; at most.",
     )
     batch_size: int = Field(
-        256, ge=1, description="Examples at once; it does not change the numbers."
+        256,
+        ge=1,
+        le=1_000_000,
+        description="Examples at once; it does not change the numbers.",
     )
     seed: Seed = Field(0, description="Of the noise, the dequantisation and the probes.")
     bound: Part | None = Field(
@@ -97,33 +117,43 @@ class LikelihoodSettings(Section):
     )
 
 
+_Budget = Annotated[int, Field(ge=1, le=10_000_000)]
+Budgets = Annotated[tuple[_Budget, ...], Field(strict=False, max_length=100)]
+
+
 class MCMCSettings(Section):
     """The section `mcmc`: Markov chains against diffusion on a known density."""
 
     key: ClassVar[str] = "mcmc"
     points: int = Field(
-        1000, ge=8, description="Points of every cloud, so chains of every method."
+        1000,
+        ge=8,
+        le=1_000_000,
+        description="Points of every cloud, so chains of every method.",
     )
     seeds: int = Field(
-        3, ge=1, description="Repetitions, from `seed` on, which give the spread."
+        3, ge=1, le=1000, description="Repetitions, from `seed` on, which give the spread."
     )
-    budgets: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)] = (
-        Field(
-            (5, 10, 30, 100, 300, 1000),
-            description="Evaluations a point at which the clouds are compared; rising.",
-        )
+    budgets: Budgets = Field(
+        (5, 10, 30, 100, 300, 1000),
+        description="Evaluations a point at which the clouds are compared; rising.",
     )
     warmup: int = Field(
         300,
         ge=0,
+        le=10_000_000,
         description="Evaluations a chain in which its step size is tuned; they count.",
     )
     most_calls: int = Field(
-        300, ge=1, description="Calls of a denoiser above which diffusion is not measured."
+        300,
+        ge=1,
+        le=10_000_000,
+        description="Calls of a denoiser above which diffusion is not measured.",
     )
     floor_pairs: int = Field(
         64,
         ge=1,
+        le=10_000,
         description="Pairs of true clouds that the floor is the mean over. The distance of"
         " modes that are apart varies by half of itself from pair to pair.",
     )

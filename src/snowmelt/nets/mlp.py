@@ -15,6 +15,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from snowmelt.common.bounds import BelowOne, Few, Octaves, Width
 from snowmelt.nets.embeddings import LevelEmbedding
 from snowmelt.nets.net import Net
 
@@ -43,13 +44,13 @@ class MLP(Net):
     def __init__(
         self,
         shape: tuple[int, ...],
-        width: int,
-        blocks: int,
-        embedding: int,
-        dropout: float = 0.0,
+        width: Width,
+        blocks: Few,
+        embedding: Width,
+        dropout: BelowOne = 0.0,
         outputs: int = 1,
         classes: int = 0,
-        frequencies: int = 0,
+        frequencies: Octaves = 0,
     ) -> None:
         super().__init__()
         if len(shape) != 1:

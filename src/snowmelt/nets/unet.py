@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from snowmelt.common.bounds import BelowOne, Few, Width
 from snowmelt.nets.embeddings import LevelEmbedding
 from snowmelt.nets.net import Net
 
@@ -41,11 +42,11 @@ class UNet(Net):
     def __init__(
         self,
         shape: tuple[int, ...],
-        widths: Sequence[int],
-        blocks: int,
+        widths: Sequence[Width],
+        blocks: Few,
         attention: Sequence[bool],
-        embedding: int,
-        dropout: float = 0.0,
+        embedding: Width,
+        dropout: BelowOne = 0.0,
         outputs: int = 1,
         classes: int = 0,
     ) -> None:

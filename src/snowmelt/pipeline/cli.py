@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         description=f"commands:\n{commands}",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "command",

@@ -8,12 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import yaml
 from omegaconf import DictConfig
 
 from snowmelt.common import distributed
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
+from snowmelt.common.yaml_files import dump_yaml
 
 
 def wants_group(config: DictConfig) -> bool:
@@ -44,7 +44,7 @@ def run_group(stage: str, config: DictConfig, root: Path) -> None:
     environment.setdefault("OMP_NUM_THREADS", str(threads))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.yaml"
-        file.write_text(yaml.safe_dump(plain(config)), encoding="utf-8")
+        file.write_text(dump_yaml(plain(config)), encoding="utf-8")
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         command += ["--nproc-per-node", str(config.trainer.processes)]
         command += ["-m", "snowmelt", stage, "--config", str(file)]

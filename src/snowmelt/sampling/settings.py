@@ -7,16 +7,19 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from snowmelt.common.places import Place
-from snowmelt.common.section import Section, Seed, Text
+from snowmelt.common.section import Device, Section, Seed
 
 
 class SampleSettings(Section):
     """The section `sample`: how many samples of which weights, and where they are drawn."""
 
     key: ClassVar[str] = "sample"
-    num_samples: int = Field(1000, ge=1, description="Samples to draw.")
+    num_samples: int = Field(1000, ge=1, le=100_000_000, description="Samples to draw.")
     batch_size: int = Field(
-        250, ge=1, description="Samples at once; it does not change the samples."
+        250,
+        ge=1,
+        le=1_000_000,
+        description="Samples at once; it does not change the samples.",
     )
     weights: Literal["ema", "raw"] = Field(
         "ema", description="The average of the weights, or the last ones."
@@ -29,6 +32,6 @@ class SampleSettings(Section):
         description="File of the trained model; the configuration takes its folder from"
         " `paths.model`.",
     )
-    device: Text = Field(
+    device: Device = Field(
         "auto", description="Device as torch names it; auto is a GPU where there is one."
     )

@@ -31,11 +31,11 @@ class TrackingSettings(Section):
         " sqlite file, or what a server decides.",
     )
     flush_seconds: float = Field(
-        2.0, gt=0, description="Time between two deliveries in the background."
+        2.0, gt=0, le=3600, description="Time between two deliveries in the background."
     )
     cooldown_seconds: float = Field(
-        30.0, gt=0, description="Pause after the store did not answer."
+        30.0, gt=0, le=86_400, description="Pause after the store did not answer."
     )
     timeout_seconds: int = Field(
-        10, ge=1, description="Longest wait for one answer of a server."
+        10, ge=1, le=3600, description="Longest wait for one answer of a server."
     )

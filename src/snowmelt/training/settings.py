@@ -59,28 +59,36 @@ class TrainingSettings(Section):
     """The section `training`: how long, how fast, and what is looked at on the way."""
 
     key: ClassVar[str] = "training"
-    steps: int = Field(2400, ge=1, description="Optimiser steps.")
+    steps: int = Field(2400, ge=1, le=1_000_000_000, description="Optimiser steps.")
     batch_size: int = Field(
-        64, ge=1, description="Examples a step, over all processes together."
+        64, ge=1, le=1_000_000, description="Examples a step, over all processes together."
     )
     learning_rate: float = Field(
-        2.0e-3, gt=0, description="Largest learning rate, at the end of the warm-up."
+        2.0e-3, gt=0, le=10, description="Largest learning rate, at the end of the warm-up."
     )
     warmup_steps: int = Field(
         200,
         ge=0,
+        le=1_000_000_000,
         description="Steps of linear warm-up of the learning rate; cosine decay to zero"
         " follows.",
     )
-    weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW.")
+    weight_decay: float = Field(0.0, ge=0, le=1000, description="Weight decay of AdamW.")
     gradient_clip: float | None = Field(
-        1.0, gt=0, description="Largest norm of the gradient; null for none."
+        1.0, gt=0, le=1e6, description="Largest norm of the gradient; null for none."
     )
     ema: EMASettings = EMASettings()
-    log_every: int = Field(50, ge=1, description="Steps between two logged losses.")
-    picture_every: int = Field(600, ge=1, description="Steps between two sample grids.")
+    log_every: int = Field(
+        50, ge=1, le=1_000_000_000, description="Steps between two logged losses."
+    )
+    picture_every: int = Field(
+        600, ge=1, le=1_000_000_000, description="Steps between two sample grids."
+    )
     checkpoint_every: int = Field(
-        200, ge=1, description="Steps between two saved states to resume from."
+        200,
+        ge=1,
+        le=1_000_000_000,
+        description="Steps between two saved states to resume from.",
     )
 
 
@@ -92,10 +100,13 @@ class TrainerSettings(Section):
         "cpu", description="Kind of device; auto is a GPU where there is one."
     )
     processes: int = Field(
-        1, ge=1, description="Processes on this machine, one a GPU if there are GPUs."
+        1,
+        ge=1,
+        le=1024,
+        description="Processes on this machine, one a GPU if there are GPUs.",
     )
     num_nodes: int = Field(
-        1, ge=1, description="Machines; more than one needs torchrun on each."
+        1, ge=1, le=10_000, description="Machines; more than one needs torchrun on each."
     )
     precision: Precision = Field(
         "32-true",

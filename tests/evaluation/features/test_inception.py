@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from torch_fidelity.feature_extractor_inceptionv3 import (
+    URL_INCEPTION_V3,
+    FeatureExtractorInceptionV3,
+)
 
 from snowmelt.common.errors import UserError
 from snowmelt.evaluation.features import inception_weights
@@ -110,6 +113,7 @@ def test_only_the_standard_weights_make_it_fid(
     extractor = Inception(data.manifest, weights=str(file))
     extractor.fit(data, tmp_path)
     assert inception_weights.STANDARD == "6726825d"
+    assert inception_weights.URL_INCEPTION_V3 == URL_INCEPTION_V3
     assert not extractor.is_standard_inception
     monkeypatch.setattr(inception_weights, "STANDARD", extractor.digest[:8])
     assert extractor.is_standard_inception

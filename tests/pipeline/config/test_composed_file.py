@@ -50,13 +50,22 @@ def test_other_files_are_not_read_as_one(
     [
         ({"trainig": {}}, "unknown key 'trainig' (did you mean 'training'?)"),
         ({"training": {"step": 5}}, "unknown key 'training.step' (did you mean 'steps'?)"),
-        ({"training": {"steps": "many"}}, "training.steps must be a positive integer, got"),
-        ({"training": {"steps": 0}}, "training.steps must be a positive integer, got 0"),
+        (
+            {"training": {"steps": "many"}},
+            "training.steps must be an integer from 1 to 1,000,000,000, got",
+        ),
+        (
+            {"training": {"steps": 0}},
+            "training.steps must be an integer from 1 to 1,000,000,000, got 0",
+        ),
         ({"training": 5}, "training must be a mapping, got 5"),
-        ({"schedule": 3}, "schedule must be a mapping, got 3"),
+        ({"schedule": 3}, "schedule must be a mapping with a _target_, got 3"),
         ({"paths": None}, "paths must be a mapping, got None"),
         ({"paths": {"root": "."}}, "paths.config must name a place, got None"),
-        ({"data": {"name": "${nothing}"}}, "does not resolve: Interpolation key 'nothing'"),
+        (
+            {"data": {"name": "${nothing}"}},
+            "does not resolve: it holds the reference '${nothing}'",
+        ),
     ],
 )
 def test_a_composed_file_is_looked_at_too(

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
+from snowmelt.common.yaml_files import dump_yaml
 from snowmelt.pipeline.config import composition
 from snowmelt.training.settings import TrainingSettings
 
@@ -142,7 +143,7 @@ def test_a_comment_changes_nothing(project: Project) -> None:
     ],
 )
 def test_a_text_in_params_stays_that_text(project: Project, value: str) -> None:
-    root = project(yaml.safe_dump({"data_path": value}, allow_unicode=True))
+    root = project(dump_yaml({"data_path": value}))
     (choice,) = composition.merged_overrides(root, [])
     assert choice.parse().value() == value
 
@@ -175,13 +176,16 @@ def test_values_keep_their_type(project: Project, value: Any) -> None:
         ("schedule: zzz", r"unknown schedule 'zzz'\. Known: beta_sigmoid, .*, cosine"),
         ("net: 3", "net names a file of conf/net/, got 3"),
         ("net: [mlp]", r"net names a file of conf/net/, got \['mlp'\]"),
-        ("seed: many", r"seed must be of the type int \(now 0\), got 'many'"),
-        ("training: {steps: 2.5}", "training.steps must be of the type int"),
+        ("seed: many", r"seed must be an integer from 0 to 2\^63 - 1, got 'many'"),
+        (
+            "training: {steps: 2.5}",
+            "training.steps must be an integer from 1 to .*, got 2.5",
+        ),
         (
             "training: {learning_rate: true}",
-            "training.learning_rate must be of the type float",
+            r"training.learning_rate must be a number in \(0, 10\], got True",
         ),
-        ("training: 5", "training must be of the type dict"),
+        ("training: 5", "training must be a mapping, got 5"),
         ("overrides: ['+new=1']", "keys can be set, not added or removed"),
         ("overrides: ['seed']", "'seed' is not of the form key=value"),
         ("overrides: seed=1", "'overrides' must be a list of key=value"),
@@ -204,7 +208,10 @@ def test_a_mistake_in_params_names_the_file(
         ("schedule=cosin", r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"),
         ("schedule=null", "schedule"),
         ("~schedule", "schedule"),
-        ("training.steps=many", "training.steps must be of the type int"),
+        (
+            "training.steps=many",
+            "training.steps must be an integer from 1 to .*, got 'many'",
+        ),
         ("~training.steps", "keys can be set, not added or removed"),
         ("++seed=1", "keys can be set, not added or removed"),
         ("training", "'training' is not of the form key=value"),
@@ -280,11 +287,11 @@ def test_parts_that_do_not_go_together_are_refused(project: Project) -> None:
     with pytest.raises(UserError, match=r"^prediction, schedule: .*use prediction=v"):
         composition.compose(root, CLASH)
     assert composition.compose(root, CLASH, is_checked=False).seed == 0
-    assert composition.compose(root, [*CLASH, "prediction=v"]).seed == 0
+    assert composition.compose(root, [CLASH[0], "prediction=v"]).seed == 0
 
 
 def test_a_broken_file_of_conf_is_one_error(project: Project) -> None:
-    with pytest.raises(UserError, match="conf/ does not compose"):
+    with pytest.raises(UserError, match=r"conf/schedule/cosine\.yaml is not valid YAML"):
         composition.compose(project(schedule__cosine="_target_: ["))
     with pytest.raises(UserError, match=r"does not resolve.*nowhere"):
         composition.compose(project(), ["name=${nowhere}"])

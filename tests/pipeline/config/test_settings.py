@@ -11,7 +11,7 @@ import yaml
 from snowmelt.common.instantiate import plain
 from snowmelt.common.section import fields_of, kind_of
 from snowmelt.pipeline.cli import main
-from snowmelt.pipeline.config import composition, settings
+from snowmelt.pipeline.config import composition, schema, settings
 
 ROOT = Path(__file__).parents[3]
 DECLARED = dict(fields_of(settings.Settings))
@@ -26,7 +26,7 @@ def value_at(tree: Any, key: str) -> Any:
 
 
 def test_every_key_has_a_sentence_and_a_default_that_it_takes_itself() -> None:
-    settings.check("defaults", settings.defaults())
+    schema.check(plain(composition.compose(ROOT, is_checked=False)))
     for key, field in DECLARED.items():
         assert str(field.description).endswith("."), key
         assert kind_of(field), key

@@ -10,6 +10,7 @@ import numpy as np
 
 from snowmelt.common import argument_checks
 from snowmelt.common.array_files import why_unreadable
+from snowmelt.common.bounds import Level
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
 from snowmelt.data.sources.source import RawData, Source
@@ -32,7 +33,7 @@ class Array(Source):
 
     path: Place
     labels: Place | None = None
-    value_range: Sequence[int] | None = None
+    value_range: Sequence[Level] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

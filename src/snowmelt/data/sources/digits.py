@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from snowmelt.data.sources.source import RawData, Source
 
@@ -23,6 +22,9 @@ class Digits(Source):
 
     def read(self) -> RawData:
         """The images (1797, 1, 8, 8) and their labels."""
+        # Here, since it takes a second, and every command looks at this class's signature.
+        from sklearn.datasets import load_digits
+
         bunch = load_digits()
         return RawData(
             examples=bunch.images.astype(np.uint8)[:, None],

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from snowmelt.common import argument_checks
+from snowmelt.common.bounds import Fraction
 from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file
@@ -61,7 +62,7 @@ class FashionMnist(Source):
     """
 
     path: Place | None = None
-    held_out_fraction: float | None = None
+    held_out_fraction: Fraction | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

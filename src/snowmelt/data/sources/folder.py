@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from snowmelt.common import argument_checks
+from snowmelt.common.bounds import Side
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
 from snowmelt.data.image_file import SUFFIXES, UnreadableImageError, read_picture
@@ -37,9 +39,9 @@ class Folder(Source):
     """
 
     path: Place
-    size: int = 32
-    channels: int = 3
-    on_corrupt: str = "error"
+    size: Side = 32
+    channels: Literal[1, 3] = 3
+    on_corrupt: Literal["error", "skip"] = "error"
 
     def __post_init__(self) -> None:
         super().__post_init__()

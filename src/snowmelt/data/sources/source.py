@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snowmelt.common import argument_checks
+from snowmelt.common.bounds import Fraction, Seed
 from snowmelt.common.places import located
 from snowmelt.data.prepared.manifest import Skipped
 
@@ -61,8 +62,8 @@ class Source(ABC):
     """
 
     name: str
-    held_out_fraction: float | None = 0.2
-    split_seed: int = 0
+    held_out_fraction: Fraction | None = 0.2
+    split_seed: Seed = 0
     root: Path = Path()
 
     def __post_init__(self) -> None:

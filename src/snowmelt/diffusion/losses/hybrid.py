@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least, check_not_negative
+from snowmelt.common.bounds import Count, NotNegative
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.discretised_normal import log_likelihood
 from snowmelt.diffusion.losses.loss import Loss, mean_square
@@ -54,7 +55,7 @@ class Hybrid(Loss):
     needs_learned_variance = True
 
     def __init__(
-        self, weight: float = 1e-3, steps: int = 1000, levels: int | None = None
+        self, weight: NotNegative = 1e-3, steps: Count = 1000, levels: int | None = None
     ) -> None:
         check_not_negative(weight=weight)
         check_at_least(1, steps=steps)

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
+from snowmelt.common.bounds import Count
 from snowmelt.diffusion.losses.loss import Weighted
 from snowmelt.diffusion.processes import Process
 
@@ -70,7 +71,7 @@ class DiscreteVLB(Weighted):
         Kingma, Salimans, Poole & Ho (2021), arXiv:2107.00630, eq. 13.
     """
 
-    def __init__(self, steps: int = 1000) -> None:
+    def __init__(self, steps: Count = 1000) -> None:
         check_at_least(1, steps=steps)
         self.steps = steps
 

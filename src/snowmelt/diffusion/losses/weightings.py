@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_not_negative, check_positive
+from snowmelt.common.bounds import Positive
 from snowmelt.diffusion.losses.loss import Weighted
 from snowmelt.diffusion.processes import Process
 
@@ -32,7 +33,7 @@ class MinSNR(Weighted):
         Hang et al. (2023), arXiv:2303.09556, section 3.
     """
 
-    def __init__(self, gamma: float = 5.0) -> None:
+    def __init__(self, gamma: Positive = 5.0) -> None:
         check_positive(gamma=gamma)
         self.gamma = gamma
 
@@ -57,7 +58,7 @@ class SoftMinSNR(Weighted):
         Crowson et al. (2024), arXiv:2401.11605, where it is named and gamma is 4.
     """
 
-    def __init__(self, gamma: float = 4.0) -> None:
+    def __init__(self, gamma: Positive = 4.0) -> None:
         check_positive(gamma=gamma)
         self.gamma = gamma
 
@@ -81,7 +82,7 @@ class P2(Weighted):
         Choi et al. (2022), arXiv:2204.00227, section 3.
     """
 
-    def __init__(self, k: float = 1.0, gamma: float = 1.0) -> None:
+    def __init__(self, k: Positive = 1.0, gamma: Positive = 1.0) -> None:
         check_positive(k=k)
         check_not_negative(gamma=gamma)
         self.k = k
@@ -112,7 +113,7 @@ class EDM(Weighted):
         Karras et al. (2022), arXiv:2206.00364, table 1 and appendix B.6.
     """
 
-    def __init__(self, sigma_data: float = 0.5) -> None:
+    def __init__(self, sigma_data: Positive = 0.5) -> None:
         check_positive(sigma_data=sigma_data)
         self.sigma_data = sigma_data
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_positive, check_rising
+from snowmelt.common.bounds import LogSNR, Positive
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.schedules.arguments import check_log_snr_ends
 
@@ -46,7 +47,7 @@ class Cosine(NoiseSchedule):
         ends are chosen instead.
     """
 
-    def __init__(self, log_snr_max: float = 10.0, log_snr_min: float = -10.0) -> None:
+    def __init__(self, log_snr_max: LogSNR = 10.0, log_snr_min: LogSNR = -10.0) -> None:
         check_log_snr_ends(log_snr_max, log_snr_min)
         self.log_snr_max = log_snr_max
         self.log_snr_min = log_snr_min
@@ -94,11 +95,11 @@ class Sigmoid(NoiseSchedule):
 
     def __init__(
         self,
-        start: float = -3.0,
-        end: float = 3.0,
-        tau: float = 1.0,
-        log_snr_max: float = 10.0,
-        log_snr_min: float = -10.0,
+        start: LogSNR = -3.0,
+        end: LogSNR = 3.0,
+        tau: Positive = 1.0,
+        log_snr_max: LogSNR = 10.0,
+        log_snr_min: LogSNR = -10.0,
     ) -> None:
         check_log_snr_ends(log_snr_max, log_snr_min)
         check_rising(start=start, end=end)

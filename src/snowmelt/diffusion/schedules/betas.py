@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_between_0_and_1, check_positive
+from snowmelt.common.bounds import Fraction, Positive
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 
 
@@ -70,7 +71,7 @@ class _TwoBetas(BetaSchedule):
     """A beta that goes from one value at the data to another at the noise."""
 
     def __init__(
-        self, beta_start: float = 0.1, beta_end: float = 20.0, start: float = 1e-3
+        self, beta_start: Positive = 0.1, beta_end: Positive = 20.0, start: Fraction = 1e-3
     ) -> None:
         check_positive(beta_start=beta_start, beta_end=beta_end)
         self.beta_start = beta_start
@@ -199,7 +200,7 @@ class Exponential(BetaSchedule):
         Ornstein-Uhlenbeck process.
     """
 
-    def __init__(self, rate: float = 12.0, start: float = 1e-4) -> None:
+    def __init__(self, rate: Positive = 12.0, start: Fraction = 1e-4) -> None:
         check_positive(rate=rate)
         self.constant = rate
         super().__init__(start)

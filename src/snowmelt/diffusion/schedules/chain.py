@@ -30,6 +30,7 @@ from snowmelt.common.argument_checks import (
     check_count,
     check_positive,
 )
+from snowmelt.common.bounds import Count, Fraction, Positive
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 
 _STEPS_OF_HO = 1000
@@ -54,7 +55,7 @@ class Betas(NoiseSchedule):
 
     clipped_betas: int = 0
 
-    def __init__(self, betas: Sequence[float] | Tensor) -> None:
+    def __init__(self, betas: Sequence[Fraction] | Tensor) -> None:
         self.betas = torch.as_tensor(betas, dtype=torch.float64)
         if self.betas.ndim != 1 or len(self.betas) < 2:
             raise ValueError(f"betas must be a list of two or more, got {betas}")
@@ -116,7 +117,7 @@ class LinearBetas(Betas):
     """
 
     def __init__(
-        self, steps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02
+        self, steps: Count = 1000, beta_start: Positive = 1e-4, beta_end: Positive = 0.02
     ) -> None:
         check_count(least=2, steps=steps)
         check_positive(beta_start=beta_start, beta_end=beta_end)
@@ -165,7 +166,7 @@ class CosineBetas(_Clipped):
     """
 
     def __init__(
-        self, steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999
+        self, steps: Count = 1000, offset: Positive = 0.008, max_beta: Fraction = 0.999
     ) -> None:
         check_count(least=2, steps=steps)
         check_positive(offset=offset)
@@ -196,7 +197,7 @@ class Chain(_Clipped):
     """
 
     def __init__(
-        self, of: NoiseSchedule, steps: int = 1000, max_beta: float = 0.999
+        self, of: NoiseSchedule, steps: Count = 1000, max_beta: Fraction = 0.999
     ) -> None:
         check_count(least=2, steps=steps)
         if isinstance(of, torch.nn.Module) and any(True for _ in of.parameters()):

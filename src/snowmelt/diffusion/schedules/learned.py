@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from snowmelt.common.argument_checks import check_count
+from snowmelt.common.bounds import LogSNR, Width
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.schedules.arguments import check_log_snr_ends
 
@@ -47,7 +48,7 @@ class Learned(NoiseSchedule, nn.Module):
     """
 
     def __init__(
-        self, log_snr_max: float = 10.0, log_snr_min: float = -10.0, units: int = 1024
+        self, log_snr_max: LogSNR = 10.0, log_snr_min: LogSNR = -10.0, units: Width = 1024
     ) -> None:
         super().__init__()
         check_log_snr_ends(log_snr_max, log_snr_min)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_positive, check_rising
+from snowmelt.common.bounds import LogSNR, Positive
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.schedules.arguments import check_log_snr_ends
 
@@ -34,7 +35,7 @@ class Geometric(NoiseSchedule):
         Song et al. (2021), arXiv:2011.13456, eq. 30 (variance exploding).
     """
 
-    def __init__(self, sigma_min: float = 0.01, sigma_max: float = 50.0) -> None:
+    def __init__(self, sigma_min: Positive = 0.01, sigma_max: Positive = 50.0) -> None:
         check_positive(sigma_min=sigma_min)
         check_rising(sigma_min=sigma_min, sigma_max=sigma_max)
         self.log_snr_max = -2 * math.log(sigma_min)
@@ -77,7 +78,7 @@ class Karras(NoiseSchedule):
     """
 
     def __init__(
-        self, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0
+        self, sigma_min: Positive = 0.002, sigma_max: Positive = 80.0, rho: Positive = 7.0
     ) -> None:
         check_positive(sigma_min=sigma_min, rho=rho)
         check_rising(sigma_min=sigma_min, sigma_max=sigma_max)
@@ -122,7 +123,9 @@ class RandomWalk(NoiseSchedule):
         Song et al. (2021), arXiv:2011.13456, eq. 9, with a linear variance.
     """
 
-    def __init__(self, variance_start: float = 1e-4, variance_end: float = 2500.0) -> None:
+    def __init__(
+        self, variance_start: Positive = 1e-4, variance_end: Positive = 2500.0
+    ) -> None:
         check_positive(variance_start=variance_start)
         check_rising(variance_start=variance_start, variance_end=variance_end)
         self.variance_start = variance_start
@@ -171,10 +174,10 @@ class Laplace(NoiseSchedule):
 
     def __init__(
         self,
-        mean: float = 0.0,
-        scale: float = 0.5,
-        log_snr_max: float = 10.0,
-        log_snr_min: float = -10.0,
+        mean: LogSNR = 0.0,
+        scale: Positive = 0.5,
+        log_snr_max: LogSNR = 10.0,
+        log_snr_min: LogSNR = -10.0,
     ) -> None:
         check_log_snr_ends(log_snr_max, log_snr_min)
         check_positive(scale=scale)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from snowmelt.common.argument_checks import check_positive
+from snowmelt.common.bounds import Positive
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 
 _NEAREST = 2.0**-40
@@ -48,7 +49,7 @@ class InputScaled(_Transformed):
         Chen (2023), arXiv:2301.10972, its second strategy.
     """
 
-    def __init__(self, of: NoiseSchedule, scale: float = 0.5) -> None:
+    def __init__(self, of: NoiseSchedule, scale: Positive = 0.5) -> None:
         super().__init__(of)
         check_positive(scale=scale)
         self.shift = 2 * math.log(scale)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
+from snowmelt.common.bounds import Count, Few, Fraction
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 from snowmelt.diffusion.time_sampling.uniform import spread
@@ -42,7 +43,9 @@ class Importance(TimeSampler):
     remembered: Tensor
     counts: Tensor
 
-    def __init__(self, buckets: int = 100, history: int = 10, floor: float = 1e-3) -> None:
+    def __init__(
+        self, buckets: Count = 100, history: Few = 10, floor: Fraction = 1e-3
+    ) -> None:
         super().__init__()
         check_at_least(1, buckets=buckets, history=history)
         if not 0.0 < floor <= 1.0:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_positive
+from snowmelt.common.bounds import LogSNR, Positive
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
 from snowmelt.diffusion.time_sampling.uniform import spread
@@ -35,7 +36,7 @@ class LogNormal(TimeSampler):
         Karras et al. (2022), arXiv:2206.00364, table 1: m = -1.2, s = 1.2.
     """
 
-    def __init__(self, mean: float = -1.2, std: float = 1.2) -> None:
+    def __init__(self, mean: LogSNR = -1.2, std: Positive = 1.2) -> None:
         super().__init__()
         if not math.isfinite(mean):
             raise ValueError(f"mean must be finite, got {mean}")

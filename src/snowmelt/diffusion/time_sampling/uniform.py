@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
+from snowmelt.common.bounds import Count
 from snowmelt.common.randomness import Stream, uniform
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.time_sampling.time_sampler import TimeSampler
@@ -64,7 +65,7 @@ class Discrete(TimeSampler):
         ValueError: fewer than one step.
     """
 
-    def __init__(self, steps: int = 1000, of: TimeSampler | None = None) -> None:
+    def __init__(self, steps: Count = 1000, of: TimeSampler | None = None) -> None:
         super().__init__()
         check_at_least(1, steps=steps)
         self.steps = steps

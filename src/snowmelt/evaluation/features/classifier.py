@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from snowmelt.common.bounds import Count, Fraction, Seed, Width
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
@@ -42,10 +43,10 @@ class Classifier(Extractor):
         self,
         manifest: Manifest,
         *,
-        seed: int,
-        steps: int,
-        batch_size: int,
-        learning_rate: float,
+        seed: Seed,
+        steps: Count,
+        batch_size: Width,
+        learning_rate: Fraction,
     ) -> None:
         super().__init__(manifest)
         self.plan = classifier_training.Plan(

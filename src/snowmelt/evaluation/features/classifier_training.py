@@ -25,7 +25,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics.functional.classification import multiclass_accuracy
 from tqdm import tqdm
 
 from snowmelt.common import argument_checks
@@ -172,5 +171,8 @@ def logits(net: nn.Module, images: np.ndarray, scale: Callable[[Tensor], Tensor]
 
 def accuracy(scores: Tensor, labels: np.ndarray | None) -> float:
     """The share of examples whose class has the highest score. Shapes: (N, K), (N,)"""
+    # Here, since it takes seconds, and every command looks at the classes that train here.
+    from torchmetrics.functional.classification import multiclass_accuracy
+
     truth, classes = torch.tensor(labels), scores.shape[1]
     return float(multiclass_accuracy(scores, truth, classes, average="micro"))

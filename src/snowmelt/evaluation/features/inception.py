@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place, located
@@ -86,6 +85,9 @@ class Inception(Extractor):
         torch-fidelity loads the file that it is given as a pickle, which runs whatever is
         in it. So the tensors are read safely here and handed on in bytes of our own.
         """
+        # Here, since it takes seconds, and every command looks at this class's signature.
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
         state = weight_files.read(io.BytesIO(content), name=name, remedy=remedy)
         ours = io.BytesIO()
         torch.save(state, ours)

@@ -6,12 +6,16 @@ import hashlib
 from pathlib import Path
 
 import torch
-from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
 from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import located
 
+# As torch-fidelity has it, whose import takes seconds.
+URL_INCEPTION_V3 = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth"
+)
 FILE = URL_INCEPTION_V3.rpartition("/")[2]
 DOWNLOADS = Path("data/downloads")
 # The beginning of the SHA-256, which torch's hub puts at the end of a file's name.

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics.functional.classification import multiclass_calibration_error
 
+from snowmelt.common.bounds import Count, Fraction, Seed, Width
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
@@ -50,10 +50,10 @@ class IndependentClassifier(nn.Module):
         self,
         manifest: Manifest,
         *,
-        seed: int,
-        steps: int,
-        batch_size: int,
-        learning_rate: float,
+        seed: Seed,
+        steps: Count,
+        batch_size: Width,
+        learning_rate: Fraction,
     ) -> None:
         super().__init__()
         self.manifest = manifest
@@ -78,6 +78,9 @@ class IndependentClassifier(nn.Module):
         Raises:
             UserError: the data has fewer than two classes.
         """
+        # Here, since it takes seconds, and every command looks at this class's signature.
+        from torchmetrics.functional.classification import multiclass_calibration_error
+
         labels = classifier_training.check_labels(data.train_labels, self.manifest.name)
         aside = round(SET_ASIDE * len(labels))
         classifier_training.train(

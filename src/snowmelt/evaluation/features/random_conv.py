@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snowmelt.common import argument_checks
+from snowmelt.common.bounds import Seed
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
 from snowmelt.evaluation.features.extractor import Extractor
@@ -34,7 +35,7 @@ class RandomConv(Extractor):
 
     name = "random_conv"
 
-    def __init__(self, manifest: Manifest, *, seed: int) -> None:
+    def __init__(self, manifest: Manifest, *, seed: Seed) -> None:
         super().__init__(manifest)
         argument_checks.integer("features.seed", seed, least=0)
         generator = torch.Generator().manual_seed(seed)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
+from snowmelt.common.bounds import Count
 from snowmelt.common.randomness import Stream, normal, uniform
 
 Field = Callable[[Tensor], Tensor]
@@ -49,7 +50,7 @@ class Exact(Divergence):
         ValueError: fewer than 1; or, later, more dimensions than that.
     """
 
-    def __init__(self, most: int = 256) -> None:
+    def __init__(self, most: Count = 256) -> None:
         check_at_least(1, most=most)
         self.most = most
 
@@ -74,7 +75,7 @@ class _Random(Divergence):
         ValueError: fewer than 1.
     """
 
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self, count: Count = 1) -> None:
         check_at_least(1, count=count)
         self.count = count
 

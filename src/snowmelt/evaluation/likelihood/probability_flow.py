@@ -31,6 +31,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snowmelt.common.bounds import BelowOne, Count
 from snowmelt.common.randomness import Stream, uniform
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
@@ -59,9 +60,9 @@ class ProbabilityFlow:
 
     def __init__(
         self,
-        steps: int = 64,
+        steps: Count = 64,
         divergence: Divergence | None = None,
-        first_time: float = 0.0,
+        first_time: BelowOne = 0.0,
     ) -> None:
         if steps < 2 or steps % 2:
             raise ValueError(f"steps must be even and at least 2, got {steps}")

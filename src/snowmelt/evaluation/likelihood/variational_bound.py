@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
+from snowmelt.common.bounds import Count
 from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.diffusion.denoiser import LOG_SNR_LIMIT, Denoiser
 from snowmelt.diffusion.processes import Process, expand
@@ -87,8 +88,8 @@ class Bound:
 
     def __init__(
         self,
-        steps: int = 1000,
-        strata: int | None = None,
+        steps: Count = 1000,
+        strata: Count | None = None,
         variance: ReverseVariance | None = None,
         clip: bool = False,
     ) -> None:

@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.common.public_names import with_current_keys
-from snowmelt.pipeline.config import environment_values, settings
-from snowmelt.pipeline.config.composition import frozen, project_root
+from snowmelt.common.yaml_files import read_yaml
+from snowmelt.pipeline.config import environment_values, schema, settings
+from snowmelt.pipeline.config.composition import (
+    check_references,
+    frozen,
+    project_root,
+    resolved_values,
+)
+from snowmelt.pipeline.config.conf_files import body_of
 from snowmelt.pipeline.config.overrides import OPTIONAL, groups
 from snowmelt.pipeline.config.read_places import check_data_apart
 
@@ -28,12 +33,7 @@ def load(path: Path) -> DictConfig:
     """
     if not path.is_file():
         raise UserError(f"{path} is missing: run `snowmelt compose` (or `dvc repro`) first")
-    try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path} is not valid YAML: {' '.join(str(error).split())}"
-        ) from error
+    plain = read_yaml(path)
     if not isinstance(plain, dict) or "paths" not in plain:
         raise UserError(f"{path} is not a composed configuration: run `snowmelt compose`")
     plain = with_current_keys(plain)
@@ -41,22 +41,34 @@ def load(path: Path) -> DictConfig:
     root = project_root()
     known = groups(root)
     _check_keys(path, plain, list(dict.fromkeys([*settings.defaults(), *known])))
-    whole = {**settings.defaults(), **plain}
     for part in known:
-        if part not in (*OPTIONAL, *INSIDE):
-            _check_part(path, part, whole)
-    _check_paths(path, whole["paths"], OmegaConf.load(root / "conf/paths/default.yaml"))
-    merged = OmegaConf.merge(settings.defaults(), plain)
-    texts: Any = OmegaConf.to_container(merged)
+        if part not in (*OPTIONAL, *INSIDE, *settings.defaults()) and part not in plain:
+            raise UserError(
+                f"{path} lacks '{part}': run `snowmelt compose` to write it anew"
+            )
+    _check_paths(path, plain["paths"], body_of(root / "conf/paths/default.yaml"))
+    # A file of an earlier version lacks keys that have defaults by now.
+    texts = merge(settings.defaults(), plain)
     try:
-        resolved: Any = OmegaConf.to_container(merged, resolve=True)
-    except OmegaConfBaseException as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} does not resolve: {reason}") from error
-    settings.check(str(path), resolved)
+        check_references(texts)
+        resolved = resolved_values(OmegaConf.create(texts))
+        schema.check(resolved)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     settled = frozen(environment_values.withheld(resolved, texts))
     check_data_apart(settled, root)
     return settled
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings as one; a value of the second stands where both have one."""
+    both = {
+        key: merge(base[key], value)
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+        else value
+        for key, value in over.items()
+    }
+    return {**base, **both}
 
 
 def _check_keys(path: Path, plain: Mapping[str, Any], known: list[str]) -> None:
@@ -69,14 +81,9 @@ def _check_keys(path: Path, plain: Mapping[str, Any], known: list[str]) -> None:
             )
 
 
-def _check_part(path: Path, part: str, whole: Mapping[str, Any]) -> None:
-    if part not in whole:
-        raise UserError(f"{path} lacks '{part}': run `snowmelt compose` to write it anew")
-    if not isinstance(whole[part], dict):
-        raise UserError(f"{path}: {part} must be a mapping, got {whole[part]!r}")
-
-
-def _check_paths(path: Path, paths: Mapping[str, Any], known: Any) -> None:
+def _check_paths(path: Path, paths: Any, known: Mapping[str, Any]) -> None:
+    if not isinstance(paths, Mapping):
+        raise UserError(f"{path}: paths must be a mapping, got {paths!r}")
     for name in known:
         if not isinstance(paths.get(name), str):
             raise UserError(

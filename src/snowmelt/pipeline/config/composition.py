@@ -21,16 +21,21 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError, did_you_mean
-from snowmelt.pipeline.config import environment_values, settings
+from snowmelt.pipeline.config import conf_files, environment_values, settings
 from snowmelt.pipeline.config.overrides import (
+    COMMAND_LINE,
     OPTIONAL,
     SourcedOverride,
+    cure,
     groups,
     key_of,
     merged_overrides,
     written_in,
 )
 from snowmelt.pipeline.config.read_places import check_data_apart
+
+# A reference to something that is computed, `${now:...}`; a nested one may hide its name.
+_COMPUTED = re.compile(r"(?<!\\)\$\{\s*(?!oc\.env\s*:)([^}.\s]*\$\{|[\w.]+(?=\s*:))")
 
 
 def project_root() -> Path:
@@ -70,37 +75,23 @@ def compose(
         UserError: an unknown key or choice, a value of the wrong type, a file of conf/
             that does not compose, or a refused combination.
     """
+    conf_files.check(root)
     choices = merged_overrides(root, overrides)
     known = groups(root)
     for choice in choices:
         if choice.parse().is_sweep_override():
             raise UserError(
                 f"{choice.origin}: '{choice.text}' gives several values, which is a sweep:"
-                " `snowmelt pipeline --multirun ...`"
+                " `snowmelt pipeline --multirun ...`; quote a text with a comma:"
+                f" {cure(choice.text)}"
             )
     environment_values.refuse_overrides(choices)
     chosen = [c for c in choices if key_of(c) in known]
-    _check_files(root, chosen, known)
-    _check_values(root, chosen, [c for c in choices if c not in chosen], known)
-    composed = _hydra(root, [c.text for c in choices])
-    texts: Any = OmegaConf.to_container(composed)
-    environment_values.refuse("conf/", texts)
-    try:
-        plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"the configuration does not resolve: {reason}") from error
-    settings.check("conf/", plain)
-    plain["paths"] = {
-        key: os.path.expanduser(place) if isinstance(place, str) else place
-        for key, place in plain["paths"].items()
-    }
-    whole = with_named_parts(plain, root)
-    environment_values.refuse("conf/", whole)
-    settled = frozen(environment_values.withheld(whole, texts))
+    written = _check_files(root, chosen, known)
+    _check_keys(root, chosen, [c for c in choices if c not in chosen], known)
+    settled = frozen(_checked(root, choices, written))
     check_data_apart(settled, root)
     if is_checked:
-        # It builds the parts, for which torch is needed; `--help` is not.
         from snowmelt.pipeline.compatibility import configuration_rules
 
         configuration_rules.check(settled)
@@ -115,7 +106,86 @@ def chosen_parts(root: Path, overrides: Sequence[str]) -> Any:
     """
     known = groups(root)
     choices = merged_overrides(root, overrides)
-    return _resolved(_hydra(root, [c.text for c in choices if key_of(c) in known]))
+    return resolved_values(_hydra(root, [c.text for c in choices if key_of(c) in known]))
+
+
+def _checked(
+    root: Path, choices: Sequence[SourcedOverride], written: Sequence[SourcedOverride]
+) -> Any:
+    """The resolved values, each of which the schema allows.
+
+    A value that Hydra reads as a number or as true is a text all the same where a text is
+    wanted: the class `true`, the name `007`. It is composed once more so.
+
+    Args:
+        written: what the chosen files set, to name the file of a wrong value.
+
+    Raises:
+        UserError: with the first value that is refused, and where it was given.
+    """
+    # It knows the parts, for which torch is needed; `--help` is not.
+    from snowmelt.pipeline.config import schema
+
+    plain, texts = _composed(root, choices)
+    typed = {key_of(c) for c in choices if c.origin == COMMAND_LINE and _is_scalar(c)}
+    if meant := typed & schema.misread_texts(plain):
+        choices = [c.as_text() if key_of(c) in meant else c for c in choices]
+        plain, texts = _composed(root, choices)
+    try:
+        schema.check(plain)
+    except schema.Refusal as refusal:
+        origin = _origin(refusal.key, [*written, *choices])
+        raise UserError(f"{origin}: {refusal}") from refusal
+    return environment_values.withheld(plain, texts)
+
+
+def _is_scalar(choice: SourcedOverride) -> bool:
+    return isinstance(choice.parse().value(), bool | int | float)
+
+
+def _origin(key: str, choices: Sequence[SourcedOverride]) -> str:
+    """Where a key got its value: the last choice of it, or of what it is a part of."""
+    for choice in reversed(choices):
+        own = key_of(choice)
+        if f"{key}.".startswith(f"{own}.") or own.startswith(f"{key}."):
+            return choice.origin
+    return "conf/"
+
+
+def _composed(root: Path, choices: Sequence[SourcedOverride]) -> tuple[Any, Any]:
+    """What the choices compose to: without a reference left, and with all of them.
+
+    Raises:
+        UserError: a reference leads nowhere, or asks for more than a value.
+    """
+    composed = _hydra(root, [c.text for c in choices])
+    texts: Any = OmegaConf.to_container(composed)
+    environment_values.refuse("conf/", texts)
+    check_references(texts)
+    plain = with_named_parts(resolved_values(composed), root)
+    environment_values.refuse("conf/", plain)
+    if isinstance(plain["paths"], dict):
+        plain["paths"] = {
+            key: os.path.expanduser(place) if isinstance(place, str) else place
+            for key, place in plain["paths"].items()
+        }
+    return plain, texts
+
+
+def check_references(node: Any) -> None:
+    """Refuse `${name:...}`, which asks for something that is computed.
+
+    Raises:
+        UserError: with the first that is no variable of the environment.
+    """
+    if isinstance(node, dict | list):
+        for one in node.values() if isinstance(node, dict) else node:
+            check_references(one)
+    elif isinstance(node, str) and (found := _COMPUTED.search(node)):
+        raise UserError(
+            f"'{node}' asks for ${{{found[1]}:...}}: of such references only"
+            " ${oc.env:NAME}, a variable of the environment, is taken"
+        )
 
 
 def with_named_parts(plain: Any, root: Path) -> Any:
@@ -132,12 +202,10 @@ def with_named_parts(plain: Any, root: Path) -> Any:
                     f"{group}.of: unknown {group} '{inner}'{did_you_mean(inner, names)}."
                     f" Known: {', '.join(names)} (the files of conf/{group}/)"
                 )
-            part = OmegaConf.load(root / "conf" / group / f"{inner}.yaml")
-            texts: Any = OmegaConf.to_container(part)
-            environment_values.refuse(
-                f"conf/{group}/{inner}.yaml", texts, key=f"{group}.of"
-            )
-            plain[group]["of"] = OmegaConf.to_container(part, resolve=True)
+            body = conf_files.body_of(root / "conf" / group / f"{inner}.yaml")
+            where = f"conf/{group}/{inner}.yaml"
+            environment_values.refuse(where, body, key=f"{group}.of")
+            plain[group]["of"] = resolved_values(OmegaConf.create(body))
     return plain
 
 
@@ -150,57 +218,63 @@ def frozen(plain: Any) -> DictConfig:
 
 
 def _hydra(root: Path, overrides: list[str]) -> DictConfig:
+    conf_files.check(root)
     settings.register()
     try:
         with initialize_config_dir(str(root / "conf"), version_base="1.3"):
             return hydra_compose("config", overrides=overrides)
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split("\nSee ")[0].split())
         raise UserError(f"conf/ does not compose: {reason}") from error
 
 
 def _check_files(
     root: Path, chosen: Sequence[SourcedOverride], known: Iterable[str]
-) -> None:
-    """Refuse a key in an experiment or a sweep that conf/ without it does not have."""
+) -> list[SourcedOverride]:
+    """Refuse a key in an experiment or a sweep that conf/ without it does not have.
+
+    Returns:
+        What those files set.
+    """
     plain = [c.text for c in chosen if key_of(c) not in OPTIONAL]
+    written: list[SourcedOverride] = []
     for choice in chosen:
         group = key_of(choice)
         if group in OPTIONAL:
             file = root / "conf" / group / f"{choice.parse().value()}.yaml"
             extra, keys = written_in(file)
-            base = _resolved(_hydra(root, [*plain, *extra]))
+            base = resolved_values(_hydra(root, [*plain, *extra]))
             for key in keys:
-                _check_value(key, base, known)
+                _check_key(key, base, known)
+            written += keys
+    return written
 
 
-def _check_values(
+def _check_keys(
     root: Path,
     chosen: Sequence[SourcedOverride],
     given: Sequence[SourcedOverride],
     known: Iterable[str],
 ) -> None:
-    """Refuse wrong keys and values, against conf/ with the chosen files.
+    """Refuse keys that are not there, against conf/ with the chosen files.
 
     What stands in conf/config.yaml itself is compared with that: composing takes a fifth of
     a second, which a card of six schedules would pay six times.
     """
     own = written(root)
     inside = [choice for choice in given if _is_plain(own, key_of(choice))]
-    for choice in inside:
-        _check_value(choice, own, known)
     outside = [choice for choice in given if choice not in inside]
     if outside:
         composed = _hydra(root, [c.text for c in chosen])
-        unresolved, base = OmegaConf.to_container(composed), _resolved(composed)
+        unresolved, base = OmegaConf.to_container(composed), resolved_values(composed)
         for choice in outside:
-            _check_value(choice, base, known)
+            _check_key(choice, base, known)
             _check_own(choice, unresolved)
 
 
 def written(root: Path) -> Any:
     """The declared defaults with conf/config.yaml on top, references as they stand."""
-    file = OmegaConf.load(root / "conf" / "config.yaml")
+    file = conf_files.body_of(root / "conf" / "config.yaml", "conf/config.yaml")
     return OmegaConf.to_container(OmegaConf.merge(settings.defaults(), file))
 
 
@@ -228,18 +302,22 @@ def _is_plain(tree: Any, key: str) -> bool:
     return not (isinstance(tree, str) and "${" in tree)
 
 
-def _resolved(composed: DictConfig) -> Any:
-    return OmegaConf.to_container(composed, resolve=True)
+def resolved_values(composed: DictConfig) -> Any:
+    """The values of a configuration, without a reference left.
+
+    Raises:
+        UserError: a reference leads nowhere.
+    """
+    try:
+        return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except (OmegaConfBaseException, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"the configuration does not resolve: {reason}") from error
 
 
-def _check_value(choice: SourcedOverride, base: Any, known: Iterable[str]) -> None:
-    """Refuse a key that is not in conf/ and a value of another type than there."""
-    override = choice.parse()
-    if override.is_add() or override.is_force_add() or override.is_delete():
-        raise UserError(
-            f"{choice.origin}: '{choice.text}': keys can be set, not added or removed"
-        )
-    key = str(override.key_or_group)
+def _check_key(choice: SourcedOverride, base: Any, known: Iterable[str]) -> None:
+    """Refuse a key that is not in conf/; what its value may be is for the schema to say."""
+    key = key_of(choice)
     parent, parts = base, key.split(".")
     for depth, part in enumerate(parts):
         if not isinstance(parent, dict) or part not in parent:
@@ -251,12 +329,6 @@ def _check_value(choice: SourcedOverride, base: Any, known: Iterable[str]) -> No
             meant = meant or did_you_mean(part, near)
             raise UserError(f"{choice.origin}: unknown key '{key}'{meant}.{names}")
         parent = parent[part]
-    value: Any = override.value()
-    _check_type(choice, key, parent, value)
-    if "${" not in str(value):
-        for part in reversed(parts):
-            value = {part: value}
-        settings.check(choice.origin, value)
 
 
 def _elsewhere(key: str, base: Any) -> str:
@@ -264,22 +336,3 @@ def _elsewhere(key: str, base: Any) -> str:
     first = key.partition(".")[0]
     owners = [k for k, v in base.items() if isinstance(v, dict) and first in v]
     return f" (did you mean '{owners[0]}.{key}'?)" if owners else ""
-
-
-def _check_type(choice: SourcedOverride, key: str, old: Any, new: Any) -> None:
-    if isinstance(new, str) and "${" in new:
-        return
-    if isinstance(new, str) and isinstance(old, dict) and key.endswith(".of"):
-        return  # the name of a file: see `with_named_parts`
-    if old is None or type(new) is type(old):
-        return
-    if new is None and not isinstance(old, int):
-        return
-    if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
-        return
-    if isinstance(old, str) and isinstance(new, int | float):
-        return
-    raise UserError(
-        f"{choice.origin}: {key} must be of the type {type(old).__name__} (now {old!r}),"
-        f" got {new!r}"
-    )

@@ -6,21 +6,23 @@ the list `overrides` of params.yaml, the command line.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from snowmelt.common import public_names
 from snowmelt.common.errors import UserError, did_you_mean
+from snowmelt.pipeline.config.conf_files import body_of, chosen_in
 
 PARAMS = "params.yaml"
 OVERRIDES = "params.yaml: overrides"
+COMMAND_LINE = "command line"
 # Groups that need not be chosen; `experiment=null` leaves one unset.
 OPTIONAL = ("experiment", "sweep")
 
@@ -34,20 +36,76 @@ def groups(root: Path) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class SourcedOverride:
-    """An override, and where it was written."""
+    """An override, and where it was written.
+
+    A value that is nothing in Hydra's grammar, such as a path with brackets, an apostrophe
+    or an equals sign, can only be meant as it stands: it is put into quotes.
+    """
 
     text: str
     origin: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", _readable(self.text))
+
     def parse(self) -> Override:
         """Parse by Hydra's grammar, or say where the mistake is."""
         try:
-            return OverridesParser.create().parse_override(self.text)
+            override = _parsed(self.text)
         except HydraException as error:
-            reason = str(error).splitlines()[0]
+            reason = " ".join(str(error).splitlines()[0].split())
             raise UserError(
-                f"{self.origin}: '{self.text}' is not of the form key=value ({reason})"
+                f"{self.origin}: '{self.text}' is not of the form key=value ({reason});"
+                f" quote a value with commas, brackets or braces: {cure(self.text)}"
             ) from error
+        if override.is_add() or override.is_force_add() or override.is_delete():
+            raise UserError(
+                f"{self.origin}: '{self.text}': keys can be set, not added or removed"
+            )
+        if override.package is not None:
+            raise UserError(
+                f"{self.origin}: '{self.text}': a group stays where it is, without @"
+            )
+        return override
+
+    def as_text(self) -> SourcedOverride:
+        """The same with its value taken literally, as a text."""
+        key, _, value = self.text.partition("=")
+        return SourcedOverride(f"{key}={quoted(value)}", self.origin)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> Override:
+    return OverridesParser.create().parse_override(text)
+
+
+def _readable(text: str) -> str:
+    """An override as it stands, or with quotes around a value that is none otherwise.
+
+    A comma may separate the values of a sweep, so such a value is not guessed at.
+    """
+    try:
+        _parsed(text)
+    except HydraException:
+        key, equals, value = text.partition("=")
+        literal = f"{key}={quoted(value)}"
+        if equals and "," not in value and _is_readable(literal):
+            return literal
+    return text
+
+
+def _is_readable(text: str) -> bool:
+    try:
+        _parsed(text)
+    except HydraException:
+        return False
+    return True
+
+
+def cure(text: str) -> str:
+    """An override with its value in quotes, as one types it in a shell."""
+    key, _, value = text.partition("=")
+    return f'"{key}={quoted(value.strip(chr(39)))}"'
 
 
 def quoted(value: Any) -> str:
@@ -74,7 +132,7 @@ def params_overrides(root: Path) -> list[SourcedOverride]:
     path = root / PARAMS
     if not path.is_file():
         return []
-    params = _body(path, PARAMS)
+    params = body_of(path, PARAMS)
     extra = params.pop("overrides", None) or []
     if not isinstance(extra, list) or not all(isinstance(text, str) for text in extra):
         raise UserError(f"{PARAMS}: 'overrides' must be a list of key=value, got {extra!r}")
@@ -107,7 +165,8 @@ def merged_overrides(root: Path, overrides: Sequence[str]) -> list[SourcedOverri
         UserError: a choice does not parse, or names a key or a group's file that is not
             there; the message says where it was written.
     """
-    typed = [SourcedOverride(text, "command line") for text in overrides]
+    typed = [SourcedOverride(text, COMMAND_LINE) for text in overrides]
+    check_once(typed)
     typed_keys = {key_of(choice) for choice in typed}
     params = [c for c in params_overrides(root) if key_of(c) not in typed_keys]
     known = groups(root)
@@ -117,7 +176,33 @@ def merged_overrides(root: Path, overrides: Sequence[str]) -> list[SourcedOverri
     given, params = params + typed, [c for c in params if not _is_unset(c)]
     settled = _settled_by_files(root, given)
     params = [c for c in params if c.origin != PARAMS or not _covers(settled, key_of(c))]
+    check_once(params)
     return params + [c for c in typed if not _is_unset(c)]
+
+
+def check_once(choices: Sequence[SourcedOverride]) -> None:
+    """Refuse a key that is given twice: one of the two would be lost without a word.
+
+    Raises:
+        UserError: naming both places.
+    """
+    seen: dict[str, SourcedOverride] = {}
+    for choice in choices:
+        for key in _keys_of(choice):
+            if key in seen:
+                raise UserError(
+                    f"{key} is given twice: '{seen[key].text}' ({seen[key].origin}) and"
+                    f" '{choice.text}' ({choice.origin}): keep one"
+                )
+            seen[key] = choice
+
+
+def _keys_of(choice: SourcedOverride) -> list[str]:
+    """The key of an override, or those below it where its value is a mapping."""
+    value = choice.parse().value()
+    if isinstance(value, dict) and value:
+        return [key for key, _ in _leaves(value, f"{key_of(choice)}.")]
+    return [key_of(choice)]
 
 
 def _is_unset(choice: SourcedOverride) -> bool:
@@ -166,14 +251,14 @@ def _settled_by_files(root: Path, choices: Sequence[SourcedOverride]) -> set[str
 
 def _set_by(file: Path) -> set[str]:
     """The groups and keys that a file of conf/ sets, and those that it sweeps over."""
-    body = _body(file)
-    chosen = {group for group, _ in _groups_in(body)}
+    body, shown = body_of(file), _shown(file)
+    chosen = {group for group, _ in chosen_in(body, shown)}
     return chosen | swept_in(file).keys() | {key for key, _ in _keys_in(body)}
 
 
 def swept_in(file: Path) -> dict[str, str]:
     """The keys that a file of conf/sweep/ sweeps over, each with its values."""
-    swept = _body(file).get("hydra", {}).get("sweeper", {}).get("params", {})
+    swept = body_of(file).get("hydra", {}).get("sweeper", {}).get("params", {})
     return {str(key): str(values) for key, values in swept.items()}
 
 
@@ -183,32 +268,16 @@ def written_in(file: Path) -> tuple[list[str], list[SourcedOverride]]:
     Raises:
         UserError: the file is not a mapping in valid YAML.
     """
-    body, origin = _body(file), f"conf/{file.parent.name}/{file.name}"
-    chosen = [f"{group}={name}" for group, name in _groups_in(body)]
+    body, shown = body_of(file), _shown(file)
+    chosen = [f"{group}={name}" for group, name in chosen_in(body, shown)]
     keys = [
-        SourcedOverride(f"{key}={quoted(value)}", origin) for key, value in _keys_in(body)
+        SourcedOverride(f"{key}={quoted(value)}", shown) for key, value in _keys_in(body)
     ]
     return chosen, keys
 
 
-def _body(file: Path, shown: str = "") -> dict[str, Any]:
-    """The keys and values of a YAML file, which an error calls `shown`."""
-    try:
-        body = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{shown or file} is not valid YAML: {reason}") from error
-    if not isinstance(body, dict):
-        kind = type(body).__name__
-        raise UserError(f"{shown or file} must map keys to values, got {kind}")
-    return body
-
-
-def _groups_in(body: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    for item in body.get("defaults", []):
-        if isinstance(item, dict):
-            for key, value in item.items():
-                yield str(key).removeprefix("override ").strip(" /"), value
+def _shown(file: Path) -> str:
+    return f"conf/{file.parent.name}/{file.name}"
 
 
 def _keys_in(body: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

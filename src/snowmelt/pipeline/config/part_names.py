@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from snowmelt.common.instantiate import plain
+from snowmelt.pipeline.config.conf_files import body_of
 
 
 def file_of(node: Any, group: str, root: Path) -> str | None:
@@ -42,7 +41,7 @@ def name_of(node: Any, group: str, root: Path) -> str:
 
 def _files(group: str, root: Path) -> dict[str, dict[str, Any]]:
     files = sorted((root / "conf" / group).glob("*.yaml"))
-    return {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
+    return {file.stem: body_of(file) for file in files}
 
 
 def _changed(said: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 from hydra.core.config_store import ConfigStore
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.common.places import Place
-from snowmelt.common.section import Section, Seed, Text, fields_of, kind_of, refusals
+from snowmelt.common.section import Section, Seed, Text, fields_of, kind_of
 from snowmelt.evaluation.settings import (
     EvaluationSettings,
     LikelihoodSettings,
@@ -65,21 +65,6 @@ def defaults() -> dict[str, Any]:
 def register() -> None:
     """Let Hydra find the defaults, under the name that conf/config.yaml uses."""
     ConfigStore.instance().store(name=NODE, node=defaults())
-
-
-def check(origin: str, values: Mapping[str, Any]) -> None:
-    """Refuse values that a declaration refuses.
-
-    Args:
-        origin: where they were written, for the message.
-
-    Raises:
-        UserError: with the first of them.
-    """
-    try:
-        Settings.model_validate(values)
-    except ValidationError as error:
-        raise UserError(f"{origin}: {refusals(Settings, error)[0]}") from error
 
 
 def explained(values: Mapping[str, Any], wanted: Sequence[str] = ()) -> str:

@@ -12,7 +12,14 @@ from omegaconf import DictConfig
 
 from snowmelt.common.errors import UserError
 from snowmelt.pipeline.config.composition import compose
-from snowmelt.pipeline.config.overrides import SourcedOverride, groups, key_of, swept_in
+from snowmelt.pipeline.config.overrides import (
+    COMMAND_LINE,
+    SourcedOverride,
+    check_once,
+    groups,
+    key_of,
+    swept_in,
+)
 
 # Keys that no combination of parts depends on.
 UNRELATED = ("seed=", "training.", "sample.", "evaluation.", "tracking", "paths.", "name=")
@@ -29,7 +36,9 @@ def jobs(root: Path, overrides: Sequence[str]) -> dict[str, list[str]]:
         UserError: an override does not parse, or its values cannot be listed.
     """
     known = groups(root)
-    texts = {key_of(SourcedOverride(text, "command line")): text for text in overrides}
+    given = [SourcedOverride(text, COMMAND_LINE) for text in overrides]
+    check_once(given)
+    texts = {key_of(choice): choice.text for choice in given}
     if "sweep" in texts:
         texts = _of_file(root, texts["sweep"], known) | texts
     named: dict[str, list[str]] = {}
@@ -45,7 +54,7 @@ def jobs(root: Path, overrides: Sequence[str]) -> dict[str, list[str]]:
 
 def _of_file(root: Path, text: str, known: Mapping[str, list[str]]) -> dict[str, str]:
     """What the file that `sweep=NAME` names sweeps over, as overrides."""
-    override = SourcedOverride(text, "command line").parse()
+    override = SourcedOverride(text, COMMAND_LINE).parse()
     if override.is_sweep_override():
         raise UserError(f"command line: '{text}': name one sweep at a time")
     if override.value() not in known["sweep"]:
@@ -56,7 +65,7 @@ def _of_file(root: Path, text: str, known: Mapping[str, list[str]]) -> dict[str,
 
 def _each(text: str, known: Mapping[str, list[str]]) -> list[str]:
     """An override with several values as several; one with a single value as it stands."""
-    override = SourcedOverride(text, "command line").parse()
+    override = SourcedOverride(text, COMMAND_LINE).parse()
     if not override.is_sweep_override():
         return [text]
     key, swept = override.get_key_element(), override.value()

@@ -79,7 +79,7 @@ def _moved(key: str, value: Any, tree: _Tree, here: Path) -> Any:
 
 
 def _value(choice: SourcedOverride) -> Any:
-    """The value; a number as it was typed, for it may be the name of a folder."""
+    """The value; a number, or true, as it was typed, for it may name a folder."""
     value = choice.parse().value()
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return choice.text.partition("=")[2] if is_number else value
+    is_misread = isinstance(value, bool | int | float)
+    return choice.text.partition("=")[2] if is_misread else value

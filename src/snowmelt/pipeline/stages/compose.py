@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
 from omegaconf import DictConfig
 
 from snowmelt.common.files import new_file
 from snowmelt.common.instantiate import plain
 from snowmelt.common.made_folders import COMPOSED
+from snowmelt.common.yaml_files import dump_yaml
 from snowmelt.pipeline.config import watched_places
 
 HEADER = f"{COMPOSED} from conf/ and params.yaml; edit those.\n"
@@ -24,7 +24,7 @@ def run(config: DictConfig, root: Path) -> Path:
     if watched_places.is_run_by_dvc():
         watched_places.check(config, root)
     target = root / config.paths.config
-    text = yaml.safe_dump(plain(config), sort_keys=True, allow_unicode=True)
+    text = dump_yaml(plain(config))
     with new_file(target) as draft:
         draft.write_text(HEADER + text, encoding="utf-8")
     return target

@@ -16,13 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
 from omegaconf import DictConfig
 
 from snowmelt import tracking
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, write_json
 from snowmelt.common.instantiate import plain
+from snowmelt.common.yaml_files import dump_yaml
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.comparison import Job, compare, comparison_table
 from snowmelt.evaluation.protocol import protocol_digest
@@ -108,7 +108,7 @@ def _run_job(
     folder = root / config.paths.root
     folder.mkdir(parents=True)
     file = folder / "job.yaml"
-    file.write_text(yaml.safe_dump(plain(config), sort_keys=True), encoding="utf-8")
+    file.write_text(dump_yaml(plain(config)), encoding="utf-8")
     started = time.perf_counter()
     code, tail = _process(file, environment)
     seconds = time.perf_counter() - started

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from snowmelt.common.bounds import Factor
 from snowmelt.diffusion.denoiser import NULL_CLASS, Denoiser
 from snowmelt.diffusion.processes import Process, expand
 from snowmelt.sampling.guidance.guidance import Conditioning, Draw, Guidance
@@ -104,7 +105,7 @@ class ClassifierFreeGuidance(Guidance):
     def __init__(
         self,
         labels: int | str | Sequence[int | str] | None = None,
-        scale: float = 2.0,
+        scale: Factor = 2.0,
         interval: Interval | None = None,
     ) -> None:
         if not 0.0 <= scale < float("inf"):

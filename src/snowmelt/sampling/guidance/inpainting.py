@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
+from snowmelt.common.bounds import Few
 from snowmelt.diffusion.processes import Process
 from snowmelt.sampling.guidance.guidance import (
     Conditioning,
@@ -74,7 +75,7 @@ class Inpainting(Guidance):
 
     needs_examples = True
 
-    def __init__(self, mask: Mask, resamples: int = 1) -> None:
+    def __init__(self, mask: Mask, resamples: Few = 1) -> None:
         check_at_least(1, resamples=resamples)
         self.mask, self.resamples = mask, resamples
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_between_0_and_1
+from snowmelt.common.bounds import Fraction
 from snowmelt.common.randomness import Stream, uniform
 
 
@@ -21,7 +22,7 @@ class Mask(ABC):
         ValueError: a share that is not between 0 and 1.
     """
 
-    def __init__(self, share: float = 0.5) -> None:
+    def __init__(self, share: Fraction = 0.5) -> None:
         check_between_0_and_1(share=share)
         self.share = share
 

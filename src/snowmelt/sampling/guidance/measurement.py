@@ -28,6 +28,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snowmelt.common.bounds import NotNegative, Positive
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import expand
@@ -65,8 +66,8 @@ class PseudoinverseGuided(Denoiser):
         denoiser: Denoiser,
         operator: LinearOperator,
         y: Tensor,
-        noise_std: float = 0.0,
-        data_std: float = 1.0,
+        noise_std: NotNegative = 0.0,
+        data_std: Positive = 1.0,
     ) -> None:
         super().__init__(
             denoiser.net, denoiser.process, denoiser.prediction, denoiser.learned_variance
@@ -116,7 +117,10 @@ class Measurement(Guidance):
     needs_examples = True
 
     def __init__(
-        self, operator: LinearOperator, noise_std: float = 0.0, data_std: float = 1.0
+        self,
+        operator: LinearOperator,
+        noise_std: NotNegative = 0.0,
+        data_std: Positive = 1.0,
     ) -> None:
         if not noise_std >= 0.0:
             raise ValueError(f"noise_std must not be negative, got {noise_std}")

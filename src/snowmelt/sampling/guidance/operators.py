@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from snowmelt.common.argument_checks import check_at_least
+from snowmelt.common.bounds import Positive, Side
 from snowmelt.sampling.guidance.masks import Mask
 
 
@@ -105,7 +106,7 @@ class Downsample(LinearOperator):
         ValueError: a factor less than 2.
     """
 
-    def __init__(self, factor: int = 2) -> None:
+    def __init__(self, factor: Side = 2) -> None:
         check_at_least(2, factor=factor)
         self.factor = factor
         self.gram = 1.0 / factor**2
@@ -163,7 +164,7 @@ class Blur(LinearOperator):
         ValueError: a width that is not positive.
     """
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width: Positive = 1.0) -> None:
         if not width > 0.0:
             raise ValueError(f"width must be positive, got {width}")
         self.width = width

@@ -22,7 +22,7 @@ References:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -32,6 +32,7 @@ from snowmelt.common.argument_checks import (
     check_between_0_and_1,
     check_positive,
 )
+from snowmelt.common.bounds import Count, Fraction, Many, Width
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
 from snowmelt.sampling.samplers.grids import Grid
@@ -40,7 +41,8 @@ from snowmelt.sampling.samplers.sampler import Memory, Start, Watcher, WholePath
 from snowmelt.sampling.samplers.thresholds import Threshold
 
 # The implicit ones would build a Jacobian over all pixels of a block.
-METHODS = ("RK23", "RK45", "DOP853")
+Method = Literal["RK23", "RK45", "DOP853"]
+METHODS = get_args(Method)
 
 
 class Adaptive(WholePath):
@@ -69,13 +71,13 @@ class Adaptive(WholePath):
 
     def __init__(
         self,
-        steps: int = 50,
-        rtol: float = 1e-4,
-        atol: float = 1e-4,
-        method: str = "RK45",
-        block: int = 16,
-        end: float = 1e-3,
-        limit: int = 10_000,
+        steps: Count = 50,
+        rtol: Fraction = 1e-4,
+        atol: Fraction = 1e-4,
+        method: Method = "RK45",
+        block: Width = 16,
+        end: Fraction = 1e-3,
+        limit: Many = 10_000,
         grid: Grid | None = None,
         threshold: Threshold | None = None,
     ) -> None:

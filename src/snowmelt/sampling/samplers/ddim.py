@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from snowmelt.common.bounds import Count, Share
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import expand
 from snowmelt.sampling.samplers.ancestral_variances import FixedSmall, Variance
@@ -49,8 +50,8 @@ class DDIM(Sampler):
 
     def __init__(
         self,
-        steps: int,
-        eta: float = 0.0,
+        steps: Count,
+        eta: Share = 0.0,
         variance: Variance | None = None,
         grid: Grid | None = None,
         threshold: Threshold | None = None,

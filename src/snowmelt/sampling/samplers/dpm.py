@@ -33,6 +33,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snowmelt.common.bounds import Count, Share
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import expand
 from snowmelt.sampling.samplers.grids import Grid
@@ -56,8 +57,8 @@ class DPM(Sampler):
 
     def __init__(
         self,
-        steps: int,
-        eta: float = 0.0,
+        steps: Count,
+        eta: Share = 0.0,
         grid: Grid | None = None,
         threshold: Threshold | None = None,
     ) -> None:

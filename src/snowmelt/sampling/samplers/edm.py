@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_not_negative
+from snowmelt.common.bounds import Count, Factor, NotNegative
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
 from snowmelt.sampling.samplers.grids import Grid
@@ -61,11 +62,11 @@ class EDM(Sampler):
 
     def __init__(
         self,
-        steps: int,
-        churn: float = 0.0,
-        churn_min: float = 0.0,
-        churn_max: float | None = None,
-        noise_scale: float = 1.0,
+        steps: Count,
+        churn: NotNegative = 0.0,
+        churn_min: NotNegative = 0.0,
+        churn_max: NotNegative | None = None,
+        noise_scale: Factor = 1.0,
         grid: Grid | None = None,
         threshold: Threshold | None = None,
     ) -> None:

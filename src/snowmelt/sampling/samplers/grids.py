@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from snowmelt.common.argument_checks import check_positive
+from snowmelt.common.bounds import Count, Positive
 from snowmelt.diffusion.processes import Process
 
 
@@ -58,7 +59,7 @@ class ChainGrid(Grid):
         ValueError: `chain_steps` is not a whole number from 1 up.
     """
 
-    def __init__(self, chain_steps: int = 1000) -> None:
+    def __init__(self, chain_steps: Count = 1000) -> None:
         if chain_steps < 1 or chain_steps != int(chain_steps):
             raise ValueError(
                 f"chain_steps must be a whole number of at least 1, got {chain_steps}"
@@ -151,7 +152,7 @@ class Karras(LevelGrid):
         Karras et al. (2022), arXiv:2206.00364, eq. 5.
     """
 
-    def __init__(self, rho: float = 7.0) -> None:
+    def __init__(self, rho: Positive = 7.0) -> None:
         check_positive(rho=rho)
         self.rho = rho
 

@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
+from snowmelt.common.bounds import Count, Factor, Repeats
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
 from snowmelt.sampling.samplers.grids import Grid
@@ -99,10 +100,10 @@ class PredictorCorrector(Sampler):
 
     def __init__(
         self,
-        steps: int,
+        steps: Count,
         predictor: Sampler,
-        corrections: int = 1,
-        signal_to_noise: float = 0.16,
+        corrections: Repeats = 1,
+        signal_to_noise: Factor = 0.16,
         size: StepSize | None = None,
         grid: Grid | None = None,
         threshold: Threshold | None = None,

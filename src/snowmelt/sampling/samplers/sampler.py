@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
+from snowmelt.common.bounds import Count
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
@@ -49,7 +50,7 @@ class Sampler(ABC):
     """Whether the network must answer a variance beside its prediction."""
 
     def __init__(
-        self, steps: int, grid: Grid | None = None, threshold: Threshold | None = None
+        self, steps: Count, grid: Grid | None = None, threshold: Threshold | None = None
     ) -> None:
         check_at_least(1, steps=steps)
         self.steps = steps

@@ -24,6 +24,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_not_negative
+from snowmelt.common.bounds import Count, Factor
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import expand
 from snowmelt.sampling.samplers.grids import Grid
@@ -52,8 +53,8 @@ class EulerMaruyama(Sampler):
 
     def __init__(
         self,
-        steps: int,
-        eta: float = 1.0,
+        steps: Count,
+        eta: Factor = 1.0,
         grid: Grid | None = None,
         threshold: Threshold | None = None,
     ) -> None:

@@ -15,6 +15,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from snowmelt.common.bounds import Share
+
 
 class Threshold(ABC):
     """A map of estimates of the data, for images in [-1, 1]; points have no such range."""
@@ -48,7 +50,7 @@ class Dynamic(Threshold):
         Saharia et al. (2022), arXiv:2205.11487, section 2.3.
     """
 
-    def __init__(self, quantile: float = 0.995) -> None:
+    def __init__(self, quantile: Share = 0.995) -> None:
         if not 0.0 < quantile <= 1.0:
             raise ValueError(f"quantile must lie in (0, 1], got {quantile}")
         self.quantile = quantile

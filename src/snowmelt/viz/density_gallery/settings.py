@@ -14,17 +14,19 @@ class GallerySettings(Section):
     """The section `gallery`: the size of every animation and picture of a density."""
 
     key: ClassVar[str] = "gallery"
-    points: int = Field(1000, ge=1, description="Points of a cloud.")
-    frames: int = Field(51, ge=2, description="Frames of an animation, at most.")
-    steps: int = Field(100, ge=2, description="Steps of a sampler, and of a drawn path.")
+    points: int = Field(1000, ge=1, le=1_000_000, description="Points of a cloud.")
+    frames: int = Field(51, ge=2, le=1000, description="Frames of an animation, at most.")
+    steps: int = Field(
+        100, ge=2, le=100_000, description="Steps of a sampler, and of a drawn path."
+    )
     cells: int = Field(
-        120, ge=2, description="Cells of a picture of a density, along an axis."
+        120, ge=2, le=2000, description="Cells of a picture of a density, along an axis."
     )
-    paths: int = Field(8, ge=1, description="Paths that are drawn one by one.")
+    paths: int = Field(8, ge=1, le=1000, description="Paths that are drawn one by one.")
     chain_steps: int = Field(
-        300, ge=1, description="Steps of a Markov chain in an animation."
+        300, ge=1, le=1_000_000, description="Steps of a Markov chain in an animation."
     )
-    seconds: float = Field(5.0, ge=0.1, description="Duration of an animation.")
+    seconds: float = Field(5.0, ge=0.1, le=3600, description="Duration of an animation.")
     checkpoint: Place | None = Field(
         None,
         description="Model of points of the density, to show beside the exact one.",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snowmelt.common import argument_checks
+from snowmelt.common.bounds import Few, NotNegative
 from snowmelt.data.sources.toy.cloud import Cloud, Points
 from snowmelt.densities import GridDensity
 
@@ -25,7 +26,7 @@ class Checkerboard(Cloud):
         side: squares along a side of the board.
     """
 
-    side: int = 4
+    side: Few = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,7 +59,7 @@ class Board(GridDensity):
         ValueError: a `side` that is no whole number above 1, or a negative `smoothing`.
     """
 
-    def __init__(self, side: int = 4, smoothing: float = 0.0) -> None:
+    def __init__(self, side: Few = 4, smoothing: NotNegative = 0.0) -> None:
         argument_checks.check_count(2, side=side)
         squares = torch.zeros(side, side, dtype=torch.float64)
         for column, row in _dark(side):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snowmelt.common import argument_checks
+from snowmelt.common.bounds import Fraction, Many, Seed
 from snowmelt.common.errors import UserError
 from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.data.sources.source import RawData, Source
@@ -41,10 +42,10 @@ class Cloud(Source):
         held_out_fraction: must be None, since the two counts say it.
     """
 
-    count: int = 20_000
-    held_out_count: int = 10_000
-    seed: int = 0
-    held_out_fraction: float | None = None
+    count: Many = 20_000
+    held_out_count: Many = 10_000
+    seed: Seed = 0
+    held_out_fraction: Fraction | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,7 +89,7 @@ class Cloud(Source):
         drawn = uniform((count,), seed=self.seed, stream=stream, index=index, step=step)
         return drawn.numpy()
 
-    def normals(self, index: Tensor, count: int = 2) -> Points:
+    def normals(self, index: Tensor, count: Many = 2) -> Points:
         """Standard normal numbers. Shapes: index: (B,) -> (B, count)"""
         stream, step = Stream.CLOUD, _NORMAL_STEP
         drawn = normal((count,), seed=self.seed, stream=stream, index=index, step=step)

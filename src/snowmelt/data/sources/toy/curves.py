@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snowmelt.common import argument_checks
+from snowmelt.common.bounds import Few, Positive
 from snowmelt.data.sources.toy.cloud import Cloud, Points
 
 Labels = NDArray[np.int64]
@@ -34,7 +35,7 @@ class Curve(Cloud):
         noise: standard deviation of each coordinate around the curve, above 0.
     """
 
-    noise: float
+    noise: Positive
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,7 +66,7 @@ class TwoMoons(Curve):
 class Rings(Curve):
     """Rings around one centre of the radii 1, 2, ...; a ring's chance is as its length."""
 
-    rings: int = 3
+    rings: Few = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,8 +94,8 @@ class Spiral(Curve):
         turns: of each arm around the centre.
     """
 
-    arms: int = 2
-    turns: float = 1.25
+    arms: Few = 2
+    turns: Positive = 1.25
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snowmelt.common.bounds import Fraction, Many, Seed
 from snowmelt.common.errors import UserError
 from snowmelt.data.sources.toy.cloud import Cloud, Points
 from snowmelt.densities import GaussianMixture, KernelDensity, Perturbable
@@ -38,11 +39,11 @@ class Known(Cloud):
         *,
         density: Perturbable,
         name: str,
-        count: int = 20_000,
-        held_out_count: int = 10_000,
-        seed: int = 0,
-        held_out_fraction: float | None = None,
-        split_seed: int = 0,
+        count: Many = 20_000,
+        held_out_count: Many = 10_000,
+        seed: Seed = 0,
+        held_out_fraction: Fraction | None = None,
+        split_seed: Seed = 0,
         root: Path = Path(),
     ) -> None:
         if not isinstance(density, Perturbable):

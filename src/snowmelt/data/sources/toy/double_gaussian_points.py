@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snowmelt import densities
 from snowmelt.common import argument_checks
+from snowmelt.common.bounds import Fraction, Positive
 from snowmelt.data.sources.toy.cloud import Cloud, Points
 
 
@@ -26,9 +27,9 @@ class DoubleGaussian(Cloud):
         share: of the points that belong to the left one.
     """
 
-    distance: float = 1.6
-    std: float = 0.2
-    share: float = 0.3
+    distance: Positive = 1.6
+    std: Positive = 0.2
+    share: Fraction = 0.3
 
     def __post_init__(self) -> None:
         super().__post_init__()

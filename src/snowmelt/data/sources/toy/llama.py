@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snowmelt.common.bounds import NotNegative, Positive
 from snowmelt.data.sources.source import RawData
 from snowmelt.data.sources.toy.cloud import Cloud, Points
 from snowmelt.data.sources.toy.coverage import coverage
@@ -107,7 +108,7 @@ class LlamaDensity(GridDensity):
             `smoothing`.
     """
 
-    def __init__(self, cell: float = _CELL, smoothing: float = 0.0) -> None:
+    def __init__(self, cell: Positive = _CELL, smoothing: NotNegative = 0.0) -> None:
         low, high = corners()
         if not 0.0 < cell <= (high - low).min():
             raise ValueError(
