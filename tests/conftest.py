@@ -10,7 +10,7 @@ import pytest
 
 from snowmelt.pipeline.cli import main
 from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
-from tests.project import make_workspace
+from tests.project import last_of_each, make_workspace
 
 Mistake = Callable[..., str]
 os.environ.update(MLFLOW_ENVIRONMENT)  # before the first import of mlflow, which reads it
@@ -29,7 +29,7 @@ def mistake(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     def run(*arguments: str, cwd: Path) -> str:
         monkeypatch.chdir(cwd)
         monkeypatch.delenv("PROJECT_ROOT", raising=False)
-        assert main(arguments) == 2
+        assert main(last_of_each(arguments)) == 2
         said = capsys.readouterr().err
         lines = [line for line in said.splitlines() if ": error: " in line]
         assert len(lines) == 1, said

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -54,8 +54,15 @@ def run_command(
 
 
 def snowmelt(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run `snowmelt` with the sources of this tree."""
-    return run_command(sys.executable, "-m", "snowmelt", *arguments, cwd=cwd)
+    """Run `snowmelt` with the sources of this tree; the last value of a key counts."""
+    return run_command(sys.executable, "-m", "snowmelt", *last_of_each(arguments), cwd=cwd)
+
+
+def last_of_each(arguments: Iterable[str]) -> list[str]:
+    """Arguments in which no key stands twice, which the program refuses."""
+    named = {text.partition("=")[0]: text for text in arguments if "=" in text}
+    kept = [text for text in arguments if "=" not in text]
+    return [*kept, *named.values()]
 
 
 def succeed(result: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import yaml
 
-from tests.project import ROOT, TINY, clean_environment, run_command, succeed
+from tests.project import (
+    ROOT,
+    TINY,
+    clean_environment,
+    last_of_each,
+    run_command,
+    succeed,
+)
 
 AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
 
@@ -28,7 +35,7 @@ def make_clone(folder: Path, *overrides: str) -> Path:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
-    set_params(folder, overrides=[*TINY, *overrides])
+    set_params(folder, **as_params(folder, *TINY, *overrides))
     for command in (
         ["git", "init", "-q"],
         ["git", "add", "-A"],
@@ -45,6 +52,15 @@ def make_clone(folder: Path, *overrides: str) -> Path:
     ):
         subprocess.run(command, cwd=folder, check=True, env=clean_environment())
     return folder
+
+
+def as_params(folder: Path, *overrides: str) -> dict[str, object]:
+    """What overrides say, as params.yaml has it: its own keys are changed in place."""
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    told = [text.split("=", 1) for text in last_of_each(overrides)]
+    known = {key: yaml.safe_load(value) for key, value in told if key in params}
+    rest = [f"{key}={value}" for key, value in told if key not in params]
+    return {**known, "overrides": rest}
 
 
 def set_params(folder: Path, **values: object) -> None:

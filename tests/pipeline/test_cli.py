@@ -104,7 +104,7 @@ def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
     [
         (("train", "schedule=cosin"), "unknown schedule 'cosin' (did you mean 'cosine'?)"),
         (("train", "trainng.steps=5"), "unknown key 'trainng.steps'"),
-        (("train", "training.steps=many"), "training.steps must be of the type int"),
+        (("train", "training.steps=many"), "training.steps must be an integer from 1 to"),
         (("train", "schedule"), "key=value"),
         (("train", "+more=1"), "keys can be set, not added"),
         (("train",), "manifest.json is missing: run `snowmelt prepare`"),

@@ -1,0 +1,120 @@
+"""Compatibility rules of the parts with the shape of the data.
+
+The shape is often known before the data is read (`data.size`, the digits), so a network that
+cannot take it, or that no machine can hold, is refused before anything was prepared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snowmelt.common import instantiate
+from snowmelt.common.errors import UserError
+from snowmelt.evaluation.features.extractor import Extractor
+from snowmelt.evaluation.likelihood import Exact
+from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
+from snowmelt.nets.net import Net
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
+from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
+from snowmelt.sampling.samplers.sampler import Sampler
+
+MOST_PARAMETERS = 2_000_000_000
+"""Weights, their average, the gradient and two moments of them take 40 GB then."""
+
+
+def issues(
+    config: Mapping[str, Any],
+    shape: tuple[int, ...],
+    classes: tuple[str, ...] | None = None,
+) -> list[CompatibilityIssue]:
+    """The issues of the parts with data of a shape; all of them are errors.
+
+    Args:
+        shape: of one example, (C, H, W) or (D,).
+        classes: the names of the data's classes, where they are known.
+
+    Raises:
+        UserError: a part refuses its arguments.
+    """
+    return [
+        *_net(config, shape),
+        *_features(config["features"], shape),
+        *_guidance(config, shape, classes),
+        *_flow(config["likelihood"]["ode"], shape),
+    ]
+
+
+def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[CompatibilityIssue]:
+    """Build the network without memory for its weights, and count them."""
+    denoiser = config.get("denoiser", {})
+    outputs = 2 if denoiser.get("learned_variance", False) else 1
+    try:
+        with torch.device("meta"):
+            net = instantiate.build(config["net"], Net, shape=shape, outputs=outputs, classes=0)
+    except UserError as error:
+        return [_error(("net", "data"), str(error))]
+    count = sum(weight.numel() for weight in net.parameters())
+    if count <= MOST_PARAMETERS:
+        return []
+    text = (
+        f"the network would have {count:,} parameters, and more than {MOST_PARAMETERS:,} do"
+        " not fit into a machine with their average, gradient and moments: make it smaller"
+    )
+    return [_error(("net",), text)]
+
+
+def _features(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
+    given = {k: v for k, v in node.items() if k != "independent_classifier"}
+    extractor: type[Extractor] = instantiate.class_of(given, Extractor)
+    kind = "points" if len(shape) == 1 else "images"
+    if extractor.kind == kind:
+        return []
+    fitting = "coordinates" if kind == "points" else "classifier, random_conv or inception"
+    text = (
+        f"features={extractor.name} reads {extractor.kind}, and the data holds {kind}:"
+        f" choose features={fitting}"
+    )
+    return [_error(("features", "data"), text)]
+
+
+def _guidance(
+    config: Mapping[str, Any], shape: tuple[int, ...], classes: tuple[str, ...] | None
+) -> list[CompatibilityIssue]:
+    guidance = instantiate.build(config["guidance"], Guidance)
+    if guidance.needs_labels and classes is None:
+        return []  # which there are is known when the data is prepared
+    sampler = instantiate.build(config["sampler"], Sampler)
+    conditioning = Conditioning(shape=shape, classes=classes, examples=_no_examples)
+    try:
+        guidance.check(conditioning, sampler)
+    except ValueError as error:
+        return [_error(("guidance", "data"), str(error))]
+    return []
+
+
+def _no_examples(index: Tensor) -> Tensor:
+    raise AssertionError("a check looks at shapes, not at examples")
+
+
+def _flow(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
+    if node is None:
+        return []
+    divergence = instantiate.build(node, ProbabilityFlow).divergence
+    size = math.prod(shape)
+    if not isinstance(divergence, Exact) or size <= divergence.most:
+        return []
+    text = (
+        f"the exact divergence of {size} dimensions takes as many backward passes a step,"
+        f" more than {divergence.most}: take likelihood=ode, or raise"
+        " likelihood.ode.divergence.most"
+    )
+    return [_error(("likelihood.ode.divergence", "data"), text)]
+
+
+def _error(keys: tuple[str, ...], text: str) -> CompatibilityIssue:
+    return CompatibilityIssue(keys, text, is_error=True)
