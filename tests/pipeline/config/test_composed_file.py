@@ -64,7 +64,7 @@ def test_other_files_are_not_read_as_one(
         ({"paths": {"root": "."}}, "paths.config must name a place, got None"),
         (
             {"data": {"name": "${nothing}"}},
-            "does not resolve: it holds the reference '${nothing}'",
+            "the configuration does not resolve: Interpolation key 'nothing'",
         ),
     ],
 )

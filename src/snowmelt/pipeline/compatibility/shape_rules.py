@@ -55,7 +55,9 @@ def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Compatibilit
     outputs = 2 if denoiser.get("learned_variance", False) else 1
     try:
         with torch.device("meta"):
-            net = instantiate.build(config["net"], Net, shape=shape, outputs=outputs, classes=0)
+            net = instantiate.build(
+                config["net"], Net, shape=shape, outputs=outputs, classes=0
+            )
     except UserError as error:
         return [_error(("net", "data"), str(error))]
     count = sum(weight.numel() for weight in net.parameters())

@@ -35,7 +35,9 @@ from snowmelt.pipeline.config.overrides import (
 from snowmelt.pipeline.config.read_places import check_data_apart
 
 # A reference to something that is computed, `${now:...}`; a nested one may hide its name.
-_COMPUTED = re.compile(r"(?<!\\)\$\{\s*(?!oc\.env\s*:)([^}.\s]*\$\{|[\w.]+(?=\s*:))")
+_COMPUTED = re.compile(
+    r"(?<!\\)\$\{\s*(?!oc\.(?:env|decode)\s*:)([^}.\s]*\$\{|[\w.]+(?=\s*:))"
+)
 
 
 def project_root() -> Path:
@@ -183,8 +185,8 @@ def check_references(node: Any) -> None:
             check_references(one)
     elif isinstance(node, str) and (found := _COMPUTED.search(node)):
         raise UserError(
-            f"'{node}' asks for ${{{found[1]}:...}}: of such references only"
-            " ${oc.env:NAME}, a variable of the environment, is taken"
+            f"'{node}' asks for ${{{found[1]}:...}}: only ${{oc.env:NAME}}, a"
+            " variable of the environment, is taken so"
         )
 
 
