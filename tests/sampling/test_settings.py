@@ -25,5 +25,7 @@ from snowmelt.sampling.settings import SampleSettings
 def test_a_value_that_is_refused_is_named(name: str, value: Any, must: str) -> None:
     with pytest.raises(UserError) as caught:
         SampleSettings.of({name: value})
-    assert str(caught.value) == f"sample.{name} must be {must}, got {value!r}"
+    said = str(caught.value)
+    assert said.startswith(f"sample.{name} must be {must}")
+    assert f", got {value!r}" in said
     assert SampleSettings.of({"seed": 2**63 - 1}).seed == 2**63 - 1

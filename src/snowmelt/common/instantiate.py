@@ -23,6 +23,8 @@ _REFUSALS = (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError)
 
 def plain(node: Any) -> Any:
     """A part of the configuration as dicts, lists and scalars."""
+    if isinstance(node, dict):
+        return {key: plain(value) for key, value in node.items()}
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 

@@ -129,8 +129,9 @@ def _refusal(section: type[Section], found: Any, key: str) -> str:
             must = str(found["ctx"]["error"])
         case _:
             assert field is not None
-            must = f"must be {kind_of(field)}{_meant(field, found['input'])}"
-    return f"{'.'.join(path)} {must}, got {shown(found['input'])}"
+            must = f"must be {kind_of(field)}"
+    meant = _meant(field, found["input"]) if field is not None else ""
+    return f"{'.'.join(path)} {must}, got {shown(found['input'])}{meant}"
 
 
 def shown(value: Any) -> str:
@@ -211,14 +212,19 @@ def _whole(bounds: Mapping[str, Any]) -> str:
     least, most = bounds.get("ge"), bounds.get("le")
     if bounds.get("lt") == 2**63:
         return f"an integer from {least} to 2^63 - 1"
-    if least is not None and most is not None:
-        return f"an integer from {least:,} to {most:,}"
     named = {None: "an integer", 0: "an integer, 0 or more", 1: "a positive integer"}
-    return named.get(least, f"an integer of at least {least}")
+    return named.get(least, f"an integer of at least {least}") + _up_to(most)
+
+
+def _up_to(most: float | None) -> str:
+    return "" if most is None else f", at most {most:,.12g}"
 
 
 def _number(bounds: Mapping[str, Any]) -> str:
     low, high = (bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt")))
+    if low == 0 and "le" in bounds and high > 1:
+        kind = "a number, 0 or more" if "ge" in bounds else "a positive number"
+        return kind + _up_to(high)
     if low is not None and high is not None:
         opening, closing = "[" if "ge" in bounds else "(", "]" if "le" in bounds else ")"
         return f"a number in {opening}{low:g}, {high:g}{closing}"

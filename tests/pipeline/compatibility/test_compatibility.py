@@ -148,7 +148,8 @@ def test_guidance_and_its_sampler_are_looked_at_before_any_training(
 
 def test_arguments_of_a_guidance_are_looked_at_before_any_training() -> None:
     given = ("guidance=classifier_free", "denoiser.conditional=true")
-    assert "two rising log-SNRs" in refused(*given, "guidance.interval=[a,b]")
+    assert "two rising log-SNRs" in refused(*given, "guidance.interval=[3,1]")
+    assert "guidance.interval must be" in refused(*given, "guidance.interval=[a,b]")
     assert "scale must be" in refused(*given, "guidance.scale=-1")
 
 

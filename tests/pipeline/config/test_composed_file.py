@@ -52,11 +52,11 @@ def test_other_files_are_not_read_as_one(
         ({"training": {"step": 5}}, "unknown key 'training.step' (did you mean 'steps'?)"),
         (
             {"training": {"steps": "many"}},
-            "training.steps must be an integer from 1 to 1,000,000,000, got",
+            "training.steps must be a positive integer, at most 1,000,000,000, got",
         ),
         (
             {"training": {"steps": 0}},
-            "training.steps must be an integer from 1 to 1,000,000,000, got 0",
+            "training.steps must be a positive integer, at most 1,000,000,000, got 0",
         ),
         ({"training": 5}, "training must be a mapping, got 5"),
         ({"schedule": 3}, "schedule must be a mapping with a _target_, got 3"),

@@ -179,11 +179,11 @@ def test_values_keep_their_type(project: Project, value: Any) -> None:
         ("seed: many", r"seed must be an integer from 0 to 2\^63 - 1, got 'many'"),
         (
             "training: {steps: 2.5}",
-            "training.steps must be an integer from 1 to .*, got 2.5",
+            "training.steps must be a positive integer, at most .*, got 2.5",
         ),
         (
             "training: {learning_rate: true}",
-            r"training.learning_rate must be a number in \(0, 10\], got True",
+            r"training.learning_rate must be a positive number, at most 10, got True",
         ),
         ("training: 5", "training must be a mapping, got 5"),
         ("overrides: ['+new=1']", "keys can be set, not added or removed"),
@@ -210,7 +210,7 @@ def test_a_mistake_in_params_names_the_file(
         ("~schedule", "schedule"),
         (
             "training.steps=many",
-            "training.steps must be an integer from 1 to .*, got 'many'",
+            "training.steps must be a positive integer, at most .*, got 'many'",
         ),
         ("~training.steps", "keys can be set, not added or removed"),
         ("++seed=1", "keys can be set, not added or removed"),

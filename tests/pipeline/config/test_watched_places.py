@@ -37,7 +37,6 @@ def said(root: Path, overrides: list[str], **params: object) -> str:
     ("overrides", "params", "key"),
     [
         (["data.path=/i"], {"data": "folder"}, "data.path: /i"),
-        (["data_path=/i"], {"data": "folder"}, "data.path: /i"),
         (["data.path=mine"], {"data": "folder"}, "data.path: {root}/mine"),
         (["data.path=/i"], {"data": "fashion_mnist"}, "data.path: /i"),
         (["data.labels=l.npy"], {"data": "array"}, "data.labels: {root}/l.npy"),

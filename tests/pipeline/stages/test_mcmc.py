@@ -68,7 +68,7 @@ def test_another_density_another_folder(here: Path) -> None:
     [
         (("density=doubel_gaussian",), "unknown density 'doubel_gaussian' (did you mean"),
         (("density=double_gaussian,gaussian",), "several values"),
-        (("density.share=1.5",), "share must lie between 0 and 1"),
+        (("density.share=1.5",), "density.share must be a number in (0, 1), got 1.5"),
         (("points=0",), "mcmc.points must be"),
         (("budgets=[30,5]",), "mcmc.budgets must rise"),
         (("seed=-1",), "seed must be an integer from 0"),

@@ -1,6 +1,6 @@
 """Compatibility rules of the parts with the shape of the data.
 
-The shape is often known before the data is read (`data.size`, the digits), so a network that
+The shape is often known before the data is read (`data.size`, the digits): a network that
 cannot take it, or that no machine can hold, is refused before anything was prepared.
 """
 
