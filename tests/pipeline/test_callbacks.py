@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +16,13 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Hybrid, Loss, Simple
 from snowmelt.pipeline import callbacks
 from snowmelt.pipeline.callbacks import MetricLog, SamplePictures
+from snowmelt.pipeline.config import composition
 from snowmelt.sampling.samplers.ddim import DDIM
+from snowmelt.tracking.run import Run
 from snowmelt.training import history
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
+from tests.project import ROOT
 from tests.training.conftest import examples, fit, labels, make_module, manifest
 
 __all__ = ["examples", "fit", "labels", "make_module", "manifest"]  # fixtures
@@ -93,3 +97,64 @@ def test_the_held_out_loss_is_logged_with_its_classes(
         assert logged["train/loss"] == row["loss"]
         assert logged["train/examples_per_second"] > 0
         assert "train/step" not in logged
+
+
+class Broken(pl.Callback):
+    """An observer that fails at every step, and once at the start."""
+
+    def on_train_start(self, *_: Any) -> None:
+        raise AttributeError("partially initialised module 'IPython'\nand so on")
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_an_observer_that_fails_ends_no_training_and_says_why_once(
+    make_module: Make, fit: Fit, run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harmless = callbacks.Harmless()
+    module = make_module(steps=4)
+    trainer = fit(
+        module,
+        callbacks.Guarded("the picture", Broken(), harmless),
+        callbacks.Guarded("the log", MetricLog(run), harmless),
+    )
+    assert trainer.global_step == 4
+    assert capsys.readouterr().err.splitlines() == [
+        "train: warning: the picture is left out: AttributeError: partially initialised"
+        " module 'IPython'",
+        "train: warning: the picture is left out: OSError: [Errno 28] No space left on"
+        " device",
+    ]
+
+
+def test_ctrl_c_in_an_observer_still_stops(make_module: Make) -> None:
+    class Stopped(pl.Callback):
+        def on_train_start(self, *_: Any) -> None:
+            raise KeyboardInterrupt
+
+    guarded = callbacks.Guarded("it", Stopped(), callbacks.Harmless())
+    with pytest.raises(KeyboardInterrupt):
+        guarded.on_train_start(None, None)  # type: ignore[arg-type]
+
+
+def test_every_observer_and_the_card_are_guarded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = composition.compose(ROOT, is_checked=False)
+
+    def broken(*given: Any) -> None:
+        raise ValueError("no card today")
+
+    monkeypatch.setattr(callbacks, "log_card", broken)
+    data: Any = SimpleNamespace(manifest=SimpleNamespace(kind="points", classes=None))
+    watching = callbacks.watch(Run(), config, data, tmp_path)
+    assert [type(observer) for observer in watching] == [callbacks.Guarded] * 3
+    assert "the schedule card is left out: ValueError: no card" in capsys.readouterr().err
+    hooks = {hook for one in watching for hook in vars(one) if hook.startswith("on_")}
+    assert hooks == {
+        "on_train_start",
+        "on_train_batch_end",
+        "on_train_end",
+        "on_exception",
+    }

@@ -5,9 +5,12 @@ These observe, and decide no byte of a checkpoint; `snowmelt.training` does not 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ def watch(
 
     Warnings about the configuration are printed here, once.
     """
+    harmless = Harmless()
     run.log_prepared(root / config.paths.prepared)
     reference = root / config.paths.reference / "reference.json"
     if reference.is_file():
@@ -48,14 +52,64 @@ def watch(
         for issue in issues:
             print(f"train: warning: {issue}", file=sys.stderr)
         if config.tracking.enabled:
-            log_card(run, config, issues, root)
+            with harmless("the schedule card"):
+                log_card(run, config, issues, root)
     classes = len(data.manifest.classes or ()) if config.denoiser.conditional else 0
     # A quick deterministic sampler: pictures show the weights, not the sampler.
     threshold = Clip() if data.manifest.kind == "images" else None
     sampler = DDIM(PICTURE_STEPS, eta=0.0, threshold=threshold)
     every, seed = config.training.picture_every, config.seed
     pictures = SamplePictures(run, every, sampler, seed, classes)
-    return [MetricLog(run), pictures, ProgressBar()]
+    observers = {
+        "the log of numbers": MetricLog(run),
+        "the picture of samples": pictures,
+        "the progress bar": ProgressBar(),
+    }
+    return [Guarded(name, one, harmless) for name, one in observers.items()]
+
+
+class Harmless:
+    """Says, once, what an observer failed with, instead of ending the training."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # whatever it is, no byte of the checkpoint needs it
+            reason = (str(error).strip().splitlines() or [""])[0]
+            message = f"{name} is left out: {type(error).__name__}: {reason}"
+            if message not in self.said:
+                self.said.add(message)
+                # A broken pipe, or a full disk behind it, may be what failed.
+                with contextlib.suppress(OSError, ValueError):
+                    print(f"train: warning: {message}", file=sys.stderr)
+
+
+class Guarded(pl.Callback):
+    """An observer that cannot end the training that it observes.
+
+    Args:
+        name: what it shows, for the line on the terminal.
+        harmless: a context that swallows errors.
+    """
+
+    def __init__(self, name: str, observer: pl.Callback, harmless: Harmless) -> None:
+        self.observer = observer
+        self._name, self._harmless = name, harmless
+        for hook in vars(type(observer)):
+            if hook.startswith("on_"):
+                setattr(self, hook, self._guarded(getattr(observer, hook)))
+
+    def _guarded(self, hook: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(hook)
+        def guarded(*given: Any) -> None:
+            with self._harmless(self._name):
+                hook(*given)
+
+        return guarded
 
 
 class ProgressBar(pl.Callback):
