@@ -18,8 +18,15 @@ os.environ.update(MLFLOW_ENVIRONMENT)
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from tests.tracking.fake_server import FakeServer, serving
 
 STRANGERS = (
+    "MLFLOW_EXPERIMENT_NAME",
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_RUN_ID",
+    "MLFLOW_RUN_CONTEXT",
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
     "MLFLOW_TRACKING_URI",
     "DVC_ROOT",
     "DVC_EXP_NAME",
@@ -106,6 +113,14 @@ class Project:
 
     def artifacts(self, run: Run, folder: str | None = None) -> list[str]:
         return [file.path for file in self.client.list_artifacts(run.info.run_id, folder)]
+
+
+@pytest.fixture
+def server(project: Project) -> Iterator[FakeServer]:
+    """A fake server, which the project tracks to."""
+    with serving() as fake:
+        project.config["tracking"]["uri"] = fake.uri
+        yield fake
 
 
 @pytest.fixture

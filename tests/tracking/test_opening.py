@@ -49,7 +49,11 @@ def evaluate(project: Any, samples: str, distance: float) -> Path:
         json.dumps({"frechet_distance": distance, "protocol": {"split": "train"}})
     )
     with tracking.open_evaluation(
-        project.config, project.root, samples=samples, checkpoint="model-a"
+        project.config,
+        project.root,
+        samples=samples,
+        request=str(distance),
+        checkpoint="model-a",
     ) as run:
         run.log_evaluation(path)
     return path

@@ -33,7 +33,11 @@ def experiment(project: Any, seed: int, distance: float) -> None:
     measured = {"frechet_distance": distance, "protocol": {"digest": "d", "n": 5}}
     path.write_text(json.dumps(measured))
     with tracking.open_evaluation(
-        config, project.root, samples=f"samples-{seed}", checkpoint=identity
+        config,
+        project.root,
+        samples=f"samples-{seed}",
+        request="as usual",
+        checkpoint=identity,
     ) as run:
         run.log_evaluation(path)
 
@@ -104,11 +108,12 @@ def test_a_run_that_is_not_there(project: Any) -> None:
 
 def test_reading_makes_no_store(project: Any, tmp_path: Path) -> None:
     empty = tmp_path / "elsewhere"
+    empty.mkdir()
     with pytest.raises(
         UserError, match=r"no tracking store sqlite:.*elsewhere.*mlflow\.db"
     ):
         RunReader(project.settings, empty)
-    assert not empty.exists()
+    assert not list(empty.iterdir())
 
 
 def test_a_store_that_does_not_answer(project: Any) -> None:

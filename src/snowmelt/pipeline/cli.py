@@ -37,6 +37,7 @@ COMMANDS = STAGES | {
     "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
     "gallery": "draw every animation of diffusion on a known density, and one page of them",
     "settings": "explain the settings of a section, or all: `snowmelt settings training`",
+    "sync": "show what waits for the tracking store, and send it",
 }
 # What shows a known density: nothing is trained, and the folder has the density's name.
 SHOWN = ("mcmc", "gallery")
@@ -135,18 +136,26 @@ def _run(given: argparse.Namespace) -> int:
         return _density(given, root)
     if given.command == "settings":
         return _settings(given, root)
+    from snowmelt import tracking
+    from snowmelt.common.instantiate import plain
+
     overrides = [_full(given.command, text, root) for text in given.overrides]
+    tracking.prefer_typed(overrides)
     if not given.config and _is_sweep(given, overrides):
         from snowmelt.pipeline.sweep import multirun
 
         return multirun.run(given.command, overrides, root)
+    if given.command == "sync":
+        return _sync(given, overrides, root)
     # Samples come from a checkpoint's parts, against which the stage checks the rest.
     settled = _settled(given, overrides, root, is_checked=given.command != "sample")
     if given.cfg:
         return _print(settled)
+    tracking.check(plain(settled), root)
     written = output_locks.written_by(given.command, settled, root)
     with (
         _stopped_in_good_order(),
+        tracking.one_command(),
         output_locks.only_command_in(written, given.command, root),
     ):
         if given.command == "pipeline":
@@ -196,6 +205,17 @@ def _card(given: argparse.Namespace, root: Path) -> int:
     except OSError as error:
         raise UserError(f"the card cannot be written: {error}") from error
     return 0
+
+
+def _sync(given: argparse.Namespace, overrides: Sequence[str], root: Path) -> int:
+    """Send what waits for the tracker; parts of a training are not looked at."""
+    settled = _settled(given, overrides, root)
+    if given.cfg:
+        return _print(settled)
+    stage: Any = importlib.import_module("snowmelt.pipeline.stages.sync")
+    with _stopped_in_good_order():
+        status: int = stage.run(settled, root)
+    return status
 
 
 def _density(given: argparse.Namespace, root: Path) -> int:

@@ -4,22 +4,26 @@
         run.log_metrics({"loss": 0.1}, step=50)
 
 Every operation is first appended to a queue on disk and uploaded from there in the
-background: a store that does not answer never stops a stage, and nothing is lost. Only
-this package imports mlflow.
+background: a store that does not answer never stops a stage, and nothing is lost. Every
+wait for it is bounded and said. Only this package imports mlflow.
 
     opening         opens the run of a stage        lineage            finds that run
     tracked_run     what a stage may log            run_records        runs known on disk
     upload_queue    operations not yet uploaded     uploader           applies each of them
     mlflow_store    calls of MLflow's client        background_upload  when they are sent
-    reading         reads runs back
+    sync            sends by hand what waits        remains            what that is
+    reading         reads runs back                 address            where a store can be
 """
 
-from snowmelt.tracking.location import locate
+from snowmelt.tracking.location import locate, prefer_typed
+from snowmelt.tracking.one_command import one_command
 from snowmelt.tracking.opening import (
+    check,
     open_evaluation,
     open_report,
     open_sampling,
     open_sweep,
+    open_sync,
     open_training,
 )
 from snowmelt.tracking.reading import PastRun, RunReader
@@ -31,10 +35,14 @@ __all__ = [
     "Run",
     "RunReader",
     "TrackingSettings",
+    "check",
     "locate",
+    "one_command",
     "open_evaluation",
     "open_report",
     "open_sampling",
     "open_sweep",
+    "open_sync",
     "open_training",
+    "prefer_typed",
 ]

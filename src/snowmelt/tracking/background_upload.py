@@ -1,33 +1,31 @@
 """Uploads the queued operations of a run in a background thread.
 
 The thread empties the queues every few seconds. When the store does not answer it pauses
-while the stage goes on and its operations wait. One last attempt is made at the end; what
-is left then is uploaded by the next command that tracks.
+while the stage goes on and its operations wait. One last attempt is made at the end of the
+command, for a bounded time; what is left then is uploaded by the next command that tracks,
+or by `snowmelt sync`.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from snowmelt.tracking.mlflow_store import (
+from snowmelt.tracking.mlflow_store import Store
+from snowmelt.tracking.one_command import at_the_end
+from snowmelt.tracking.remains import lines, remains
+from snowmelt.tracking.run_records import RunRecords
+from snowmelt.tracking.settings import TrackingSettings
+from snowmelt.tracking.store_errors import (
     RunDeleted,
     RunNotCreated,
-    Store,
     StoreUnreachable,
     why,
 )
-from snowmelt.tracking.run_records import RunRecords
-from snowmelt.tracking.settings import TrackingSettings
 from snowmelt.tracking.uploader import Uploader
-
-
-def print_message(message: str) -> None:
-    """Print one line to stderr, where progress bars do not overwrite it."""
-    print(f"snowmelt: {message}", file=sys.stderr, flush=True)
+from snowmelt.tracking.waiting import bounded, print_message
 
 
 def now() -> int:
@@ -51,9 +49,8 @@ class BackgroundUpload:
         self.key = key
         self.settings = settings
         self.reason = ""  # why the last attempt failed
-        self._uploader = Uploader(
-            run_records, store, key, self._report_rejection, maybe_duplicate
-        )
+        self._is_over = threading.Event()  # no further operation is begun
+        self._uploader = self._uploader_of(key, maybe_duplicate)
         self._reported: set[str] = set()
         self._is_gone = False
         self._left_behind = True
@@ -61,6 +58,16 @@ class BackgroundUpload:
         self._busy = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="tracking", daemon=True)
+
+    def _uploader_of(self, key: str, maybe_duplicate: bool = True) -> Uploader:
+        return Uploader(
+            self.run_records,
+            self.store,
+            key,
+            self._report_rejection,
+            maybe_duplicate,
+            is_over=self._is_over.is_set,
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -97,7 +104,7 @@ class BackgroundUpload:
             self._left_behind = not self._upload_left_behind()
         if not self._is_gone:
             try:
-                with self._lock(self.key, 10 if patient else 0):
+                with self.run_records.delivery_lock(self.key, 10 if patient else 0):
                     self._uploader.upload()
             except RunDeleted:
                 self._is_gone = True
@@ -105,11 +112,13 @@ class BackgroundUpload:
                     "this run was deleted from the tracking store; it goes on untracked"
                 )
             except Timeout:
-                return  # another process uploads it just now
+                if patient:
+                    raise StoreUnreachable("another process sends it just now") from None
+                return
             if patient:
-                self._upload_left_behind()  # what waited for this run
+                self._upload_left_behind(patient)  # what waited for this run
 
-    def _upload_left_behind(self) -> bool:
+    def _upload_left_behind(self, patient: bool = False) -> bool:
         """Upload, oldest first, what other processes could not.
 
         Returns whether the store answered.
@@ -123,10 +132,8 @@ class BackgroundUpload:
             ):
                 continue
             try:
-                with self._lock(record.key, 0):
-                    Uploader(
-                        self.run_records, self.store, record.key, self._report_rejection
-                    ).upload()
+                with self.run_records.delivery_lock(record.key, 10 if patient else 0):
+                    self._uploader_of(record.key).upload()
                 self.run_records.drop_uploaded(record.key)
             except RunDeleted:
                 self.run_records.forget(record.key)
@@ -136,26 +143,46 @@ class BackgroundUpload:
                 return False
         return True
 
-    def _lock(self, key: str, seconds: float) -> FileLock:
-        """The lock by which only one process uploads a run at a time."""
-        return FileLock(self.run_records.folder(key) / ".delivery.lock", timeout=seconds)
-
     def _report_rejection(self, reason: str) -> None:
         if reason not in self._reported:
             self._reported.add(reason)
             print_message(f"the tracking store rejected something: {reason}")
 
+    # --- the end --------------------------------------------------------------------------
+
+    def flush(self) -> bool:
+        """Upload now; False if the store does not take it in time."""
+        location = self.store.location
+        seconds = max(self.settings.closing_seconds, location.patience)
+        try:
+            return bounded(lambda: self.attempt(patient=True), seconds, location.shown)
+        except StoreUnreachable:
+            return False
+
     def finish(self) -> None:
-        """Stop the thread, try once more and tell the user what is left."""
+        """Stop the thread; deliver the rest now, or where a command ends at its end."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        if self.attempt(patient=True):
-            self.run_records.drop_uploaded(self.key)
-        else:
-            print_message(
-                f"the tracking store {self.store.location.shown} does not answer"
-                f" ({self.reason}); what it misses is kept in"
-                f" {self.run_records.folder(self.key)} and sent by the next snowmelt"
-                " command"
-            )
+        at_the_end(self._close)
+
+    def _close(self) -> None:
+        """Try once more, for a bounded time, and tell the user what is left."""
+        location, seconds = self.store.location, self.settings.closing_seconds
+        try:
+            bounded(lambda: self.attempt(patient=True), seconds, location.shown)
+        except StoreUnreachable:
+            self.reason = f"not within {seconds:g} s"
+        self._is_over.set()
+        try:
+            if not self.reason:
+                self.run_records.drop_uploaded(self.key)
+            self._tell()
+        except OSError as error:
+            print_message(f"the tracker's own folder: {why(error)}")
+
+    def _tell(self) -> None:
+        if self._is_gone:
+            return
+        address, runs = self.store.location.shown, self.run_records.runs
+        found = remains(self.run_records, address, self.key)
+        for line in lines(found, address, runs, self.reason):
+            print_message(line)

@@ -1,15 +1,17 @@
 """Which run a stage belongs to.
 
 One run holds an experiment from compose to report. Training opens it; sampling, evaluation
-and report attach to it while it has no finished result of theirs. A second sampling or
-evaluation of the same thing opens a run of its own, which names what it came from: numbers
-that are in the store are never overwritten.
+and report attach to it while it has no finished result of theirs. Another sampling or
+evaluation opens a run of its own, which names what it came from: numbers that are in the
+store are never overwritten. The same one again, as after a kill whenever it came, goes on
+in the run that has it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +19,11 @@ from typing import TypeVar
 
 from snowmelt.common.errors import UserError
 from snowmelt.tracking.background_upload import now
-from snowmelt.tracking.mlflow_store import Store, StoreRejection, StoreUnreachable
+from snowmelt.tracking.mlflow_store import Store
 from snowmelt.tracking.run_records import RunRecord, RunRecords
+from snowmelt.tracking.store_errors import StoreRejection, StoreUnreachable
 from snowmelt.tracking.uploader import write_state
+from snowmelt.tracking.waiting import bounded
 
 Answer = TypeVar("Answer")
 
@@ -29,6 +33,9 @@ IDENTITY = {
     "sample": "samples_identity",
     "evaluate": "evaluation_identity",
 }
+SILENT_SECONDS = 30.0
+# Until when a store that failed to answer is not asked again: a command has several stages.
+_silent_until: dict[str, float] = {}
 
 
 class KnownRuns:
@@ -41,13 +48,16 @@ class KnownRuns:
         self._is_silent = False
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
-        """Ask the store; one that failed to answer once is not waited for again."""
-        if self._is_silent:
+        """Ask the store, for a bounded time; a silent one is not asked again soon."""
+        location = self.store.location
+        is_silent = time.monotonic() < _silent_until.get(location.uri, 0.0)
+        if self._is_silent or is_silent:
             raise StoreUnreachable("it did not answer before")
         try:
-            return question()
+            return bounded(question, location.patience, location.shown)
         except StoreUnreachable:
             self._is_silent = True
+            _silent_until[location.uri] = time.monotonic() + SILENT_SECONDS
             raise
 
     # --- finding --------------------------------------------------------------------------
@@ -62,7 +72,7 @@ class KnownRuns:
             if is_it and (checked := self._checked(record)):
                 return checked
         try:
-            found = self._ask(lambda: self.store.find(IDENTITY[stage], identity))
+            found = self._ask(lambda: self.store.find(IDENTITY[stage], identity, stage))
         except (StoreUnreachable, StoreRejection):
             return None
         return self._adopted(found) if found else None
@@ -145,7 +155,13 @@ class KnownRuns:
 
     # --- taking ---------------------------------------------------------------------------
 
-    def take(self, record: RunRecord, stage: str, identity: str | None) -> RunRecord:
+    def take(
+        self,
+        record: RunRecord,
+        stage: str,
+        identity: str | None,
+        request: str | None = None,
+    ) -> RunRecord:
         """Own the run for `stage`, as this process."""
         with self.run_records.lock():
             for queue in (
@@ -153,34 +169,47 @@ class KnownRuns:
                 self.run_records.file_queue(record.key),
             ):
                 queue.repair()
+            if record.is_stale:
+                record = replace(record, stages=self._outcomes(record))
             self.run_records.write(record)
-            self.run_records.set_stage(record.key, stage, "running", identity)
+            self.run_records.set_stage(record.key, stage, "running", identity, request)
             taken = self.run_records.read(record.key)
         assert taken
         write_state(taken, taken.run_id)
         return taken
 
     def attach(
-        self, base: RunRecord | None, stage: str, needs: str, identity: str
+        self,
+        base: RunRecord | None,
+        stage: str,
+        needs: str,
+        identity: str,
+        request: str,
     ) -> RunRecord | None:
-        """Take `base`, or a run that follows it, if it still lacks a finished `stage`.
+        """Take the run, of `base` and those that follow it, that was asked for the same, or
+        else one that lacks a finished `stage`.
 
         Args:
+            base: None looks for the same request among runs that follow none.
             needs: the stage that must have finished in `base` for `base` to be taken.
+            request: a digest of what the stage is to do.
         """
-        if base is None:
-            return None
         with self.run_records.lock():
             followers = [
                 record
                 for record in self.run_records.of_store(self._address)
-                if record.follows == base.key and stage in record.stages
+                if record.follows == (base.key if base else None) and stage in record.stages
             ]
-            here = [base] if base.has_finished(needs) else []
-            for record in [*here, *reversed(followers)]:
-                fresh = self.run_records.read(record.key) or record
-                if not fresh.has_finished(stage) and not fresh.is_busy:
-                    return self.take(fresh, stage, identity)
+            here = [base] if base and base.has_finished(needs) else []
+            family = [
+                fresh
+                for record in (*here, *reversed(followers))
+                if not (fresh := self.run_records.read(record.key) or record).is_busy
+            ]
+            same = [record for record in family if record.was_asked(stage) == request]
+            open_ones = [r for r in family if base and not r.has_finished(stage)]
+            for record in (*same, *open_ones):
+                return self.take(record, stage, identity, request)
         return None
 
     def new(
@@ -206,6 +235,9 @@ class KnownRuns:
             own=list(own),
             tags=dict(tags),
             state=str(state.resolve()) if state else None,
+            experiment=self.store.location.experiment,
+            experiment_id=self.store.location.experiment_id,
+            adopted=None if parent else os.environ.get("MLFLOW_RUN_ID") or None,
         )
 
     def mark_stale_runs_as_killed(self) -> None:
@@ -218,21 +250,30 @@ class KnownRuns:
     def _mark_as_killed(self, record: RunRecord) -> None:
         queue = self.run_records.queue(record.key)
         queue.repair()
-        last = queue.last()
-        if last is None and record.run_id is None:
+        if queue.last() is None and record.run_id is None:
             self.run_records.forget(record.key)  # it died before it logged anything
             return
-        running = [s for s, entry in record.stages.items() if entry["status"] == "running"]
-        tags = last["tags"] if last and last["do"] == "close" else {}
-        if not all(f"stage.{stage}" in tags for stage in running):
+        outcomes = self._outcomes(record)
+        if outcomes == record.stages:
+            running = [s for s, e in record.stages.items() if e["status"] == "running"]
             tags = {f"stage.{stage}": "killed" for stage in running}
             queue.append(
                 {"do": "close", "held": [], "tags": tags, "status": "KILLED", "time": now()}
             )
-        for stage in running:
-            outcome = tags[f"stage.{stage}"].split(":")[0]
-            self.run_records.set_stage(record.key, stage, outcome, record.made(stage))
-        self.run_records.update(record.key, owner=None)
+            killed = {s: record.stages[s] | {"status": "killed"} for s in running}
+            outcomes = record.stages | killed
+        self.run_records.update(record.key, stages=outcomes, owner=None)
+
+    def _outcomes(self, record: RunRecord) -> dict[str, dict[str, str]]:
+        """The stages of a run; one whose process died after it was closed has ended."""
+        last = self.run_records.queue(record.key).last() or {}
+        stages = dict(record.stages)
+        for stage, entry in stages.items():
+            said = last.get("tags", {}).get(f"stage.{stage}")
+            if last.get("do") == "close" and said and entry["status"] == "running":
+                named = {k: last[k] for k in ("identity",) if k in last}
+                stages[stage] = entry | {"status": said.split(":")[0]} | named
+        return stages
 
 
 def _stages(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -7,16 +7,27 @@ everything here belongs to the main repository, which DVC names in DVC_ROOT.
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from snowmelt.common.errors import UserError
+from snowmelt.tracking.address import (
+    check_artifacts,
+    database_file,
+    is_server,
+    redacted,
+    settled,
+)
 from snowmelt.tracking.settings import TrackingSettings
 
-SERVERS = {"http", "https", "databricks"}
-DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
+# MLflow's own variables beat what a file says, and the command line beats them.
+VARIABLES = {
+    "tracking.uri": ("MLFLOW_TRACKING_URI",),
+    "tracking.experiment": ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"),
+}
+# Making a database, or opening one on a busy machine, takes longer than a server's answer.
+DATABASE_SECONDS = 60
 
 
 def main_root(root: Path) -> Path:
@@ -24,9 +35,12 @@ def main_root(root: Path) -> Path:
     return Path(os.environ.get("DVC_ROOT") or root).resolve()
 
 
-def redacted(text: str) -> str:
-    """`text` without the user and password of any address in it."""
-    return re.sub(r"://[^@/\s]*@", "://***@", text)
+def prefer_typed(overrides: Iterable[str]) -> None:
+    """Forget the variables that say what the command line says too, in this process and
+    those that it starts."""
+    for text in overrides:
+        for variable in VARIABLES.get(text.partition("=")[0].lstrip("+"), ()):
+            os.environ.pop(variable, None)
 
 
 @dataclass(frozen=True)
@@ -36,15 +50,18 @@ class Location:
     Args:
         uri: the store's address, absolute, perhaps with a password.
         artifacts: where a new experiment keeps its artifacts; None lets a server decide.
+        experiment: its name; None where only its id is given.
         runs: the folder of the local records.
         timeout: seconds that one answer of a server may take.
+        experiment_id: its id, which must be that of the name where both are given.
     """
 
     uri: str
     artifacts: str | None
-    experiment: str
+    experiment: str | None
     runs: Path
     timeout: int = 10
+    experiment_id: str | None = None
 
     @property
     def shown(self) -> str:
@@ -53,50 +70,51 @@ class Location:
 
     @property
     def database(self) -> Path | None:
-        prefix = "sqlite:///"
-        return Path(self.uri.removeprefix(prefix)) if self.uri.startswith(prefix) else None
+        return database_file(self.uri)
+
+    @property
+    def is_database(self) -> bool:
+        return not is_server(self.uri)
+
+    @property
+    def patience(self) -> int:
+        """Seconds that a question is waited for."""
+        return max(self.timeout, DATABASE_SECONDS) if self.is_database else self.timeout
 
 
 def locate(settings: TrackingSettings, root: Path) -> Location:
     """Find the store: MLFLOW_TRACKING_URI, else tracking.uri, else mlflow.db at the root.
 
+    The experiment is that of MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID, else
+    tracking.experiment.
+
     Raises:
-        UserError: the address names no kind of store that MLflow can keep runs in.
+        UserError: there can be no store at the address.
     """
     home = main_root(root)
     setting = "MLFLOW_TRACKING_URI"
     uri = os.environ.get(setting)
     if not uri:
         setting, uri = "tracking.uri", settings.uri
-    uri = _absolute(uri or f"sqlite:///{home / 'mlflow.db'}", home, setting)
+    uri = (uri or "").strip() or f"sqlite:///{home / 'mlflow.db'}"
+    uri = settled(uri, home, setting)
+    name, number = map(os.environ.get, VARIABLES["tracking.experiment"])
     return Location(
         uri=uri,
         artifacts=_artifacts(settings.artifacts, uri, home),
-        experiment=settings.experiment,
+        experiment=name or (None if number else settings.experiment),
+        experiment_id=number or None,
         runs=home / ".snowmelt" / "runs",
         timeout=settings.timeout_seconds,
     )
 
 
-def _absolute(uri: str, home: Path, setting: str) -> str:
-    """`uri` with a relative sqlite file placed under the main root."""
-    kind = urlsplit(uri).scheme.split("+")[0]
-    if uri != "databricks" and kind not in SERVERS | DATABASES:
-        raise UserError(
-            f"{setting}: {redacted(uri)} is no tracking store (MLflow keeps runs in a"
-            " database or on a server): give sqlite:///mlflow.db or http://host:port"
-        )
-    path = uri.removeprefix("sqlite:///")
-    if path == uri:
-        return uri
-    return f"sqlite:///{home / path}"
-
-
 def _artifacts(chosen: str | None, uri: str, home: Path) -> str | None:
     if chosen:
-        return chosen if urlsplit(chosen).scheme else str(home / chosen)
-    if urlsplit(uri).scheme in SERVERS or uri == "databricks":
+        place = chosen if urlsplit(chosen).scheme else str(home / chosen)
+        check_artifacts(place)
+        return place
+    if is_server(uri):
         return None
-    database = Path(uri.removeprefix("sqlite:///"))
-    folder = database.parent if uri.startswith("sqlite:///") else home
-    return str(folder / "mlartifacts")
+    database = database_file(uri)
+    return str((database.parent if database else home) / "mlartifacts")

@@ -1,148 +1,27 @@
-"""The calls of MLflow's client that tracking needs, each of which may be repeated.
-
-A call that fails raises one of three errors: `StoreUnreachable` (the store cannot be
-reached now: keep the operation and try later), `RunDeleted` (the store no longer has the
-run) or `StoreRejection` (the store will never take this).
-"""
+"""The calls of MLflow's client that tracking needs, each of which may be repeated."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import mlflow.entities as entities
-from filelock import FileLock
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
-from snowmelt.tracking.location import Location, redacted
-
-REJECTION_CODES = {
-    "BAD_REQUEST",
-    "INVALID_PARAMETER_VALUE",
-    "MALFORMED_REQUEST",
-    "RESOURCE_ALREADY_EXISTS",
-    "RESOURCE_DOES_NOT_EXIST",
-}
+from snowmelt.tracking.location import Location
+from snowmelt.tracking.run_records import RunRecord
+from snowmelt.tracking.store_connection import Connection
+from snowmelt.tracking.store_errors import RunDeleted, StoreRejection, StoreUnreachable
 
 
-class StoreUnreachable(Exception):
-    """The store cannot take it now."""
-
-
-class RunNotCreated(StoreUnreachable):
-    """The operation names another run, which has to be created before it."""
-
-
-class RunDeleted(Exception):
-    """The store no longer has this run."""
-
-
-class StoreRejection(Exception):
-    """The store will never take it."""
-
-
-def why(error: Exception) -> str:
-    """One line about an error, without passwords."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return redacted(lines[0])[:160]
-
-
-def _create(database: Path) -> None:
-    """Make an empty sqlite store beside its place, and move it there when it is whole.
-
-    MLflow takes seconds for it, and one killed among its migrations would leave a file that
-    no later process can open.
-    """
-    draft = database.with_name(f"{database.name}.draft")
-    for left in database.parent.glob(f"{draft.name}*"):
-        left.unlink()
-    uri = f"sqlite:///{draft}"
-    MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
-    draft.replace(database)
-
-
-class Store:
-    """One experiment in one store; connects at the first call."""
+class Store(Connection):
+    """The runs of one experiment in one store."""
 
     def __init__(self, location: Location) -> None:
-        self.location = location
-        self._lock = threading.Lock()
-        self._connected: tuple[MlflowClient, str] | None = None
+        super().__init__(location)
         # Steps that the store already has, where duplicates may arise: (run, key) -> steps.
         self._known: dict[tuple[str, str], set[int]] = {}
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(location.timeout))
-
-    @contextlib.contextmanager
-    def _client(self, run_id: str | None = None) -> Iterator[tuple[MlflowClient, str]]:
-        """The client and the experiment's id; translates what goes wrong with `run_id`."""
-        try:
-            with self._lock:
-                if self._connected is None:
-                    self._connected = self._connect()
-                client, experiment = self._connected
-            yield client, experiment
-        except (StoreUnreachable, RunDeleted, StoreRejection):
-            raise
-        except MlflowException as error:
-            if error.error_code not in REJECTION_CODES:
-                raise StoreUnreachable(why(error)) from error
-            if run_id and not self._has(run_id):
-                raise RunDeleted(why(error)) from error
-            raise StoreRejection(why(error)) from error
-        except Exception as error:
-            # Artifact stores raise what their clients raise; none of it may end a training.
-            status = getattr(getattr(error, "response", None), "status_code", None)
-            kind = StoreRejection if status in (400, 413, 414, 415) else StoreUnreachable
-            raise kind(why(error)) from error
-
-    def _connect(self) -> tuple[MlflowClient, str]:
-        """Open the store and find or make the experiment.
-
-        MLflow creates an sqlite file by many migrations, which concurrent processes break.
-        """
-        database = self.location.database
-        guard: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
-        if database:
-            database.parent.mkdir(parents=True, exist_ok=True)
-            guard = FileLock(f"{database}.lock")
-        with guard:
-            if database and not database.exists():
-                _create(database)
-            uri = self.location.uri
-            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            return client, self._experiment(client)
-
-    def _experiment(self, client: MlflowClient) -> str:
-        name = self.location.experiment
-        if found := client.get_experiment_by_name(name):
-            if found.lifecycle_stage == "deleted":
-                raise OSError(
-                    f"experiment '{name}' is deleted: restore it or set tracking.experiment"
-                )
-            return str(found.experiment_id)
-        try:
-            return str(client.create_experiment(name, self.location.artifacts))
-        except MlflowException as error:
-            # Another host was first.
-            if found := client.get_experiment_by_name(name):
-                return str(found.experiment_id)
-            raise OSError(why(error)) from error
-
-    def _has(self, run_id: str) -> bool:
-        """Whether the store has the run, not deleted."""
-        assert self._connected
-        try:
-            info = self._connected[0].get_run(run_id).info
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return False
-            raise StoreUnreachable(why(error)) from error
-        return bool(info.lifecycle_stage == "active")
 
     # --- reading --------------------------------------------------------------------------
 
@@ -155,12 +34,26 @@ class Store:
             return None
         return found if found.info.lifecycle_stage == "active" else None
 
-    def find(self, tag: str, value: str) -> entities.Run | None:
-        """The newest run with this tag."""
-        with self._client() as (client, experiment):
+    def find(
+        self,
+        tag: str,
+        value: str,
+        stage: str | None = None,
+        experiment: str | None = None,
+    ) -> entities.Run | None:
+        """The newest run with this tag.
+
+        Args:
+            stage: that it must have been in; others may have inherited the tag.
+            experiment: the id of another experiment to look in.
+        """
+        wanted = f"tags.`{tag}` = '{value}'"
+        if stage:
+            wanted += f" AND tags.`stage.{stage}` LIKE '%'"
+        with self._client() as (client, here):
             runs = client.search_runs(
-                [experiment],
-                filter_string=f"tags.`{tag}` = '{value}'",
+                [experiment or here],
+                filter_string=wanted,
                 order_by=["attributes.start_time DESC"],
                 max_results=1,
             )
@@ -187,16 +80,26 @@ class Store:
 
     # --- writing --------------------------------------------------------------------------
 
-    def create(self, key: str, name: str, tags: Mapping[str, str], start: int) -> str:
-        """The id of the run with this key, created unless an earlier attempt did so."""
-        if found := self.find("snowmelt_key", key):
-            return str(found.info.run_id)
-        with self._client() as (client, experiment):
+    def create(self, record: RunRecord, tags: Mapping[str, str], start: int) -> str:
+        """The id of the record's run, created unless an earlier attempt did so."""
+        tags = {**tags, "snowmelt_key": record.key}
+        if record.adopted:
+            if self.run(record.adopted) is None:
+                raise StoreUnreachable(f"MLFLOW_RUN_ID: no run {record.adopted}")
+            self.set_status(record.adopted, "RUNNING", start)
+            self.set_tags(record.adopted, tags)
+            return record.adopted
+        with self._client() as (client, here):
+            there = (record.experiment, record.experiment_id)
+            is_here = there in (
+                (None, None),
+                (self.location.experiment, self.location.experiment_id),
+            )
+            experiment = here if is_here else self._experiment(client, *there)
+            if found := self.find("snowmelt_key", record.key, None, experiment):
+                return str(found.info.run_id)
             run = client.create_run(
-                experiment,
-                start_time=start,
-                run_name=name,
-                tags={**tags, "snowmelt_key": key},
+                experiment, start_time=start, run_name=record.name, tags=tags
             )
         return str(run.info.run_id)
 
@@ -208,8 +111,16 @@ class Store:
             else:
                 client.set_terminated(run_id, status, end_time=time)
 
-    def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        """Log parameters; one that already has another value is rejected."""
+    def log_params(
+        self, run_id: str, params: Mapping[str, str], only_missing: bool = False
+    ) -> None:
+        """Log parameters; one that already has another value is rejected.
+
+        Args:
+            only_missing: leave those alone that the run has, whatever their values.
+        """
+        if only_missing and (run := self.run(run_id)):
+            params = {k: v for k, v in params.items() if k not in run.data.params}
         self._log_batches(
             run_id, "params", [entities.Param(*item) for item in params.items()]
         )
@@ -277,6 +188,11 @@ class Store:
         """Upload an artifact, replacing one of the same name."""
         with self._client(run_id) as (client, _):
             client.log_artifact(run_id, str(file), folder or None)
+
+    def has_file(self, run_id: str, name: str, folder: str) -> bool:
+        path = f"{folder}/{name}" if folder else name
+        with self._client(run_id) as (client, _):
+            return path in [f.path for f in client.list_artifacts(run_id, folder or None)]
 
     def inherit(self, run_id: str, source: str, without: Sequence[str]) -> None:
         """Copy parameters, data set and identities from the run `source`.

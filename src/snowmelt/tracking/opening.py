@@ -18,14 +18,16 @@ from omegaconf.errors import OmegaConfBaseException
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
 from snowmelt.tracking import parameters
-from snowmelt.tracking.location import locate, redacted
-from snowmelt.tracking.provenance import origin
+from snowmelt.tracking.address import redacted
+from snowmelt.tracking.location import locate
+from snowmelt.tracking.provenance import given_tags, origin
 from snowmelt.tracking.run import Run
 from snowmelt.tracking.run_records import RunRecord, RunRecords
 from snowmelt.tracking.settings import TrackingSettings
 
 if TYPE_CHECKING:
     from snowmelt.tracking.lineage import KnownRuns
+    from snowmelt.tracking.sync import Sync
     from snowmelt.tracking.upload_queue import Operation
 
 Config = Mapping[str, Any]  # the whole configuration, as plain values
@@ -61,13 +63,12 @@ def open_training(config: Config, root: Path, *, state: Path, identity: str) -> 
     state.mkdir(parents=True, exist_ok=True)
     new = known_runs.new(name_of(config), tags, state=state)
     record = known_runs.take(new, "train", identity)
-    params = parameters.of_stage(config, "train")
-    opening: list[Operation] = [{"do": "params", "params": params}]
-    return _run(known_runs, config, record, "train", identity, opening=opening)
+    return _run(known_runs, config, record, "train", identity)
 
 
 def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) -> Run:
-    """The run that trained `checkpoint` if it was not sampled yet, else a new one.
+    """The run that trained `checkpoint` if it was not sampled yet, or just so; else a new
+    one.
 
     Args:
         samples: the identity of the samples that will be drawn.
@@ -76,7 +77,7 @@ def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) 
         return Run()
     known_runs = _known_runs(config, root)
     training = known_runs.find("train", checkpoint)
-    record = known_runs.attach(training, "sample", "train", samples)
+    record = known_runs.attach(training, "sample", "train", samples, samples)
     is_continued = record is not None
     if record is None:
         new = known_runs.new(
@@ -86,25 +87,33 @@ def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) 
             links={"training_run": training.key} if training else {},
             own=parameters.SECTIONS["sample"],
         )
-        record = known_runs.take(new, "sample", samples)
+        record = known_runs.take(new, "sample", samples, samples)
     run = _run(known_runs, config, record, "sample", samples, is_continued=is_continued)
     run.set_tags({"samples_identity": samples})
     return run
 
 
 def open_evaluation(
-    config: Config, root: Path, *, samples: str, checkpoint: str | None = None
+    config: Config,
+    root: Path,
+    *,
+    samples: str,
+    request: str,
+    checkpoint: str | None = None,
 ) -> Run:
-    """The run that drew `samples`, if they were not evaluated yet; else a new one.
+    """The run that drew `samples`, if they were not evaluated yet, or just so; else a new
+    one.
 
     Args:
+        request: a digest of all that decides the numbers: samples, reference, settings and
+            code.
         checkpoint: the identity of the checkpoint that they were drawn from.
     """
     if _is_disabled(config):
         return Run()
     known_runs = _known_runs(config, root)
     sampling = known_runs.find("sample", samples)
-    record = known_runs.attach(sampling, "evaluate", "sample", samples)
+    record = known_runs.attach(sampling, "evaluate", "sample", samples, request)
     is_continued = record is not None
     if record is None:
         training = known_runs.find("train", checkpoint)
@@ -118,7 +127,7 @@ def open_evaluation(
             links={tag: record.key for tag, record in named.items() if record},
             own=parameters.SECTIONS["evaluate"],
         )
-        record = known_runs.take(new, "evaluate", samples)
+        record = known_runs.take(new, "evaluate", samples, request)
     return _run(known_runs, config, record, "evaluate", samples, is_continued=is_continued)
 
 
@@ -143,6 +152,31 @@ def open_sweep(config: Config, root: Path, *, name: str) -> Run:
     run = _run(known_runs, config, record, "sweep", None)
     run.flush()  # the parent should be there before its children name it
     return run
+
+
+def open_sync(config: Config, root: Path) -> Sync:
+    """What waits for the store, to be shown and sent.
+
+    Raises:
+        UserError: tracking is off, or there can be no store at the address.
+    """
+    if not _settings(config).enabled:
+        raise UserError("tracking.enabled is false: there is no store to send to")
+    known_runs = _known_runs(config, root)
+    from snowmelt.tracking.sync import Sync
+
+    return Sync(known_runs)
+
+
+def check(config: Config, root: Path) -> None:
+    """Refuse an address where no store can be, before a command does anything.
+
+    Raises:
+        UserError: with what is wrong with it.
+    """
+    if not _is_disabled(config):
+        locate(_settings(config), root)
+        given_tags()
 
 
 def name_of(config: Config) -> str:
@@ -204,22 +238,31 @@ def _run(
     identity: str | None,
     *,
     is_continued: bool = False,
-    opening: list[Operation] | None = None,
 ) -> Run:
-    """The tracked run; a new one keeps the configuration that it was opened with.
+    """The tracked run of a stage.
 
-    The parameters of a later stage are logged when that has finished.
+    The stage that opens a run sends what every run must have, configuration and parameters,
+    each time that it is begun, since an earlier process may have died before it did; what
+    the run has already stays. The parameters of a later stage are logged when that has
+    finished.
     """
+    from snowmelt.tracking.store_connection import import_what_requests_import
     from snowmelt.tracking.tracked_run import STREAMING, TrackedRun
 
     known_runs.mark_stale_runs_as_killed()
+    import_what_requests_import(known_runs.store.location)
+    params = parameters.of_stage(config, stage)
+    opening: list[Operation] = []
+    if stage == "train":
+        opening = [{"do": "params", "params": params, "missing": True}]
     run = TrackedRun(
         record, known_runs.run_records, known_runs.store, _settings(config),
-        stage=stage, identity=identity, is_continued=is_continued, opening=opening or [],
+        stage=stage, identity=identity, is_continued=is_continued,
+        is_again=record.had_finished(stage), opening=opening,
     )  # fmt: skip
-    if stage not in STREAMING and (params := parameters.of_stage(config, stage)):
+    if stage not in STREAMING and params:
         run.send({"do": "params", "params": params})
-    if not is_continued:
+    if stage == "train" or "train" not in record.stages:
         whole = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-        run.log_text("config.yaml", redacted(whole))
+        run.log_configuration(redacted(whole))
     return run

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from snowmelt.tracking.location import redacted
+from snowmelt.tracking.address import redacted
 
 MAX_VALUE = 6000  # MLflow cuts longer values
 MAX_KEY = 250

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import platform
 import socket
@@ -11,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from snowmelt import __version__
+from snowmelt.common.errors import UserError
 
 
 def origin(root: Path, stage: str) -> dict[str, str]:
@@ -24,6 +26,7 @@ def origin(root: Path, stage: str) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),
     }
+    tags |= given_tags()
     for variable in ("DVC_EXP_NAME", "SLURM_JOB_ID"):
         if value := os.environ.get(variable):
             tags[variable] = value
@@ -32,6 +35,21 @@ def origin(root: Path, stage: str) -> dict[str, str]:
         tags["mlflow.source.git.commit"] = tags["git_commit"] = commit
         tags["git_dirty"] = "true" if changed else "false"
     return tags
+
+
+def given_tags() -> dict[str, str]:
+    """The tags of MLFLOW_RUN_CONTEXT, a mapping in JSON.
+
+    Raises:
+        UserError: it is none.
+    """
+    text = os.environ.get("MLFLOW_RUN_CONTEXT") or "{}"
+    try:
+        return {str(tag): str(value) for tag, value in json.loads(text).items()}
+    except (ValueError, AttributeError) as error:
+        raise UserError(
+            f"MLFLOW_RUN_CONTEXT must be a mapping of tags in JSON, got {text!r}"
+        ) from error
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -10,21 +10,25 @@ store where there is none.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.tracking.location import locate
 from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
 from snowmelt.tracking.settings import TrackingSettings
+from snowmelt.tracking.store_errors import StoreRejection, StoreUnreachable
+from snowmelt.tracking.waiting import bounded
 
 if TYPE_CHECKING:
     from snowmelt.tracking.mlflow_store import Store
+
+Answer = TypeVar("Answer")
+READING_SECONDS = 60  # many runs have many pages
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,7 @@ class RunReader:
 
     def runs(self) -> list[PastRun]:
         """All runs that are not deleted, oldest first."""
-        with self._asked() as store:
-            found = store.runs()
+        found = self._ask(lambda store: store.runs())
         return [
             PastRun(
                 run_id=str(run.info.run_id),
@@ -112,22 +115,23 @@ class RunReader:
         Raises:
             UserError: the run is not there, or the store does not answer.
         """
-        with self._asked() as store:
+
+        def asked(store: Store) -> list[tuple[int, float]]:
             if store.run(run_id) is None:
                 raise UserError(f"the tracking store has no run {run_id}")
             return sorted(store.history(run_id, metric))
 
-    @contextlib.contextmanager
-    def _asked(self) -> Iterator[Store]:
-        """The store; what it cannot answer is a user's matter."""
-        from snowmelt.tracking.mlflow_store import StoreRejection, StoreUnreachable
+        return self._ask(asked)
 
+    def _ask(self, question: Callable[[Store], Answer]) -> Answer:
+        """The store's answer; what it cannot answer is a user's matter."""
+        location = self._store.location
+        seconds = max(location.patience, READING_SECONDS)
         try:
-            yield self._store
+            return bounded(lambda: question(self._store), seconds, location.shown)
         except (StoreUnreachable, StoreRejection) as error:
-            shown = self._store.location.shown
             raise UserError(
-                f"the tracking store {shown} does not answer: {error}"
+                f"the tracking store {location.shown} does not answer: {error}"
             ) from error
 
 

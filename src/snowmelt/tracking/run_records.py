@@ -69,9 +69,12 @@ class RunRecord:
         follows: key of the run whose result this one continues from.
         links: tag -> key of another run whose id that tag takes.
         own: sections of the configuration that are not inherited from `follows`.
-        stages: stage -> {"status": ..., "identity": what it made}.
+        stages: stage -> {"status": ..., "identity": what it made, "request": what it was
+            asked for, "again": "yes" if it had finished in this run before}.
         owner: the process that writes it now.
         state: folder whose run.json must learn the run's id.
+        experiment, experiment_id: where the run is to be made; None is the store's.
+        adopted: MLflow's id of a run that somebody else opened for this one to write to.
     """
 
     key: str
@@ -86,6 +89,9 @@ class RunRecord:
     stages: dict[str, dict[str, str]] = field(default_factory=dict)
     owner: Owner | None = None
     state: str | None = None
+    experiment: str | None = None
+    experiment_id: str | None = None
+    adopted: str | None = None
 
     def has_finished(self, stage: str) -> bool:
         """Whether the stage succeeded in this run."""
@@ -94,6 +100,14 @@ class RunRecord:
     def made(self, stage: str) -> str | None:
         """Identity of what the stage made, or was about to make."""
         return self.stages.get(stage, {}).get("identity")
+
+    def had_finished(self, stage: str) -> bool:
+        """Whether the stage succeeded in this run, now or before it was run again."""
+        return self.has_finished(stage) or "again" in self.stages.get(stage, {})
+
+    def was_asked(self, stage: str) -> str | None:
+        """What the stage was to do, by a digest; None where it never began."""
+        return self.stages.get(stage, {}).get("request")
 
     @property
     def is_busy(self) -> bool:
@@ -116,6 +130,10 @@ class RunRecords:
         """The lock to hold while choosing a run to write; a thread may nest it."""
         self.runs.mkdir(parents=True, exist_ok=True)
         return FileLock(self.runs / ".lock", is_singleton=True)
+
+    def delivery_lock(self, key: str, seconds: float) -> FileLock:
+        """The lock by which only one process uploads a run at a time."""
+        return FileLock(self.folder(key) / ".delivery.lock", timeout=seconds)
 
     def new_key(self) -> str:
         now = time.time()
@@ -155,14 +173,31 @@ class RunRecords:
             record = self.read(key)
             return self.write(replace(record, **changes)) if record else None
 
-    def set_stage(self, key: str, stage: str, status: str, identity: str | None) -> None:
+    def set_stage(
+        self,
+        key: str,
+        stage: str,
+        status: str,
+        identity: str | None,
+        request: str | None = None,
+    ) -> None:
         """Record the status of a stage; the run loses its owner unless that is running."""
         with self.lock():
             if record := self.read(key):
-                entry = {"status": status} | ({"identity": identity} if identity else {})
+                named = {
+                    "identity": identity,
+                    "request": request or record.was_asked(stage),
+                    "again": "yes" if record.had_finished(stage) else None,
+                }
+                entry = {"status": status} | {k: v for k, v in named.items() if v}
                 owner = Owner.me() if status == "running" else None
                 stages = record.stages | {stage: entry}
                 self.write(replace(record, stages=stages, owner=owner))
+
+    def stores(self) -> set[str]:
+        """The addresses, without passwords, of all stores that the records name."""
+        found = (self.read(folder.name) for folder in self.runs.glob("*/"))
+        return {record.store for record in found if record}
 
     def of_store(self, store: str) -> Iterator[RunRecord]:
         """All records of one store, newest first."""
@@ -188,3 +223,6 @@ class RunRecords:
             if record.stages.get("train", {"status": "finished"})["status"] == "finished":
                 self.queue(key).clear()
                 self.file_queue(key).clear()
+                if not self.file_queue(key).rejected():
+                    # Copies that a kill left before their line was written.
+                    shutil.rmtree(self.folder(key) / "files", ignore_errors=True)

@@ -5,6 +5,7 @@ Every call appends to the run's upload queue and returns at once.
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import signal
@@ -13,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from PIL import Image
 
@@ -24,12 +25,31 @@ from snowmelt.tracking.mlflow_store import Store
 from snowmelt.tracking.run import Run
 from snowmelt.tracking.run_records import RunRecord, RunRecords
 from snowmelt.tracking.settings import TrackingSettings
+from snowmelt.tracking.store_errors import why
 from snowmelt.tracking.upload_queue import Operation
+from snowmelt.tracking.waiting import print_message
 
 MAX_TAG = 5000
 # Their numbers go out as they come. Those of other stages are held back until the stage has
 # finished, so that one that failed and is run again leaves no mixture.
 STREAMING = ("train", "sweep")
+Given = ParamSpec("Given")
+Of = TypeVar("Of", bound="TrackedRun")
+
+
+def _harmless(
+    log: Callable[Concatenate[Of, Given], None],
+) -> Callable[Concatenate[Of, Given], None]:
+    """A method that logs, and says what it could not log instead of ending the stage."""
+
+    @functools.wraps(log)
+    def attempted(run: Of, *args: Given.args, **named: Given.kwargs) -> None:
+        try:
+            log(run, *args, **named)
+        except Exception as error:  # a full disk, or a defect here
+            run.say(f"{log.__name__} logged nothing: {type(error).__name__}: {why(error)}")
+
+    return attempted
 
 
 class TrackedRun(Run):
@@ -38,7 +58,8 @@ class TrackedRun(Run):
     Args:
         identity: what names the stage's result, where that is known beforehand.
         is_continued: an earlier process wrote to the run.
-        opening: the first operations of a new run.
+        is_again: the stage had finished in this run before.
+        opening: operations to begin with.
     """
 
     def __init__(
@@ -51,6 +72,7 @@ class TrackedRun(Run):
         stage: str,
         identity: str | None,
         is_continued: bool,
+        is_again: bool = False,
         opening: Sequence[Operation] = (),
     ) -> None:
         self.key = record.key
@@ -62,6 +84,8 @@ class TrackedRun(Run):
         self._file_queue = run_records.file_queue(record.key)
         self._streams = stage in STREAMING
         self._held: list[Operation] = []
+        self._again = {"again": True} if is_again else {}
+        self._said: set[str] = set()
         self._logged = self._queue.logged() if self._streams and is_continued else set()
         self._old_handler: Any = None
         self._is_open = True
@@ -104,11 +128,26 @@ class TrackedRun(Run):
         text = f"{outcome}: {reason}" if reason else outcome
         tags = {f"stage.{self.stage}": parameters.shortened(text, MAX_TAG)}
         # One operation, so that a stage has either logged all or has not finished.
+        named = {"identity": self._identity} if self._identity else {}
         self._queue.append(
             {"do": "close", "held": held, "tags": tags, "status": status, "time": now()}
+            | named
+            | self._again
         )
-        self._run_records.set_stage(self.key, self.stage, outcome, self._identity)
+        if lost := self._queue.unwritten:
+            self.say(f"{lost} operations could not be kept in {self._queue.file}")
+        self._set_stage(outcome)
         self._background.finish()
+
+    @_harmless
+    def _set_stage(self, outcome: str) -> None:
+        self._run_records.set_stage(self.key, self.stage, outcome, self._identity)
+
+    def say(self, message: str) -> None:
+        """Tell the user, once."""
+        if message not in self._said:
+            self._said.add(message)
+            print_message(f"tracking: {message}")
 
     @property
     def run_id(self) -> str | None:
@@ -120,17 +159,20 @@ class TrackedRun(Run):
         return {"SNOWMELT_PARENT_RUN": self.key}
 
     def flush(self) -> bool:
-        return self._background.attempt(patient=True)
+        return self._background.flush()
 
     # --- logging --------------------------------------------------------------------------
 
     def send(self, operation: Operation) -> None:
         """Queue an operation, or hold it back until the stage has finished."""
+        if self._again and operation["do"] == "params":
+            operation |= {"missing": True}
         if self._streams and self._is_open:
             self._queue.append(operation)
         elif self._is_open:
             self._held.append(operation)
 
+    @_harmless
     def log_metrics(
         self, values: Mapping[str, float], step: int = 0, of_model: bool = False
     ) -> None:
@@ -146,6 +188,7 @@ class TrackedRun(Run):
                 {"do": "metrics", "step": step, "time": now(), "values": numbers, **model}
             )
 
+    @_harmless
     def set_tags(self, tags: Mapping[str, object]) -> None:
         texts = {
             parameters.name(key): parameters.shortened(str(value), MAX_TAG)
@@ -153,15 +196,17 @@ class TrackedRun(Run):
         }
         self.send({"do": "tags", "tags": texts})
 
+    @_harmless
     def log_params(self, params: Mapping[str, Any]) -> None:
         self.send({"do": "params", "params": parameters.flat(params)})
 
+    @_harmless
     def log_file(self, path: Path, folder: str = "") -> None:
         # A copy, since DVC, or a later checkpoint, may replace the file before it is sent.
         self._enqueue_file(path.name, folder, lambda copy: shutil.copyfile(path, copy))
 
     def _enqueue_file(
-        self, name: str, folder: str, write: Callable[[Path], object]
+        self, name: str, folder: str, write: Callable[[Path], object], **more: bool
     ) -> None:
         """Write a file into the spool folder, and queue its upload."""
         if not self._is_open:
@@ -171,14 +216,26 @@ class TrackedRun(Run):
         place = Path(tempfile.mkdtemp(dir=spool))
         write(place / name)
         file = f"files/{place.name}/{name}"
-        self._file_queue.append({"do": "file", "file": file, "folder": folder})
+        self._file_queue.append({"do": "file", "file": file, "folder": folder, **more})
 
+    @_harmless
     def log_text(self, name: str, text: str) -> None:
         folder, _, file = name.rpartition("/")
         self._enqueue_file(
             file, folder, lambda copy: copy.write_text(text, encoding="utf-8")
         )
 
+    @_harmless
+    def log_configuration(self, text: str) -> None:
+        """config.yaml, unless the run has one."""
+        self._enqueue_file(
+            "config.yaml",
+            "",
+            lambda copy: copy.write_text(text, encoding="utf-8"),
+            missing=True,
+        )
+
+    @_harmless
     def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
         if isinstance(picture, Image.Image):
             self._enqueue_file(f"{name}_{step:07d}.png", "pictures", picture.save)
@@ -188,6 +245,7 @@ class TrackedRun(Run):
                 file, "pictures", lambda copy: shutil.copyfile(picture, copy)
             )
 
+    @_harmless
     def log_prepared(self, folder: Path) -> None:
         manifest = read_json(folder / "manifest.json", made_by="prepare")
         digest = next(iter(manifest["digests"].values()))
@@ -204,6 +262,7 @@ class TrackedRun(Run):
         }})  # fmt: skip
         self.log_file(folder / "manifest.json", "data")
 
+    @_harmless
     def log_checkpoint(self, path: Path, step: int) -> None:
         tags = {
             "identity": str(self._identity),
@@ -215,6 +274,7 @@ class TrackedRun(Run):
         name = "".join("_" if letter in "/:.%\"'" else letter for letter in self._name)
         self.send({"do": "model", "name": name, "step": step, "tags": tags})
 
+    @_harmless
     def log_evaluation(self, path: Path) -> None:
         result = read_json(path, made_by="evaluate")
         numbers = {k: v for k, v in result.items() if type(v) in (int, float)}

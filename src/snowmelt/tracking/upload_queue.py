@@ -128,9 +128,40 @@ class UploadQueue:
             newest = operation
         return newest
 
+    def waiting(self) -> list[Operation]:
+        """What the store has not taken yet."""
+        return [operation for operation, _ in self._read(self.sent)]
+
+    @property
+    def unwritten(self) -> int:
+        """Operations that a full disk keeps in memory, which end with the process."""
+        return self._kept.count(b"\n")
+
+    @property
+    def _rejected(self) -> Path:
+        return self.file.with_suffix(".rejected")
+
+    def rejected(self) -> list[Operation]:
+        """What the store rejected, each with the reason."""
+        if not self._rejected.is_file():
+            return []
+        lines = self._rejected.read_text(encoding="utf-8").splitlines()
+        found: list[Operation] = []
+        for line in lines:
+            with suppress(ValueError):
+                found.append(json.loads(line))
+        return found
+
+    def retry_rejected(self) -> None:
+        """Queue again what was rejected; a crash in between sends it twice."""
+        again = [{k: v for k, v in o.items() if k != "reason"} for o in self.rejected()]
+        if again:
+            self.append(*again)
+            self._rejected.unlink()
+
     def reject(self, operation: Operation, reason: str) -> None:
         """Set aside an operation that the store rejects, so that it blocks no other."""
-        with self.file.with_suffix(".rejected").open("a") as stream:
+        with self._rejected.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"reason": reason, **operation}) + "\n")
 
     def rewind(self) -> None:

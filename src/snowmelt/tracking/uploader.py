@@ -5,7 +5,8 @@
     close    logs all that a stage held back until it had finished, then ends the run
     file     uploads an artifact
 
-Operations are applied in order, and may be applied twice.
+Operations are applied in order, and may be applied twice. What says "missing" is sent only
+if the run lacks it.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from snowmelt.common.files import write_json
-from snowmelt.tracking.mlflow_store import (
+from snowmelt.tracking.mlflow_store import Store
+from snowmelt.tracking.run_records import RunRecord, RunRecords
+from snowmelt.tracking.store_errors import (
     RunDeleted,
     RunNotCreated,
-    Store,
     StoreRejection,
     StoreUnreachable,
 )
-from snowmelt.tracking.run_records import RunRecord, RunRecords
 from snowmelt.tracking.upload_queue import Operation, UploadQueue
 
 
@@ -33,6 +34,8 @@ class Uploader:
         on_rejection: called with the reason when the store rejects an operation for good.
         maybe_duplicate: some operations may have arrived already, sent by a process that
             was killed.
+        on_sent: called with the number of operations that the store has just taken.
+        is_over: whether to stop before the next operation.
     """
 
     def __init__(
@@ -42,12 +45,16 @@ class Uploader:
         key: str,
         on_rejection: Callable[[str], None],
         maybe_duplicate: bool = True,
+        on_sent: Callable[[int], object] = lambda count: None,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self.run_records = run_records
         self.store = store
         self.key = key
         self.on_rejection = on_rejection
         self.maybe_duplicate = maybe_duplicate
+        self.on_sent = on_sent
+        self.is_over = is_over
 
     def upload(self) -> None:
         """Send all that waits, artifacts last: a broken artifact store delays nothing else.
@@ -64,6 +71,8 @@ class Uploader:
             batch, end = queue.next_batch()
             if not batch:
                 return
+            if self.is_over():
+                raise StoreUnreachable("it answers too slowly")
             try:
                 self._apply(batch, queue)
             except StoreUnreachable:
@@ -72,6 +81,7 @@ class Uploader:
                 self.store.forget_known_steps()
                 raise
             queue.mark_sent(end)
+            self.on_sent(len(batch))
 
     def _apply(self, batch: list[Operation], queue: UploadQueue) -> None:
         """Apply operations that go together; of rejected ones, set only culprits aside."""
@@ -88,7 +98,8 @@ class Uploader:
                     self._apply([operation], queue)
             else:
                 queue.reject(batch[0], str(error))
-                self.on_rejection(str(error))
+                if batch[0]["do"] != "file":  # those are told of at the end
+                    self.on_rejection(str(error))
 
     # --- names ----------------------------------------------------------------------------
 
@@ -128,7 +139,7 @@ class Uploader:
     def _create(self, record: RunRecord, start: int) -> None:
         links = {tag: self._run_id(key) or key for tag, key in record.links.items()}
         try:
-            run_id = self.store.create(self.key, record.name, record.tags | links, start)
+            run_id = self.store.create(record, record.tags | links, start)
         except StoreRejection as error:
             # Without the run nothing else can arrive, so all of it waits.
             raise StoreUnreachable(str(error)) from error
@@ -144,7 +155,8 @@ class Uploader:
         """Skip an operation that could not be read."""
 
     def _do_params(self, operation: Operation) -> None:
-        self.store.log_params(self._id, operation["params"])
+        is_missing = bool(operation.get("missing"))
+        self.store.log_params(self._id, operation["params"], only_missing=is_missing)
 
     def _do_tags(self, operation: Operation) -> None:
         self.store.set_tags(self._id, operation["tags"])
@@ -165,8 +177,10 @@ class Uploader:
         self.run_records.update(self.key, model_id=model_id)
 
     def _close(self, operation: Operation, queue: UploadQueue) -> None:
-        # What is held back was never sent before, save in this very line with these times.
-        maybe_duplicate, self.maybe_duplicate = self.maybe_duplicate, False
+        # What is held back was never sent before, save in this very line with these times,
+        # unless the stage had finished in this run before.
+        maybe_duplicate = self.maybe_duplicate
+        self.maybe_duplicate = bool(operation.get("again"))
         try:
             for held in operation["held"]:
                 self._apply([held], queue)
@@ -177,10 +191,13 @@ class Uploader:
 
     def _do_file(self, operation: Operation) -> None:
         file = self.run_records.folder(self.key) / operation["file"]
-        if file.exists():
-            self.store.log_file(self._id, file, operation["folder"])
-            file.unlink()
-            file.parent.rmdir()
+        if not file.exists():
+            return
+        folder, is_missing = operation["folder"], bool(operation.get("missing"))
+        if not (is_missing and self.store.has_file(self._id, file.name, folder)):
+            self.store.log_file(self._id, file, folder)
+        file.unlink()
+        file.parent.rmdir()
 
 
 def write_state(record: RunRecord, run_id: str | None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from snowmelt.common.code_identity import code_digest
 from snowmelt.common.csv_table import write_csv
 from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
@@ -38,6 +42,18 @@ from snowmelt.evaluation.settings import EvaluationSettings, TruthSettings
 from snowmelt.tracking import open_evaluation
 from snowmelt.training.checkpoint import Checkpoint, load
 
+# Parts of the package that decide the numbers.
+CODE = (
+    "common",
+    "data/prepared",
+    "densities",
+    "diffusion",
+    "evaluation",
+    "nets",
+    "training/checkpoint.py",
+    "pipeline/stages/evaluate.py",
+)
+
 
 def run(config: DictConfig, root: Path) -> Path:
     """Write metrics.json, two tables beside it and arrays for pictures; returns the first.
@@ -63,7 +79,11 @@ def run(config: DictConfig, root: Path) -> Path:
     require_ours(arrays, truth_arrays.ARRAYS_OF)
     checkpoint = description["checkpoint"]["identity"]
     tracked = open_evaluation(
-        plain(config), root, samples=description["identity"], checkpoint=checkpoint
+        plain(config),
+        root,
+        samples=description["identity"],
+        request=_request(config, root, description),
+        checkpoint=checkpoint,
     )
     with tracked as run_of_samples:
         context = Context(samples, reference, settings, data.train_labels)
@@ -95,6 +115,19 @@ def run(config: DictConfig, root: Path) -> Path:
         if (main := ranking(measured)) is not None:
             run_of_samples.set_tags({"main_metric": main.key})
     return target
+
+
+def _request(config: DictConfig, root: Path, description: Mapping[str, Any]) -> str:
+    """A digest of all that decides the numbers: the same again is the same evaluation."""
+    decisive = {
+        "samples": (description["identity"], description["digest"]),
+        "reference": sha256(root / config.paths.reference / "reference.json"),
+        "settings": plain(config.evaluation),
+        "likelihood": plain(config.likelihood),
+        "code": code_digest(CODE),
+    }
+    text = json.dumps(decisive, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

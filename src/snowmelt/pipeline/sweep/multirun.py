@@ -51,6 +51,8 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
     }
     placed = _placed(given)
     configs = sweep_jobs.composed(root, placed)
+    for config in configs:
+        tracking.check(plain(config), root)
     every = list(given.values())
     shared = [text for text in every[0] if all(text in job for job in every)]
     base = composition.compose(root, shared, is_checked=False)
