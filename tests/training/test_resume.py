@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +15,14 @@ import pytorch_lightning as pl
 import torch
 import yaml
 
+from snowmelt.common.errors import StorageError
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.losses import VLB
 from snowmelt.diffusion.schedules import Learned
 from snowmelt.diffusion.time_sampling import Importance
 from snowmelt.training import resume
 from snowmelt.training.module import DiffusionModule
-from snowmelt.training.resume import Resume, training_identity
+from snowmelt.training.resume import DAMAGED_KEPT, Resume, training_identity
 from snowmelt.training.settings import FitSettings
 
 Make = Callable[..., DiffusionModule]
@@ -90,7 +94,8 @@ def test_a_killed_run_ends_in_the_same_weights(
     saved = Resume(tmp_path / "state", every=3)
     with pytest.raises(Killed):
         fit(make_module(dropout=dropout), Note(), saved, KillAt(killed_at))
-    assert [path.name for path in saved.folder.iterdir()] == ["last.ckpt"]
+    kept = {"last.ckpt", "before.ckpt"} if killed_at > 6 else {"last.ckpt"}
+    assert {path.name for path in saved.folder.iterdir()} == kept
     torch.randn(killed_at)
     resumed = make_module(dropout=dropout)
     trainer = fit(resumed, Note(), Resume(saved.folder, every=3), saved=saved.path)
@@ -155,6 +160,101 @@ def test_a_kill_while_saving_leaves_the_last_whole_state(
     with pytest.raises(Killed):
         fit(make_module(), Resume(saved.folder, every=2), saved=saved.path)
     assert saved.path.read_bytes() == whole
+
+
+def cut(path: Path) -> None:
+    with path.open("rb+") as stream:
+        stream.truncate(path.stat().st_size * 2 // 3)
+
+
+def flip(path: Path) -> None:
+    """One bit of a weight, which a reader takes without a word."""
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda info: info.file_size)
+    content[largest.header_offset + 300] ^= 1
+    path.write_bytes(content)
+
+
+def fill(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize("damage", [cut, flip, fill, lambda path: path.write_bytes(b"")])
+def test_a_damaged_state_is_set_aside_and_the_one_before_serves(
+    tmp_path: Path,
+    make_module: Make,
+    fit: Fit,
+    damage: Callable[[Path], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    straight = make_module()
+    fit(straight, Note())
+    saved = Resume(tmp_path / "state", every=3)
+    with pytest.raises(Killed):
+        fit(make_module(), Note(), saved, KillAt(11))
+    assert saved.newest() == saved.path
+    assert capsys.readouterr().err == ""
+    damage(saved.path)
+    assert saved.newest() == saved.before
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"{saved.path} is damaged; it is kept as last.damaged-20" in said
+    assert said.endswith("goes on from the state before it")
+    assert torch.load(saved.before, weights_only=True)["global_step"] == 6
+    resumed = make_module()
+    fit(resumed, Note(), Resume(saved.folder, every=3), saved=saved.newest())
+    assert resumed.history == straight.history
+    for name, value in everything(straight).items():
+        assert torch.equal(everything(resumed)[name], value), name
+
+
+def test_without_a_whole_state_the_training_begins_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = Resume(tmp_path, every=1)
+    assert saved.newest() is None
+    for number in range(4):
+        saved.path.write_bytes(b"torn")
+        saved.before.write_bytes(b"torn")
+        assert saved.newest() is None
+        first, second = capsys.readouterr().err.splitlines()
+        assert "goes on from the state before it" in first
+        assert "begins with its first step" in second
+        for path in saved.folder.iterdir():  # an hour passes
+            path.rename(path.with_name(f"{path.name}{number}"))
+    assert len(list(tmp_path.iterdir())) <= 2 * DAMAGED_KEPT
+
+
+def test_other_processes_choose_the_same_state_and_say_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = Resume(tmp_path, every=1)
+    saved.path.write_bytes(b"torn")
+    with zipfile.ZipFile(saved.before, "w") as archive:
+        archive.writestr("data", b"whole")
+    monkeypatch.setenv("RANK", "1")
+    assert saved.newest() == saved.before
+    assert saved.path.is_file()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_stops_the_training_and_keeps_both_states(
+    tmp_path: Path, make_module: Make, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = Resume(tmp_path / "state", every=2)
+    fit(make_module(steps=4), saved)
+    before = {path.name: path.read_bytes() for path in saved.folder.iterdir()}
+
+    def half(trainer: pl.Trainer, path: Path) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", half)
+    with pytest.raises(StorageError, match=r"last\.ckpt cannot be written: No space left"):
+        fit(make_module(), Resume(saved.folder, every=2), saved=saved.path)
+    after = {path.name: path.read_bytes() for path in saved.folder.iterdir()}
+    assert after == before
+    assert set(after) == {"last.ckpt", "before.ckpt"}
 
 
 def test_a_saved_state_holds_no_code(tmp_path: Path, make_module: Make, fit: Fit) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import math
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file, require
@@ -18,6 +21,48 @@ def write_arrays(target: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write arrays as .npz, whole or not at all; equal arrays give equal bytes."""
     with new_file(target) as draft, draft.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write one array as .npy, in C order."""
+    create_rows(path, array.dtype, array.shape)
+    write_rows(path, 0, array)
+
+
+def create_rows(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
+    """Make a .npy file whose rows are written later, and take its room on the disk.
+
+    Rows are written, not mapped: a full disk then raises an error, where writing to mapped
+    memory would end the process by a signal, without a word.
+
+    Raises:
+        OSError: there is not enough room.
+    """
+    kind = np.dtype(dtype)
+    header = {
+        "descr": np.lib.format.dtype_to_descr(kind),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.flush()
+        size = stream.tell() + kind.itemsize * math.prod(shape)
+        try:
+            os.posix_fallocate(stream.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            stream.truncate(size)  # this file system takes no room in advance
+
+
+def write_rows(path: Path, first: int, rows: NDArray[Any]) -> None:
+    """Write some rows of a file that `create_rows` made; processes may share the work."""
+    with path.open("r+b") as stream:
+        np.lib.format.read_magic(stream)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        stream.seek(first * math.prod(shape[1:]) * dtype.itemsize, os.SEEK_CUR)
+        stream.write(np.asarray(rows, dtype=dtype).tobytes())
 
 
 def mapped(source: Path, *, made_by: str) -> Any:

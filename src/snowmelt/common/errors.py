@@ -18,6 +18,10 @@ class UserError(Exception):
     """
 
 
+class StorageError(UserError):
+    """A place that cannot be written: it is full, closed to the user, or broken."""
+
+
 class PictureWarning(RuntimeWarning):
     """A picture that could not be drawn, beside results that stand without it.
 
@@ -35,6 +39,8 @@ def left_out_if_it_fails(name: str) -> Iterator[None]:
     """
     try:
         yield
+    except StorageError:
+        raise  # what comes next would not find room either
     except Exception:  # a defect of ours, whatever it is
         said = f"{name} could not be drawn and is left out:\n{traceback.format_exc()}"
         # Of whoever entered the block: above this function and contextlib's.

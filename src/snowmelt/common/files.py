@@ -6,12 +6,11 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from snowmelt.common.drafts import draft_of
 from snowmelt.common.errors import UserError
 
 
@@ -27,31 +26,26 @@ def new_directory(target: Path, marker: str | None = None) -> Iterator[Path]:
             made it. A user's own folder, named by mistake, is then never deleted.
 
     Raises:
-        UserError: `target` holds something else, or nothing can be written beside it.
+        UserError: `target` holds something else.
+        StorageError: nothing can be written beside it.
     """
     if marker is not None:
         require_ours(target, marker)
     target = target.resolve()  # a link stays, and what it points to is replaced
-    missing = [folder for folder in target.parents if not folder.exists()]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise UserError(f"{target} cannot be written: {error.strerror}") from error
-    # mkdtemp makes it private; what a stage hands on follows the user's umask instead.
-    umask = os.umask(0)
-    os.umask(umask)
-    draft.chmod(0o777 & ~umask)
-    try:
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target} is a file: name a folder")
+    with draft_of(target) as draft:
+        draft.mkdir()
         yield draft
-        if target.exists():
-            shutil.rmtree(target)
-        draft.replace(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-        for folder in missing:
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # one that holds what was made stays
+        replaced = draft.with_name(f"{draft.name[:100]}.replaced")
+        try:
+            if target.exists():
+                target.rename(replaced)  # at once, while to delete it takes its time
+            draft.replace(target)
+        except BaseException:
+            if replaced.exists() and not target.exists():
+                replaced.rename(target)
+            raise
 
 
 @contextlib.contextmanager
@@ -107,15 +101,30 @@ def require_ours(target: Path, marker: str) -> None:
 
 
 @contextlib.contextmanager
-def new_file(target: Path) -> Iterator[Path]:
-    """Write a file beside `target` and put it in its place when all went well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+def new_file(target: Path, *, is_durable: bool = False) -> Iterator[Path]:
+    """Write a file beside `target` and put it in its place when all went well.
+
+    Args:
+        is_durable: wait until the disk has it, so that not even a power cut leaves half.
+
+    Raises:
+        StorageError: the place cannot be written, or is full.
+    """
+    with draft_of(target) as draft:
         yield draft
+        if is_durable:
+            _to_disk(draft)
         draft.replace(target)
+        if is_durable:
+            _to_disk(target.parent)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        draft.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def write_json(target: Path, value: Any) -> None:

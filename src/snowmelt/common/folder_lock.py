@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from snowmelt.common.errors import UserError
+from snowmelt.common.errors import StorageError, UserError
 
 _ATTEMPTS, _PAUSE = 10, 0.02  # seconds: who has just locked a file is about to sign it
 
@@ -48,7 +48,8 @@ def only_one_in(folder: Path, work: str, *, otherwise: str) -> Iterator[None]:
         otherwise: what they can do but wait: "name another folder".
 
     Raises:
-        UserError: another process holds it, or the place cannot be written.
+        UserError: another process holds it.
+        StorageError: the place cannot be written.
     """
     folder = folder.resolve()
     file = folder.with_name(f".{folder.name}.lock")
@@ -70,13 +71,15 @@ def parents_of(target: Path) -> Iterator[None]:
     """Make the folders above `target`; those that stay empty are removed at the end.
 
     Raises:
-        UserError: they cannot be made.
+        StorageError: they cannot be made.
     """
     missing = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{target.parent} cannot be written: {error.strerror}") from error
+        raise StorageError(
+            f"{target.parent} cannot be written: {error.strerror}"
+        ) from error
     try:
         yield
     finally:
@@ -94,7 +97,9 @@ def _locked(file: Path, folder: Path, otherwise: str) -> int | None:
             file.parent.mkdir(parents=True, exist_ok=True)
             continue
         except OSError as error:
-            raise UserError(f"{file.parent} cannot be written: {error.strerror}") from error
+            raise StorageError(
+                f"{file.parent} cannot be written: {error.strerror}"
+            ) from error
         try:
             is_ours = try_lock(descriptor)
         except OSError as error:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from snowmelt.common.array_files import mapped
+from snowmelt.common.array_files import mapped, save_array
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, read_json, write_json
 from snowmelt.common.instantiate import build
@@ -126,8 +126,8 @@ def write(
         held_out = extract(extractor, data.held_out, "features of the held-out split")
         statistics = Statistics.of(train)
         extractor.save(draft / "extractor.pt")
-        np.save(draft / "train_features.npy", train)
-        np.save(draft / "held_out_features.npy", held_out)
+        save_array(draft / "train_features.npy", train)
+        save_array(draft / "held_out_features.npy", held_out)
         np.savez(
             draft / "statistics.npz",
             mean=statistics.mean,
@@ -178,7 +178,9 @@ def _classifier(
     classifier = build(settings, IndependentClassifier, manifest=data.manifest)
     figures = classifier.fit(data)
     weight_files.save(classifier, draft / "judge.pt")
-    np.save(draft / "held_out_probabilities.npy", classifier.probabilities(data.held_out))
+    save_array(
+        draft / "held_out_probabilities.npy", classifier.probabilities(data.held_out)
+    )
     return {"digest": classifier.digest, "config": settings}, figures
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from snowmelt.common import distributed
+from snowmelt.common.drafts import scratch_folder
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.pipeline.compatibility import training_rules
@@ -199,8 +199,8 @@ class SamplePictures(pl.Callback):
             seed=self.seed,
         )
         stored = to_stored(x, module.manifest).cpu().numpy()
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "samples.png"
+        with scratch_folder() as folder:
+            path = folder / "samples.png"
             save_examples(path, stored, module.manifest.value_range)
             self.run.log_picture("samples", path, step=step)
 

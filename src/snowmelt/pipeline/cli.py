@@ -84,14 +84,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"snowmelt {given.command}: error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        if error.filename is None:
+        said = _said_of_storage(error)
+        if not said:
             raise  # no file is at fault, so someone has to see where it happened
-        named = f"{error.filename}: {error.strerror}"
-        print(f"snowmelt {given.command}: error: {named}", file=sys.stderr)
+        print(f"snowmelt {given.command}: error: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\nsnowmelt {given.command}: stopped", file=sys.stderr)
         return 130
+
+
+def _said_of_storage(error: OSError) -> str:
+    """One line about a file or a disk; "" if none is to blame."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    import tempfile
+
+    from snowmelt.common.drafts import fault
+
+    # It was none of the outputs, whose folder is named where they are written.
+    return fault(error, Path(tempfile.gettempdir()))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from snowmelt.common.drafts import scratch_folder
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.diffusion.predictions import Prediction
@@ -77,8 +77,8 @@ def log_card(
     """Log the card of one configuration, as a picture and as text."""
     label = label_of(config, root)
     drawn = schedule_card({label: config}, {label: issues}, root)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "card.png"
+    with scratch_folder() as folder:
+        file = folder / "card.png"
         save_png(drawn.figure, file)
         run.log_file(file, "card")
     run.log_text("card/card.txt", f"{drawn.text()}\n")

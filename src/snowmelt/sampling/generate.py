@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
 from torch import Tensor
 from tqdm import tqdm
 
 from snowmelt.common import distributed
+from snowmelt.common.array_files import create_rows, save_array, write_rows
 from snowmelt.common.files import sha256, write_json
 from snowmelt.common.process_group import Group
 from snowmelt.sampling import picture_arrays
@@ -69,17 +69,15 @@ def _draw_rows(generator: Generator, draft: Path, group: Group, size: int) -> No
     count, manifest = generator.request.num_samples, generator.manifest
     path = draft / "samples.npy"
     if group.rank == 0:
-        open_memmap(path, "w+", np.dtype(manifest.dtype), (count, *manifest.shape)).flush()
+        create_rows(path, manifest.dtype, (count, *manifest.shape))
     group.wait()
-    rows = open_memmap(path, "r+")
     starts = range(group.rank * size, count, group.world_size * size)
     mine = sum(min(size, count - start) for start in starts)
     with tqdm(total=mine, desc="sample", unit="image", disable=group.rank > 0) as bar:
         for start in starts:
             index = torch.arange(start, min(start + size, count), device=generator.device)
-            rows[start : start + len(index)] = generator.draw(index)
+            write_rows(path, start, generator.draw(index))
             bar.update(len(index))
-    rows.flush()
 
 
 def _measured(generator: Generator, draft: Path) -> dict[str, Any]:
@@ -93,7 +91,7 @@ def _measured(generator: Generator, draft: Path) -> dict[str, Any]:
     index = torch.arange(request.num_samples)
     labels = request.guidance.labels(index, request.conditioning)
     if labels is not None:
-        np.save(draft / "labels.npy", labels.numpy())
+        save_array(draft / "labels.npy", labels.numpy())
     if request.guidance.needs_examples:
         found["error_to_examples"] = _error(generator, draft, index)
     return found

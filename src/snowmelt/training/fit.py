@@ -91,9 +91,12 @@ def fit(
         data.held_out_labels if settings.denoiser.conditional else None,
     )
     trainer = _trainer(settings, [history, *observers, resume])
-    saved = str(resume.path) if resume.path.is_file() else None
+    saved = resume.newest()
     trainer.fit(
-        module, datamodule=_Data(data, settings), ckpt_path=saved, weights_only=True
+        module,
+        datamodule=_Data(data, settings),
+        ckpt_path=None if saved is None else str(saved),
+        weights_only=True,
     )
     if trainer.interrupted:
         raise KeyboardInterrupt

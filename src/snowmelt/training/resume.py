@@ -10,15 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
+from snowmelt.common import distributed
 from snowmelt.common.code_identity import code_digest
+from snowmelt.common.files import new_file
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training.settings import FitSettings
 
+DAMAGED_KEPT = 2
 # The parts of the package whose source decides the weights, as in dvc.yaml's stage train.
 # Observers (progress, pictures, tracking) are handed in, and are not among them.
 CODE = ("common", "data/prepared", "diffusion", "nets", "training")
@@ -44,10 +50,13 @@ def training_identity(settings: FitSettings, manifest: Manifest) -> str:
 
 
 class Resume(pl.Callback):
-    """Saves the whole state every so often; a kill at any moment leaves a whole file.
+    """Saves the whole state every so often, and keeps the state before the last, too.
+
+    A kill at any moment, a full disk or a cut in power leaves a whole file. One that was
+    damaged all the same is set aside, and the training goes on from the other.
 
     Args:
-        folder: where the state lies.
+        folder: where the states lie.
         every: optimiser steps between two saves.
     """
 
@@ -60,17 +69,67 @@ class Resume(pl.Callback):
         """The newest saved state."""
         return self.folder / "last.ckpt"
 
+    @property
+    def before(self) -> Path:
+        """The state that was saved before the newest."""
+        return self.folder / "before.ckpt"
+
+    def newest(self) -> Path | None:
+        """The newest state that is whole; None to train from the first step.
+
+        A damaged one is set aside by the first process, which says so.
+        """
+        for path in filter(Path.is_file, (self.path, self.before)):
+            if is_whole(path):
+                return path
+            if distributed.rank() == 0:
+                self._set_aside(path)
+        return None
+
+    def _set_aside(self, path: Path) -> None:
+        aside = path.with_suffix(time.strftime(".damaged-%Y%m%d-%H%M%S"))
+        path.replace(aside)
+        known = sorted(self.folder.glob("*.damaged-*"), key=lambda p: p.stat().st_mtime)
+        for old in known[:-DAMAGED_KEPT]:
+            old.unlink(missing_ok=True)
+        remedy = (
+            "the training goes on from the state before it"
+            if path == self.path and self.before.is_file()
+            else "no other is left, and the training begins with its first step"
+        )
+        print(
+            f"snowmelt train: {path} is damaged; it is kept as {aside.name}, and {remedy}",
+            file=sys.stderr,
+            flush=True,
+        )
+
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step % self.every == 0:
             self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:
-        """Save now; every process must call it."""
-        draft = self.folder / "draft.ckpt"
-        trainer.save_checkpoint(draft)
-        if trainer.is_global_zero:
-            draft.replace(self.path)
+        """Save now; every process must call it.
+
+        Raises:
+            StorageError: there is no room for it; the last state stays.
+        """
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(self.path)  # takes part, and writes nothing
+            return
+        with new_file(self.path, is_durable=True) as draft:
+            trainer.save_checkpoint(draft)
+            if self.path.exists():
+                self.path.replace(self.before)
 
     def forget(self) -> None:
-        """Remove the state: the training is done and its results are in place."""
+        """Remove the states: the training is done and its results are in place."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether every byte of a saved state is as it was written, by the sums inside it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # damaged bytes make a reader fail in every way
+        return False

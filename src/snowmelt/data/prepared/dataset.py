@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from snowmelt.common.array_files import mapped
+from snowmelt.common.array_files import create_rows, mapped, write_rows
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, read_json, sha256, write_json
 from snowmelt.common.instantiate import plain
@@ -204,11 +204,9 @@ def _check(
 
 def _save(path: Path, array: np.ndarray, order: np.ndarray) -> None:
     """Write the rows of `array` in `order` by chunks: no second copy in memory."""
-    out = np.lib.format.open_memmap(path, "w+", dtype=array.dtype, shape=array.shape)
+    create_rows(path, array.dtype, array.shape)
     for start in range(0, len(order), _CHUNK):
-        rows = order[start : start + _CHUNK]
-        out[start : start + len(rows)] = array[rows]
-    out.flush()
+        write_rows(path, start, array[order[start : start + _CHUNK]])
 
 
 def _moments(points: np.ndarray) -> tuple[tuple[float, ...], float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +28,10 @@ def digest(module: nn.Module, *facts: str) -> str:
 def save(module: nn.Module, path: Path) -> None:
     """Write the state of `module`; equal states give equal bytes."""
     state = {k: v.detach().cpu().contiguous() for k, v in module.state_dict().items()}
-    torch.save(state, path)
+    # Through memory: torch does not tell a full disk from a defect.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    path.write_bytes(buffer.getvalue())
 
 
 def load(module: nn.Module, path: Path, *, remedy: str) -> None:

@@ -52,7 +52,7 @@ def run(config: DictConfig, root: Path) -> Path:
             plain(config), root, state=state, identity=identity
         ) as tracked,
     ):
-        if resume.path.is_file() and distributed.rank() == 0:
+        if distributed.rank() == 0 and resume.newest() is not None:
             print(f"train: going on from the saved state in {state}")
         observers = watch(tracked, config, data, root)
         trained, history = fit(settings, data, resume, identity, observers)
