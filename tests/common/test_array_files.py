@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from snowmelt.common import array_files
 from snowmelt.common.array_files import mapped, read_arrays, write_arrays
 from snowmelt.common.errors import UserError
 
@@ -60,3 +64,41 @@ def test_a_file_that_is_no_array_is_named_and_not_recommended(
 def test_a_mapped_array_is_the_one_that_was_stored(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.arange(3))
     assert mapped(tmp_path / "a.npy", made_by="sample").tolist() == [0, 1, 2]
+
+
+def test_an_archive_that_would_fill_the_memory_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(array_files, "_LARGE", 2**23)
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(2**23, np.uint8))
+    assert (tmp_path / "a.npz").stat().st_size < 10_000
+    tracemalloc.start()
+    with pytest.raises(
+        UserError, match=r"a\.npz is no file of arrays \(its \d+ bytes would"
+    ):
+        read_arrays(tmp_path / "a.npz")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1e6
+
+
+@pytest.mark.parametrize(
+    "shape", [b"(10000000000000,)", b"(-1,)", b"(99999999999999999999,)"]
+)
+def test_a_member_that_claims_more_than_it_holds(tmp_path: Path, shape: bytes) -> None:
+    body = b"{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + b"}"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        head = b"\x93NUMPY\x01\x00" + len(body).to_bytes(2, "little")
+        archive.writestr("a.npy", head + body + bytes(32))
+    with pytest.raises(UserError, match=r"a\.npz is no file of arrays"):
+        read_arrays(tmp_path / "a.npz")
+
+
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(
+        UserError, match=r"a\.npz is no file of arrays \(it is a named pipe"
+    ):
+        read_arrays(tmp_path / "a.npz")
+    with pytest.raises(UserError, match=r"not a readable array \(it is a named pipe"):
+        mapped(tmp_path / "a.npz", made_by="sample")

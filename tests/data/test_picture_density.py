@@ -103,8 +103,8 @@ def test_what_is_no_picture_is_refused_by_its_key(tmp_path: Path, picture: Path)
     (tmp_path / "folder.png").mkdir()
     for path, named in (
         ("missing.png", "missing.png does not exist"),
-        ("folder.png", "folder.png is a folder"),
-        ("text.png", "text.png cannot be read"),
+        ("folder.png", "folder.png cannot be read (it is a folder, not a file)"),
+        ("text.png", "text.png cannot be read (cannot identify image file)"),
         ("cut.png", "cut.png cannot be read"),
         ("", "must be a text"),
         (None, "must be a text"),

@@ -6,7 +6,7 @@ import errno
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file, require
+from snowmelt.common.regular_files import open_regular, refuse_irregular
+
+# Numbers shrink to a tenth at best, unless most of them are the same; those of ours are
+# small. An archive of a few MB that unpacks to many GB was made to fill the memory.
+_LARGE = 2**28
+_MOST_TIMES = 50
 
 
 def write_arrays(target: Path, arrays: Mapping[str, NDArray]) -> None:
@@ -73,8 +79,9 @@ def mapped(source: Path, *, made_by: str) -> Any:
     """
     require(source, made_by=made_by)
     try:
+        refuse_irregular(source)
         return np.load(source, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # numpy evaluates the header, and raises nearly anything
         reason = why_unreadable(error)
         raise UserError(
             f"{source} is not a readable array ({reason}): run `snowmelt {made_by}` again"
@@ -83,23 +90,34 @@ def mapped(source: Path, *, made_by: str) -> Any:
 
 def why_unreadable(error: Exception) -> str:
     """Why numpy refused a file; of what it takes for a pickle it advises to load that."""
-    is_advice = "allow_pickle" in str(error)
-    return "not the form in which numpy stores plain numbers" if is_advice else str(error)
+    if "allow_pickle" in str(error):
+        return "not the form in which numpy stores plain numbers"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def read_arrays(source: Path) -> dict[str, NDArray]:
     """The arrays of an .npz file; none where there is no file.
 
     Raises:
-        UserError: the file is damaged, or holds objects, which loading would execute.
+        UserError: the file is damaged, would unpack to far more than it is, or holds
+            objects, which loading would execute.
     """
     if not source.exists():
         return {}
     try:
-        with np.load(source, allow_pickle=False) as found:
+        with open_regular(source) as file, np.load(file, allow_pickle=False) as found:
+            _refuse_bomb(found.zip.infolist())
             return dict(found)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive raises nearly anything
         reason = why_unreadable(error)
         raise UserError(
             f"{source} is no file of arrays ({reason}): run the stage that wrote it again"
         ) from error
+
+
+def _refuse_bomb(members: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse by the sizes that an archive claims, which limit what is unpacked."""
+    packed = sum(member.compress_size for member in members)
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > max(_LARGE, _MOST_TIMES * packed):
+        raise ValueError(f"its {packed} bytes would unpack to {unpacked}")

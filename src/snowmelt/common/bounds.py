@@ -32,6 +32,10 @@ Octaves = Annotated[int, Interval(ge=0, le=32)]
 """Waves, each of twice the frequency of the one before: float32 tells no more apart."""
 Level = Annotated[int, Interval(ge=0, le=255)]
 """A value of a pixel of 8 bits."""
+DeepLevel = Annotated[int, Interval(ge=0, le=65_535)]
+"""A value of a pixel of 16 bits."""
+Pixels = Annotated[int, Interval(ge=1, le=2**32)]
+"""Pixels of an image."""
 Repeats = Annotated[int, Interval(ge=0, le=1000)]
 """How often something is done again; 0 for never."""
 Side = Annotated[int, Interval(ge=1, le=4096)]

@@ -1,89 +1,210 @@
 """One image file of any kind to one uint8 array of a given size.
 
-The order of the steps matters: orientation, colours, crop, resize. Resizing palette
-indices or hidden pixels would mix what must not be mixed.
+The order of the steps matters: orientation, crop, colours, resize. Resizing palette
+indices or hidden pixels would mix what must not be mixed. The formats are those of
+`snowmelt.data.image_formats`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
-# What Pillow may try, whatever the suffix says: other formats start other programs
-# (EPS) or have decoders that few eyes have looked at. Telephones' MPO opens as JPEG.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+from snowmelt.common.regular_files import open_regular
+from snowmelt.data import image_levels, pillow_corrections
+from snowmelt.data.image_formats import FORMATS
+
+# 8192 by 8192: a full-frame camera's picture passes. A file of a few kB can claim more
+# than the memory holds; one at this limit takes half a GB, as WebP or JPEG 2000 1.3.
+MOST_PIXELS = 2**26
+_STRIP = 2**20  # pixels that are converted at a time, so that no second copy is whole
 
 
 class UnreadableImageError(Exception):
     """A file that is no image, is damaged or too large; the message is the reason."""
 
 
-def read_picture(path: Path, *, size: int, channels: int) -> tuple[np.ndarray, bool]:
+class TooLargeImageError(UnreadableImageError):
+    """An image of more pixels than allowed; nothing of it was decoded."""
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What a reader of the data should know of a file, beside its pixels.
+
+    Attributes:
+        is_enlarged: it is smaller than asked.
+        is_grey: it has no colours, whatever the pixels became.
+        is_transparent: something of it may be hidden; that lies on white.
+        frames: pictures of an animation or pages of a document; the first is taken.
+        bits: a channel's in the file, 8 or 16; fewer count as 8.
+        levels: the smallest and the largest level of the square as the file holds them.
+    """
+
+    is_enlarged: bool
+    is_grey: bool
+    is_transparent: bool
+    frames: int
+    bits: int
+    levels: tuple[int, int]
+
+
+def read_picture(
+    path: Path,
+    *,
+    size: int,
+    channels: int,
+    value_range: tuple[int, int] | None = None,
+    max_pixels: int = MOST_PIXELS,
+) -> tuple[np.ndarray, PictureFacts]:
     """Read the middle square of an image at `size` by `size` pixels.
 
     The first frame counts. Orientation follows the EXIF tag, transparent pixels lie on
-    white, 16-bit grey is rounded to 8 bits, grey is Pillow's luma of ITU-R 601-2
-    (0.299 R + 0.587 G + 0.114 B). Colour profiles are ignored, as other trainers do.
+    white, 16-bit grey is rounded to 8 bits, 16-bit colour keeps its upper 8 bits, grey is
+    Pillow's luma of ITU-R 601-2 (0.299 R + 0.587 G + 0.114 B). Colour profiles are
+    ignored, as other trainers do.
 
     The filter is Pillow's bicubic: its kernel widens with the reduction, so that it
     does not alias (torch's does, unless told), and it rings less than Lanczos, whose
     overshoot a network learns as halos. clean-fid resizes with the same filter.
 
     Args:
-        path: JPEG, PNG, WebP, BMP or GIF.
+        path: a file of one of `FORMATS`, whatever its name.
         size: the side of the square.
         channels: 1 for grey or 3 for colour.
+        value_range: the smallest and the largest level that the file can hold; see
+            `snowmelt.data.image_levels`. None: 0 to all that its bits can say.
+        max_pixels: an image of more is refused before any of it is decoded.
 
     Returns:
-        The image, uint8 (channels, size, size), and whether it had to be enlarged.
+        The image, uint8 (channels, size, size), and what else is known of the file.
 
     Raises:
-        UnreadableImageError: the file cannot be decoded.
+        UnreadableImageError: the file cannot be decoded, is too large, or holds levels
+            out of the range.
     """
-    image = flattened(decode(path)).convert("L" if channels == 1 else "RGB")
+    image, frames = decode(path, max_pixels)
     side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    small = square.resize((size, size), Image.Resampling.BICUBIC)
-    pixels = np.asarray(small).reshape(size, size, channels)
-    return pixels.transpose(2, 0, 1), side < size
+    if image.width != image.height:
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+    bits = image_levels.bits_of(image)
+    try:
+        deep_levels = image_levels.levels_in(image) if bits == 16 else None
+        flat = flattened(image, "L" if channels == 1 else "RGB", value_range)
+        levels = deep_levels or image_levels.levels_in(flat)
+        image_levels.check(bits, levels, value_range)
+    except ValueError as error:
+        raise UnreadableImageError(str(error)) from error
+    facts = PictureFacts(
+        is_enlarged=side < size,
+        is_grey=bits == 16 or image.mode in ("1", "L", "LA", "La"),
+        is_transparent=image.has_transparency_data,
+        frames=frames,
+        bits=bits,
+        levels=levels,
+    )
+    small = flat.resize((size, size), Image.Resampling.BICUBIC)
+    pixels = np.asarray(small).reshape(size, size, channels).transpose(2, 0, 1)
+    if value_range is not None:  # the filter rings beyond it
+        pixels = pixels.clip(*image_levels.prepared_range(value_range))
+    return pixels, facts
 
 
-def decode(path: Path) -> Image.Image:
-    """Decode the first frame, upright and at full size.
+def decode(path: Path, max_pixels: int = MOST_PIXELS) -> tuple[Image.Image, int]:
+    """Decode the first frame, upright and at full size, and count the frames.
 
     Decoding a JPEG at an eighth of its size would be several times faster, but moves
     single pixels of the result by up to 36 levels.
 
     Raises:
-        UnreadableImageError: the file cannot be decoded.
+        UnreadableImageError: the file cannot be decoded, or has more pixels.
     """
     try:
-        # Pillow warns of odd metadata and large images; neither matters here. Twice as
-        # large, 179 million pixels, it refuses: a few kB can claim more than the memory.
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Image.open(path, formats=FORMATS) as image,
-        ):
-            image.load()
-            return ImageOps.exif_transpose(image)
+        with open_regular(path) as file, _at_most(max_pixels):
+            return _decoded(file)
+    except Image.DecompressionBombError as error:
+        claim = str(error).split(" exceeds")[0]
+        reason = f"{claim} exceeds the limit of {max_pixels} pixels"
+        raise TooLargeImageError(reason) from error
+    except UnidentifiedImageError as error:
+        empty = "the file is empty" if _is_empty(path) else "cannot identify image file"
+        raise UnreadableImageError(empty) from error
+    except OSError as error:
+        raise UnreadableImageError(error.strerror or str(error)) from error
     except Exception as error:  # decoders raise nearly anything on damaged bytes
-        reason = str(error).replace(f" {str(path)!r}", "") or type(error).__name__
-        raise UnreadableImageError(reason) from error
+        raise UnreadableImageError(str(error) or type(error).__name__) from error
 
 
-def flattened(image: Image.Image) -> Image.Image:
-    """The image with 8 bits a channel and nothing transparent."""
-    if image.mode.startswith("I"):
-        # Pillow's own conversion clips in some versions and truncates in others.
-        grey = np.rint(np.asarray(image).astype(np.float64) / 257.0)
-        return Image.fromarray(grey.clip(0, 255).astype(np.uint8))
+@contextlib.contextmanager
+def _at_most(pixels: int) -> Iterator[None]:
+    """Let Pillow refuse larger images and parts of images by what their headers claim.
+
+    It refuses twice the number that it is told, and warns of that itself; it warns of odd
+    metadata too, which does not matter here.
+    """
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = pixels / 2  # type: ignore[assignment]
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _decoded(file: BinaryIO) -> tuple[Image.Image, int]:
+    image: ImageFile = Image.open(file, formats=FORMATS)
+    # The second picture of a telephone's JPEG is a preview or a map of depth or light.
+    frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    decoded = pillow_corrections.loaded(image)
+    ImageOps.exif_transpose(decoded, in_place=True)
+    return decoded, frames
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False
+
+
+def flattened(
+    image: Image.Image, mode: str, value_range: tuple[int, int] | None = None
+) -> Image.Image:
+    """The image with 8 bits a channel and nothing transparent.
+
+    Args:
+        mode: "L" or "RGB".
+        value_range: see `read_picture`; its end is the white behind what is hidden.
+    """
+    if image.mode == mode and not image.has_transparency_data:
+        return image
+    flat = Image.new(mode, image.size)
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        flat.paste(_flat(strip, value_range).convert(mode), (0, top))
+    return flat
+
+
+def _flat(image: Image.Image, value_range: tuple[int, int] | None) -> Image.Image:
+    white = image_levels.prepared_range(value_range)[1]
+    if image_levels.bits_of(image) == 16:
+        deep = np.asarray(image)
+        grey = image_levels.eight_bits(deep, value_range)
+        if (hidden := image.info.get("transparency")) is not None:
+            grey[deep == hidden] = white
+        return Image.fromarray(grey)
     if not image.has_transparency_data:
         return image
     layer = image.convert("RGBA")
-    paper = Image.new("RGBA", layer.size, "white")
+    paper = Image.new("RGBA", layer.size, (white, white, white, 255))
     return Image.alpha_composite(paper, layer)

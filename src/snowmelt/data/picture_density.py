@@ -70,13 +70,13 @@ def _levels(path: Path, cells: int) -> Tensor:
     """Gray levels from 0 to 255, the top row first. Shapes: -> (H, W) float64"""
     if not path.exists():
         raise UserError(f"density.path: {path} does not exist: give a PNG or JPEG file")
-    if path.is_dir():
-        raise UserError(f"density.path: {path} is a folder: give a PNG or JPEG file")
     try:
         # As floating point, so that averages are not rounded to levels.
-        image = flattened(decode(path)).convert("L").convert("F")
+        image = flattened(decode(path)[0], "L").convert("F")
     except UnreadableImageError as error:
-        raise UserError(f"density.path: {path} cannot be read: {error}") from error
+        raise UserError(
+            f"density.path: {path} cannot be read ({error}): give a PNG or JPEG file"
+        ) from error
     longest = max(image.size)
     if longest > cells:
         size = [max(1, round(side * cells / longest)) for side in image.size]

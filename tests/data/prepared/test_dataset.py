@@ -207,3 +207,18 @@ def test_a_pickle_is_not_run(tmp_path: Path) -> None:
 
 def test_the_manifest_is_importable_from_here() -> None:
     assert Manifest.__module__ == "snowmelt.data.prepared.manifest"
+
+
+def test_the_levels_that_occur(tmp_path: Path) -> None:
+    manifest = write(tmp_path / "p", **labelled())
+    assert manifest.seen_levels == {"least": 0, "greatest": 39, "distinct": 40}
+    assert write(tmp_path / "q", **points()).seen_levels is None
+
+
+def test_a_class_that_training_would_not_see_is_refused_by_every_stage(
+    tmp_path: Path,
+) -> None:
+    raw = labelled() | {"held_out": np.arange(40) % 4 == 2}
+    write(tmp_path / "p", **raw)
+    with pytest.raises(UserError, match=r"no example to train on is of the class c: add"):
+        PreparedData.open(tmp_path / "p")

@@ -49,3 +49,13 @@ def test_a_lacking_field_is_named(manifest_of: ManifestOf) -> None:
 def test_something_else_is_refused() -> None:
     with pytest.raises(UserError, match="not of the format"):
         Manifest.from_dict([])  # type: ignore[arg-type]
+
+
+def test_one_of_an_earlier_version_says_nothing_of_its_levels(
+    manifest_of: ManifestOf,
+) -> None:
+    levels = {"least": 0, "greatest": 16, "distinct": 17}
+    plain = manifest_of(seen_levels=levels).to_dict()
+    assert Manifest.from_dict(plain).seen_levels == levels
+    del plain["seen_levels"]
+    assert Manifest.from_dict(plain) == manifest_of()

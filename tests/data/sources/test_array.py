@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,66 @@ def test_no_file(tmp_path: Path) -> None:
         Array(name="mine", path="a.npy", root=tmp_path).read()
     with pytest.raises(UserError, match=r"data\.path: .* is a folder"):
         Array(name="mine", path=".", root=tmp_path).read()
+
+
+def test_levels_that_fill_a_small_part_of_the_range(tmp_path: Path) -> None:
+    images = np.tile(np.arange(17, dtype=np.uint8), (4, 5, 1))
+    (note,) = read(tmp_path, images).notes
+    assert note == (
+        "only the levels 0 to 16 of 0 to 255 occur: if no others can, say"
+        " data.value_range=[0,16]"
+    )
+    assert read(tmp_path, images, value_range=[0, 16]).notes == ()
+
+
+@pytest.mark.parametrize("key", ["path", "labels"])
+def test_what_is_no_file_is_not_opened(tmp_path: Path, key: str) -> None:
+    np.save(tmp_path / "a.npy", noise(4, 2, 2))
+    os.mkfifo(tmp_path / "pipe.npy")
+    (tmp_path / "zero.npy").symlink_to("/dev/zero")
+    for name, kind in (("pipe.npy", "a named pipe"), ("zero.npy", "a device")):
+        settings: dict[str, Any] = {"path": "a.npy"} | {key: name}
+        with pytest.raises(UserError, match=rf"data\.{key}: .*{name} is {kind}"):
+            Array(name="mine", root=tmp_path, **settings).read()
+
+
+def header(text: str, length: int | None = None) -> bytes:
+    body = text.encode("latin1")
+    size = len(body) if length is None else length
+    return b"\x93NUMPY\x02\x00" + size.to_bytes(4, "little") + body
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        header("{'descr': '|u1', 'fortran_order': False, 'shape': (10**12, 9, 9), }"),
+        header("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000, 9, 9)}"),
+        header("{'descr': '|u1', 'fortran_order': False, 'shape': (-4, 2, 2)}"),
+        header(
+            "{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999,)}"
+        ),
+        header("{'descr': '|O', 'fortran_order': False, 'shape': (4,)}"),
+        header("{'descr': [], 'fortran_order': False, 'shape': (4,)}"),
+        header("{'descr': '|V0', 'fortran_order': False, 'shape': (4,)}"),
+        header("{'descr': 'M8[q]', 'fortran_order': False, 'shape': (4, 2)}"),
+        header("[" * 5000 + "]" * 5000),
+        header("{}"),
+        header("", 2**32 - 1),
+        header("{'descr': '|u1', 'shape': ((((", 50),
+        b"\x93NUMPY\x09\x09",
+        b"PK\x03\x04" + bytes(100),
+    ],
+)
+def test_headers_that_claim_nonsense(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        Array(name="mine", path="a.npy", root=tmp_path).read()
+    assert str(caught.value).startswith("data.path: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [["Cat", "cat"], ["cat", " cat"], ["cat", ""]])
+def test_labels_of_nearly_one_name(tmp_path: Path, names: list[str]) -> None:
+    np.save(tmp_path / "l.npy", np.array(names * 2))
+    with pytest.raises(UserError, match=r"data\.labels: "):
+        read(tmp_path, noise(4, 2, 2), labels="l.npy")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +175,33 @@ def test_the_real_files(tmp_path: Path) -> None:
     assert raw.labels is not None
     assert raw.held_out is not None
     assert np.bincount(raw.labels[raw.held_out]).tolist() == [1000] * 10
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_content_that_is_much_too_long_is_not_read_to_its_end(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_packed: bool
+) -> None:
+    claimed = struct.pack(">BBBBIII", 0, 0, 8, 3, 2**31, 28, 28)
+    monkeypatch.setattr(fashion_mnist, "LARGEST", 10_000)
+    content = claimed + bytes(30_000_000)
+    (small / f"{STEMS[0]}.gz").write_bytes(gzip.compress(content) if is_packed else content)
+    del content
+    tracemalloc.start()
+    with pytest.raises(
+        UserError, match=f"not Fashion-.* {STEMS[0]}: its content is longer"
+    ):
+        source(tmp_path, small).read()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2e6
+
+
+def test_the_longest_file_fits(tmp_path: Path) -> None:
+    assert len(idx(np.zeros((60_000, 28, 28), np.uint8))) == fashion_mnist.LARGEST
+
+
+def test_a_pipe_is_no_file(small: Path, tmp_path: Path) -> None:
+    (small / f"{STEMS[0]}.gz").unlink()
+    os.mkfifo(small / f"{STEMS[0]}.gz")
+    with pytest.raises(UserError, match=f"lacks {STEMS[0]}"):
+        source(tmp_path, small).read()

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from snowmelt.common.errors import UserError
-from snowmelt.data.sources.folder import Folder, printable
+from snowmelt.data.sources.folder import Folder
+from snowmelt.data.sources.image_listing import printable
 from snowmelt.data.sources.source import RawData
 
 SaveImage = Callable[..., np.ndarray]
@@ -61,7 +62,7 @@ def test_hidden_files_and_other_files_are_counted(
     (tmp_path / "README.md").write_text("about")
     raw = read(tmp_path)
     assert len(raw.examples) == 1
-    assert raw.notes == ("4 files are hidden or no images and were ignored",)
+    assert raw.notes == ("left out: 3 hidden, 1 .md",)
 
 
 def test_small_images_are_enlarged_and_counted(
@@ -198,6 +199,11 @@ def test_names_that_are_no_text_can_be_printed(tmp_path: Path) -> None:
         ({"channels": True}, r"data\.channels"),
         ({"on_corrupt": "skp"}, r"data\.on_corrupt must be .*did you mean 'skip'"),
         ({"path": None}, r"data\.path"),
+        ({"max_pixels": 0}, r"data\.max_pixels must be a positive integer, got 0"),
+        ({"max_pixels": 1e6}, r"data\.max_pixels must be a positive integer"),
+        ({"value_range": [0, 65536]}, r"data\.value_range must be two .* <= 65535, got"),
+        ({"value_range": [9, 3]}, r"data\.value_range"),
+        ({"value_range": "01"}, r"data\.value_range"),
         ({"name": ""}, r"data\.name"),
         ({"held_out_fraction": 1.0}, r"data\.held_out_fraction .*, got 1\.0"),
         ({"held_out_fraction": float("nan")}, r"data\.held_out_fraction"),
@@ -208,3 +214,67 @@ def test_names_that_are_no_text_can_be_printed(tmp_path: Path) -> None:
 def test_bad_settings_name_their_key(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         Folder(**({"name": "mine", "path": "here"} | changes))
+
+
+def test_a_class_that_only_damaged_images_would_teach(
+    tmp_path: Path, save_image: SaveImage
+) -> None:
+    for file in ["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"]:
+        save_image(tmp_path / file)
+    (tmp_path / "train/b/1.png").write_bytes(b"damaged")
+    with pytest.raises(UserError, match=r"the class b has 1 images to hold out"):
+        read(tmp_path, on_corrupt="skip")
+
+
+def test_a_set_of_two_classes_is_refused_before_images_are_read(tmp_path: Path) -> None:
+    for file in ["Cat/1.png", "cat/1.png"]:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("no image")
+    with pytest.raises(UserError, match="'Cat' and 'cat'"):
+        read(tmp_path)
+
+
+def test_pipes_and_devices_are_left_out(tmp_path: Path, save_image: SaveImage) -> None:
+    save_image(tmp_path / "1.png", size=(4, 4))
+    os.mkfifo(tmp_path / "2.png")
+    (tmp_path / "3.png").symlink_to("/dev/zero")
+    raw = read(tmp_path)
+    assert len(raw.examples) == 1
+    assert raw.notes == ("left out: 1 device, 1 named pipe",)
+
+
+def test_images_that_are_too_large_are_named_with_the_limit(
+    tmp_path: Path, save_image: SaveImage
+) -> None:
+    save_image(tmp_path / "1.png", size=(5, 5))
+    save_image(tmp_path / "2.png", size=(4, 4))
+    with pytest.raises(UserError, match=r"1\.png: .*25 pixels.* of 24 pixels, data\.max_"):
+        read(tmp_path, max_pixels=24)
+    raw = read(tmp_path, max_pixels=24, on_corrupt="skip")
+    assert [item.file for item in raw.skipped] == ["1.png"]
+
+
+def test_twelve_bits_in_sixteen(tmp_path: Path) -> None:
+    for number, top in enumerate((4000, 255)):
+        deep = np.array([[0, top], [9, 20]], np.uint16)
+        Image.fromarray(deep).save(tmp_path / f"{number}.png")
+    dark = read(tmp_path, size=2, channels=1)
+    assert dark.examples.max() == 16
+    assert dark.notes == (
+        "only the levels 0 to 4000 of 0 to 65535 occur: if no others can, say"
+        " data.value_range=[0,4095]",
+    )
+    right = read(tmp_path, size=2, channels=1, value_range=[0, 4095])
+    assert right.examples[0].ravel().tolist() == [0, 249, 1, 1]
+    assert (right.value_range, right.notes) == ((0, 255), ())
+
+
+def test_a_mask_of_two_levels(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8)).save(tmp_path / "1.png")
+    assert "data.value_range=[0,1]" in read(tmp_path, size=2, channels=1).notes[0]
+    raw = read(tmp_path, size=2, channels=1, value_range=[0, 1])
+    assert raw.examples.ravel().tolist() == [0, 1, 1, 0]
+    assert (raw.value_range, raw.notes) == ((0, 1), ())
+    Image.fromarray(np.array([[0, 2], [1, 0]], np.uint8)).save(tmp_path / "2.png")
+    with pytest.raises(UserError, match=r"2\.png: its levels are 0 to 2, outside of data"):
+        read(tmp_path, size=2, channels=1, value_range=[0, 1])

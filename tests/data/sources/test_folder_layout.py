@@ -84,3 +84,39 @@ def test_train_alone_is_looked_through() -> None:
     found = understood(["train/cat/1.png", "train/dog/1.png"])
     assert found.classes == ("cat", "dog")
     assert found.held_out is None
+
+
+def test_a_class_without_a_training_image_is_refused() -> None:
+    files = ["test/cat/1.png", "test/cat/2.png", "test/dog/1.png", "train/dog/1.png"]
+    with pytest.raises(UserError) as caught:
+        understood(files)
+    said = str(caught.value)
+    assert "the class cat has 2 images to hold out (test/cat/1.png)" in said
+    assert "give it training images, or move it away" in said
+    assert "\n" not in said
+
+
+def test_a_class_without_a_held_out_image_is_noted() -> None:
+    files = ["test/dog/1.png", "train/cat/1.png", "train/dog/1.png"]
+    found = understood(files)
+    assert found.classes == ("cat", "dog")
+    assert found.notes == ("no image is held out of the classes cat",)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["Cat/1.png", "cat/2.png", "dog/3.png"],
+        ["train/dog/1.png", "train/cat/1.png", "test/Cat/2.png"],
+        ["cat/1.png", "cat /1.png"],
+        ["caf\u00e9/1.png", "cafe\u0301/1.png"],
+    ],
+)
+def test_classes_of_nearly_one_name_are_refused(files: list[str]) -> None:
+    with pytest.raises(UserError, match=r"data\.path: the classes .* only: give both one"):
+        understood(files)
+
+
+def test_names_of_classes_can_be_written() -> None:
+    found = understood(["a\nb/1.png", "\udcff/1.png"])
+    assert found.classes == ("\\udcff", "a\\nb")

@@ -84,7 +84,7 @@ def test_notes_are_printed(
     (tmp_path / "raw" / "README.md").write_text("about")
     prepare.run(config("folder", size=8, on_corrupt="skip"), tmp_path)
     told = capsys.readouterr().out
-    assert "note: 1 files are hidden or no images and were ignored" in told
+    assert "note: left out: 1 .md" in told
     assert "skipped bad.png: cannot identify image file" in told
 
 
@@ -118,3 +118,23 @@ def test_raw_data_is_never_replaced(tmp_path: Path, config: MakeConfig) -> None:
 def test_a_wrong_value_names_its_key(tmp_path: Path, config: MakeConfig) -> None:
     with pytest.raises(UserError, match=r"data\.size must be a positive integer, got -3"):
         prepare.run(config("folder", size=-3), tmp_path)
+
+
+def test_the_levels_that_occur_are_told_and_kept(
+    tmp_path: Path, config: MakeConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "raw").mkdir()
+    for number in range(12):
+        mask = np.random.default_rng(number).integers(0, 2, (8, 8), dtype=np.uint8)
+        Image.fromarray(mask).save(tmp_path / "raw" / f"{number}.png")
+    target = prepare.run(config("folder", size=8, channels=1), tmp_path)
+    told = capsys.readouterr().out
+    assert "values 0 to 255 (8.00 bits; 2 levels occur, 0 to 1)" in told
+    assert "data.value_range=[0,1]" in told
+    seen = {"least": 0, "greatest": 1, "distinct": 2}
+    assert PreparedData.open(target).manifest.seen_levels == seen
+    cured = config("folder", size=8, channels=1, value_range=[0, 1])
+    prepare.run(cured, tmp_path)
+    told = capsys.readouterr().out
+    assert "values 0 to 1 (1.00 bits)" in told
+    assert "note" not in told

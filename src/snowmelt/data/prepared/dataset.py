@@ -67,6 +67,7 @@ class PreparedData:
         if manifest.classes is None:
             return cls(folder, manifest, examples[:n], examples[n:], None, None)
         labels = _mapped(folder / _LABELS, "int64", (manifest.count,))
+        _check_trained(labels[:n], manifest.classes, folder)
         return cls(folder, manifest, examples[:n], examples[n:], labels[:n], labels[n:])
 
     @property
@@ -99,6 +100,18 @@ def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
             f" `snowmelt {_STAGE}` again"
         )
     return array
+
+
+def _check_trained(
+    train_labels: np.ndarray, classes: tuple[str, ...], folder: Path
+) -> None:
+    """Refuse classes that only the held-out split has: nothing could be learnt of them."""
+    unseen = sorted(set(range(len(classes))) - set(np.unique(train_labels).tolist()))
+    if unseen:
+        raise UserError(
+            f"{folder}: no example to train on is of the class {classes[unseen[0]]}: add"
+            f" some to the data, or leave the class out, and run `snowmelt {_STAGE}` again"
+        )
 
 
 def write(
@@ -170,6 +183,7 @@ def write(
             notes=tuple(notes),
             digests={file: sha256(draft / file) for file in arrays},
             config=config or {},
+            seen_levels=None if is_points else _seen_levels(examples),
         )
         write_json(draft / _MANIFEST, manifest.to_dict())
     return manifest
@@ -207,6 +221,16 @@ def _save(path: Path, array: np.ndarray, order: np.ndarray) -> None:
     create_rows(path, array.dtype, array.shape)
     for start in range(0, len(order), _CHUNK):
         write_rows(path, start, array[order[start : start + _CHUNK]])
+
+
+def _seen_levels(images: np.ndarray) -> dict[str, int]:
+    """Which of the 256 levels occur."""
+    seen = np.zeros(256, dtype=bool)
+    for start in range(0, len(images), _CHUNK):
+        seen[images[start : start + _CHUNK].ravel()] = True
+    levels = np.flatnonzero(seen)
+    least, greatest = int(levels[0]), int(levels[-1])
+    return {"least": least, "greatest": greatest, "distinct": len(levels)}
 
 
 def _moments(points: np.ndarray) -> tuple[tuple[float, ...], float]:

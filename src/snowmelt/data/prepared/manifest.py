@@ -29,6 +29,8 @@ class Manifest:
         shape: of one example, (C, H, W) or (D,).
         value_range: images: the smallest and the largest level, both inclusive.
         levels: images: the number of levels; bits is its base-2 logarithm.
+        seen_levels: images: which levels occur: the "least", the "greatest", and how many
+            "distinct" ones; None for points, and in manifests of earlier versions.
         class_counts: the number of examples of each class, over both splits.
         mean: points: the mean of each coordinate over the training split.
         std: points: one scale for all coordinates, the root mean square distance from
@@ -56,6 +58,7 @@ class Manifest:
     notes: tuple[str, ...]
     digests: dict[str, str]
     config: dict[str, Any]
+    seen_levels: dict[str, int] | None = None
 
     @property
     def levels(self) -> int | None:
@@ -93,11 +96,11 @@ class Manifest:
         if not isinstance(plain, Mapping) or plain.get("format") != FORMAT:
             raise UserError(f"{where} is not of the format {FORMAT}: {again}")
         names = [field.name for field in fields(cls)]
-        missing = [name for name in names if name not in plain]
+        missing = [name for name in names if name not in plain and name != "seen_levels"]
         if missing or plain["kind"] not in ("images", "points"):
             wrong = f"lacks {', '.join(missing)}" if missing else "is of no known kind"
             raise UserError(f"{where} {wrong}: {again}")
-        values = {name: plain[name] for name in names}
+        values = {name: plain[name] for name in names if name in plain}
         for name in ("shape", "value_range", "classes", "mean", "notes"):
             values[name] = None if values[name] is None else tuple(values[name])
         values["skipped"] = tuple(Skipped(**item) for item in values["skipped"])

@@ -13,6 +13,9 @@ from snowmelt.common.array_files import why_unreadable
 from snowmelt.common.bounds import Level
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
+from snowmelt.common.regular_files import kind_of
+from snowmelt.data.image_levels import checked_range, sparse_note
+from snowmelt.data.sources import class_names
 from snowmelt.data.sources.source import RawData, Source
 
 _SHAPES = (
@@ -41,7 +44,7 @@ class Array(Source):
         if self.labels is not None:
             argument_checks.text("data.labels", self.labels)
         if self.value_range is not None:
-            _check_range(self.value_range)
+            checked_range(self.value_range, 255)
 
     def read(self) -> RawData:
         """Read and check the array.
@@ -63,19 +66,22 @@ class Array(Source):
             return RawData(_points(array), labels, classes, notes=notes)
         images = _images(array)
         value_range = self._range_of(images)
+        seen = int(images.min()), int(images.max())
+        if (sparse := sparse_note(seen, value_range)) is not None:
+            notes = (*notes, sparse)
         return RawData(images, labels, classes, value_range, notes=notes)
 
     def _range_of(self, images: np.ndarray) -> tuple[int, int]:
         if self.value_range is None:
             return 0, 255
-        low, high = self.value_range
+        low, high = checked_range(self.value_range, 255)
         outside = int(((images < low) | (images > high)).sum())
         if outside:
             raise UserError(
                 f"data.value_range is {low}..{high}, but {outside} values lie outside;"
                 f" the array holds {images.min()}..{images.max()}"
             )
-        return int(low), int(high)
+        return low, high
 
     def _classes(
         self, count: int
@@ -93,7 +99,9 @@ class Array(Source):
         names, numbers = np.unique(given, return_inverse=True)
         if len(names) < 2:
             return None, None, (f"all labels are {names[0]}: no classes",)
-        return numbers.astype(np.int64), tuple(str(name) for name in names), ()
+        classes = tuple(str(name) for name in names)
+        class_names.check("data.labels", classes)
+        return numbers.astype(np.int64), classes, ()
 
 
 def load(key: str, path: Path) -> np.ndarray:
@@ -104,11 +112,11 @@ def load(key: str, path: Path) -> np.ndarray:
     """
     if not path.exists():
         raise UserError(f"{key}: {path} does not exist: give a .npy file")
-    if path.is_dir():
-        raise UserError(f"{key}: {path} is a folder: give a .npy file")
+    if (kind := kind_of(path)) is not None:
+        raise UserError(f"{key}: {path} is {kind}: give a .npy file")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # numpy evaluates the header, and raises nearly anything
         raise UserError(
             f"{key}: {path} is not an array of plain numbers written by numpy.save:"
             f" {why_unreadable(error)}"
@@ -152,13 +160,3 @@ def _images(array: np.ndarray) -> np.ndarray:
             f"data.path: in the shape {array.shape} {why}: {_SHAPES}; pad or reshape it"
         )
     return array if first else array.transpose(0, 3, 1, 2)
-
-
-def _check_range(value_range: Sequence[int]) -> None:
-    is_pair = isinstance(value_range, Sequence) and len(value_range) == 2
-    whole = is_pair and all(type(level) is int for level in value_range)
-    if not whole or not 0 <= value_range[0] < value_range[1] <= 255:
-        raise UserError(
-            "data.value_range must be two integers [low, high], 0 <= low < high <= 255,"
-            f" got {value_range!r}"
-        )

@@ -16,6 +16,7 @@ from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file
 from snowmelt.common.places import Place
+from snowmelt.common.regular_files import open_regular
 from snowmelt.data.sources.source import RawData, Source
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -24,6 +25,7 @@ MIRRORS = (
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 )
+LARGEST = 16 + 60_000 * 28 * 28  # bytes: the training images, unpacked
 # SHA-256 of the unpacked files: they are packed differently in different places.
 DIGESTS = {
     "train-images-idx3-ubyte": (
@@ -125,30 +127,38 @@ def _verified(folder: Path, stem: str) -> np.ndarray:
     path = _file(folder, stem)
     if path is None:
         raise UserError(f"{folder / stem} has vanished")
-    content = _official_content(path.read_bytes(), path, stem)
+    content = _official_content(path, path, stem)
     axes = content[3]  # idx: a magic number that ends in this, each length, the bytes
     shape = np.frombuffer(content, ">u4", axes, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
 
-def _official_content(content: bytes, path: Path, stem: str) -> bytes:
-    """Unpack what `path` holds, if need be, and check that it is Fashion-MNIST's `stem`.
+def _official_content(source: Path, path: Path, stem: str) -> bytes:
+    """Read `source`, unpack it if need be, and check that it is Fashion-MNIST's `stem`.
+
+    Args:
+        path: what the errors call it.
 
     Raises:
-        UserError: it is packed and damaged, or holds something else.
+        UserError: it is packed and damaged, cannot be read, or holds something else.
     """
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{path} is damaged ({error}): replace or delete it") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != DIGESTS[stem]:
-        raise UserError(
-            f"{path} is not Fashion-MNIST's {stem}: the SHA-256 of its content is"
-            f" {found}, not {DIGESTS[stem]}; for other data use data=folder or array"
-        )
-    return content
+    try:
+        with open_regular(source) as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            stream = gzip.GzipFile(fileobj=file) if is_packed else file
+            content = stream.read(LARGEST + 1)  # a few kB can unpack to many GB
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} is damaged ({error}): replace or delete it") from error
+    found = f"the SHA-256 of its content is {hashlib.sha256(content).hexdigest()}"
+    if len(content) > LARGEST:
+        found = f"its content is longer than {LARGEST} bytes"
+    elif found.endswith(DIGESTS[stem]):
+        return content
+    raise UserError(
+        f"{path} is not Fashion-MNIST's {stem}: {found}, not {DIGESTS[stem]}; for other"
+        " data use data=folder or array"
+    )
 
 
 def fetch(stem: str, folder: Path) -> None:
@@ -163,7 +173,7 @@ def fetch(stem: str, folder: Path) -> None:
         try:
             with new_file(target) as draft:
                 download(f"{mirror}{target.name}", draft)
-                _official_content(draft.read_bytes(), target, stem)
+                _official_content(draft, target, stem)
             return
         except OSError as error:
             reasons.append(f"{mirror}: {error}")

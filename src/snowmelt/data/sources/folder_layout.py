@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from snowmelt.common.errors import UserError
+from snowmelt.data.sources import class_names
+from snowmelt.data.sources.image_listing import printable
 
 _TRAIN = ("train", "training")
 _HELD_OUT = ("test", "testing", "val", "valid", "validation")
@@ -32,7 +34,8 @@ def understood(files: Sequence[str]) -> Layout:
     """Read classes and an official split from relative POSIX paths.
 
     Raises:
-        UserError: there is a train and a test folder, and images outside of both.
+        UserError: there is a train and a test folder, and images outside of both or of a
+            class that only one to hold out has; or two names of classes are nearly one.
     """
     folders, shared = _without_common([tuple(file.split("/")[:-1]) for file in files])
     tops = [parts[0] if parts else "" for parts in folders]
@@ -41,8 +44,9 @@ def understood(files: Sequence[str]) -> Layout:
         folders, shared = _without_common([parts[1:] for parts in folders])
         tops = [parts[0] if parts else "" for parts in folders]
     if "" not in tops:
-        labels, classes = _numbered(tops)
-        return Layout(labels, classes, held_out, ())
+        labels, classes = _numbered([printable(top) for top in tops])
+        class_names.check("data.path", classes)
+        return Layout(labels, classes, held_out, _lacking(labels, classes, held_out, files))
     notes: tuple[str, ...] = ()
     if any(tops):
         notes = ("images lie beside folders, so the folders are no classes",)
@@ -83,3 +87,28 @@ def _official(tops: Sequence[str], files: Sequence[str]) -> np.ndarray | None:
                 " of both: move it into one of them, or rename the folders"
             )
     return np.array([name in _HELD_OUT for name in lower])
+
+
+def _lacking(
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+    held_out: np.ndarray | None,
+    files: Sequence[str],
+) -> tuple[str, ...]:
+    """Refuse classes without a training image, and note those without a held-out one."""
+    if held_out is None:
+        return ()
+    for number, name in enumerate(classes):
+        if held_out[labels == number].all():
+            count = int((labels == number).sum())
+            example = printable(files[int(np.argmax(labels == number))])
+            raise UserError(
+                f"data.path: the class {name} has {count} images to hold out"
+                f" ({example}) and none to train on, so samples of it would be of what the"
+                " model never saw: give it training images, or move it away"
+            )
+    seen = set(labels[held_out].tolist())
+    missing = [name for number, name in enumerate(classes) if number not in seen]
+    if not missing:
+        return ()
+    return (f"no image is held out of the classes {', '.join(missing)}",)

@@ -49,6 +49,14 @@ def run(config: DictConfig, root: Path) -> Path:
     return target
 
 
+def _seen(manifest: Manifest) -> str:
+    """Which of the levels occur."""
+    seen = manifest.seen_levels
+    if seen is None or seen["distinct"] == manifest.levels:
+        return ""
+    return f"; {seen['distinct']} levels occur, {seen['least']} to {seen['greatest']}"
+
+
 def summary(manifest: Manifest) -> str:
     shape = "x".join(map(str, manifest.shape))
     if manifest.kind == "points":
@@ -56,7 +64,7 @@ def summary(manifest: Manifest) -> str:
     values = ""
     if manifest.value_range is not None:
         low, high = manifest.value_range
-        values = f", values {low} to {high} ({manifest.bits:.2f} bits)"
+        values = f", values {low} to {high} ({manifest.bits:.2f} bits{_seen(manifest)})"
     classes = f", {len(manifest.classes)} classes" if manifest.classes else ""
     lines = [
         f"{manifest.name}: {manifest.count} {manifest.kind} {shape}{values}{classes};"
