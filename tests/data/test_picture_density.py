@@ -111,7 +111,7 @@ def test_what_is_no_picture_is_refused_by_its_key(tmp_path: Path, picture: Path)
         (5, "must be a text"),
     ):
         said = refused(tmp_path, path=path)
-        assert said.startswith("density.path")
+        assert said.startswith(("density.path", "snowmelt.data.PictureFile: path"))
         assert named in said
 
 
@@ -125,13 +125,13 @@ def test_nothing_likely_is_refused_with_the_way_out(tmp_path: Path) -> None:
 
 def test_other_bad_values_name_their_key(tmp_path: Path, picture: Path) -> None:
     for key, value, named in (
-        ("cells", 0, "density.cells must be a positive integer"),
-        ("cells", 2.5, "density.cells must be"),
-        ("cells", True, "density.cells must be"),
-        ("dark_is_likely", 1, "density.dark_is_likely must be true or false"),
-        ("half_width", 0.0, "half_width must be positive"),
-        ("smoothing", -0.1, "smoothing must be at least 0"),
-        ("colour", 1, "unexpected keyword argument 'colour'; it takes path"),
+        ("cells", 0, "cells must be a positive integer"),
+        ("cells", 2.5, "cells must be"),
+        ("cells", True, "cells must be"),
+        ("dark_is_likely", 1, "dark_is_likely must be true or false"),
+        ("half_width", 0.0, "half_width must be a positive number"),
+        ("smoothing", -0.1, "smoothing must be a number, 0 or more"),
+        ("colour", 1, "unknown key 'colour'. Known keys: path"),
     ):
         assert named in refused(tmp_path, **{"path": str(picture), key: value})
 
