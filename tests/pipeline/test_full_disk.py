@@ -74,7 +74,7 @@ def test_every_stage_on_a_full_disk(
                 break
             (line,) = [text for text in said.splitlines() if ": error: " in text]
             assert "No space left on device" in line, said
-            assert content(small_disk) == before
+            assert before.items() <= content(small_disk).items()
         assert main([stage, *chosen]) == 0
 
 
