@@ -165,3 +165,15 @@ def test_two_processes_cannot_train_from_one_state(project: Any) -> None:
     run_records.update(record.key, owner=parent)
     with pytest.raises(UserError, match="state"):
         go_on(project, 1, 2)
+
+
+def test_a_training_killed_in_another_container_goes_on_here(project: Any) -> None:
+    run_records = RunRecords(project.root / ".snowmelt" / "runs")
+    go_on(project, 1, 3)
+    record = only_record(project)[1]
+    stages = {"train": {"status": "running"}}
+    run_records.update(record.key, owner=Owner("elsewhere", 1, 0.0), stages=stages)
+    go_on(project, 2, 5)
+    (run,) = project.runs()
+    assert run.info.status == "FINISHED"
+    assert project.steps(run, "loss") == [1, 2, 3, 4, 5]

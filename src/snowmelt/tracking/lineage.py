@@ -20,7 +20,7 @@ from typing import TypeVar
 from snowmelt.common.errors import UserError
 from snowmelt.tracking.background_upload import now
 from snowmelt.tracking.mlflow_store import Store
-from snowmelt.tracking.run_records import RunRecord, RunRecords
+from snowmelt.tracking.run_records import Owner, RunRecord, RunRecords
 from snowmelt.tracking.store_errors import StoreRejection, StoreUnreachable
 from snowmelt.tracking.uploader import write_state
 from snowmelt.tracking.waiting import bounded
@@ -128,7 +128,9 @@ class KnownRuns:
         if record is None and run_id is None:
             return None
         record = record or RunRecord(key=key, store=store, name=key, run_id=run_id)
-        if record.is_busy:
+        # Of another host nobody here can tell; the lock of the state, which the caller
+        # holds, can. A container has another name after each start.
+        if record.is_busy and record.owner and record.owner.host == Owner.me().host:
             raise UserError(
                 f"{state}: another process ({record.owner}) trains from this state;"
                 " wait for it, or end it"

@@ -157,10 +157,10 @@ class RunRecords:
         try:
             text = (self.folder(key) / "record.json").read_text(encoding="utf-8")
             value: dict[str, Any] = json.loads(text)
-        except (OSError, ValueError):
-            return None
-        owner = value.pop("owner")
-        return RunRecord(**value, owner=Owner(**owner) if owner else None)
+            owner = value.pop("owner")
+            return RunRecord(**value, owner=Owner(**owner) if owner else None)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None  # missing, torn or damaged
 
     def write(self, record: RunRecord) -> RunRecord:
         """Write the record to its folder, and return it."""

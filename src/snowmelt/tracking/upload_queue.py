@@ -51,10 +51,12 @@ class UploadQueue:
 
     @property
     def sent(self) -> int:
+        """The bytes that the store has taken; a damaged count begins anew."""
         try:
-            return int(self._mark.read_text())
+            sent = int(self._mark.read_text())
         except (OSError, ValueError):
             return 0
+        return sent if 0 <= sent <= self._size() else 0
 
     def mark_sent(self, offset: int) -> None:
         """Record that the store has taken everything before `offset`."""
@@ -109,10 +111,7 @@ class UploadQueue:
                 offset += len(line)
                 if not line.endswith(b"\n"):
                     return
-                try:
-                    yield json.loads(line), offset
-                except ValueError:  # torn by a machine that lost its power
-                    yield {"do": "nothing"}, offset
+                yield _operation(line), offset
 
     def operations(self) -> Iterator[Operation]:
         return (operation for operation, _ in self._read(0))
@@ -172,3 +171,12 @@ class UploadQueue:
         """Delete what was uploaded; the mark goes first: a crash then only sends twice."""
         self._mark.unlink(missing_ok=True)
         self.file.unlink(missing_ok=True)
+
+
+def _operation(line: bytes) -> Operation:
+    """The operation of a line; none if it was torn by a machine that lost its power."""
+    with suppress(ValueError):
+        found = json.loads(line)
+        if isinstance(found, dict) and "do" in found:
+            return found
+    return {"do": "nothing"}
