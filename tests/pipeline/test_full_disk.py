@@ -68,7 +68,11 @@ def test_every_stage_on_a_full_disk(
             ballast.unlink()
             assert "Traceback" not in said, said
             assert not list(small_disk.rglob(f"{PREFIX}*"))
-            assert not list(small_disk.rglob(".*.lock"))
+            locks = [path.parent.parent.name for path in small_disk.rglob(".*.lock")]
+            assert set(locks) <= {
+                "runs",
+                ".snowmelt",
+            }  # of the tracker, which keeps its own
             if status == 0:
                 assert keep, "there was no room"
                 break
