@@ -155,6 +155,37 @@ class FakeServer:
         self.runs[given["run_id"]]["inputs"] += 1
         return 200, {}
 
+    def _runs_set_tag(self, given: dict[str, Any]) -> Any:
+        self.runs[given["run_id"]]["tags"][given["key"]] = given["value"]
+        return 200, {}
+
+    def _runs_outputs(self, given: dict[str, Any]) -> Any:
+        return 200, {}
+
+    # --- logged models --------------------------------------------------------------------
+
+    def _logged_models(self, given: dict[str, Any]) -> Any:
+        """One model, which is enough: made, found and finalised."""
+        model = {
+            "info": {
+                "model_id": "m-1",
+                "experiment_id": "1",
+                "name": "some",
+                "creation_timestamp_ms": 1,
+                "last_updated_timestamp_ms": 1,
+                "artifact_uri": "mlflow-artifacts:/m-1",
+                "status": "LOGGED_MODEL_READY",
+            },
+            "data": {},
+        }
+        return 200, {"model": model}
+
+    def _logged_models_search(self, given: dict[str, Any]) -> Any:
+        return 200, {"models": []}
+
+    def _logged_models_m_1(self, given: dict[str, Any]) -> Any:
+        return self._logged_models(given)
+
     def _metrics_get_history(self, given: dict[str, Any]) -> Any:
         points = [
             {"key": key, "step": step, "value": 1.0, "timestamp": 1}

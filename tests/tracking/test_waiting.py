@@ -132,3 +132,27 @@ def test_all_closings_of_a_command_are_one_wait(
         "config.yaml",
         *(f"note{step}.txt" for step in range(5)),
     ]
+
+
+def test_the_next_stage_goes_on_where_the_thread_of_the_last_one_was(
+    project: Any, server: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The thread of a stage that is over begins no further operation."""
+    with tracking.one_command():
+        with (
+            server.lock,  # nothing is answered
+            tracking.open_training(
+                project.config, project.root, state=project.state, identity="a"
+            ) as run,
+        ):
+            run.log_text("note.txt", "text")
+        thread = run._background._thread  # type: ignore[attr-defined]
+        thread.join(30)
+        assert not thread.is_alive()
+        assert not server.files
+        with tracking.open_sampling(
+            project.config, project.root, checkpoint="a", samples="s"
+        ):
+            pass
+    assert capsys.readouterr().err == ""
+    assert len(server.files) == 2

@@ -27,6 +27,8 @@ from snowmelt.tracking.store_errors import (
 from snowmelt.tracking.uploader import Uploader
 from snowmelt.tracking.waiting import bounded, print_message
 
+LOCK_SECONDS = 30  # longer than a command's end, which is what bounds the wait
+
 
 def now() -> int:
     """Milliseconds since 1970, as MLflow counts."""
@@ -49,6 +51,7 @@ class BackgroundUpload:
         self.key = key
         self.settings = settings
         self.reason = ""  # why the last attempt failed
+        self._is_closing = False
         self._is_over = threading.Event()  # no further operation is begun
         self._uploader = self._uploader_of(key, maybe_duplicate)
         self._reported: set[str] = set()
@@ -66,8 +69,14 @@ class BackgroundUpload:
             key,
             self._report_rejection,
             maybe_duplicate,
-            is_over=self._is_over.is_set,
+            is_over=self._must_end,
         )
+
+    def _must_end(self) -> bool:
+        """Whether no further operation is begun: the time is up, or, between the end of a
+        stage and that of its command, the next stage's thread goes on."""
+        is_left = self._stop.is_set() and not self._is_closing
+        return is_left or self._is_over.is_set()
 
     def start(self) -> None:
         self._thread.start()
@@ -104,7 +113,9 @@ class BackgroundUpload:
             self._left_behind = not self._upload_left_behind()
         if not self._is_gone:
             try:
-                with self.run_records.delivery_lock(self.key, 10 if patient else 0):
+                with self.run_records.delivery_lock(
+                    self.key, LOCK_SECONDS if patient else 0
+                ):
                     self._uploader.upload()
             except RunDeleted:
                 self._is_gone = True
@@ -132,7 +143,9 @@ class BackgroundUpload:
             ):
                 continue
             try:
-                with self.run_records.delivery_lock(record.key, 10 if patient else 0):
+                with self.run_records.delivery_lock(
+                    record.key, LOCK_SECONDS if patient else 0
+                ):
                     self._uploader_of(record.key).upload()
                 self.run_records.drop_uploaded(record.key)
             except RunDeleted:
@@ -167,6 +180,7 @@ class BackgroundUpload:
     def _close(self) -> None:
         """Try once more, for a bounded time, and tell the user what is left."""
         location, seconds = self.store.location, self.settings.closing_seconds
+        self._is_closing = True
         try:
             bounded(lambda: self.attempt(patient=True), seconds, location.shown)
         except StoreUnreachable:
