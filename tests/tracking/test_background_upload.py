@@ -247,3 +247,30 @@ def test_six_processes_may_create_the_store_at_once_and_quietly(
     assert names == ["Default", "snowmelt"]
     experiment = client.get_experiment_by_name("snowmelt")
     assert experiment.artifact_location == str(root / "mlartifacts")
+
+
+def test_a_full_disk_here_costs_a_line_and_not_the_stage(
+    project: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*given: Any, **named: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with open_training(project) as run:
+        with monkeypatch.context() as patch:
+            patch.setattr("shutil.copyfile", full)
+            for step in (1, 2):
+                run.log_file(project.root / "model.ckpt")
+                run.log_picture("samples", project.root / "samples.png", step=step)
+            patch.setattr("tempfile.mkdtemp", full)
+            run.log_text("note.txt", "text")
+        run.log_metrics({"loss": 1.0}, step=1)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(" logged nothing")[0] for line in said] == [
+        "snowmelt: tracking: log_file",
+        "snowmelt: tracking: log_picture",
+        "snowmelt: tracking: log_text",
+    ]
+    assert all("No space left on device" in line for line in said)
+    (found,) = project.runs()
+    assert found.info.status == "FINISHED"
+    assert project.steps(found, "loss") == [1]

@@ -246,11 +246,9 @@ def _run(
     the run has already stays. The parameters of a later stage are logged when that has
     finished.
     """
-    from snowmelt.tracking.store_connection import import_what_requests_import
     from snowmelt.tracking.tracked_run import STREAMING, TrackedRun
 
     known_runs.mark_stale_runs_as_killed()
-    import_what_requests_import(known_runs.store.location)
     params = parameters.of_stage(config, stage)
     opening: list[Operation] = []
     if stage == "train":

@@ -40,7 +40,7 @@ FINAL = "400|413|414|415|422|431"
 SQL_MODULES = ("mlflow.store.db.utils", "mlflow.store.tracking.sqlalchemy_store")
 
 
-def import_what_requests_import(location: Location) -> None:
+def _import_what_requests_import(location: Location) -> None:
     """Import, in the calling thread, what MLflow's client imports at its first request.
 
     In the thread of the deliveries it would be half imported while others use it:
@@ -75,6 +75,7 @@ class Connection:
         self._lock = threading.Lock()
         self._connected: tuple[MlflowClient, str] | None = None
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(location.timeout))
+        _import_what_requests_import(location)  # before any thread asks
 
     @contextlib.contextmanager
     def _client(self, run_id: str | None = None) -> Iterator[tuple[MlflowClient, str]]:

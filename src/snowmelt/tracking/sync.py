@@ -9,7 +9,6 @@ from filelock import Timeout
 from snowmelt.tracking.lineage import KnownRuns
 from snowmelt.tracking.remains import Remains, remains
 from snowmelt.tracking.run_records import RunRecord
-from snowmelt.tracking.store_connection import import_what_requests_import
 from snowmelt.tracking.store_errors import RunDeleted, StoreUnreachable, why
 from snowmelt.tracking.uploader import Uploader
 
@@ -21,7 +20,6 @@ class Sync:
         self._known_runs = known_runs
         self._records = known_runs.run_records
         self._store = known_runs.store
-        import_what_requests_import(self._store.location)
 
     @property
     def address(self) -> str:
