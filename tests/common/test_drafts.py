@@ -212,6 +212,18 @@ def test_a_library_that_hides_the_reason(
         fail()
 
 
+def test_a_draft_within_a_draft_is_named_by_its_place(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageError) as refused,
+        new_directory(tmp_path / "out") as draft,
+        new_file(draft / "a.json"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    said = str(refused.value)
+    assert said.startswith(f"{tmp_path / 'out' / 'a.json'} cannot be written")
+    assert PREFIX not in said
+
+
 def test_a_fault_elsewhere_is_not_blamed_on_the_target(tmp_path: Path) -> None:
     with pytest.raises(PermissionError) as refused, new_file(tmp_path / "a" / "b"):
         raise PermissionError(errno.EACCES, "no", "/elsewhere/c")

@@ -68,7 +68,7 @@ def faults_of(target: Path) -> Iterator[None]:
         if isinstance(named, str | os.PathLike) and not Path(named).is_relative_to(there):
             raise
         if said := fault(error, there):
-            raise StorageError(f"{target} cannot be written: {said}") from error
+            raise StorageError(f"{_final(target)} cannot be written: {said}") from error
         raise
 
 
@@ -79,8 +79,13 @@ def fault(error: OSError, folder: Path) -> str:
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # a library hides it
     if error.errno not in _FAULTS:
         return ""
-    room = "" if free is None else f" ({free / 1e6:,.1f} MB free in {folder})"
+    room = "" if free is None else f" ({free / 1e6:,.1f} MB free in {_final(folder)})"
     return f"{error.strerror}{room}: {_FAULTS[error.errno]}"
+
+
+def _final(place: Path) -> Path:
+    """Where a place inside drafts will be."""
+    return Path(*(part for part in place.parts if not part.startswith(PREFIX)))
 
 
 def _free(folder: Path) -> int | None:
