@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from snowmelt.common.files import new_file
+
 _TIMEOUT = 20.0  # seconds without a byte; the hub itself would wait for ever
 
 
@@ -21,12 +23,13 @@ def download(address: str, target: Path, digest: str | None = None) -> None:
 
     Raises:
         OSError: nothing answers, or what came has another digest.
+        StorageError: there is no room for it.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT)
     try:
-        torch.hub.download_url_to_file(address, str(target), hash_prefix=digest)
+        with new_file(target) as draft:  # what comes of a killed download is removed later
+            torch.hub.download_url_to_file(address, str(draft), hash_prefix=digest)
     except (HTTPException, RuntimeError) as error:
         raise OSError(str(error)) from error
     finally:
