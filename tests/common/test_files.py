@@ -253,3 +253,9 @@ def test_a_failure_leaves_no_empty_folders(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), new_directory(tmp_path / "there" / "a" / "b" / "out"):
         raise RuntimeError
     assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+
+def test_a_pipe_in_the_place_of_an_output_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(UserError, match=r"a\.json is a named pipe, not a file: run `snow"):
+        read_json(tmp_path / "a.json", made_by="prepare")

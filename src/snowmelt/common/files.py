@@ -12,6 +12,7 @@ from typing import Any
 
 from snowmelt.common.drafts import draft_of
 from snowmelt.common.errors import UserError
+from snowmelt.common.regular_files import kind_of
 
 
 @contextlib.contextmanager
@@ -156,13 +157,16 @@ def require(path: Path, *, made_by: str) -> Path:
     """Return `path`, an output of the stage `made_by`.
 
     Raises:
-        UserError: it is not there; the message names the stage that makes it.
+        UserError: it is not there, or is a pipe, which would be waited for, or the like;
+            the message names the stage that makes it.
     """
     if not path.exists():
         raise UserError(
             f"{path} is missing: run `snowmelt {made_by}` first (or `dvc repro`, which runs"
             " every stage that is needed)"
         )
+    if not path.is_dir() and (kind := kind_of(path)) is not None:
+        raise UserError(f"{path} is {kind}, not a file: run `snowmelt {made_by}` again")
     return path
 
 

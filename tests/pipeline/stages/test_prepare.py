@@ -13,6 +13,7 @@ from PIL import Image
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.sources.array import Array
 from snowmelt.pipeline.stages import prepare
 
 CONF = Path(__file__).parents[3] / "conf" / "data"
@@ -138,3 +139,15 @@ def test_the_levels_that_occur_are_told_and_kept(
     told = capsys.readouterr().out
     assert "values 0 to 1 (1.00 bits)" in told
     assert "note" not in told
+
+
+def test_data_that_exceeds_the_memory_is_one_line(
+    tmp_path: Path, config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: object) -> None:
+        raise MemoryError("8 PiB")
+
+    monkeypatch.setattr(Array, "read", read)
+    with pytest.raises(UserError, match=r"data: array does not fit into memory \(8 PiB\)"):
+        prepare.run(config("array", path="a.npy"), tmp_path)
+    assert not (tmp_path / "out").exists()

@@ -12,7 +12,7 @@ from snowmelt.common.instantiate import build, plain
 from snowmelt.common.places import located, not_copied
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.manifest import Manifest
-from snowmelt.data.sources.source import Source
+from snowmelt.data.sources.source import RawData, Source
 
 MARKER = "manifest.json"
 
@@ -31,7 +31,7 @@ def run(config: DictConfig, root: Path) -> Path:
     require_ours(target, MARKER)
     source = build(config.data, Source, root=root)
     try:
-        raw = source.read()
+        raw = _read(source)
     except UserError as error:
         named = [value for value in plain(config.data).values() if isinstance(value, str)]
         reasons = [not_copied(located(root, name)) for name in named]
@@ -47,6 +47,16 @@ def run(config: DictConfig, root: Path) -> Path:
         )
     print(summary(manifest))
     return target
+
+
+def _read(source: Source) -> RawData:
+    try:
+        return source.read()
+    except MemoryError as error:
+        raise UserError(
+            f"data: {source.name} does not fit into memory ({error}): give fewer or smaller"
+            " examples"
+        ) from error
 
 
 def _seen(manifest: Manifest) -> str:
