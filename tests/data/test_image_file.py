@@ -283,6 +283,17 @@ def test_frames_are_counted_and_the_first_is_taken(tmp_path: Path, name: str) ->
     assert np.abs(found.astype(int) - 30).max() <= 2
 
 
+def test_of_many_pages_the_first_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_file, "MOST_PAGES", 3)
+    for count, counted in ((2, 2), (3, 3), (7, 3)):
+        pages = [Image.new("L", (4, 4), 30 + number) for number in range(count)]
+        pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+        found, facts = read_picture(tmp_path / "a.tif", size=4, channels=1)
+        assert (facts.frames, found.max()) == (counted, 30)
+
+
 def test_a_telephones_pair_is_one_picture(tmp_path: Path) -> None:
     pair = [Image.new("L", (16, 16), level) for level in (30, 200)]
     pair[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=pair[1:])

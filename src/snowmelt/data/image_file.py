@@ -25,6 +25,7 @@ from snowmelt.data.image_formats import FORMATS
 # 8192 by 8192: a full-frame camera's picture passes. A file of a few kB can claim more
 # than the memory holds; one at this limit takes half a GB, as WebP or JPEG 2000 1.3.
 MOST_PIXELS = 2**26
+MOST_PAGES = 500  # are counted
 _STRIP = 2**20  # pixels that are converted at a time, so that no second copy is whole
 
 
@@ -162,11 +163,25 @@ def _at_most(pixels: int) -> Iterator[None]:
 
 def _decoded(file: BinaryIO) -> tuple[Image.Image, int]:
     image: ImageFile = Image.open(file, formats=FORMATS)
-    # The second picture of a telephone's JPEG is a preview or a map of depth or light.
-    frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
+    frames = _frames(image)
     decoded = pillow_corrections.loaded(image)
     ImageOps.exif_transpose(decoded, in_place=True)
     return decoded, frames
+
+
+def _frames(image: ImageFile) -> int:
+    """How many frames or pages there are; of a TIFF at most `MOST_PAGES` are counted."""
+    if image.format in ("JPEG", "MPO"):
+        return 1  # a telephone's second picture is a preview, or a map of depth or light
+    if image.format != "TIFF":
+        return int(getattr(image, "n_frames", 1))
+    pages = 1
+    with contextlib.suppress(EOFError):
+        while pages < MOST_PAGES:  # Pillow's own count takes the square of their number
+            image.seek(pages)
+            pages += 1
+    image.seek(0)
+    return pages
 
 
 def _is_empty(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from snowmelt.data.image_file import PictureFacts
+from snowmelt.data.image_file import MOST_PAGES, PictureFacts
 from snowmelt.data.sources.picture_tally import PictureTally
 
 
@@ -38,6 +38,10 @@ def test_films_name_the_first_and_its_frames() -> None:
     assert notes(facts(), facts(frames=12), facts(frames=2)) == [
         "2 files hold several frames or pages (1.png: 12): the first of each is taken"
     ]
+
+
+def test_pages_that_were_not_counted_to_the_end() -> None:
+    assert "(0.png: 500 or more)" in notes(facts(frames=MOST_PAGES))[0]
 
 
 def test_grey_among_colour_is_said() -> None:

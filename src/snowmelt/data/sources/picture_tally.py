@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from snowmelt.data.image_file import PictureFacts
+from snowmelt.data.image_file import MOST_PAGES, PictureFacts
 from snowmelt.data.image_levels import sparse_note
 
 
@@ -36,7 +36,8 @@ class PictureTally:
         counts["films"] += facts.frames > 1
         counts["deep"] += facts.bits == 16
         if facts.frames > 1 and self.film is None:
-            self.film = f"{file}: {facts.frames}"
+            more = " or more" if facts.frames == MOST_PAGES else ""
+            self.film = f"{file}: {facts.frames}{more}"
         low, high = self.ranges.get(facts.bits, facts.levels)
         self.ranges[facts.bits] = min(low, facts.levels[0]), max(high, facts.levels[1])
 
