@@ -9,22 +9,30 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro sweep gallery films ui test test-slow mutation docs lint format clean
+.PHONY: help repository setup repro sweep gallery films ui test test-slow mutation docs lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
+# What needs git says so before a set-up takes minutes.
+ifneq ($(filter repro test test-slow,$(MAKECMDGOALS)),)
+$(STAMP): | repository
+endif
+
+repository:
+	@$(PYTHON) .ci/can_set_up repository
+
 setup: $(STAMP) ## make .venv with the pinned packages
 
 $(STAMP): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'snowmelt needs Python 3.11 or newer: make setup PYTHON=python3.11'; exit 1; }
+	@test -e $(STAMP) || $(PYTHON) .ci/can_set_up setup $(VENV)
 	@echo 'setting up $(VENV) (some gigabytes, a few minutes)'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(STAMP)
 
-repro: $(STAMP) ## the whole pipeline: dvc repro
+repro: repository $(STAMP) ## the whole pipeline: dvc repro
 	@dvc repro
 	@echo 'samples: reports/figures/samples.png   numbers: reports/metrics.json   report: reports/index.html   runs: make ui'
 

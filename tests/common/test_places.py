@@ -58,9 +58,10 @@ def test_what_declares_a_place() -> None:
     assert not any(map(is_place, (str, Text, Text | None, int, list[str])))
 
 
-def test_what_dvc_did_not_copy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["tmpab12", "standalone/tmpab12"])
+def test_what_dvc_did_not_copy(tmp_path: Path, name: str) -> None:
     """Its copies of a project hold the files that git knows."""
-    copy = tmp_path / ".dvc" / "tmp" / "exps" / "tmpab12"
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / name
     for root in (tmp_path, copy):
         (root / "data" / "raw").mkdir(parents=True)
         (root / "data" / "raw" / "README.md").touch()

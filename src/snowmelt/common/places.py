@@ -67,8 +67,9 @@ def not_copied(place: Path) -> str:
     copies = Path(".dvc", "tmp", "exps").parts
     for depth in range(len(place.parts) - len(copies)):
         if place.parts[depth : depth + len(copies)] == copies:
-            main = Path(*place.parts[:depth])
-            there = main / Path(*place.parts[depth + len(copies) + 1 :])
+            main, below = Path(*place.parts[:depth]), place.parts[depth + len(copies) :]
+            # exps/NAME of the queue, exps/standalone/NAME of --temp
+            there = main.joinpath(*below[2 if below[0] == "standalone" else 1 :])
             if _names(there) - _names(place):
                 return (
                     f". DVC runs this experiment in a copy of {main}, into which it takes"
