@@ -171,6 +171,29 @@ def test_an_image_added_to_the_raw_folder_runs_prepare(tmp_path: Path) -> None:
     assert manifest["count"] == 13
 
 
+def test_labels_beside_the_data_are_watched_and_elsewhere_refused(tmp_path: Path) -> None:
+    clone = make_clone(tmp_path / "clone (1)")
+    raw = clone / "data" / "raw"
+    generator = np.random.default_rng(0)
+    np.save(raw / "images.npy", generator.integers(0, 256, (24, 8, 8), dtype=np.uint8))
+    np.save(raw / "labels.npy", np.arange(24) % 2)
+    given = ["data.path=data/raw/images.npy", "data.labels=data/raw/labels.npy"]
+    set_params(clone, data="array", overrides=given)
+    assert repro(clone, "prepare") == {"compose", "prepare"}
+    content = bytearray((raw / "labels.npy").read_bytes())
+    content[-8] ^= 1
+    (raw / "labels.npy").write_bytes(content)
+    planned = succeed(run_command("dvc", "repro", "--dry", "prepare", cwd=clone))
+    assert ran(planned.stdout) == {"prepare"}
+    (raw / "labels.npy").rename(clone / "labels.npy")
+    set_params(clone, overrides=[given[0], "data.labels=labels.npy"])
+    result = run_command("dvc", "repro", "prepare", cwd=clone)
+    said = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert f"data.labels: {clone / 'labels.npy'} is not watched by DVC" in said
+    assert "Traceback" not in said
+
+
 def test_a_typo_in_params_is_one_clear_error(copy_of: Copy) -> None:
     clone = copy_of()
     set_params(clone, shedule="linear")

@@ -211,7 +211,7 @@ def _card(given: argparse.Namespace, root: Path) -> int:
     stage: Any = importlib.import_module("snowmelt.pipeline.stages.card")
     out = typed_places.folder_from_here(named[-1], root, here) if named else None
     if out is not None and (out.suffix != ".png" or out.is_dir()):
-        raise UserError(f"{named[-1]}: name a file that ends in .png")
+        raise UserError(f"out={out}: name a file that ends in .png")
     try:
         print(f"card: {stage.run(configs, root, out)}")
     except OSError as error:

@@ -266,7 +266,7 @@ def test_a_mistake_is_one_line(workspace: Path, mistake: Mistake) -> None:
     assert "at most 6" in mistake("card", many, cwd=workspace)
     for name in ("", "conf", "mine.txt"):
         text = mistake("card", f"out={name}", cwd=workspace)
-        assert f"out={name}: name a file that ends in .png" in text
+        assert f"out={workspace / name}: name a file that ends in .png" in text
     blocked = "out=params.yaml/card.png"
     assert "cannot be written" in mistake("card", blocked, cwd=workspace)
     assert not (workspace / "outputs").exists()
