@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.made_folders import is_made_here
 from snowmelt.common.regular_files import kind_of
 from snowmelt.data.image_formats import SUFFIXES, begins_like_an_image, has_image_ending
 
@@ -43,7 +44,8 @@ def image_files(folder: Path) -> Listing:
     by_content: Counter[str] = Counter()
     first_other: str | None = None
     again: list[str] = []
-    for file in _walk(folder, again):
+    made: list[str] = []
+    for file in _walk(folder, again, made):
         reason = _why_not(folder, file)
         if reason is None:
             images.append(file)
@@ -54,6 +56,7 @@ def image_files(folder: Path) -> Listing:
             first_other = min(first_other or file, file)
     if not images:
         there = f" (there is {printable(first_other)})" if first_other else ""
+        there = f" but what snowmelt made in {_some(made)}" if made else there
         raise UserError(
             f"data.path: no images in {folder}{there}:"
             f" put {', '.join(SUFFIXES[:9])} files there"
@@ -61,13 +64,18 @@ def image_files(folder: Path) -> Listing:
     notes = [f"left out: {_counted(left_out)}"] if left_out else []
     if by_content:
         notes.append(f"images by their content, not their name: {_counted(by_content)}")
+    if made:
+        notes.append(f"left out, because snowmelt made them: {_some(made)}")
     if again:
         notes.append(f"read once: {_some(again)}")
     return Listing(tuple(sorted(images)), tuple(notes))
 
 
-def _walk(folder: Path, again: list[str]) -> Iterator[str]:
-    """Each file below `folder` as a POSIX path; what is linked again goes into `again`."""
+def _walk(folder: Path, again: list[str], made: list[str]) -> Iterator[str]:
+    """Each file below `folder` as a POSIX path.
+
+    What is linked again goes into `again`, folders that this program filled into `made`.
+    """
 
     def refuse(error: OSError) -> None:
         raise UserError(
@@ -84,6 +92,10 @@ def _walk(folder: Path, again: list[str]) -> Iterator[str]:
             again.append(f"{printable(here)} is {_named(seen[real])}")
             continue
         seen[real] = here
+        if is_made_here(Path(parent)):
+            folders.clear()
+            made.append(printable(here))
+            continue
         folders[:] = sorted(name for name in folders if name != "lost+found")
         for name in names:
             yield name if here == "." else f"{here}/{name}"
