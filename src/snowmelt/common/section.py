@@ -14,11 +14,18 @@ a number for a text.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 
 from snowmelt.common.bounds import Seed
@@ -29,6 +36,11 @@ __all__ = ["Device", "Part", "Section", "Seed", "Text", "fields_of", "kind_of", 
 _DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 _LONGEST_TEXT = 4096  # that of a path
 _MOST_SHOWN = 120  # characters of a value in a message
+
+
+def _as_typed(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number and math.isfinite(value) else value
 
 
 def _a_text(value: str) -> str:
@@ -53,9 +65,7 @@ def _a_device(value: str) -> str:
 # A part that `snowmelt.common.instantiate.build` makes, with the class in `_target_`.
 Part = dict[str, Any]
 # A name or a path, which may look like a number: YAML and Hydra make one of `name=2024`.
-Text = Annotated[
-    str, Field(strict=False, coerce_numbers_to_str=True), AfterValidator(_a_text)
-]
+Text = Annotated[str, BeforeValidator(_as_typed), AfterValidator(_a_text)]
 # Where tensors live, as torch names it; auto is a GPU where there is one.
 Device = Annotated[str, AfterValidator(_a_device)]
 

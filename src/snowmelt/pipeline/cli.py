@@ -81,7 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(given)
     except UserError as error:
         if os.environ.get("RANK", "0") == "0":
-            print(f"snowmelt {given.command}: error: {error}", file=sys.stderr)
+            # An argument may hold bytes that are no text.
+            said = str(error).encode("utf-8", "backslashreplace").decode()
+            print(f"snowmelt {given.command}: error: {said}", file=sys.stderr)
         return 2
     except OSError as error:
         said = _said_of_storage(error)

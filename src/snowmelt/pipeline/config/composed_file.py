@@ -84,6 +84,13 @@ def _check_keys(path: Path, plain: Mapping[str, Any], known: list[str]) -> None:
 def _check_paths(path: Path, paths: Any, known: Mapping[str, Any]) -> None:
     if not isinstance(paths, Mapping):
         raise UserError(f"{path}: paths must be a mapping, got {paths!r}")
+    for name in paths:
+        if name not in known:
+            meant = did_you_mean(str(name), known)
+            raise UserError(
+                f"{path}: unknown key 'paths.{name}'{meant}. Known keys of paths:"
+                f" {', '.join(known)}"
+            )
     for name in known:
         if not isinstance(paths.get(name), str):
             raise UserError(

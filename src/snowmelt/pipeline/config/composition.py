@@ -146,12 +146,15 @@ def _is_scalar(choice: SourcedOverride) -> bool:
 
 
 def _origin(key: str, choices: Sequence[SourcedOverride]) -> str:
-    """Where a key got its value: the last choice of it, or of what it is a part of."""
-    for choice in reversed(choices):
+    """Where a key got its value: the last choice of it, else of what it is a part of."""
+
+    def about(choice: SourcedOverride) -> int:
         own = key_of(choice)
-        if f"{key}.".startswith(f"{own}.") or own.startswith(f"{key}."):
-            return choice.origin
-    return "conf/"
+        is_about = f"{key}.".startswith(f"{own}.") or own.startswith(f"{key}.")
+        return len(own) if is_about else -1
+
+    nearest = max(reversed(choices), key=about, default=None)
+    return nearest.origin if nearest is not None and about(nearest) >= 0 else "conf/"
 
 
 def _composed(root: Path, choices: Sequence[SourcedOverride]) -> tuple[Any, Any]:

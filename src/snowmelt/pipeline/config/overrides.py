@@ -18,6 +18,7 @@ from hydra.errors import HydraException
 
 from snowmelt.common import public_names
 from snowmelt.common.errors import UserError, did_you_mean
+from snowmelt.pipeline.config import conf_files
 from snowmelt.pipeline.config.conf_files import body_of, chosen_in
 
 PARAMS = "params.yaml"
@@ -165,6 +166,7 @@ def merged_overrides(root: Path, overrides: Sequence[str]) -> list[SourcedOverri
         UserError: a choice does not parse, or names a key or a group's file that is not
             there; the message says where it was written.
     """
+    conf_files.check(root)
     typed = [SourcedOverride(text, COMMAND_LINE) for text in overrides]
     check_once(typed)
     typed_keys = {key_of(choice) for choice in typed}

@@ -44,7 +44,9 @@ class Refusal(UserError):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.key = text.removeprefix("unknown key '").split(" ", 1)[0].rstrip("':")
+        first, _, rest = text.removeprefix("unknown key '").partition(" ")
+        key = first.rstrip("':")
+        self.key = f"{key}._target_" if rest.startswith("_target_") else key
 
 
 @dataclass(frozen=True)

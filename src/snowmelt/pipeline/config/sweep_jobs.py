@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from snowmelt.common.errors import UserError
+from snowmelt.pipeline.config import conf_files
 from snowmelt.pipeline.config.composition import compose
 from snowmelt.pipeline.config.overrides import (
     COMMAND_LINE,
@@ -35,6 +36,7 @@ def jobs(root: Path, overrides: Sequence[str]) -> dict[str, list[str]]:
     Raises:
         UserError: an override does not parse, or its values cannot be listed.
     """
+    conf_files.check(root)
     known = groups(root)
     given = [SourcedOverride(text, COMMAND_LINE) for text in overrides]
     check_once(given)
