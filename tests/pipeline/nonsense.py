@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,10 +68,11 @@ class Nonsense:
         return found
 
 
-def composed() -> Iterator[dict[str, Any]]:
+@functools.cache
+def composed() -> list[dict[str, Any]]:
     """Configurations that differ in one part each: every file of conf/ is in one."""
     base = plain(composition.compose(ROOT, is_checked=False))
-    yield base
+    found = [base]
     for group, names in GROUPS.items():
         if group in OPTIONAL or (group not in schema.PARTS and group not in INSIDE):
             continue
@@ -79,10 +81,11 @@ def composed() -> Iterator[dict[str, Any]]:
             owner = base[group] if group not in INSIDE else base["sampler"]
             if group in INSIDE:
                 body = owner | ({} if name == "none" else {group: body})
-                yield base | {"sampler": body}
+                found.append(base | {"sampler": body})
             else:
                 whole = OmegaConf.create(base | {group: body})
-                yield composition.resolved_values(whole)
+                found.append(composition.resolved_values(whole))
+    return found
 
 
 def everything() -> list[Nonsense]:

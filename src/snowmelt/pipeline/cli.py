@@ -338,6 +338,9 @@ def _pipeline(settled: DictConfig, root: Path) -> Path:
             "pipeline runs in one process and starts others itself (trainer.processes);"
             " torchrun is for `snowmelt train` and `snowmelt sample`"
         )
+    from snowmelt.pipeline import this_machine
+
+    this_machine.check(settled)
     for number, name in enumerate(STAGES, start=1):
         print(f"[{number}/{len(STAGES)}] {name}", flush=True)
         result = run_stage(name, settled, root)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from snowmelt.common import distributed
 from snowmelt.common.errors import UserError
@@ -148,12 +149,29 @@ def _trainer(settings: FitSettings, callbacks: list[pl.Callback]) -> pl.Trainer:
     )
 
 
+def check_trainer(settings: FitSettings) -> None:
+    """Refuse an accelerator or a precision that Lightning cannot have on this machine.
+
+    Raises:
+        UserError: naming both.
+    """
+    try:
+        _trainer(settings, [])
+    except (MisconfigurationException, ValueError, RuntimeError, ImportError) as error:
+        trainer, reason = settings.trainer, " ".join(str(error).split())
+        raise UserError(
+            f"trainer.accelerator={trainer.accelerator} with"
+            f" trainer.precision={trainer.precision} cannot be had here: {reason[:300]}"
+        ) from error
+
+
 def check(settings: FitSettings, data: PreparedData) -> None:
     """Refuse what cannot be trained, before anything was started or written.
 
     Raises:
         UserError: values or parts that do not fit the data or each other.
     """
+    check_trainer(settings)
     training, world = settings.training, distributed.world_size(settings.trainer.processes)
     if world > 1 and training.checkpoint_every % training.log_every:
         # Only the first process's sums are saved: a mean must not reach over a save.

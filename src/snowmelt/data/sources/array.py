@@ -46,6 +46,15 @@ class Array(Source):
         if self.value_range is not None:
             checked_range(self.value_range, 255)
 
+    def event_shape(self) -> tuple[int, ...] | None:
+        """By the file's header; None where there is no such array, as `read` then says."""
+        try:
+            array = load("data.path", self.located(self.path))
+            is_points = array.ndim == 2 and array.dtype.kind == "f"
+            return array.shape[1:] if is_points else _images(array).shape[1:]
+        except UserError:
+            return None
+
     def read(self) -> RawData:
         """Read and check the array.
 

@@ -20,6 +20,9 @@ class Digits(Source):
         Alpaydin & Kaynak (1998), "Optical Recognition of Handwritten Digits", UCI.
     """
 
+    def event_shape(self) -> tuple[int, ...]:
+        return 1, 8, 8
+
     def read(self) -> RawData:
         """The images (1797, 1, 8, 8) and their labels."""
         # Here, since it takes a second, and every command looks at this class's signature.

@@ -76,6 +76,9 @@ class FashionMnist(Source):
                 f" 10,000 official test images, got {self.held_out_fraction}"
             )
 
+    def event_shape(self) -> tuple[int, ...]:
+        return 1, 28, 28
+
     def read(self) -> RawData:
         """The images (70000, 1, 28, 28), their labels and which are held out.
 

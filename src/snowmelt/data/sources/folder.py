@@ -66,6 +66,9 @@ class Folder(Source):
         if self.value_range is not None:
             checked_range(self.value_range, 65535)
 
+    def event_shape(self) -> tuple[int, ...]:
+        return self.channels, self.size, self.size
+
     def read(self) -> RawData:
         """Decode all images.
 

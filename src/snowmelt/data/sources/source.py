@@ -87,6 +87,14 @@ class Source(ABC):
         """
         return None
 
+    def event_shape(self) -> tuple[int, ...] | None:
+        """The shape of one example, (C, H, W) or (D,), where it is known before reading.
+
+        Whoever checks a configuration asks, long before there is any data; None where only
+        the data can tell.
+        """
+        return None
+
     def located(self, path: str) -> Path:
         """A configured path: below the project's root unless it is absolute."""
         return located(self.root, path)

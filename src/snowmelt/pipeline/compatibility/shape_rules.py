@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,16 +16,42 @@ from torch import Tensor
 
 from snowmelt.common import instantiate
 from snowmelt.common.errors import UserError
+from snowmelt.data.sources.source import Source
 from snowmelt.evaluation.features.extractor import Extractor
 from snowmelt.evaluation.likelihood import Exact
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.nets.net import Net
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
 
 MOST_PARAMETERS = 2_000_000_000
 """Weights, their average, the gradient and two moments of them take 40 GB then."""
+
+
+def shape_of(section: Any, root: Path) -> tuple[int, ...] | None:
+    """The shape of one example, where it is known before the data is read.
+
+    A section that is refused is refused by the schema, or by stage prepare.
+    """
+    try:
+        return instantiate.build(section, Source, root=root).event_shape()
+    except UserError:
+        return None
+
+
+def check(
+    config: Mapping[str, Any],
+    shape: tuple[int, ...] | None,
+    classes: tuple[str, ...] | None = None,
+) -> None:
+    """Refuse parts that cannot take data of a shape; of one that is unknown, nothing.
+
+    Raises:
+        UserError: with the keys, the reason and what to do.
+    """
+    if shape is not None:
+        raise_errors(issues(config, shape, classes))
 
 
 def issues(

@@ -94,9 +94,10 @@ def compose(
     settled = frozen(_checked(root, choices, written))
     check_data_apart(settled, root)
     if is_checked:
-        from snowmelt.pipeline.compatibility import configuration_rules
+        from snowmelt.pipeline.compatibility import configuration_rules, shape_rules
 
         configuration_rules.check(settled)
+        shape_rules.check(settled, shape_rules.shape_of(settled.data, root))
     return settled
 
 

@@ -92,7 +92,7 @@ def composed(root: Path, jobs: Mapping[str, Sequence[str]]) -> list[DictConfig]:
         UserError: a value is not to be had, or the parts of a job do not go together; then
             the message names the first such job.
     """
-    from snowmelt.pipeline.compatibility import configuration_rules
+    from snowmelt.pipeline.compatibility import configuration_rules, shape_rules
 
     configs = [compose(root, job, is_checked=False) for job in jobs.values()]
     seen = set()
@@ -103,6 +103,7 @@ def composed(root: Path, jobs: Mapping[str, Sequence[str]]) -> list[DictConfig]:
         seen.add(about)
         try:
             configuration_rules.check(config)
+            shape_rules.check(config, shape_rules.shape_of(config.data, root))
         except UserError as error:
             raise UserError(f"{label}: {error}" if label else str(error)) from error
     return configs

@@ -15,7 +15,7 @@ from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.pipeline import launch
 from snowmelt.pipeline.callbacks import watch
-from snowmelt.pipeline.compatibility import training_rules
+from snowmelt.pipeline.compatibility import shape_rules, training_rules
 from snowmelt.tracking.location import main_root
 from snowmelt.training import checkpoint
 from snowmelt.training.fit import check, fit
@@ -39,6 +39,8 @@ def run(config: DictConfig, root: Path) -> Path:
     data.check_made_from(config.data)
     is_starter = launch.wants_group(config)
     training_rules.check(config)  # one that came by --config was composed elsewhere
+    # So late only for data whose shape nobody knew before it was read.
+    shape_rules.check(plain(config), tuple(data.manifest.shape), _classes(settings, data))
     check(settings, data)
     if is_starter:
         launch.run_group("train", config, root)
@@ -76,3 +78,8 @@ def _only_training_from(state: Path) -> contextlib.AbstractContextManager[None]:
         "snowmelt train",
         otherwise="train something else: it has the same configuration, data and code",
     )
+
+
+def _classes(settings: FitSettings, data: PreparedData) -> tuple[str, ...] | None:
+    """The classes that the network will know."""
+    return data.manifest.classes if settings.denoiser.conditional else None

@@ -63,6 +63,9 @@ class Cloud(Source):
         """The names of the parts that points belong to, or None."""
         return None
 
+    def event_shape(self) -> tuple[int, ...]:
+        return (2,)
+
     @abstractmethod
     def draw(self, index: Tensor) -> tuple[Points, NDArray[np.int64] | None]:
         """The points of these numbers, and the class of each where there are classes.

@@ -78,5 +78,8 @@ class Known(Cloud):
             return points, None
         return points, self.of.components(count, seed=seed)[index].numpy()
 
+    def event_shape(self) -> tuple[int, ...]:
+        return tuple(self.of.sample(1, seed=0).shape[1:])
+
     def density(self) -> Perturbable:
         return self.of

@@ -1,0 +1,72 @@
+"""Parts that cannot take the data are refused before there is any."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from tests.project import ROOT
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import plain
+from snowmelt.pipeline.compatibility import shape_rules
+from snowmelt.pipeline.config import composition
+
+SMALL = ("features=random_conv", "features.independent_classifier=null")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["data=folder", "data.size=17", *SMALL], "17x17 is not divisible by 2"),
+        (
+            ["net.widths=[8,8,8,8,8]", f"net.attention={[False] * 5}"],
+            "8x8 is not divisible",
+        ),
+        (["net=mlp"], "use net=unet"),
+        (["data=two_moons", "features=coordinates"], "use net=mlp"),
+        (["experiment=llama", "features=random_conv"], "choose features=coordinates"),
+        (
+            ["guidance=measurement", "guidance.operator.factor=3"],
+            "factor=3 does not divide",
+        ),
+        (["guidance=measurement_gray"], "Gray needs colour"),
+        (["guidance=repaint", "guidance.mask.share=0.001"], "hides nothing"),
+        (["data=fashion_mnist", "likelihood=ode_exact"], "divergence of 784 dimensions"),
+        (["net.widths=[60000,60000]"], "the network would have 799,330,293,025 parameters"),
+        (["experiment=points", "data=rings", "net.width=60000"], "parameters"),
+    ],
+)
+def test_what_cannot_take_the_data_is_refused(overrides: list[str], named: str) -> None:
+    with pytest.raises(UserError, match=named) as caught:
+        composition.compose(ROOT, overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_of_any_size_is_counted_without_memory_for_it() -> None:
+    given = ["net.widths=[4096,4096]", "net.blocks=1000"]
+    config = plain(composition.compose(ROOT, given, is_checked=False))
+    tracemalloc.start()
+    before = time.process_time()
+    (issue,) = shape_rules.issues(config, (1, 8, 8))
+    assert "parameters" in issue.text
+    assert tracemalloc.get_traced_memory()[1] < 200e6
+    tracemalloc.stop()
+    assert time.process_time() - before < 120
+
+
+def test_the_default_and_what_nobody_knows_pass(tmp_path: Path) -> None:
+    config = plain(composition.compose(ROOT, ["data=array"], is_checked=False))
+    assert shape_rules.shape_of(config["data"], tmp_path) is None
+    shape_rules.check(config, None)
+    default = composition.compose(ROOT)
+    assert shape_rules.shape_of(default.data, ROOT) == (1, 8, 8)
+
+
+def test_a_class_that_the_data_does_not_have_is_named_before_the_training() -> None:
+    given = ["guidance=classifier_free", "denoiser.conditional=true", "guidance.labels=cta"]
+    config = plain(composition.compose(ROOT, given))
+    with pytest.raises(UserError, match="there is no class 'cta'; the network knows cat"):
+        shape_rules.check(config, (1, 8, 8), ("cat", "dog"))
