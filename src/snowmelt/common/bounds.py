@@ -26,6 +26,8 @@ Many = Annotated[int, Interval(ge=1, le=100_000_000)]
 """Examples of a data set."""
 Few = Annotated[int, Interval(ge=1, le=1000)]
 """What takes a part of a network, or a pass over the data, each."""
+Blocks = Annotated[int, Interval(ge=1, le=100)]
+"""Blocks of a network, at each resolution where there are several."""
 Width = Annotated[int, Interval(ge=1, le=65_536)]
 """Features of a layer, or examples at once."""
 Octaves = Annotated[int, Interval(ge=0, le=32)]

@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from snowmelt.common.bounds import BelowOne, Few, Octaves, Width
+from snowmelt.common.bounds import BelowOne, Blocks, Octaves, Width
 from snowmelt.nets.embeddings import LevelEmbedding
 from snowmelt.nets.net import Net
 
@@ -45,7 +45,7 @@ class MLP(Net):
         self,
         shape: tuple[int, ...],
         width: Width,
-        blocks: Few,
+        blocks: Blocks,
         embedding: Width,
         dropout: BelowOne = 0.0,
         outputs: int = 1,

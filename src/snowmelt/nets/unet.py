@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from snowmelt.common.bounds import BelowOne, Few, Width
+from snowmelt.common.bounds import BelowOne, Blocks, Width
 from snowmelt.nets.embeddings import LevelEmbedding
 from snowmelt.nets.net import Net
 
@@ -43,7 +43,7 @@ class UNet(Net):
         self,
         shape: tuple[int, ...],
         widths: Sequence[Width],
-        blocks: Few,
+        blocks: Blocks,
         attention: Sequence[bool],
         embedding: Width,
         dropout: BelowOne = 0.0,

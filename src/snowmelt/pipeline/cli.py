@@ -165,6 +165,8 @@ def _run(given: argparse.Namespace) -> int:
     settled = _settled(given, overrides, root, is_checked=given.command != "sample")
     if given.cfg:
         return _print(settled)
+    if given.command == "compose":
+        _check_devices(settled)
     tracking.check(plain(settled), root)
     written = output_locks.written_by(given.command, settled, root)
     with (
@@ -327,6 +329,15 @@ def run_stage(name: str, settled: DictConfig, root: Path) -> Path:
     stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{name}")
     result: Path = stage.run(settled, root)
     return result
+
+
+def _check_devices(settled: DictConfig) -> None:
+    """Where DVC composes, the stages that follow run on this machine too."""
+    from snowmelt.pipeline import this_machine
+    from snowmelt.pipeline.config import watched_places
+
+    if watched_places.is_run_by_dvc():
+        this_machine.check_devices(settled)
 
 
 def _pipeline(settled: DictConfig, root: Path) -> Path:

@@ -20,8 +20,8 @@ def check_devices(config: DictConfig) -> None:
     chosen_device(config.sample.device)
     if config.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         raise UserError(
-            f"trainer.accelerator={config.trainer.accelerator}, but torch finds no GPU here:"
-            " use trainer=cpu"
+            f"trainer.accelerator={config.trainer.accelerator}, but torch finds no GPU"
+            " here: use trainer=cpu"
         )
 
 

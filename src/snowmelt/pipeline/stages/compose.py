@@ -10,7 +10,6 @@ from snowmelt.common.files import new_file
 from snowmelt.common.instantiate import plain
 from snowmelt.common.made_folders import COMPOSED
 from snowmelt.common.yaml_files import dump_yaml
-from snowmelt.pipeline import this_machine
 from snowmelt.pipeline.config import watched_places
 
 HEADER = f"{COMPOSED} from conf/ and params.yaml; edit those.\n"
@@ -23,7 +22,6 @@ def run(config: DictConfig, root: Path) -> Path:
         UserError: DVC runs the stage, and would not notice a change of what others read.
     """
     if watched_places.is_run_by_dvc():
-        this_machine.check_devices(config)  # the later stages run here too
         watched_places.check(config, root)
     target = root / config.paths.config
     text = dump_yaml(plain(config))
