@@ -47,6 +47,7 @@ class TrackingSettings(Section):
     closing_seconds: float = Field(
         10.0,
         ge=0,
+        le=86_400,
         description="Longest wait for the store at the end of a command; what it has not"
         " taken then is sent by the next one, or by `snowmelt sync`.",
     )
