@@ -1,7 +1,10 @@
-"""Two real processes, started by torchrun and talking over gloo."""
+"""Two real processes that talk over gloo, started by snowmelt or by torchrun."""
 
 from __future__ import annotations
 
+import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,11 +12,19 @@ import numpy as np
 import pytest
 import torch
 from tests.conftest import Mistake
-from tests.project import TINY, make_workspace, run_command, snowmelt, succeed
+from tests.project import (
+    TINY,
+    clean_environment,
+    make_workspace,
+    run_command,
+    snowmelt,
+    succeed,
+)
 
-from snowmelt.training.checkpoint import load
+from snowmelt.training.checkpoint import Checkpoint, load
 
 QUIET = ("tracking=none", "features=random_conv")
+PAIR = (*TINY, *QUIET, "trainer=ddp", "trainer.accelerator=cpu")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
 
 
@@ -28,14 +39,60 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_two_processes_train_what_one_trains(trained: Path) -> None:
     """The batch is the same whoever sees which part of it; sums differ in their order."""
-    overrides = (*TINY, *QUIET, "trainer=ddp", "trainer.accelerator=cpu")
-    result = succeed(snowmelt("train", *overrides, "out=pair", cwd=trained))
-    assert result.stdout.count("train: pair/model.ckpt") == 1
-    one = load(trained / "outputs/model/model.ckpt")
-    two = load(trained / "pair/model.ckpt")
+    again(trained)
+    result = succeed(snowmelt("train", *PAIR, "out=pair", cwd=trained))
+    assert result.stdout.count(f"train: {trained / 'pair/model.ckpt'}") == 1
+    one, two = the_same(trained, "pair")
+    assert (one.processes, two.processes) == ([1], [2])
+
+
+def test_one_process_goes_on_where_two_were_stopped(trained: Path) -> None:
+    again(trained)
+    command = [sys.executable, "-m", "snowmelt", "train", *PAIR, "out=moved"]
+    with subprocess.Popen(
+        command, cwd=trained, env=clean_environment(), stderr=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stderr is not None
+        said = ""
+        while "/40" not in said.partition("0/40")[2]:
+            letter = started.stderr.read(1)
+            assert letter, said
+            said += letter
+        started.send_signal(signal.SIGTERM)
+        said = started.stderr.read()
+        assert started.wait(60) == 130
+    (line,) = [text for text in said.splitlines() if text.startswith("snowmelt train: ")]
+    assert "of 40, whose state is saved; go on with: snowmelt train" in line
+    assert not (trained / "moved").exists()
+    alone = succeed(snowmelt("train", *TINY, *QUIET, "out=moved", cwd=trained))
+    assert "going on from the saved state" in alone.stdout
+    assert "trained by 2 and then 1 processes" in alone.stdout
+    _, moved = the_same(trained, "moved")
+    assert moved.processes == [2, 1]
+    rows = [
+        (trained / folder / "losses.csv").read_text().splitlines()
+        for folder in ("outputs/model", "moved")
+    ]
+    steps = [[row.partition(",")[0] for row in table] for table in rows]
+    assert steps[0] == steps[1]
+
+
+def again(folder: Path) -> None:
+    """Forget that the training is finished: how many processes had it does not matter."""
+    shutil.rmtree(folder / ".snowmelt" / "finished", ignore_errors=True)
+
+
+def the_same(folder: Path, other: str) -> tuple[Checkpoint, Checkpoint]:
+    """Two checkpoints of one identity, which agree to rounding."""
+    one, two = (
+        load(folder / "outputs/model/model.ckpt"),
+        load(folder / other / "model.ckpt"),
+    )
+    assert two.identity == one.identity
     assert two.step == one.step == 40
     for name, weight in one.raw.items():
         torch.testing.assert_close(two.raw[name], weight, rtol=1e-3, atol=1e-4)
+    return one, two
 
 
 def test_a_user_may_start_torchrun_himself(trained: Path) -> None:

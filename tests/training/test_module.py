@@ -477,9 +477,43 @@ def test_the_history_is_part_of_a_checkpoint(make_module: Make) -> None:
     assert len(first.history) == 1
 
 
-def test_both_sets_of_weights_and_the_running_means_are_part_of_the_state(
-    make_module: Make,
-) -> None:
+def test_both_sets_of_weights_are_part_of_the_state(make_module: Make) -> None:
     names = make_module().state_dict().keys()
-    for prefix in ("denoiser.net.", "ema.net.", "mean_loss.", "mean_norm."):
+    for prefix in ("denoiser.net.", "ema.net."):
         assert any(name.startswith(prefix) for name in names), prefix
+
+
+def test_the_running_means_go_on(make_module: Make) -> None:
+    first, second, saved = make_module(), make_module(), {}
+    first.mean_loss.update(1.0)
+    first.mean_norm.update(5.0)
+    first.on_save_checkpoint(saved)
+    second.on_load_checkpoint(saved)
+    second.mean_loss.update(2.0)
+    second.mean_norm.update(7.0)
+    assert float(second.mean_loss.compute()) == 1.5
+    assert float(second.mean_norm.compute()) == 6.0
+
+
+@pytest.mark.parametrize(("rank", "total"), [(0, [7.0, 4.0, 30.0, 2.0]), (1, [0.0] * 4)])
+def test_the_sums_of_another_group_go_to_its_first_process(
+    make_module: Make, monkeypatch: pytest.MonkeyPatch, rank: int, total: list[float]
+) -> None:
+    """Three processes go on with what two have saved; each sum counts once."""
+    module = make_module()
+    monkeypatch.setattr(type(module), "global_rank", rank)
+    monkeypatch.setattr(type(module), "_world_size", 3)
+    rows = torch.tensor([[3.0, 2.0, 10.0, 1.0], [4.0, 2.0, 20.0, 1.0]])
+    module.on_load_checkpoint({"history": [], "processes": [2], "sums": rows})
+    assert [float(part) for part in module._sums()] == total
+
+
+def test_a_process_of_an_equal_group_takes_its_own_sums(
+    make_module: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = make_module()
+    monkeypatch.setattr(type(module), "global_rank", 1)
+    monkeypatch.setattr(type(module), "_world_size", 2)
+    rows = torch.tensor([[3.0, 2.0, 10.0, 1.0], [4.0, 2.0, 20.0, 1.0]])
+    module.on_load_checkpoint({"history": [], "processes": [2], "sums": rows})
+    assert [float(part) for part in module._sums()] == rows[1].tolist()

@@ -43,7 +43,7 @@ OTHER: dict[str, Any] = {name: {"value": 2} for name in PARTS} | {
     "seed": 2,
     "denoiser": {"conditional": True},
     "training": {"steps": 7},
-    "trainer": {"processes": 2},
+    "trainer": {"precision": "bf16-mixed"},
 }
 
 
@@ -301,6 +301,31 @@ def test_each_section_that_training_reads_is_part_of_the_identity(
 ) -> None:
     changed = CONFIG | {name: OTHER[name]}
     assert identity_of(changed, manifest) != identity_of(CONFIG, manifest)
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("trainer", {"processes": 2}),
+        ("trainer", {"accelerator": "gpu"}),
+        ("trainer", {"stall_seconds": 5.0}),
+        ("training", {"checkpoint_every": 7}),
+    ],
+)
+@pytest.mark.usefixtures("same_code")
+def test_what_is_execution_alone_is_not(
+    section: str, value: dict[str, Any], manifest: Manifest
+) -> None:
+    changed = CONFIG | {section: value}
+    assert identity_of(changed, manifest) == identity_of(CONFIG, manifest)
+
+
+@pytest.mark.usefixtures("same_code")
+def test_masks_of_dropout_are_drawn_by_each_process(manifest: Manifest) -> None:
+    one = CONFIG | {"net": {"dropout": 0.1}}
+    assert identity_of(one | {"trainer": {"processes": 2}}, manifest) != identity_of(
+        one, manifest
+    )
 
 
 @pytest.mark.usefixtures("same_code")

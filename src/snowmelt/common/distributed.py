@@ -16,8 +16,10 @@ RANK_VARIABLES = (
     "MASTER_ADDR",
     "MASTER_PORT",
     "PL_GLOBAL_SEED",
+    "TORCHELASTIC_RUN_ID",
+    "TORCHELASTIC_USE_AGENT_STORE",
 )
-# Set for processes that `snowmelt` itself started as a group.
+# Set for processes that `snowmelt` itself started as a group: where they leave notes.
 STARTED = "SNOWMELT_GROUP"
 
 

@@ -116,6 +116,13 @@ class ProgressBar(pl.Callback):
     """Steps done, steps a second and the last mean loss, on one line."""
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        assert isinstance(module, DiffusionModule)
+        if trainer.is_global_zero and len(module.processes) > 1:
+            print(
+                f"train: trained by {' and then '.join(map(str, module.processes))}"
+                " processes: it agrees with one that was not moved to rounding, not byte by"
+                " byte"
+            )
         self.bar = tqdm(
             total=trainer.max_steps,
             initial=trainer.global_step,

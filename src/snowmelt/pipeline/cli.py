@@ -6,18 +6,18 @@ Nothing heavy is imported before it is known what to do, so `--help` answers at 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from snowmelt import __version__
-from snowmelt.common import public_names
+from snowmelt.common import public_names, stopping
 from snowmelt.common.errors import UserError
+from snowmelt.common.rank_reports import Reporter, is_lost_connection
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -77,23 +77,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
     given = _parser().parse_intermixed_args(arguments)
     given.overrides = list(map(public_names.current_override, given.overrides))
+    reporter = Reporter()
     try:
-        return _run(given)
+        with stopping.in_good_order(reporter.beat):
+            return _run(given)
     except UserError as error:
-        if os.environ.get("RANK", "0") == "0":
-            # An argument may hold bytes that are no text.
-            said = str(error).encode("utf-8", "backslashreplace").decode()
-            print(f"snowmelt {given.command}: error: {said}", file=sys.stderr)
-        return 2
+        return _refused(given.command, str(error), reporter)
     except OSError as error:
         said = _said_of_storage(error)
         if not said:
             raise  # no file is at fault, so someone has to see where it happened
-        print(f"snowmelt {given.command}: error: {said}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"\nsnowmelt {given.command}: stopped", file=sys.stderr)
-        return 130
+        return _refused(given.command, said, reporter)
+    except (stopping.Stopped, KeyboardInterrupt) as stop:
+        typed = sys.argv[1:] if arguments is None else arguments
+        return _stopped(given.command, str(stop), typed, reporter)
+    except Exception as error:
+        if not reporter.is_heard:
+            raise
+        follows = is_lost_connection(error)
+        told = f"{type(error).__name__}: {error}"
+        reporter.end("defect", told, traceback.format_exc(), follows)
+        return 1
+
+
+def _refused(command: str, said: str, reporter: Reporter) -> int:
+    """Say what was wrong; in a group, to the process that started it."""
+    # An argument may hold bytes that are no text.
+    said = said.encode("utf-8", "backslashreplace").decode()
+    reporter.end("error", said)
+    if not reporter.is_heard and os.environ.get("RANK", "0") == "0":
+        print(f"snowmelt {command}: error: {said}", file=sys.stderr)
+    return 2
+
+
+def _stopped(command: str, reached: str, typed: Sequence[str], reporter: Reporter) -> int:
+    """Say how to go on; in a group, let the process that started it say so."""
+    reporter.end("stopped", reached)
+    # One that another process started leaves it to that one to speak.
+    if stopping.STARTER not in os.environ and os.environ.get("RANK", "0") == "0":
+        then = stopping.how_to_go_on(typed)
+        said = f"stopped{' ' if reached else ''}{reached}; go on with: {then}"
+        line = f"snowmelt {command}: {said}"
+        # Below what a progress bar has left on a terminal.
+        print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
+    return stopping.STATUS
 
 
 def _said_of_storage(error: OSError) -> str:
@@ -170,7 +197,6 @@ def _run(given: argparse.Namespace) -> int:
     tracking.check(plain(settled), root)
     written = output_locks.written_by(given.command, settled, root)
     with (
-        _stopped_in_good_order(),
         tracking.one_command(),
         output_locks.only_command_in(written, given.command, root),
     ):
@@ -229,8 +255,7 @@ def _sync(given: argparse.Namespace, overrides: Sequence[str], root: Path) -> in
     if given.cfg:
         return _print(settled)
     stage: Any = importlib.import_module("snowmelt.pipeline.stages.sync")
-    with _stopped_in_good_order():
-        status: int = stage.run(settled, root)
+    status: int = stage.run(settled, root)
     return status
 
 
@@ -251,10 +276,7 @@ def _density(given: argparse.Namespace, root: Path) -> int:
     out = typed_places.folder_from_here(named[-1], root, Path.cwd()) if named else None
     folder = results_folder(settled, root, given.command, out)
     stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{given.command}")
-    with (
-        _stopped_in_good_order(),
-        output_locks.only_command_in([folder], given.command, root),
-    ):
+    with output_locks.only_command_in([folder], given.command, root):
         result: Path = stage.run(settled, root, out)
     print(f"{given.command}: {result}")
     return 0
@@ -353,20 +375,7 @@ def _pipeline(settled: DictConfig, root: Path) -> Path:
 
     this_machine.check(settled)
     for number, name in enumerate(STAGES, start=1):
+        stopping.check()
         print(f"[{number}/{len(STAGES)}] {name}", flush=True)
         result = run_stage(name, settled, root)
     return result
-
-
-@contextlib.contextmanager
-def _stopped_in_good_order() -> Iterator[None]:
-    """Treat a request to terminate like Ctrl-C."""
-
-    def stop(*_: Any) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

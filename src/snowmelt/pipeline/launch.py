@@ -1,19 +1,37 @@
-"""Starting a stage as a group of processes, by torchrun."""
+"""Starting a stage as a group of processes, and watching over it.
+
+This process hosts the store where they meet, as torchrun's agent does; they join it by the
+same variables. No process stands between them and this one, so that they end when this one
+does, and so that the first failure can be told from those that follow from it.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from snowmelt.common import distributed
+from snowmelt.common import distributed, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
+from snowmelt.common.rank_reports import End, Watch
 from snowmelt.common.yaml_files import dump_yaml
+
+if TYPE_CHECKING:
+    from torch.distributed import TCPStore
+
+Processes = Sequence["subprocess.Popen[bytes]"]
+POLL = 0.1
+# Seconds that the others have to say what they failed of once one has.
+AFTERMATH = 5.0
 
 
 def wants_group(config: DictConfig) -> bool:
@@ -37,22 +55,113 @@ def run_group(stage: str, config: DictConfig, root: Path) -> None:
     """Run a stage in a group of processes on this machine, and wait for it.
 
     Raises:
-        UserError: it failed; the processes have said why.
+        UserError: a process failed or made no progress; it is named.
+        Stopped: this process was asked to stop, and the group has ended in good order.
     """
-    environment = environment_of_job(root) | {distributed.STARTED: "1"}
-    threads = max((os.cpu_count() or 1) // config.trainer.processes, 1)
-    environment.setdefault("OMP_NUM_THREADS", str(threads))
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "config.yaml"
+    count = config.trainer.processes
+    with tempfile.TemporaryDirectory(prefix="snowmelt-group-") as name:
+        folder = Path(name)
+        file = folder / "config.yaml"
         file.write_text(dump_yaml(plain(config)), encoding="utf-8")
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        command += ["--nproc-per-node", str(config.trainer.processes)]
-        command += ["-m", "snowmelt", stage, "--config", str(file)]
-        code = subprocess.run(command, env=environment, check=False).returncode
-    if code:
-        raise UserError(
-            f"{stage} failed in a group of {config.trainer.processes} processes"
-        )
+        command = _command(stage, file)
+        store = _store(count)
+        shared = environment_of_job(root) | _meeting(store.port, count, folder)
+        processes = [
+            stopping.start(command, shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+            for rank in range(count)
+        ]
+        watch = Watch(folder, count)
+        try:
+            with stopping.ending(processes):
+                _wait(processes, watch, config.trainer.get("stall_seconds", 600.0))
+        except stopping.Stopped as stop:
+            said = watch.end_of(0)
+            raise stopping.Stopped(said.text if said else str(stop)) from None
+
+
+def _command(stage: str, file: Path) -> list[str]:
+    return [sys.executable, "-m", "snowmelt", stage, "--config", str(file)]
+
+
+def _store(count: int) -> TCPStore:
+    """Where the processes of a group find each other, on a free port of this machine."""
+    from torch.distributed import TCPStore
+
+    return TCPStore("127.0.0.1", 0, count, is_master=True, wait_for_workers=False)
+
+
+def _meeting(port: int, count: int, folder: Path) -> dict[str, str]:
+    """The variables that torchrun would set for every process."""
+    threads = max((os.cpu_count() or 1) // count, 1)
+    return {
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "GROUP_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_RUN_ID": "snowmelt",
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
+        distributed.STARTED: str(folder),
+    }
+
+
+def _wait(processes: Processes, watch: Watch, limit: float) -> None:
+    """Wait for the group; the first failure, or the lack of progress, ends it."""
+    while None in (codes := [process.poll() for process in processes]) and not any(codes):
+        watch.look()
+        if late := watch.late(limit):
+            for process in processes:
+                process.kill()
+            raise UserError(_stall(late, watch, len(processes), limit))
+        time.sleep(POLL)
+    if any(codes):
+        _settle(processes)
+        raise _failure(processes, [watch.end_of(r) for r in range(len(processes))])
+
+
+def _settle(processes: Processes) -> None:
+    """Give the others of a failed group the time to say of what they failed."""
+    deadline = time.monotonic() + AFTERMATH
+    while time.monotonic() < deadline and any(p.poll() is None for p in processes):
+        time.sleep(POLL)
+    codes = [process.poll() for process in processes]
+    stopping.end(processes, AFTERMATH)
+    # Those that had to be ended have not failed.
+    for process, code in zip(processes, codes, strict=True):
+        if code is None:
+            process.returncode = 0
+
+
+def _failure(processes: Processes, ends: Sequence[End | None]) -> BaseException:
+    """The failure that the others follow from."""
+    count = len(processes)
+    for rank, (process, end) in enumerate(zip(processes, ends, strict=True)):
+        if end is None and process.returncode < 0:
+            name = signal.Signals(-process.returncode).name
+            hint = ", as the system does for lack of memory" if name == "SIGKILL" else ""
+            return UserError(f"rank {rank} of {count} was ended by {name}{hint}")
+    said = {r: end for r, end in enumerate(ends) if end is not None}
+    failed = {r: end for r, end in said.items() if end.kind != "stopped"}
+    if not failed and said:
+        return stopping.Stopped(said[min(said)].text)
+    first = {r: end for r, end in failed.items() if not end.follows} or failed
+    for rank, end in first.items():
+        if end.details:
+            print(end.details, file=sys.stderr)
+        return UserError(f"rank {rank} of {count}: {end.text}")
+    codes = {r: p.returncode for r, p in enumerate(processes) if p.returncode}
+    rank, code = next(iter(codes.items()))
+    return UserError(f"rank {rank} of {count} ended with status {code}")
+
+
+def _stall(late: Sequence[int], watch: Watch, count: int, limit: float) -> str:
+    names = " and ".join(f"rank {r} ({watch.last_mark(r)})" for r in late)
+    return (
+        f"no process of the group made any progress for {limit:g} s"
+        f" (trainer.stall_seconds); it waited for {names} of {count} and was ended. The"
+        " last saved state is kept: the same command goes on from it"
+    )
 
 
 def environment_of_job(root: Path) -> dict[str, str]:

@@ -47,6 +47,8 @@ class Checkpoint:
         ema: their exponential moving average.
         schedule: the state of a learned schedule; empty for every other. There is one for
             both sets of weights: a schedule is not averaged.
+        processes: how many trained it; several numbers where groups of different sizes
+            went on one after another. They decide the order of sums, so the last digits.
     """
 
     identity: str
@@ -56,6 +58,7 @@ class Checkpoint:
     raw: dict[str, Tensor]
     ema: dict[str, Tensor]
     schedule: dict[str, Tensor] = field(default_factory=dict)
+    processes: list[int] = field(default_factory=lambda: [1])
 
     def denoiser(self, weights: Weights = "ema") -> Denoiser:
         """The denoiser with the averaged or the raw weights, in evaluation mode.
@@ -130,6 +133,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "raw": _detached(checkpoint.raw),
         "ema": _detached(checkpoint.ema),
         "schedule": _detached(checkpoint.schedule),
+        "processes": list(checkpoint.processes),
     }
     # Through memory: torch writes a file's name into the file.
     buffer = io.BytesIO()
@@ -183,6 +187,8 @@ def load(path: str | Path) -> Checkpoint:
             ema=content["ema"],
             # A file from before schedules were learned has none.
             schedule=content.get("schedule", {}),
+            # Nor one from before this was written down.
+            processes=list(content.get("processes", [1])),
         )
     except KeyError as error:
         raise UserError(f"{path} is an incomplete checkpoint: it lacks {error}") from error

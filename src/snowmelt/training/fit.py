@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from snowmelt.common import distributed
+from snowmelt.common import distributed, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.dataset import PreparedData
@@ -27,6 +27,7 @@ from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.resume import Resume
 from snowmelt.training.settings import FitSettings
+from snowmelt.training.stop_point import StopPoint
 
 
 class _Data(pl.LightningDataModule):
@@ -72,6 +73,7 @@ def fit(
     Raises:
         UserError: the settings ask for what this machine, the data or the parts
             cannot do, or the gradient is not finite.
+        Stopped: this process was asked to stop; the state is saved.
     """
     _quiet()
     torch.manual_seed(settings.seed)
@@ -91,16 +93,15 @@ def fit(
         settings.training.picture_every,
         data.held_out_labels if settings.denoiser.conditional else None,
     )
-    trainer = _trainer(settings, [history, *observers, resume])
+    trainer = _trainer(settings, [history, *observers, resume, StopPoint(resume)])
     saved = resume.newest()
-    trainer.fit(
-        module,
-        datamodule=_Data(data, settings),
-        ckpt_path=None if saved is None else str(saved),
-        weights_only=True,
-    )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    with stopping.deferred():
+        trainer.fit(
+            module,
+            datamodule=_Data(data, settings),
+            ckpt_path=None if saved is None else str(saved),
+            weights_only=True,
+        )
     checkpoint = Checkpoint(
         identity=identity,
         step=trainer.global_step,
@@ -109,6 +110,7 @@ def fit(
         raw=denoiser.net.state_dict(),
         ema=module.ema.net.state_dict(),
         schedule={} if denoiser.schedule is None else denoiser.schedule.state_dict(),
+        processes=module.processes,
     )
     return checkpoint, module.history
 
@@ -173,12 +175,6 @@ def check(settings: FitSettings, data: PreparedData) -> None:
     """
     check_trainer(settings)
     training, world = settings.training, distributed.world_size(settings.trainer.processes)
-    if world > 1 and training.checkpoint_every % training.log_every:
-        # Only the first process's sums are saved: a mean must not reach over a save.
-        raise UserError(
-            "training.checkpoint_every must be a multiple of training.log_every for several"
-            f" processes, got {training.checkpoint_every}, {training.log_every}"
-        )
     BatchStream(
         data.train,
         batch_size=training.batch_size,
@@ -191,7 +187,12 @@ def check(settings: FitSettings, data: PreparedData) -> None:
 
 def _quiet() -> None:
     """Silence what Lightning says about choices that are made on purpose here."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+    for name in (
+        "pytorch_lightning",
+        "lightning.pytorch",
+        "lightning_fabric",
+        "lightning.fabric",
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in (
         ".*does not have many workers.*",

@@ -64,13 +64,10 @@ class DiffusionModule(LightningModule):
         if denoiser.schedule is not None and not loss.trains_schedule:
             # Parameters without a gradient would stop a group of processes.
             denoiser.schedule.requires_grad_(False)
-        # Their sums are part of a checkpoint: the first logged mean after a resume covers
-        # the steps before it too.
         self.mean_loss = MeanMetric()
         self.mean_norm = MeanMetric()
-        for metric in (self.mean_loss, self.mean_norm):
-            metric.persistent(True)
         self.history: list[dict[str, float]] = []
+        self.processes: list[int] = []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         self._seed_dropout()
@@ -215,11 +212,39 @@ class DiffusionModule(LightningModule):
             total += float(losses.sum())
         return total / count
 
+    def on_fit_start(self) -> None:
+        """Count this group among those that train the weights one after another."""
+        if self.processes[-1:] != [self.trainer.world_size]:
+            self.processes.append(self.trainer.world_size)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["history"] = self.history
+        checkpoint["processes"] = self.processes
+        # The first mean that is logged after a resume covers the steps before it too.
+        sums = torch.stack([part.cpu() for part in self._sums()]).to(self.device)
+        gathered = self._of_all(sums) if self._world_size > 1 else sums
+        checkpoint["sums"] = gathered.reshape(-1, len(sums)).cpu()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint["history"])
+        self.processes = list(checkpoint["processes"])
+        sums, rank = checkpoint["sums"], self.global_rank
+        if len(sums) != self._world_size:  # another group goes on: the first has all
+            sums = torch.cat((sums.sum(0, keepdim=True), torch.zeros_like(sums)))
+            rank = min(rank, 1)
+        for part, saved in zip(self._sums(), sums[rank], strict=True):
+            part.copy_(saved)
+
+    @property
+    def _world_size(self) -> int:
+        return self._trainer.world_size if self._trainer else 1
+
+    def _sums(self) -> list[Tensor]:
+        """What the means of the loss and of the gradient's norm are made of."""
+        means = (self.mean_loss, self.mean_norm)
+        parts = [part for mean in means for part in (mean.mean_value, mean.weight)]
+        assert all(isinstance(part, Tensor) for part in parts)
+        return parts  # type: ignore[return-value]
 
 
 def _with_net(denoiser: Denoiser, net: nn.Module) -> Denoiser:

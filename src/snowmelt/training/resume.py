@@ -34,10 +34,12 @@ def training_identity(settings: FitSettings, manifest: Manifest) -> str:
     """A digest of everything that the trained weights follow from.
 
     The settings, the data's bytes and scaling, and the bytes of the source
-    files in `CODE`.
+    files in `CODE`. On what the training runs, and in how many processes, is a matter of
+    execution: it decides the order of sums, and so the last digits, but not what is
+    computed. Dropout is the exception: its masks are drawn by each process.
     """
     described = {
-        "config": settings.plain(),
+        "config": _decisive(settings),
         "data": {
             "digests": manifest.digests,
             "train_count": manifest.train_count,
@@ -47,6 +49,17 @@ def training_identity(settings: FitSettings, manifest: Manifest) -> str:
     }
     text = json.dumps(described, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _decisive(settings: FitSettings) -> dict[str, Any]:
+    """The settings without those of execution alone."""
+    config = settings.plain()
+    config["trainer"] = {"precision": settings.trainer.precision}
+    del config["training"]["checkpoint_every"]
+    if settings.net.get("dropout"):
+        count = settings.trainer.processes * settings.trainer.num_nodes
+        config["trainer"]["processes"] = distributed.world_size(count)
+    return config
 
 
 class Resume(pl.Callback):

@@ -108,6 +108,11 @@ class TrainerSettings(Section):
     num_nodes: int = Field(
         1, ge=1, le=10_000, description="Machines; more than one needs torchrun on each."
     )
+    stall_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="Seconds without progress after which a group of processes is ended.",
+    )
     precision: Precision = Field(
         "32-true",
         description="Numbers that the network computes in; -mixed keeps weights,"

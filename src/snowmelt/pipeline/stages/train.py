@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from snowmelt import tracking
 from snowmelt.common import distributed
+from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, require_ours
 from snowmelt.common.folder_lock import only_one_in
 from snowmelt.common.instantiate import plain
@@ -18,6 +19,7 @@ from snowmelt.pipeline.callbacks import watch
 from snowmelt.pipeline.compatibility import shape_rules, training_rules
 from snowmelt.tracking.location import main_root
 from snowmelt.training import checkpoint
+from snowmelt.training.finished import Finished
 from snowmelt.training.fit import check, fit
 from snowmelt.training.history import write_history
 from snowmelt.training.resume import Resume, training_identity
@@ -28,6 +30,8 @@ MARKER = "model.ckpt"
 
 def run(config: DictConfig, root: Path) -> Path:
     """Train, or go on with a training that was cut short; returns the checkpoint.
+
+    One that is finished and whole is taken as it is.
 
     Raises:
         UserError: the data or the configuration does not serve.
@@ -42,29 +46,41 @@ def run(config: DictConfig, root: Path) -> Path:
     # So late only for data whose shape nobody knew before it was read.
     shape_rules.check(plain(config), tuple(data.manifest.shape), _classes(settings, data))
     check(settings, data)
+    identity = training_identity(settings, data.manifest)
+    kept = main_root(root) / ".snowmelt"
+    state = kept / "resume" / identity[:16]
+    resume = Resume(state, settings.training.checkpoint_every)
+    finished = Finished(kept / "finished", identity)
+    if (found := finished.find(target)) is not None:
+        if distributed.rank() == 0:
+            finished.take(found, target, MARKER)
+            with contextlib.suppress(UserError), _only_training_from(state):
+                resume.forget()  # a kill may have come before
+            print(
+                f"train: finished before, and not trained again: {found} is this training"
+                " (remove that folder to train it anew)"
+            )
+        return target / MARKER
     if is_starter:
         launch.run_group("train", config, root)
         return target / MARKER
-    identity = training_identity(settings, data.manifest)
-    state = main_root(root) / ".snowmelt" / "resume" / identity[:16]
-    resume = Resume(state, settings.training.checkpoint_every)
-    with (
-        _only_training_from(state),
-        tracking.open_training(
-            plain(config), root, state=state, identity=identity
-        ) as tracked,
-    ):
+    with _only_training_from(state):
         if distributed.rank() == 0 and resume.newest() is not None:
             print(f"train: going on from the saved state in {state}")
-        observers = watch(tracked, config, data, root)
-        trained, history = fit(settings, data, resume, identity, observers)
+        with tracking.open_training(
+            plain(config), root, state=state, identity=identity
+        ) as tracked:
+            observers = watch(tracked, config, data, root)
+            trained, history = fit(settings, data, resume, identity, observers)
+            if distributed.rank() == 0:
+                with new_directory(target, MARKER) as draft:
+                    checkpoint.save(draft / MARKER, trained)
+                    write_history(draft / "losses.csv", history)
+                tracked.log_checkpoint(target / MARKER, trained.step)
+                tracked.log_file(target / "losses.csv", "training")
+        # In this order: until the run is closed, a kill leads back to the saved state.
         if distributed.rank() == 0:
-            with new_directory(target, MARKER) as draft:
-                checkpoint.save(draft / MARKER, trained)
-                write_history(draft / "losses.csv", history)
-            tracked.log_checkpoint(target / MARKER, trained.step)
-            tracked.log_file(target / "losses.csv", "training")
-        if distributed.rank() == 0:
+            finished.remember(target)
             resume.forget()
     return target / MARKER
 

@@ -8,7 +8,6 @@ processes started by one job would start the sweep again.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from snowmelt import tracking
+from snowmelt.common import stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, write_json
 from snowmelt.common.instantiate import plain
@@ -142,22 +142,15 @@ def _value_range(jobs: Sequence[Job]) -> tuple[int, int] | None:
 def _process(file: Path, environment: dict[str, str]) -> tuple[int, str]:
     """Run a job's pipeline; show its output, and keep the last error for the table."""
     command = [sys.executable, "-m", "snowmelt", "pipeline", "--config", str(file)]
-    # A group of its own: Ctrl-C reaches the job once, by way of this process.
-    with subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
-        assert process.stderr is not None
-        tail = b""
-        try:
-            while chunk := os.read(process.stderr.fileno(), 4096):
-                sys.stderr.buffer.write(chunk)
-                sys.stderr.buffer.flush()
-                tail = (tail + chunk)[-TAIL:]
-            return process.wait(), _last_line(tail)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
-            raise
+    process = stopping.start(command, environment, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    tail = b""
+    with stopping.ending([process]), process.stderr as stream:
+        while chunk := os.read(stream.fileno(), 4096):
+            sys.stderr.buffer.write(chunk)
+            sys.stderr.buffer.flush()
+            tail = (tail + chunk)[-TAIL:]
+        return process.wait(), _last_line(tail)
 
 
 def _last_line(tail: bytes) -> str:

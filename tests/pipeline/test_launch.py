@@ -1,0 +1,155 @@
+"""A group of processes: one clear line for a failure, and none that hangs in silence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from snowmelt.common import stopping
+from snowmelt.common.errors import UserError
+from snowmelt.pipeline import launch
+
+HEAD = """
+import os, signal, sys, time
+from snowmelt.common.rank_reports import Reporter
+rank, here = int(os.environ["RANK"]), Reporter()
+"""
+ENDS = {
+    "mistake": """
+if rank == 1:
+    here.end("error", "the data is gone"); sys.exit(2)
+time.sleep(0.3)
+here.end("defect", "RuntimeError: Connection closed by peer", "LATER", True)
+sys.exit(1)
+""",
+    "defect": """
+if rank == 0:
+    time.sleep(0.3)
+    here.end("defect", "DistNetworkError: lost", "LATER", True)
+    sys.exit(1)
+here.end("defect", "ZeroDivisionError: division by zero", "TRACEBACK OF 1"); sys.exit(1)
+""",
+    "killed": """
+if rank == 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(60)
+""",
+    "silent": """
+sys.exit(7 if rank == 1 else 0)
+""",
+    "well": "",
+    "behind": """
+for step in range(3 - rank):
+    here.mark(f"backward of step {step}")
+while True:
+    here.beat(); time.sleep(0.05)
+""",
+    "frozen": """
+here.mark("forward of step 1"); here.beat()
+while True:
+    if rank == 0: here.beat()
+    time.sleep(0.05)
+""",
+}
+
+
+@pytest.fixture
+def config() -> DictConfig:
+    return OmegaConf.create({"trainer": {"processes": 2, "stall_seconds": 60.0}})
+
+
+def run(config: DictConfig, body: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", HEAD + body]
+    monkeypatch.setattr(launch, "_command", lambda *_: command)
+    monkeypatch.setattr(launch, "AFTERMATH", 2.0)
+    launch.run_group("train", config, root)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("mistake", "rank 1 of 2: the data is gone"),
+        ("defect", "rank 1 of 2: ZeroDivisionError: division by zero"),
+        (
+            "killed",
+            "rank 1 of 2 was ended by SIGKILL, as the system does for lack of memory",
+        ),
+        ("silent", "rank 1 of 2 ended with status 7"),
+    ],
+)
+def test_the_first_failure_is_told_alone(
+    config: DictConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    how: str,
+    said: str,
+) -> None:
+    with pytest.raises(UserError) as refused:
+        run(config, ENDS[how], tmp_path, monkeypatch)
+    assert str(refused.value) == said
+    printed = capfd.readouterr()
+    assert printed.out + printed.err == ("TRACEBACK OF 1\n" if how == "defect" else "")
+
+
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ("behind", "rank 1 (backward of step 1) of 2"),
+        ("frozen", "rank 1 (forward of step 1) of 2"),
+    ],
+)
+def test_a_group_that_hangs_is_ended_and_the_late_one_named(
+    config: DictConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+    named: str,
+) -> None:
+    config.trainer.stall_seconds = 3.0
+    with pytest.raises(
+        UserError, match="no process of the group made any progress"
+    ) as said:
+        run(config, ENDS[how], tmp_path, monkeypatch)
+    assert named in str(said.value)
+    assert "trainer.stall_seconds" in str(said.value)
+
+
+def test_what_goes_well_says_nothing(
+    config: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(config, ENDS["well"], tmp_path, monkeypatch)
+
+
+def test_a_stop_is_handed_on_and_what_was_reached_comes_back(
+    config: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = """
+from snowmelt.common import stopping
+try:
+    with stopping.in_good_order():
+        if rank == 0: os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(60)
+except stopping.Stopped:
+    here.end("stopped", "after step 3"); sys.exit(130)
+"""
+    with pytest.raises(stopping.Stopped, match=r"^after step 3$"), stopping.in_good_order():
+        run(config, body, tmp_path, monkeypatch)
+
+
+def test_the_ranks_meet_at_the_starters_store(
+    config: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, str]] = []
+    start = stopping.start
+    monkeypatch.setattr(
+        stopping, "start", lambda c, e, **o: seen.append(dict(e)) or start(c, e, **o)
+    )
+    run(config, ENDS["well"], tmp_path, monkeypatch)
+    assert [one["RANK"] for one in seen] == ["0", "1"]
+    assert {one["WORLD_SIZE"] for one in seen} == {"2"}
+    assert {one["PROJECT_ROOT"] for one in seen} == {os.fspath(tmp_path)}
