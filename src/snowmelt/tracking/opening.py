@@ -258,6 +258,8 @@ def _run(
         stage=stage, identity=identity, is_continued=is_continued,
         is_again=record.had_finished(stage), opening=opening,
     )  # fmt: skip
+    if is_continued and (parent := os.environ.get("SNOWMELT_PARENT_RUN")):
+        run.send({"do": "parent", "key": parent})  # a repeated sweep goes on with its runs
     if stage not in STREAMING and params:
         run.send({"do": "params", "params": params})
     if stage == "train" or "train" not in record.stages:

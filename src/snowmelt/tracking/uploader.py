@@ -161,6 +161,10 @@ class Uploader:
     def _do_tags(self, operation: Operation) -> None:
         self.store.set_tags(self._id, operation["tags"])
 
+    def _do_parent(self, operation: Operation) -> None:
+        key = operation["key"]
+        self.store.set_tags(self._id, {"mlflow.parentRunId": self._run_id(key) or key})
+
     def _do_dataset(self, operation: Operation) -> None:
         self.store.log_dataset(self._id, operation["dataset"])
 
