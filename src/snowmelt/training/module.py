@@ -244,7 +244,7 @@ class DiffusionModule(LightningModule):
         means = (self.mean_loss, self.mean_norm)
         parts = [part for mean in means for part in (mean.mean_value, mean.weight)]
         assert all(isinstance(part, Tensor) for part in parts)
-        return parts  # type: ignore[return-value]
+        return parts
 
 
 def _with_net(denoiser: Denoiser, net: nn.Module) -> Denoiser:
