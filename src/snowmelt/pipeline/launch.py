@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from snowmelt.common import distributed, stopping
+from snowmelt.common.drafts import scratch_folder
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
 from snowmelt.common.rank_reports import End, Watch
@@ -59,8 +59,7 @@ def run_group(stage: str, config: DictConfig, root: Path) -> None:
         Stopped: this process was asked to stop, and the group has ended in good order.
     """
     count = config.trainer.processes
-    with tempfile.TemporaryDirectory(prefix="snowmelt-group-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         file = folder / "config.yaml"
         file.write_text(dump_yaml(plain(config)), encoding="utf-8")
         command = _command(stage, file)
