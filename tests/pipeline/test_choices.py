@@ -92,7 +92,7 @@ def test_every_choice_samples(choice: str, workspace: Path) -> None:
     model = trained(workspace, *training)
     folder = workspace / "drawn" / choice.replace("=", "-")
     own = [text for text in beside if text.startswith("sampler=")]
-    run("sample", "sampler.steps=3", choice, *own, f"checkpoint={model}", out=folder)
+    run("sample", "sampler.steps=16", choice, *own, f"checkpoint={model}", out=folder)
     samples = np.load(folder / "samples.npy", allow_pickle=False)
     assert samples.shape == (4, 1, 8, 8)
     assert samples.max() <= 16

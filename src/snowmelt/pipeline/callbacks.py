@@ -38,10 +38,7 @@ PICTURE_STEPS = 50
 def watch(
     run: Run, config: DictConfig, data: PreparedData, root: Path
 ) -> list[pl.Callback]:
-    """Log what is known before the first step; returns the callbacks that log the rest.
-
-    Warnings about the configuration are printed here, once.
-    """
+    """Log what is known before the first step; returns the callbacks that log the rest."""
     harmless = Harmless()
     run.log_prepared(root / config.paths.prepared)
     reference = root / config.paths.reference / "reference.json"
@@ -49,8 +46,6 @@ def watch(
         run.log_file(reference, "reference")
     if distributed.rank() == 0:
         issues = training_rules.issues(training_rules.built(config))
-        for issue in issues:
-            print(f"train: warning: {issue}", file=sys.stderr)
         if config.tracking.enabled:
             with harmless("the schedule card"):
                 log_card(run, config, issues, root)

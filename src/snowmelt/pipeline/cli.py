@@ -18,6 +18,7 @@ from snowmelt import __version__
 from snowmelt.common import public_names, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.rank_reports import Reporter, is_lost_connection
+from snowmelt.pipeline.compatibility import issues
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_intermixed_args(arguments)
     given.overrides = list(map(public_names.current_override, given.overrides))
     reporter = Reporter()
+    issues.forget()
     try:
         with stopping.in_good_order(reporter.beat):
             return _run(given)

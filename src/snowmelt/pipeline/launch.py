@@ -24,6 +24,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
 from snowmelt.common.rank_reports import End, Watch
 from snowmelt.common.yaml_files import dump_yaml
+from snowmelt.pipeline.compatibility import issues
 
 if TYPE_CHECKING:
     from torch.distributed import TCPStore
@@ -166,4 +167,4 @@ def _stall(late: Sequence[int], watch: Watch, count: int, limit: float) -> str:
 def environment_of_job(root: Path) -> dict[str, str]:
     """This process's environment without what ties it to a group of processes."""
     kept = {k: v for k, v in os.environ.items() if k not in distributed.RANK_VARIABLES}
-    return kept | {"PROJECT_ROOT": str(root)}
+    return kept | {"PROJECT_ROOT": str(root)} | issues.said_before()

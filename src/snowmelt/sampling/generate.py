@@ -6,12 +6,14 @@ the work.
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -19,7 +21,7 @@ from snowmelt.common import distributed
 from snowmelt.common.array_files import create_rows, save_array, write_rows
 from snowmelt.common.files import sha256, write_json
 from snowmelt.common.process_group import Group
-from snowmelt.sampling import picture_arrays
+from snowmelt.sampling import edge_shares, picture_arrays
 from snowmelt.sampling.generator import Generator
 from snowmelt.sampling.sample_request import SampleRequest
 
@@ -33,6 +35,7 @@ def generate(
     batch_size: int,
     device: torch.device,
     real: Tensor | None = None,
+    stored: NDArray | None = None,
 ) -> None:
     """Write samples.npy, its description and the arrays of its pictures, or nothing.
 
@@ -44,6 +47,8 @@ def generate(
         batch_size: how many samples a process draws at once.
         real: points of the data, in the model's units, if any are at hand: where the
             picture of the forward process starts.
+        stored: examples of the data as they are stored, if any are at hand: what the
+            samples' values are compared with.
 
     Raises:
         UserError: the folder holds something else.
@@ -55,7 +60,8 @@ def generate(
         group.wait()
         clock.append(time.perf_counter())
         if group.rank == 0:
-            write_json(draft / MARKER, request.describe() | _measured(generator, draft))
+            found = _measured(generator, draft, stored)
+            write_json(draft / MARKER, request.describe() | found)
             picture_arrays.save(generator, draft, real)
     if distributed.rank() == 0:
         count, seconds = request.num_samples, clock[1] - clock[0]
@@ -80,13 +86,19 @@ def _draw_rows(generator: Generator, draft: Path, group: Group, size: int) -> No
             bar.update(len(index))
 
 
-def _measured(generator: Generator, draft: Path) -> dict[str, Any]:
-    """What is known of the samples once they are there."""
-    request = generator.request
+def _measured(generator: Generator, draft: Path, stored: NDArray | None) -> dict[str, Any]:
+    """What is known of the samples once they are there; a doubt is printed."""
+    request, manifest = generator.request, generator.manifest
+    samples = np.load(draft / "samples.npy", mmap_mode="r", allow_pickle=False)
+    shares = edge_shares.edge_shares(samples, stored, manifest)
+    doubt = edge_shares.doubt(shares, manifest)
+    if doubt is not None:
+        print(f"sample: warning: {doubt}", file=sys.stderr)
     process = generator.denoiser.process
     found: dict[str, Any] = {
         "evaluations": request.guidance.evaluations(request.sampler, process),
         "digest": sha256(draft / "samples.npy"),
+        "at_the_edge": shares,
     }
     index = torch.arange(request.num_samples)
     labels = request.guidance.labels(index, request.conditioning)

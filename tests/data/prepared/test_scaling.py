@@ -50,15 +50,16 @@ def test_the_range_is_the_sources_not_0_to_255(manifest_of: ManifestOf) -> None:
 
 
 def test_values_beyond_the_range_are_clamped(manifest_of: ManifestOf) -> None:
-    x = torch.tensor([-torch.inf, -1.7, 1.3, torch.inf])
+    x = torch.tensor([-1e30, -1.7, 1.3, 1e30])
     stored = to_stored(x, manifest_of(value_range=(3, 16)))
     assert stored.tolist() == [3, 3, 16, 16]
     assert stored.dtype == torch.uint8
 
 
-def test_nan_has_no_level(manifest_of: ManifestOf) -> None:
-    x = torch.tensor([[0.0, torch.nan, torch.nan]])
-    with pytest.raises(UserError, match="2 of 3 values to store are NaN"):
+@pytest.mark.parametrize("broken", [torch.nan, torch.inf, -torch.inf])
+def test_what_is_not_finite_has_no_level(manifest_of: ManifestOf, broken: float) -> None:
+    x = torch.tensor([[0.0, broken, broken]])
+    with pytest.raises(UserError, match="2 of 3 values to store are NaN or infinite"):
         to_stored(x, manifest_of())
 
 

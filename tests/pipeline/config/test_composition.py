@@ -267,7 +267,9 @@ def test_keys_of_a_part_that_is_taken_from_elsewhere_are_pointed_to(
         UserError, match=r"data\.density is taken from .*set density\.size$"
     ):
         composition.compose(root, ["data=density", "data.density.size=3"])
-    settled = composition.compose(root, ["data=density", "density.size=3", "data.count=9"])
+    settled = composition.compose(
+        root, ["data=density", "density.size=3", "data.count=9", "threshold=none"]
+    )
     assert settled.data.density == settled.density
     assert settled.data.density["size"] == 3
 

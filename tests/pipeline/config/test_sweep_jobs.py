@@ -104,6 +104,6 @@ def test_every_job_of_a_sweep_is_looked_at_first(
     with pytest.raises(UserError, match=r"^zero_terminal, eps: prediction, schedule: "):
         looked_at(root, "schedule=cosine,zero_terminal", "prediction=v,eps")
     checked = []
-    monkeypatch.setattr(configuration_rules, "check", checked.append)
+    monkeypatch.setattr(configuration_rules, "check", lambda c, *_: checked.append(c))
     assert len(looked_at(root, "schedule=cosine,linear", "seed=1,2,3")) == 6
     assert len(checked) == 2, "seeds make no other combination"

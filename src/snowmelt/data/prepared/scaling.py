@@ -40,13 +40,13 @@ def to_stored(x: Tensor, manifest: Manifest) -> Tensor:
         x: (*, C, H, W) or (*, D) -> the same
 
     Raises:
-        UserError: a value is NaN, which has no level.
+        UserError: a value is not finite: it has no level, and no place among points.
     """
-    broken = int(torch.isnan(x).sum())
+    broken = int((~x.isfinite()).sum())
     if broken:
         raise UserError(
-            f"{broken} of {x.numel()} values to store are NaN: the training or the"
-            " sampler diverged; lower training.learning_rate or take more sampler steps"
+            f"{broken} of {x.numel()} values to store are NaN or infinite: the training or"
+            " the sampler diverged; lower training.learning_rate or take more sampler steps"
         )
     if manifest.value_range is None:
         mean, std = _moments(manifest, x)

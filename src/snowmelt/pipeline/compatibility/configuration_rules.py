@@ -13,30 +13,42 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.likelihood.measurements import Measurements
 from snowmelt.evaluation.settings import LikelihoodSettings
 from snowmelt.pipeline.compatibility import sampling_rules, training_rules
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """Refuse a configuration whose parts do not go together.
+def check(
+    config: Mapping[str, Any], shape: tuple[int, ...] | None = None, label: str = ""
+) -> None:
+    """Refuse a configuration whose parts do not go together, and say what is unwise.
+
+    Args:
+        shape: of one example; None where nobody knows it yet.
+        label: of the job, if there are several.
 
     Raises:
         UserError: with the keys, the reason and what to do.
     """
-    raise_errors(issues(config))
+    settle(issues(config, shape=shape), label)
 
 
 def issues(
-    config: Mapping[str, Any], *, is_points: bool = False
+    config: Mapping[str, Any], *, shape: tuple[int, ...] | None = None
 ) -> list[CompatibilityIssue]:
     """The issues of a configuration, errors first.
+
+    Args:
+        shape: of one example, (C, H, W) or (D,); None, where nobody knows it yet, stands
+            for small images.
 
     A part that cannot be instantiated is the only error then, since the others cannot be
     checked without it.
     """
     try:
         found = training_rules.issues(training_rules.built(config))
-        parts = sampling_rules.trained(config, is_points=is_points)
-        found += sampling_rules.issues(config, parts)
+        is_points = shape is not None and len(shape) == 1
+        parts = sampling_rules.trained(config, is_points=is_points, shape=shape)
+        is_sound = not any(issue.is_error for issue in found)
+        found += sampling_rules.issues(config, parts, is_run=is_sound)
         found += _likelihood(config["likelihood"], parts)
     except UserError as error:
         return [CompatibilityIssue((), str(error), is_error=True)]

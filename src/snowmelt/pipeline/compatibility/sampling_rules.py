@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snowmelt.common.instantiate import build
+from snowmelt.common.instantiate import build, plain
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, error_factor, prior_kl
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
+from snowmelt.pipeline.compatibility import dry_run_rules
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 from snowmelt.pipeline.compatibility.training_rules import (
     LARGEST_PRIOR_KL,
     built_process,
@@ -27,22 +29,39 @@ from snowmelt.sampling.guidance.guidance import Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
 
 LARGEST_ERROR_FACTOR = 1e3
-LEAST_LOG_SNR_OF_LAST = 2.0  # noise of a third of the signal, removed in one go
+LARGEST_AMPLIFICATION = 30.0  # an error of a thirtieth becomes as large as the data
+TRAINED = ("schedule", "process", "prediction")
+DRAWN = ("sampler", "guidance")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The parts of a trained denoiser that matter for sampling."""
+    """The parts of a trained denoiser that matter for sampling.
+
+    Attributes:
+        sections: of the configuration, that the process and the prediction were built from.
+        shape: of an event; None where that is not known yet.
+    """
 
     process: Process
     prediction: Prediction
     learned_variance: bool
     conditional: bool
+    sections: Mapping[str, Any]
     is_points: bool = False
+    shape: tuple[int, ...] | None = None
 
 
-def trained(config: Mapping[str, Any], *, is_points: bool = False) -> Trained:
+def trained(
+    config: Mapping[str, Any],
+    *,
+    is_points: bool = False,
+    shape: tuple[int, ...] | None = None,
+) -> Trained:
     """The parts that a configuration, or that of a checkpoint, names.
+
+    Args:
+        is_points, shape: what is known of the data.
 
     Raises:
         UserError: one of them refuses its arguments.
@@ -53,14 +72,20 @@ def trained(config: Mapping[str, Any], *, is_points: bool = False) -> Trained:
         prediction=build(config["prediction"], Prediction),
         learned_variance=bool(denoiser.get("learned_variance", False)),
         conditional=bool(denoiser.get("conditional", False)),
+        sections={name: plain(config[name]) for name in TRAINED},
         is_points=is_points,
+        shape=shape,
     )
 
 
 def check(
-    config: Mapping[str, Any], parts: Mapping[str, Any], *, is_points: bool = False
+    config: Mapping[str, Any],
+    parts: Mapping[str, Any],
+    *,
+    is_points: bool = False,
+    shape: tuple[int, ...] | None = None,
 ) -> None:
-    """Refuse a sampler that does not go with what was trained.
+    """Refuse a sampler that does not go with what was trained, and say what is unwise.
 
     Args:
         parts: the sections that the training read; those of a checkpoint where one is
@@ -69,12 +94,17 @@ def check(
     Raises:
         UserError: with the keys, the reason and what to do.
     """
-    raise_errors(issues(config, trained(parts, is_points=is_points)))
+    settle(issues(config, trained(parts, is_points=is_points, shape=shape)))
 
 
 @torch.no_grad()
-def issues(config: Mapping[str, Any], parts: Trained) -> list[CompatibilityIssue]:
+def issues(
+    config: Mapping[str, Any], parts: Trained, *, is_run: bool = True
+) -> list[CompatibilityIssue]:
     """The issues of sampling, errors first.
+
+    Args:
+        is_run: whether there is a dry run; see `dry_run_rules`.
 
     Raises:
         UserError: the sampler or the guidance refuses its arguments.
@@ -85,7 +115,17 @@ def issues(config: Mapping[str, Any], parts: Trained) -> list[CompatibilityIssue
         *_start(sampler, parts),
         *_guidance(config, sampler, parts),
     ]
+    if is_run and not any(issue.is_error for issue in found):
+        found += dry_run_rules.issues(combination(config, parts))
     return sorted(found, key=lambda issue: not issue.is_error)
+
+
+def combination(config: Mapping[str, Any], parts: Trained) -> dry_run_rules.Combination:
+    """What decides where the sampler of a configuration ends with a trained denoiser."""
+    sections = {**parts.sections, **{name: plain(config[name]) for name in DRAWN}}
+    return dry_run_rules.Combination(
+        json.dumps(sections), parts.learned_variance, parts.shape, parts.is_points
+    )
 
 
 def _needs(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
@@ -130,7 +170,7 @@ def _grid(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
         times = sampler.times(process)
     except ValueError as error:
         return [CompatibilityIssue(keys, str(error), is_error=True)]
-    first, last = times[0], times[-1]
+    first = times[0]
     found = []
     if process.schedule.has_zero_terminal_snr and first < 1:
         text = (
@@ -152,7 +192,7 @@ def _grid(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
             f" {chain.steps}; set sampler.grid.chain_steps={chain.steps}"
         )
         found.append(CompatibilityIssue(keys, text))
-    return [*found, *_amplified(sampler, parts, first), *_last(process, last)]
+    return [*found, *_amplified(sampler, parts, first)]
 
 
 def _amplified(sampler: Sampler, parts: Trained, first: Tensor) -> list[CompatibilityIssue]:
@@ -170,18 +210,6 @@ def _amplified(sampler: Sampler, parts: Trained, first: Tensor) -> list[Compatib
     return [CompatibilityIssue(("prediction", "schedule", "threshold"), text)]
 
 
-def _last(process: Process, last: Tensor) -> list[CompatibilityIssue]:
-    """The issues of a last step that has to remove too much noise."""
-    log_snr = float(process.log_snr(last))
-    if log_snr >= LEAST_LOG_SNR_OF_LAST:
-        return []
-    text = (
-        f"the last step goes from a log-SNR of {log_snr:.1f} straight to the data, which"
-        " blurs it; use more steps, or a grid that is uniform in log-SNR"
-    )
-    return [CompatibilityIssue(("sampler.steps", "sampler.grid", "schedule"), text)]
-
-
 def _guidance(
     config: Mapping[str, Any], sampler: Sampler, parts: Trained
 ) -> list[CompatibilityIssue]:
@@ -195,8 +223,15 @@ def _guidance(
         guidance.check_sampler(sampler)
     except ValueError as error:
         return [CompatibilityIssue(("guidance", "sampler"), str(error), is_error=True)]
+    found = []
+    if guidance.amplification > LARGEST_AMPLIFICATION:
+        text = (
+            f"it multiplies the errors of the network by {guidance.amplification:g}, which"
+            " drives samples to the edges of the data; scales of 1 to 15 are usual"
+        )
+        found.append(CompatibilityIssue(("guidance.scale",), text))
     if parts.conditional or not guidance.needs_labels:
-        return []
+        return found
     text = (
         f"{named(guidance)} needs a conditional network, and this one was trained without"
         " classes; train with denoiser.conditional=true"

@@ -22,7 +22,7 @@ from snowmelt.diffusion.predictions import Prediction, Score
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, prior_kl
 from snowmelt.diffusion.time_sampling import TimeSampler
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 
 LARGEST_PRIOR_KL = 0.01  # bits a dimension; the network's own error is about as large
 LEAST_LOG_SNR_AT_DATA = 4.0  # noise of 0.13 of the data's spread
@@ -78,12 +78,12 @@ def built(config: Mapping[str, Any]) -> Parts:
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Refuse parts that cannot be trained together.
+    """Refuse parts that cannot be trained together, and say what is unwise.
 
     Raises:
         UserError: with the keys, the reason and what to do.
     """
-    raise_errors(issues(built(config)))
+    settle(issues(built(config)))
 
 
 @torch.no_grad()

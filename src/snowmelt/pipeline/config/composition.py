@@ -96,8 +96,9 @@ def compose(
     if is_checked:
         from snowmelt.pipeline.compatibility import configuration_rules, shape_rules
 
-        configuration_rules.check(settled)
-        shape_rules.check(settled, shape_rules.shape_of(settled.data, root))
+        shape = shape_rules.shape_of(settled.data, root)
+        configuration_rules.check(settled, shape)
+        shape_rules.check(settled, shape)
     return settled
 
 

@@ -102,8 +102,9 @@ def composed(root: Path, jobs: Mapping[str, Sequence[str]]) -> list[DictConfig]:
             continue
         seen.add(about)
         try:
-            configuration_rules.check(config)
-            shape_rules.check(config, shape_rules.shape_of(config.data, root))
+            shape = shape_rules.shape_of(config.data, root)
+            configuration_rules.check(config, shape, label)
+            shape_rules.check(config, shape)
         except UserError as error:
             raise UserError(f"{label}: {error}" if label else str(error)) from error
     return configs

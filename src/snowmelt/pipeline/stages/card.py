@@ -34,8 +34,9 @@ def run(configs: Mapping[str, DictConfig], root: Path, out: Path | None = None) 
         )
     first = next(iter(configs.values()))
     named = {label or label_of(config, root): config for label, config in configs.items()}
-    is_points = example(root / first.paths.prepared, first.data).is_points
-    said = {label: issues(c, is_points=is_points) for label, c in named.items()}
+    shown = example(root / first.paths.prepared, first.data)
+    known = tuple(shown.x_0.shape[1:])
+    said = {label: issues(c, shape=known) for label, c in named.items()}
     drawn = schedule_card(named, said, root)
     print(drawn.text())
     if out is None:

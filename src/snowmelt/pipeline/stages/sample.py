@@ -16,7 +16,7 @@ from snowmelt.common.files import sha256
 from snowmelt.common.instantiate import build, plain
 from snowmelt.common.places import located
 from snowmelt.data.prepared.dataset import PreparedData
-from snowmelt.data.prepared.real_points import real_points
+from snowmelt.data.prepared.real_points import real_points, stored_examples
 from snowmelt.data.prepared.scaling import to_model
 from snowmelt.pipeline import launch
 from snowmelt.pipeline.compatibility import sampling_rules
@@ -41,7 +41,9 @@ def run(config: DictConfig, root: Path) -> Path:
         return target
     request = requested(config, settings, root)
     device = chosen_device(settings.device)
-    real = real_points(root / config.paths.prepared, request.checkpoint.manifest)
+    prepared, manifest = root / config.paths.prepared, request.checkpoint.manifest
+    real = real_points(prepared, manifest)
+    stored = stored_examples(prepared, manifest)
     with tracking.open_sampling(
         plain(config),
         root,
@@ -49,7 +51,7 @@ def run(config: DictConfig, root: Path) -> Path:
         samples=request.describe()["identity"],
     ) as tracked:
         size = settings.batch_size
-        generate(request, target, batch_size=size, device=device, real=real)
+        generate(request, target, batch_size=size, device=device, real=real, stored=stored)
         if distributed.rank() == 0:
             for file in sorted(target.iterdir()):
                 tracked.log_file(file, "samples")
@@ -69,8 +71,11 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
     """
     source = located(root, settings.checkpoint)
     checkpoint = load(source)
-    is_points = checkpoint.manifest.kind == "points"
-    sampling_rules.check(config, checkpoint.config, is_points=is_points)
+    manifest = checkpoint.manifest
+    is_points = manifest.kind == "points"
+    sampling_rules.check(
+        config, checkpoint.config, is_points=is_points, shape=tuple(manifest.shape)
+    )
     guidance = build(config.guidance, Guidance)
     data = (
         _data(root / config.paths.prepared, checkpoint) if guidance.needs_examples else None

@@ -123,6 +123,11 @@ class ClassifierFreeGuidance(Guidance):
         self.scale = scale
         self.interval = interval
 
+    @property
+    def amplification(self) -> float:
+        """The difference of two answers is multiplied, and with it their errors."""
+        return max(self.scale, 1.0)
+
     def check(self, conditioning: Conditioning, sampler: Sampler) -> None:
         super().check(conditioning, sampler)
         self._numbers(conditioning)

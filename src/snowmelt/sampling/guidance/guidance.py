@@ -94,6 +94,11 @@ class Guidance(ABC):
     needs_examples: bool = False
     """Whether real examples are completed, so that truth and sample can be compared."""
 
+    @property
+    def amplification(self) -> float:
+        """How many times larger an error of the network becomes, 1 if it stays."""
+        return 1.0
+
     def check(self, conditioning: Conditioning, sampler: Sampler) -> None:
         """Refuse, before anything is drawn, what this guidance cannot be used with.
 

@@ -45,6 +45,7 @@ class Euler(Sampler):
 
     order = 1
     needs_finite_slope = True
+    holds_slope = True
 
     def step(
         self,

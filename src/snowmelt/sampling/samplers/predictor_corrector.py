@@ -128,6 +128,7 @@ class PredictorCorrector(Sampler):
         self.order = predictor.order
         self.draws = predictor.draws + corrections
         self.needs_finite_slope = predictor.needs_finite_slope
+        self.holds_slope = predictor.holds_slope
         self.needs_learned_variance = predictor.needs_learned_variance
 
     @property

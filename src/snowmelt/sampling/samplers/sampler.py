@@ -46,6 +46,10 @@ class Sampler(ABC):
     """Whether no step can start without signal: it is made of the slope of the log-SNR, as
     those of differential equations in time are, or divides by alpha, as EDM's does."""
 
+    holds_slope: bool = False
+    """Whether a step holds a slope in time over its whole length, and so explodes where the
+    rate times that length is large; other rules solve the linear part exactly."""
+
     needs_learned_variance: bool = False
     """Whether the network must answer a variance beside its prediction."""
 

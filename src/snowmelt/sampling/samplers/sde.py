@@ -50,6 +50,7 @@ class EulerMaruyama(Sampler):
 
     order = 1
     needs_finite_slope = True
+    holds_slope = True
 
     def __init__(
         self,
