@@ -74,3 +74,8 @@ def test_what_dvc_did_not_copy(tmp_path: Path, name: str) -> None:
         assert "git ignores" in said
         assert not_copied(tmp_path / name) == ""
     assert not_copied(copy / "nowhere") == ""
+
+
+def test_a_home_that_there_is_not_is_a_name(tmp_path: Path) -> None:
+    assert located(tmp_path, "~nobody-at-all/x") == tmp_path / "~nobody-at-all/x"
+    assert counted_from_root("~nobody-at-all", tmp_path, tmp_path) == "~nobody-at-all"

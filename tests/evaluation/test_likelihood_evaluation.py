@@ -264,7 +264,7 @@ def test_a_model_that_diverges_is_named(make: Make) -> None:
     ("changes", "said"),
     [
         ({"examples": 1}, r"likelihood\.examples must be an integer of at least 2, got 1"),
-        ({"batch_size": 0}, r"likelihood\.batch_size must be a positive integer, got 0"),
+        ({"batch_size": 0}, r"likelihood\.batch_size must be a positive integer, .*got 0"),
         ({"seed": -1}, r"likelihood\.seed must be"),
         (
             {

@@ -8,6 +8,7 @@ counts from the folder where it was typed; all others count from the project's r
 from __future__ import annotations
 
 import functools
+import os
 import re
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def is_address(text: str) -> bool:
 
 def located(root: Path, named: str) -> Path:
     """A path of the configuration: below the root unless it is absolute; ~ is a home."""
-    return root / Path(named).expanduser()
+    return root / Path(os.path.expanduser(named))
 
 
 def not_copied(place: Path) -> str:
@@ -100,7 +101,7 @@ def counted_from_root(typed: str, here: Path, root: Path) -> str:
         return f"{_SQLITE}{here / typed.removeprefix(_SQLITE)}"
     if not typed or typed.startswith("${") or is_address(typed):
         return typed
-    path = here / Path(typed).expanduser()
+    path = here / Path(os.path.expanduser(typed))
     if ".." in path.parts:
         path = path.resolve()  # what is above a link is above what it points to
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
