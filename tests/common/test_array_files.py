@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.damage import flip
 
 from snowmelt.common import array_files
 from snowmelt.common.array_files import mapped, read_arrays, write_arrays
@@ -102,3 +103,17 @@ def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
         read_arrays(tmp_path / "a.npz")
     with pytest.raises(UserError, match=r"is a named pipe, not a file: run"):
         mapped(tmp_path / "a.npz", made_by="sample")
+
+
+def test_a_flipped_bit_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
+    arrays, path, refused = {"a": np.arange(50)}, tmp_path / "a.npz", 0
+    for seed in range(100):
+        write_arrays(path, arrays)
+        flip(path, seed)
+        try:
+            found = read_arrays(path)
+        except UserError:
+            refused += 1
+        else:
+            assert "a" not in found or np.array_equal(found["a"], arrays["a"])
+    assert refused > 50

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.damage import flip
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.files import sha256, write_json
+from snowmelt.common.records import read_record, write_record
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation import reference_features
 from snowmelt.evaluation.features.extractor import extract
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
-from snowmelt.evaluation.reference_features import Reference, data_digest
+from snowmelt.evaluation.reference_features import Reference
 
 PLAN = {"steps": 20, "batch_size": 32, "learning_rate": 0.01}
 JUDGE = {
@@ -140,10 +142,8 @@ def test_other_data(make_images: Callable, tmp_path: Path) -> None:
     other = make_images(seed=1, name="others").manifest
     with pytest.raises(UserError, match=r"made from other data than the prepared 'others'"):
         Reference.open(tmp_path / "r", other)
-    assert data_digest(other) != data_digest(make_images().manifest)
-    assert data_digest(make_images(name="copy").manifest) == data_digest(
-        make_images().manifest
-    )
+    assert other.digest != make_images().manifest.digest
+    assert make_images(name="copy").manifest.digest == make_images().manifest.digest
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,60 @@ def test_weights_of_another_reference(make_images: Callable, tmp_path: Path) -> 
     (tmp_path / "one/extractor.pt").write_bytes(
         (tmp_path / "two/extractor.pt").read_bytes()
     )
-    with pytest.raises(UserError, match=r"extractor\.pt is not the file"):
+    with pytest.raises(UserError, match=r"extractor\.pt is not as `snowmelt reference`"):
         Reference.open(tmp_path / "one", data.manifest)
+
+
+def test_features_and_statistics_of_another_reference_are_refused(
+    make_images: Callable, tmp_path: Path
+) -> None:
+    """Also where the digests have been made to fit: numbers of another form are refused."""
+    data = make_images()
+    write(tmp_path / "one", data, RANDOM)
+    write(tmp_path / "two", data, RANDOM | {"seed": 1})
+    for name in ("train_features.npy", "held_out_features.npy", "statistics.npz"):
+        path = tmp_path / "one" / name
+        own = path.read_bytes()
+        path.write_bytes((tmp_path / "two" / name).read_bytes())
+        with pytest.raises(UserError, match=rf"{name} is not as `snowmelt reference`"):
+            Reference.open(tmp_path / "one", data.manifest)
+        path.write_bytes(own)
+    path = tmp_path / "one" / "train_features.npy"
+    np.save(path, np.zeros((3, 2)))
+    said = read_record(path.with_name("reference.json"), made_by="reference")
+    said["digests"][path.name] = sha256(path)
+    write_record(path.with_name("reference.json"), said)
+    with pytest.raises(UserError, match=r"holds float64 of shape \(3, 2\)"):
+        Reference.open(tmp_path / "one", data.manifest)
+
+
+def test_a_reference_of_other_settings_is_refused(
+    make_images: Callable, tmp_path: Path
+) -> None:
+    data = make_images()
+    write(tmp_path / "r", data, RANDOM)
+    Reference.open(tmp_path / "r", data.manifest, RANDOM)
+    with pytest.raises(UserError, match=r"features\.seed=.*the configuration says 1.*run"):
+        Reference.open(tmp_path / "r", data.manifest, RANDOM | {"seed": 1})
+
+
+def test_a_reference_of_before_is_made_again(make_images: Callable, tmp_path: Path) -> None:
+    data = make_images()
+    write(tmp_path / "r", data, RANDOM)
+    path = tmp_path / "r" / "reference.json"
+    said = read_record(path, made_by="reference")
+    del said["digests"]
+    write_json(path, said)
+    with pytest.raises(UserError, match=r"reference\.json .*run `snowmelt reference`"):
+        Reference.open(tmp_path / "r", data.manifest)
+
+
+def test_damaged_data_leaves_no_reference(make_images: Callable, tmp_path: Path) -> None:
+    data = make_images()
+    flip(data.folder / "images.npy")
+    with pytest.raises(UserError, match=r"images\.npy is not as `snowmelt prepare` wrote"):
+        write(tmp_path / "r", data, RANDOM)
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_description_builds_only_extractors(
@@ -185,8 +237,8 @@ def test_a_description_builds_only_extractors(
         "os.system",
         "snowmelt.evaluation.features.independent_classifier.IndependentClassifier",
     ):
-        said = json.loads(path.read_text())
+        said = read_record(path, made_by="reference")
         said["extractor"]["config"]["_target_"] = target
-        path.write_text(json.dumps(said))
+        write_record(path, said)
         with pytest.raises(UserError, match="_target_"):
             Reference.open(tmp_path / "r", data.manifest)

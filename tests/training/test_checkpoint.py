@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import pickle
 import random
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -330,3 +332,73 @@ def test_a_config_of_before_is_read_under_todays_keys(written: Path) -> None:
     rule = build(found.config["time_sampling"], TimeSampler)
     assert isinstance(rule, Discrete)
     assert rule.steps == 10
+
+
+def test_a_flipped_bit_in_the_weights_is_noticed(written: Path) -> None:
+    whole = bytearray(written.read_bytes())
+    value = torch.load(written, weights_only=True)["ema"]
+    value = max(value.values(), key=torch.Tensor.numel)
+    whole[whole.index(value.numpy().tobytes()) + 2] ^= 1
+    written.write_bytes(whole)
+    with pytest.raises(UserError, match=r"not a readable checkpoint: it is damaged"):
+        load(written)
+
+
+def test_a_packed_checkpoint_is_not_unpacked(written: Path) -> None:
+    before = io.BytesIO(written.read_bytes())
+    with (
+        zipfile.ZipFile(before) as old,
+        zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    with pytest.raises(UserError, match=r"model\.ckpt is not .* compressed"):
+        load(written)
+
+
+def first_of(content: dict[str, Any], dtype: torch.dtype) -> None:
+    name = next(iter(content["ema"]))
+    content["ema"][name] = content["ema"][name].to(dtype)
+
+
+def spoil(content: dict[str, Any]) -> None:
+    next(iter(content["ema"].values())).fill_(math.nan)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: first_of(content, torch.complex64),
+        lambda content: first_of(content, torch.int32),
+        lambda content: first_of(content, torch.float16),
+        spoil,
+        lambda content: content["ema"].update(a=[1]),
+        lambda content: content.update(raw=[1]),
+        lambda content: content.update(step="many"),
+        lambda content: content.update(identity=None),
+        lambda content: content.update(config=7),
+        lambda content: content["config"].update(net=[1]),
+        lambda content: content["config"].update(denoiser=True),
+        lambda content: content["config"].update(trainer=None),
+        lambda content: content["config"]["net"].update(width=10**9),
+        lambda content: content["config"]["net"].update(embedding=10**10),
+        lambda content: content["config"]["net"].update(blocks=10**4),
+        lambda content: content["config"].update(more={1}),
+        lambda content: content.update(manifest={"format": 1}),
+        lambda content: content["manifest"].update(shape=[10**12]),
+    ],
+)
+def test_content_of_another_kind_is_one_clear_line(
+    written: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    with pytest.raises(UserError):
+        load(changed(written, change)).denoiser()
+
+
+def test_weights_of_a_training_in_half_precision_are_read(written: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["config"]["trainer"] = {"precision": "16-true"}
+        first_of(content, torch.float16)
+
+    net = load(changed(written, change)).denoiser().net
+    assert {value.dtype for value in net.parameters()} == {torch.float32}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from snowmelt.common.array_files import mapped
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import read_json, sha256
+from snowmelt.common.records import SHOWN, read_record
+from snowmelt.common.verification import Verification
 from snowmelt.data.prepared.manifest import Manifest
 
+MARKER = "samples.json"
 _STAGE = "sample"
 _AGAIN = f"run `snowmelt {_STAGE}` again"
 
@@ -26,19 +29,72 @@ def read(
         origin: where that stands, for the error.
 
     Raises:
-        UserError: a file is missing or damaged, the two do not belong together, or the
-            samples are not of the data's shape, type and range, or fewer than two.
+        UserError: a file is missing or damaged, the samples are of a model of other data,
+            not of the data's shape, type and range, or fewer than two.
     """
     path = folder / "samples.npy"
-    description = read_json(folder / "samples.json", made_by=_STAGE)
+    description = read_record(folder / MARKER, made_by=_STAGE)
+    _check_description(description, folder / MARKER)
     samples = mapped(path, made_by=_STAGE)
     _check_form(samples, path, manifest, origin)
-    if description.get("digest") != sha256(path):
+    Verification(folder, description["digests"], made_by=_STAGE).finish()
+    _check_data(description, folder, manifest, origin)
+    if len(samples) != description["num_samples"]:
         raise UserError(
-            f"{path} is not the file that {folder / 'samples.json'} describes: {_AGAIN}"
+            f"{path} holds {len(samples)} samples, {MARKER} says"
+            f" {description['num_samples']}: {_AGAIN}"
         )
     _check_values(samples, path, manifest)
     return samples, description
+
+
+def _check_description(description: Mapping[str, Any], path: Path) -> None:
+    """Refuse a record that lacks what samples are measured and shown by."""
+    kinds = {
+        "identity": str,
+        "checkpoint": dict,
+        "sampler": dict,
+        "num_samples": int,
+        "seed": int,
+        "digest": str,
+        "data": str,
+        "digests": dict,
+    }
+    for key, kind in kinds.items():
+        if not isinstance(description.get(key), kind):
+            found = f"has {key}={description[key]!r}" if key in description else f"no {key}"
+            raise UserError(
+                f"{path} is not of the form that this version writes ({found}): {_AGAIN}"
+            )
+    checkpoint = description["checkpoint"]
+    is_named = all(isinstance(checkpoint.get(key), str) for key in ("identity", "sha256"))
+    if not is_named or not isinstance(checkpoint.get("step"), int):
+        raise UserError(f"{path} does not say which checkpoint was sampled: {_AGAIN}")
+    if checkpoint.get("weights") not in ("ema", "raw"):
+        raise UserError(
+            f"{path} says weights={checkpoint.get('weights')}, which are ema or raw:"
+            f" {_AGAIN}"
+        )
+    if description["digests"].get("samples.npy") != description["digest"]:
+        raise UserError(f"{path} names two digests of samples.npy: {_AGAIN}")
+
+
+def _check_data(
+    description: Mapping[str, Any], folder: Path, manifest: Manifest, origin: Path
+) -> None:
+    """Refuse samples of a model of other data, and such as complete other examples."""
+    if description["data"] != manifest.digest:
+        raise UserError(
+            f"{folder} holds samples of a model of the data {description['data'][:SHOWN]},"
+            f" but {origin} holds '{manifest.name}', {manifest.digest[:SHOWN]}: sample a"
+            " checkpoint that was trained on this data (`snowmelt train`, then `snowmelt"
+            " sample`), or prepare the data that it was trained on"
+        )
+    examples = description.get("examples")
+    if examples not in (None, manifest.digests.get(manifest.array_file)):
+        raise UserError(
+            f"{folder} holds completions of other examples than those in {origin}: {_AGAIN}"
+        )
 
 
 def _check_form(samples: Any, path: Path, manifest: Manifest, origin: Path) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from snowmelt.data.prepared.manifest import Manifest
-from snowmelt.evaluation.reference_features import data_digest
 from snowmelt.training.checkpoint import Checkpoint
 
 # What was measured, rather than how: the model, the noise that it started from, how many
@@ -44,7 +43,7 @@ def of_checkpoint(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
     """The part of a protocol that names the model and the held-out data."""
     return {
         "data": checkpoint.manifest.name,
-        "data_digest": data_digest(checkpoint.manifest),
+        "data_digest": checkpoint.manifest.digest,
         "split": "held-out",
         "weights": weights,
         "checkpoint": checkpoint.identity,

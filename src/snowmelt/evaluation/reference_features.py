@@ -10,18 +10,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from snowmelt.common.array_files import mapped, save_array
+from snowmelt.common.array_files import mapped, read_arrays, save_array
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import new_directory, read_json, write_json
+from snowmelt.common.files import new_directory
 from snowmelt.common.instantiate import build
+from snowmelt.common.records import file_digests, read_record, write_record
+from snowmelt.common.verification import Verification
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation.features import weight_files
@@ -58,24 +59,27 @@ class Reference:
     held_out_probabilities: np.ndarray | None
 
     @classmethod
-    def open(cls, folder: Path, manifest: Manifest) -> Reference:
+    def open(
+        cls,
+        folder: Path,
+        manifest: Manifest,
+        features: Mapping[str, Any] | None = None,
+    ) -> Reference:
         """Read what `write` wrote.
 
         Args:
             manifest: of the prepared data, from which it must have been made.
+            features: the section of the configuration that it must have been made with;
+                None for whatever it was.
 
         Raises:
-            UserError: a file is missing or damaged, or was made from other data.
+            UserError: a file is missing or damaged, or was made from other data or with
+                other settings.
         """
-        path = folder / DESCRIPTION
-        description = read_json(path, made_by=_STAGE)
-        if not isinstance(description, dict) or description.get("format") != FORMAT:
-            raise UserError(f"{path} is not of the format {FORMAT}: {AGAIN}")
-        if description["data"] != data_digest(manifest):
-            raise UserError(
-                f"{folder} was made from other data than the prepared '{manifest.name}'"
-                f" {manifest.shape}: {AGAIN}"
-            )
+        description = described(folder, manifest)
+        if features is not None:
+            _check_settings(folder, description["features"], features)
+        Verification(folder, description["digests"], made_by=_STAGE).finish()
         extractor = _network(
             Extractor, folder / "extractor.pt", description["extractor"], manifest
         )
@@ -85,13 +89,13 @@ class Reference:
                 IndependentClassifier, folder / "judge.pt", description["judge"], manifest
             )
             probabilities = mapped(folder / "held_out_probabilities.npy", made_by=_STAGE)
-        moments = mapped(folder / "statistics.npz", made_by=_STAGE)
+        moments = read_arrays(folder / "statistics.npz")
         return cls(
             folder=folder,
             description=description,
             extractor=extractor,
-            train=mapped(folder / "train_features.npy", made_by=_STAGE),
-            held_out=mapped(folder / "held_out_features.npy", made_by=_STAGE),
+            train=_features(folder, "train", description),
+            held_out=_features(folder, "held_out", description),
             statistics=Statistics(moments["mean"], moments["covariance"]),
             independent_classifier=classifier,
             held_out_probabilities=probabilities,
@@ -115,7 +119,7 @@ def write(
     Raises:
         UserError: data and extractor do not go together; the message names another.
     """
-    manifest = data.manifest
+    manifest, verification = data.manifest, data.verify()
     settings = {
         key: value for key, value in features.items() if key != "independent_classifier"
     }
@@ -135,7 +139,8 @@ def write(
         )
         description = {
             "format": FORMAT,
-            "data": data_digest(manifest),
+            "data": manifest.digest,
+            "features": features,
             "shape": list(manifest.shape),
             "train_count": len(train),
             "held_out_count": len(held_out),
@@ -158,8 +163,50 @@ def write(
             classifier, learned = _classifier(draft, data, chosen)
             description["judge"] = classifier
             description["figures"] = figures | learned
-        write_json(draft / DESCRIPTION, description)
+        description["digests"] = file_digests(draft)
+        verification.finish()
+        write_record(draft / DESCRIPTION, description)
     return description
+
+
+def described(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    """The content of reference.json.
+
+    Raises:
+        UserError: it is missing, damaged or of other data, or an earlier version wrote it.
+    """
+    path = folder / DESCRIPTION
+    description = read_record(path, made_by=_STAGE)
+    if description.get("format") != FORMAT or "digests" not in description:
+        raise UserError(f"{path} is not of the form that this version writes: {AGAIN}")
+    if description["data"] != manifest.digest:
+        raise UserError(
+            f"{folder} was made from other data than the prepared '{manifest.name}'"
+            f" {manifest.shape}: {AGAIN}"
+        )
+    return description
+
+
+def _check_settings(folder: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for key in sorted(then.keys() | now.keys()):
+        if then.get(key) != now.get(key):
+            raise UserError(
+                f"{folder} was made with features.{key}={then.get(key)}, the configuration"
+                f" says {now.get(key)}: {AGAIN}, or give the settings that it was made with"
+            )
+
+
+def _features(folder: Path, split: str, description: Mapping[str, Any]) -> np.ndarray:
+    """The features of a split, of the form that the description tells."""
+    path = folder / f"{split}_features.npy"
+    found: np.ndarray = mapped(path, made_by=_STAGE)
+    wanted = (description[f"{split}_count"], description["extractor"]["dimension"])
+    if (found.shape, found.dtype) != (wanted, np.dtype(np.float32)):
+        raise UserError(
+            f"{path} holds {found.dtype} of shape {found.shape}, {DESCRIPTION} says float32"
+            f" of shape {wanted}: {AGAIN}"
+        )
+    return found
 
 
 def _has_independent_classifier(data: PreparedData, features: dict[str, Any]) -> bool:
@@ -191,17 +238,6 @@ def _class_shares(data: PreparedData) -> list[float] | None:
         return None
     shares = np.bincount(labels, minlength=len(classes)) / len(labels)
     return [float(share) for share in shares]
-
-
-def data_digest(manifest: Manifest) -> str:
-    """Names the prepared data: the bytes of its arrays, its split and its range."""
-    facts = [
-        manifest.digests,
-        manifest.train_count,
-        list(manifest.shape),
-        list(manifest.value_range or ()),
-    ]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _network(

@@ -13,7 +13,6 @@ from snowmelt.evaluation.metrics import pairwise
 from snowmelt.evaluation.metrics.sample_metrics import Context
 from snowmelt.evaluation.metrics.two_sample_test import neighbours
 from snowmelt.evaluation.protocol import protocol_digest, quantiser
-from snowmelt.evaluation.reference_features import data_digest
 
 
 def measure(context: Context) -> Numbers:
@@ -39,7 +38,7 @@ def protocol(
     checkpoint, sampler = description["checkpoint"], description["sampler"]
     found: dict[str, Any] = {
         "data": manifest.name,
-        "data_digest": data_digest(manifest),
+        "data_digest": manifest.digest,
         "reference_split": "training",
         "reference_count": len(reference.train),
         "floor_split": "held-out",

@@ -23,7 +23,6 @@ from snowmelt.evaluation.ground_truth.score_error import ScoreComparison, levels
 from snowmelt.evaluation.ground_truth.training_points import TrainingPoints
 from snowmelt.evaluation.ground_truth.truth_metrics import KnownTruth
 from snowmelt.evaluation.protocol import Evaluation, of_checkpoint, protocol_digest
-from snowmelt.evaluation.reference_features import data_digest
 from snowmelt.evaluation.settings import TruthSettings
 from snowmelt.training.checkpoint import Checkpoint, Weights
 
@@ -48,7 +47,7 @@ def measure(
     Raises:
         UserError: the network answers without bounds.
     """
-    is_other = data_digest(data.manifest) != data_digest(checkpoint.manifest)
+    is_other = data.manifest.digest != checkpoint.manifest.digest
     if density is None or is_other or _is_always_conditional(checkpoint):
         return Evaluation()
     comparison = _comparison(settings, checkpoint, weights, data, density, device)

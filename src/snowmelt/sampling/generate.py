@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from snowmelt.common import distributed
 from snowmelt.common.array_files import create_rows, save_array, write_rows
-from snowmelt.common.files import sha256, write_json
+from snowmelt.common.files import sha256
 from snowmelt.common.process_group import Group
+from snowmelt.common.records import file_digests, write_record
 from snowmelt.sampling import edge_shares, picture_arrays
 from snowmelt.sampling.generator import Generator
 from snowmelt.sampling.sample_request import SampleRequest
@@ -60,9 +61,9 @@ def generate(
         group.wait()
         clock.append(time.perf_counter())
         if group.rank == 0:
-            found = _measured(generator, draft, stored)
-            write_json(draft / MARKER, request.describe() | found)
+            said = request.describe() | _measured(generator, draft, stored)
             picture_arrays.save(generator, draft, real)
+            write_record(draft / MARKER, said | {"digests": file_digests(draft)})
     if distributed.rank() == 0:
         count, seconds = request.num_samples, clock[1] - clock[0]
         shown = time.perf_counter() - clock[1]

@@ -74,5 +74,7 @@ class SampleRequest:
         return {
             "identity": hashlib.sha256(text.encode()).hexdigest(),
             **settings,
+            # Follows from the checkpoint, so it names no other samples.
+            "data": self.checkpoint.manifest.digest,
             "quantiser": "rounded to the nearest level" if is_image else None,
         }

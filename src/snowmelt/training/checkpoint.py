@@ -22,15 +22,29 @@ from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file, require
 from snowmelt.common.instantiate import build
+from snowmelt.common.tensor_files import check_plain, read_tensors
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
 from snowmelt.nets.net import Net
+from snowmelt.nets.weights import DoNotFit, check_fit, no_larger_than
 
 FORMAT = 1
 BUILT_FROM = {"schedule", "process", "prediction", "net"}
+_SECTIONS = (*sorted(BUILT_FROM), "denoiser", "training", "trainer")
+_KINDS = {
+    "identity": str,
+    "step": int,
+    "config": dict,
+    "manifest": dict,
+    "raw": dict,
+    "ema": dict,
+    "schedule": dict,
+}
+# A training that computes in other numbers throughout keeps its weights in these.
+_DTYPES = {"bf16-true": torch.bfloat16, "16-true": torch.float16, "64-true": torch.float64}
 Weights = Literal["ema", "raw"]
 
 
@@ -69,14 +83,18 @@ class Checkpoint:
         if weights not in ("ema", "raw"):
             raise UserError(f"sample.weights must be ema or raw, got '{weights}'")
         manifest = self.manifest
-        denoiser = build_denoiser(self.config, manifest.shape, manifest.classes)
+        chosen, dtype = self.ema if weights == "ema" else self.raw, _dtype(self.config)
         try:
-            denoiser.net.load_state_dict(self.ema if weights == "ema" else self.raw)
-            if denoiser.schedule is not None:
-                denoiser.schedule.load_state_dict(self.schedule)
+            with no_larger_than(chosen, self.schedule):
+                denoiser = build_denoiser(self.config, manifest.shape, manifest.classes)
+            check_fit(denoiser.net, chosen, dtype)
+            denoiser.net.load_state_dict(chosen)
+            if (schedule := denoiser.schedule) is not None:
+                check_fit(schedule, self.schedule, dtype)
+                schedule.load_state_dict(self.schedule)
                 # Its curve is drawn, written down and walked along, but no more trained.
-                denoiser.schedule.requires_grad_(False)
-        except RuntimeError as error:
+                schedule.requires_grad_(False)
+        except (DoNotFit, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
             raise UserError(
                 f"the checkpoint's weights do not fit its network: {reason}"
@@ -122,6 +140,11 @@ def build_denoiser(
     return Denoiser(net, process, prediction, learned_variance)
 
 
+def _dtype(config: Mapping[str, Any]) -> torch.dtype:
+    """In what numbers the training kept the weights."""
+    return _DTYPES.get(config.get("trainer", {}).get("precision"), torch.float32)
+
+
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; the same content gives the same bytes."""
     content = {
@@ -155,40 +178,78 @@ def load(path: str | Path) -> Checkpoint:
     """Read a checkpoint; its `denoiser()` is ready to sample from.
 
     Raises:
-        UserError: the file is missing, is no checkpoint of this program, or contains
-            anything but tensors and plain data.
+        UserError: the file is missing, is damaged, is no checkpoint of this program, or
+            contains anything but tensors and plain data.
     """
     path = require(Path(path), made_by="train")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes make the unpickler fail in every way
-        # Not the loader's own words: they advise to load without its protection.
-        kind = type(error).__name__
-        raise UserError(
-            f"{path} is not a readable checkpoint: it is another kind of file, damaged, or"
-            f" holds more than tensors and plain data ({kind})"
-        ) from error
+        content = read_tensors(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not a readable checkpoint: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(
             f"{path} is not a checkpoint of snowmelt (format {FORMAT}): give the model.ckpt"
             " that `snowmelt train` writes"
         )
-    config = content.get("config")
-    if isinstance(config, dict) and not config.keys() >= BUILT_FROM:
-        lacking = ", ".join(f"config.{name}" for name in sorted(BUILT_FROM - config.keys()))
-        raise UserError(f"{path} is an incomplete checkpoint: it lacks {lacking}")
+    # A file from before schedules were learned has none.
+    content.setdefault("schedule", {})
+    if missing := [name for name in _KINDS if name not in content]:
+        raise UserError(f"{path} is an incomplete checkpoint: it lacks '{missing[0]}'")
     try:
-        return Checkpoint(
-            identity=str(content["identity"]),
-            step=int(content["step"]),
-            config=public_names.with_current_keys(content["config"]),
-            manifest=Manifest.from_dict(content["manifest"], where=str(path)),
-            raw=content["raw"],
-            ema=content["ema"],
-            # A file from before schedules were learned has none.
-            schedule=content.get("schedule", {}),
-            # Nor one from before this was written down.
-            processes=list(content.get("processes", [1])),
-        )
-    except KeyError as error:
-        raise UserError(f"{path} is an incomplete checkpoint: it lacks {error}") from error
+        _check_content(content, path.stat().st_size)
+    except ValueError as error:
+        raise UserError(
+            f"{path} is not a checkpoint of snowmelt: {error}; train it again"
+        ) from error
+    return Checkpoint(
+        identity=content["identity"],
+        step=content["step"],
+        config=public_names.with_current_keys(content["config"]),
+        manifest=Manifest.from_dict(content["manifest"], where=str(path)),
+        raw=content["raw"],
+        ema=content["ema"],
+        schedule=content["schedule"],
+        # A file from before this was written down has none.
+        processes=list(content.get("processes", [1])),
+    )
+
+
+def _check_content(content: Mapping[str, Any], size: int) -> None:
+    """Raise ValueError where the parts of a file are not of the kind that `save` writes.
+
+    Args:
+        size: of the file, in bytes.
+    """
+    for name, kind in _KINDS.items():
+        if not isinstance(content[name], kind):
+            found = type(content[name]).__name__
+            raise ValueError(f"its {name} is a {found}, not a {kind.__name__}")
+    for name in ("config", "manifest"):
+        check_plain(content[name], name)
+    lacking = sorted(BUILT_FROM - content["config"].keys())
+    if lacking:
+        named = ", ".join(f"config.{name}" for name in lacking)
+        raise ValueError(f"it is incomplete and lacks {named}")
+    for key in _SECTIONS:
+        if not isinstance(content["config"].get(key, {}), dict):
+            raise ValueError(f"its config.{key} is no section")
+    needed = 0
+    for name in ("raw", "ema", "schedule"):
+        for key, value in content[name].items():
+            if not isinstance(key, str) or not isinstance(value, Tensor):
+                raise ValueError(f"its {name} holds something else than named tensors")
+            if value.is_complex():
+                raise ValueError(f"its {name} holds complex numbers as {key}")
+            needed += value.numel() * value.element_size()
+    if needed > size:
+        raise ValueError(f"its weights take {needed} bytes, and the file has {size}")
+    if (largest := _largest(content["config"]["net"])) > size:
+        raise ValueError(f"its config.net asks for {largest} of something")
+
+
+def _largest(value: Any) -> float:
+    """The largest number in a part of a configuration."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return max(map(_largest, inner), default=0)
+    return value if isinstance(value, int | float) else 0

@@ -18,7 +18,14 @@ ManifestOf = Callable[..., Manifest]
     [
         {"skipped": (Skipped("a.png", "damaged"),), "notes": ("one", "two")},
         {"classes": None, "class_counts": None},
-        {"kind": "points", "value_range": None, "mean": (0.1, 1 / 3), "std": 2 / 3},
+        {
+            "kind": "points",
+            "shape": (2,),
+            "dtype": "float32",
+            "value_range": None,
+            "mean": (0.1, 1 / 3),
+            "std": 2 / 3,
+        },
     ],
 )
 def test_json_and_back(manifest_of: ManifestOf, changes: dict[str, object]) -> None:
@@ -44,6 +51,34 @@ def test_a_lacking_field_is_named(manifest_of: ManifestOf) -> None:
     del plain["train_count"]
     with pytest.raises(UserError, match="lacks train_count"):
         Manifest.from_dict(plain)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"count": "10"},
+        {"count": 11},
+        {"train_count": 0, "count": 2},
+        {"shape": [1, 2]},
+        {"shape": [1, 0, 2]},
+        {"shape": "1x2x2"},
+        {"dtype": "float64"},
+        {"value_range": None},
+        {"value_range": [16, 0]},
+        {"classes": [1, 2]},
+        {"skipped": [{"name": "a"}]},
+        {"digests": ["a"]},
+        {"digests": {"images.npy": None}},
+        {"config": {"size": float("nan")}},
+        {"kind": "points", "value_range": None, "shape": [2], "dtype": "float32"},
+    ],
+)
+def test_values_of_another_type_or_that_do_not_fit_are_refused(
+    manifest_of: ManifestOf, changes: dict[str, object]
+) -> None:
+    plain = manifest_of().to_dict() | changes
+    with pytest.raises(UserError, match=r"m\.json .*: run `snowmelt prepare` again"):
+        Manifest.from_dict(plain, where="m.json")
 
 
 def test_something_else_is_refused() -> None:

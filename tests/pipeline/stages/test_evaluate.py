@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
+from tests import sample_folders
 
 from snowmelt.common.array_files import read_arrays, write_arrays
 from snowmelt.common.errors import PictureWarning, UserError
@@ -78,20 +79,9 @@ def project(tmp_path: Path) -> MakeProject:
 
 
 def put(folder: Path, samples: np.ndarray, **changes: Any) -> None:
-    folder.mkdir(exist_ok=True)
-    np.save(folder / "samples.npy", samples)
-    said = {
-        "identity": "i",
-        "checkpoint": {"identity": "c", "step": 6000, "weights": "ema", "sha256": "x"},
-        "sampler": {"_target_": "snowmelt.samplers.DDIM", "steps": 50},
-        "guidance": {"_target_": "snowmelt.guidance.Unguided"},
-        "evaluations": 50,
-        "num_samples": len(samples),
-        "seed": 3,
-        "seconds": 1.5,
-        "digest": sha256(folder / "samples.npy"),
-    }
-    (folder / "samples.json").write_text(json.dumps(said | changes))
+    """Samples of a model of the prepared data beside `folder`."""
+    manifest = PreparedData.open(folder.parent / "prepared").manifest
+    sample_folders.put(folder, samples, manifest, **changes)
 
 
 def run(config: DictConfig, root: Path) -> dict[str, Any]:
@@ -280,6 +270,9 @@ def test_the_same_bytes_again(project: MakeProject, tmp_path: Path) -> None:
     assert evaluate.run(config, tmp_path).read_bytes() == first
 
 
+MADE = {"identity": "c", "step": 9, "weights": "ema", "sha256": "x"}
+
+
 def test_other_samples_of_the_same_kind_can_be_ranked(
     project: MakeProject, tmp_path: Path
 ) -> None:
@@ -289,8 +282,8 @@ def test_other_samples_of_the_same_kind_can_be_ranked(
     for samples, changes in (
         (data.train[:20], {}),
         (data.train[20:48], {"seed": 4}),
-        (data.train[:20], {"checkpoint": {"identity": "d", "step": 9, "weights": "ema"}}),
-        (data.train[:20], {"checkpoint": {"identity": "c", "step": 9, "weights": "raw"}}),
+        (data.train[:20], {"checkpoint": MADE | {"identity": "d"}}),
+        (data.train[:20], {"checkpoint": MADE | {"weights": "raw"}}),
         (data.train[:5], {}),
     ):
         put(tmp_path / "samples", samples, **changes)
@@ -394,7 +387,9 @@ def test_points_get_the_arrays_that_their_model_is_shown_by(
     assert arrays_in(tmp_path) == learned
     assert "true" not in read_arrays(tmp_path / "evaluation" / "fields.npz")
     said = json.loads((tmp_path / "evaluation" / "arrays.json").read_text())
-    assert said == {"samples_digest": sha256(tmp_path / "samples" / "samples.npy")}
+    digest = sha256(tmp_path / "samples" / "samples.npy")
+    assert said["made_from"]["samples"] == digest
+    assert said["digests"].keys() == learned - {"arrays.json"}
     put_known(config, tmp_path)
     times = np.array([1.0, 0.0])
     write_arrays(

@@ -23,8 +23,10 @@ import numpy as np
 
 from snowmelt.common.array_files import create_rows, mapped, write_rows
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import new_directory, read_json, sha256, write_json
+from snowmelt.common.files import new_directory, sha256
 from snowmelt.common.instantiate import plain
+from snowmelt.common.records import read_record, write_record
+from snowmelt.common.verification import Verification
 from snowmelt.data.prepared import splits
 from snowmelt.data.prepared.manifest import Manifest, Skipped
 
@@ -54,13 +56,13 @@ class PreparedData:
 
     @classmethod
     def open(cls, folder: Path) -> PreparedData:
-        """Map the arrays of `folder` into memory; their digests are not verified.
+        """Map the arrays of `folder` into memory; `verify` compares their digests.
 
         Raises:
             UserError: a file is missing, unreadable or not what the manifest says.
         """
         path = folder / _MANIFEST
-        manifest = Manifest.from_dict(read_json(path, made_by=_STAGE), where=str(path))
+        manifest = Manifest.from_dict(read_record(path, made_by=_STAGE), where=str(path))
         shape = (manifest.count, *manifest.shape)
         examples = _mapped(folder / manifest.array_file, manifest.dtype, shape)
         n = manifest.train_count
@@ -73,6 +75,23 @@ class PreparedData:
     @property
     def shape(self) -> tuple[int, ...]:
         return self.manifest.shape
+
+    def verify(self) -> Verification:
+        """Compare the arrays with the manifest, large ones in the background.
+
+        Raises:
+            UserError: a small one is not as it was written.
+        """
+        wanted, digests = [self.manifest.array_file], self.manifest.digests
+        if self.train_labels is not None:
+            wanted.append(_LABELS)
+        if lacking := [name for name in wanted if name not in digests]:
+            raise UserError(
+                f"{self.folder / _MANIFEST} has no digest of {lacking[0]}: run"
+                f" `snowmelt {_STAGE}` again"
+            )
+        named = {name: digests[name] for name in wanted}
+        return Verification(self.folder, named, made_by=_STAGE)
 
     def check_made_from(self, data_config: Any) -> None:
         """Refuse data that was prepared from another configuration.
@@ -185,7 +204,7 @@ def write(
             config=config or {},
             seen_levels=None if is_points else _seen_levels(examples),
         )
-        write_json(draft / _MANIFEST, manifest.to_dict())
+        write_record(draft / _MANIFEST, manifest.to_dict())
     return manifest
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from snowmelt.common.errors import UserError
+from snowmelt.common.records import content_digest
 
 FORMAT = 1
 
@@ -76,6 +80,17 @@ class Manifest:
     def array_file(self) -> str:
         return f"{self.kind}.npy"
 
+    @property
+    def digest(self) -> str:
+        """Names the data: the bytes of its arrays, its split and its range."""
+        facts = [
+            self.digests,
+            self.train_count,
+            list(self.shape),
+            list(self.value_range or ()),
+        ]
+        return content_digest(facts)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and scalars, ready for JSON or a checkpoint."""
         plain = {"format": FORMAT, **asdict(self)}
@@ -101,7 +116,43 @@ class Manifest:
             wrong = f"lacks {', '.join(missing)}" if missing else "is of no known kind"
             raise UserError(f"{where} {wrong}: {again}")
         values = {name: plain[name] for name in names if name in plain}
-        for name in ("shape", "value_range", "classes", "mean", "notes"):
-            values[name] = None if values[name] is None else tuple(values[name])
-        values["skipped"] = tuple(Skipped(**item) for item in values["skipped"])
-        return cls(**values)
+        try:
+            # As JSON, whose lists serve where a tuple is declared.
+            found = _FORM.validate_json(json.dumps(values, allow_nan=False), strict=True)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise UserError(f"{where} {_refusal(error)}: {again}") from error
+        found._check(where, again)
+        return found
+
+    def _check(self, where: str, again: str) -> None:
+        """Refuse numbers that do not fit each other."""
+        is_image = self.kind == "images"
+        low, high = self.value_range or (0, 255)
+        fits = {
+            "shape": len(self.shape) == (3 if is_image else 1) and min(self.shape) > 0,
+            "dtype": self.dtype == ("uint8" if is_image else "float32"),
+            "value_range": (self.value_range is not None) == is_image
+            and 0 <= low < high <= 255,
+            "train_count": self.train_count > 0,
+            "held_out_count": self.held_out_count > 0,
+            "count": self.count == self.train_count + self.held_out_count,
+        }
+        if not is_image:
+            fits["mean"] = self.mean is not None and len(self.mean) == self.shape[0]
+            fits["std"] = self.std is not None and self.std > 0
+        if wrong := [name for name, is_right in fits.items() if not is_right]:
+            raise UserError(
+                f"{where} is of no data: {wrong[0]} is {getattr(self, wrong[0])}: {again}"
+            )
+
+
+def _refusal(error: Exception) -> str:
+    """The first field that is not of its type, in a few words."""
+    if not isinstance(error, ValidationError):
+        return f"is no description of data ({error})"
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"says {where}={str(first['input'])[:60]!r}: {first['msg']}"
+
+
+_FORM = TypeAdapter(Manifest)

@@ -17,7 +17,6 @@ from snowmelt.densities.exact import Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.ground_truth.entropy import negative_log_likelihood
 from snowmelt.evaluation.likelihood.value_kinds import Levels, Points, Values
-from snowmelt.evaluation.reference_features import data_digest
 from snowmelt.training.checkpoint import Checkpoint
 
 Ask = Callable[[Denoiser, Tensor, Tensor], tuple[Tensor, ...]]
@@ -115,7 +114,7 @@ class HeldOut:
 
 
 def _check(trained: Manifest, data: PreparedData) -> None:
-    if data_digest(data.manifest) != data_digest(trained):
+    if data.manifest.digest != trained.digest:
         raise UserError(
             f"likelihood: {data.folder} holds other data than the '{trained.name}' that the"
             " checkpoint was trained on, so nothing in it is known to be held out: prepare"

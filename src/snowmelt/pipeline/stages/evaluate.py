@@ -25,6 +25,7 @@ from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.real_points import real_points
 from snowmelt.densities.exact import Perturbable
 from snowmelt.evaluation import (
+    evaluation_record,
     generated_samples,
     likelihood_evaluation,
     sample_evaluation,
@@ -63,7 +64,7 @@ def run(config: DictConfig, root: Path) -> Path:
 
     Args:
         config: reads `evaluation`, `likelihood`, the checkpoint and the device of `sample`
-            and the paths; `data` only to refuse stale data.
+            and the paths; `data` and `features` only to refuse what is stale.
 
     Raises:
         UserError: an output of an earlier stage is missing or does not fit the others.
@@ -72,8 +73,10 @@ def run(config: DictConfig, root: Path) -> Path:
     folder, origin = root / config.paths.samples, root / config.paths.prepared
     data = PreparedData.open(origin)
     data.check_made_from(config.data)
+    verification = data.verify()
+    source = root / config.paths.reference
+    reference = Reference.open(source, data.manifest, plain(config.features))
     samples, description = generated_samples.read(folder, data.manifest, origin)
-    reference = Reference.open(root / config.paths.reference, data.manifest)
     target = root / config.paths.reports / "metrics.json"
     arrays = root / config.paths.evaluation
     require_ours(arrays, truth_arrays.ARRAYS_OF)
@@ -97,6 +100,7 @@ def run(config: DictConfig, root: Path) -> Path:
             ("likelihood", found, "likelihood.csv", bound_table.COLUMNS),
             ("truth", errors, "score_error.csv", score_error_table.COLUMNS),
         )
+        verification.finish()
         for name, evaluation, file, columns in tables:
             table = target.with_name(file)
             write_csv(table, evaluation.rows, columns)
@@ -105,11 +109,17 @@ def run(config: DictConfig, root: Path) -> Path:
                 run_of_samples.log_params({f"{name}_protocol": evaluation.protocol})
                 run_of_samples.log_file(table, "evaluation")
         with new_directory(arrays, truth_arrays.ARRAYS_OF) as draft:
-            said = {"samples_digest": description["digest"]}
-            write_json(draft / truth_arrays.ARRAYS_OF, said)
             shown = model.of_points(description["seed"])
             if shown is not None:
                 truth_arrays.save(shown, samples, folder, draft)
+            evaluation_record.write(
+                draft,
+                made_from=evaluation_record.made_from(
+                    data.manifest, description, reference.folder
+                ),
+                metrics=measured,
+                tables=[target.with_name(file) for _, _, file, _ in tables],
+            )
         write_json(target, measured)
         run_of_samples.log_evaluation(target)
         if (main := ranking(measured)) is not None:

@@ -98,9 +98,10 @@ def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:
     """The prepared data, whose held-out examples are completed.
 
     Raises:
-        UserError: there is none, or it is not like that of the training.
+        UserError: there is none, it is damaged or not like that of the training.
     """
     data, trained = PreparedData.open(folder), checkpoint.manifest
+    data.verify().finish()
     here = data.manifest
     if (here.shape, here.value_range) != (trained.shape, trained.value_range):
         raise UserError(

@@ -18,10 +18,11 @@ from snowmelt.pipeline import launch
 from snowmelt.pipeline.callbacks import watch
 from snowmelt.pipeline.compatibility import shape_rules, training_rules
 from snowmelt.tracking.location import main_root
-from snowmelt.training import checkpoint
+from snowmelt.training import checkpoint, model_record
 from snowmelt.training.finished import Finished
 from snowmelt.training.fit import check, fit
 from snowmelt.training.history import write_history
+from snowmelt.training.intact_data import IntactData
 from snowmelt.training.resume import Resume, training_identity
 from snowmelt.training.settings import FitSettings
 
@@ -64,18 +65,21 @@ def run(config: DictConfig, root: Path) -> Path:
     if is_starter:
         launch.run_group("train", config, root)
         return target / MARKER
+    verification = data.verify()
     with _only_training_from(state):
         if distributed.rank() == 0 and resume.newest() is not None:
             print(f"train: going on from the saved state in {state}")
         with tracking.open_training(
             plain(config), root, state=state, identity=identity
         ) as tracked:
-            observers = watch(tracked, config, data, root)
+            observers = [IntactData(verification), *watch(tracked, config, data, root)]
             trained, history = fit(settings, data, resume, identity, observers)
             if distributed.rank() == 0:
+                verification.finish()
                 with new_directory(target, MARKER) as draft:
                     checkpoint.save(draft / MARKER, trained)
                     write_history(draft / "losses.csv", history)
+                    model_record.write(draft, trained)
                 tracked.log_checkpoint(target / MARKER, trained.step)
                 tracked.log_file(target / "losses.csv", "training")
         # In this order: until the run is closed, a kill leads back to the saved state.

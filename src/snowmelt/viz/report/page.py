@@ -222,7 +222,7 @@ def _data(material: Material) -> dict[str, Any]:
 
 def _reference(reference: Mapping[str, Any]) -> nested_tables.Rows:
     """Without what the configuration, the data and the metrics say already."""
-    said = ("format", "shape", "class_shares", "figures")
+    said = ("format", "features", "shape", "class_shares", "figures", "digests")
     kept = {key: value for key, value in reference.items() if key not in said}
     found = nested_tables.rows(kept)
     return [(key, value) for key, value in found if ".config." not in key]

@@ -11,17 +11,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snowmelt.common.array_files import mapped, read_arrays
+from snowmelt.common.array_files import read_arrays
 from snowmelt.common.csv_table import read_csv
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import read_json, sha256
+from snowmelt.common.files import sha256
 from snowmelt.common.instantiate import build
+from snowmelt.common.records import SHOWN, read_record
+from snowmelt.common.verification import Verification
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.processes import Process
-from snowmelt.evaluation.plane.truth_arrays import ARRAYS_OF
-from snowmelt.evaluation.reference_features import data_digest
+from snowmelt.evaluation import generated_samples
+from snowmelt.evaluation.evaluation_record import made_from, read_metrics
+from snowmelt.evaluation.reference_features import described
 from snowmelt.training.checkpoint import load
+from snowmelt.training.model_record import CHECKPOINT, RECORD
 
 Array = NDArray[Any]
 Curve = NDArray[np.float64]
@@ -48,6 +52,8 @@ JOURNEY = {
     "densities": "densities.png",
 }
 EMBEDDED = {"preview": "preview.png", "completion": "completion.png", **JOURNEY}
+# Those of a training that the page shows.
+PARTS = ("schedule", "process", "prediction", "loss", "time_sampling", "net", "denoiser")
 LIKELIHOOD = ("log_snr", "log_snr_gained", "bits_per_dim")  # what the page draws of it
 
 
@@ -62,15 +68,14 @@ class Material:
         generated: the samples, of the same kind.
         metrics: of metrics.json.
         samples: of samples.json.
-        reference: of reference.json; empty where there is none.
+        reference: of reference.json.
         losses: the columns of losses.csv; empty where there is none, or where the samples
             come from another checkpoint than the one beside it.
         likelihood: the columns of likelihood.csv; empty where no bound was measured.
         score_error: the columns of score_error.csv; empty where no density is known.
         schedule: name, times and log-SNR of the noise schedule.
         ways: the arrays that show how the samples came about, by the names of their files.
-        truth: those that show model and truth, likewise; empty where the stage evaluate
-            looked at other samples.
+        truth: those that show model and truth, likewise.
         pictures: PNG and GIF files of the figures that the page embeds, by name.
         run_id: of the tracked run, where one is known.
     """
@@ -108,27 +113,20 @@ def read(config: Mapping[str, Any], root: Path, run_id: str | None = None) -> Ma
     Raises:
         UserError: one that the page cannot do without is missing or does not fit.
     """
-    paths = config["paths"]
-    prepared = PreparedData.open(root / paths["prepared"])
-    folder = root / paths["samples"]
-    samples = read_json(folder / "samples.json", made_by="sample")
-    generated = _samples(folder / "samples.npy", prepared)
-    metrics = read_json(root / paths["reports"] / "metrics.json", made_by="evaluate")
-    _check_measured(metrics, samples)
-    measured_on = (metrics.get("protocol") or {}).get("data_digest")
-    if measured_on and measured_on != data_digest(prepared.manifest):
-        raise UserError(
-            f"metrics.json was measured on other data than {prepared.folder} holds: run"
-            " `snowmelt prepare` again, then the stages after it"
-        )
-    if samples.get("digest") != sha256(folder / "samples.npy"):
-        raise UserError(
-            f"{folder / 'samples.npy'} is not the file that samples.json describes: run"
-            " `snowmelt sample` again"
-        )
-    model = root / paths["model"]
-    reference = root / paths["reference"] / "reference.json"
-    reports = root / paths["reports"]
+    paths = {name: root / path for name, path in config["paths"].items() if path}
+    prepared = PreparedData.open(paths["prepared"])
+    verification = prepared.verify()
+    folder, model = paths["samples"], paths["model"]
+    generated, samples = generated_samples.read(folder, prepared.manifest, prepared.folder)
+    _check_sampled(root / config["sample"]["checkpoint"], samples, folder)
+    is_sampled = _is_sampled(model / CHECKPOINT, samples)
+    if is_sampled:
+        _check_trained(config, model)
+    reference = described(paths["reference"], prepared.manifest)
+    reports = paths["reports"]
+    measured_on = made_from(prepared.manifest, samples, paths["reference"])
+    metrics = read_metrics(paths["evaluation"], reports, measured_on)
+    verification.finish()
     return Material(
         config=config,
         manifest=prepared.manifest.to_dict(),
@@ -136,51 +134,56 @@ def read(config: Mapping[str, Any], root: Path, run_id: str | None = None) -> Ma
         generated=generated,
         metrics=metrics,
         samples=samples,
-        reference=read_json(reference, made_by="reference") if reference.exists() else {},
-        losses=_losses(model, samples),
+        reference=reference,
+        losses=_losses(model) if is_sampled else {},
         likelihood=_measured(reports / "likelihood.csv", LIKELIHOOD, "term"),
         score_error=_measured(reports / "score_error.csv", SCORE_ERROR),
-        schedule=_schedule(config, model),
+        schedule=_schedule(config, root / config["sample"]["checkpoint"]),
         ways=_arrays(folder),
-        truth=_truth(root / paths["evaluation"], samples),
+        truth=_arrays(paths["evaluation"]),
         run_id=run_id,
     )
 
 
-def _samples(path: Path, prepared: PreparedData) -> Array:
-    """The samples, which must have the data's shape and type."""
-    generated: Array = mapped(path, made_by="sample")
-    wanted = tuple(prepared.shape)
-    if generated.shape[1:] != wanted or generated.dtype != prepared.train.dtype:
-        raise UserError(
-            f"{path} holds {generated.dtype} of shape {generated.shape[1:]}, the data"
-            f" {prepared.train.dtype} of shape {wanted}: run `snowmelt sample` again"
-        )
-    if not len(generated):
-        raise UserError(f"{path} holds no samples: sample with sample.num_samples >= 1")
-    return generated
+def _is_sampled(checkpoint: Path, samples: Mapping[str, Any]) -> bool:
+    """Whether a file is the checkpoint that the samples are of."""
+    return checkpoint.is_file() and sha256(checkpoint) == samples["checkpoint"]["sha256"]
 
 
-def _check_measured(metrics: Mapping[str, Any], samples: Mapping[str, Any]) -> None:
-    """Refuse numbers of other samples than the ones that would stand beside them."""
-    measured = (metrics.get("protocol") or {}).get("samples_digest")
-    digest = samples.get("digest")
-    if measured and digest and measured != digest:
+def _check_sampled(checkpoint: Path, samples: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a checkpoint that was made since the samples; there need not be any."""
+    if checkpoint.is_file() and not _is_sampled(checkpoint, samples):
         raise UserError(
-            f"metrics.json was measured on samples {str(measured)[:12]}, samples.npy is"
-            f" {str(digest)[:12]}: run `snowmelt evaluate` again"
+            f"{folder} holds samples of the checkpoint"
+            f" {samples['checkpoint']['sha256'][:SHOWN]}, and {checkpoint} is another one,"
+            f" {sha256(checkpoint)[:SHOWN]}: run `snowmelt sample` again, then `snowmelt"
+            " evaluate`, or name the one that was sampled by sample.checkpoint=FILE"
         )
 
 
-def _losses(model: Path, samples: Mapping[str, Any]) -> dict[str, Curve]:
-    """The curves in `model`, if they belong to the checkpoint that was sampled."""
-    wanted = (samples.get("checkpoint") or {}).get("sha256")
-    checkpoint, losses = model / "model.ckpt", model / "losses.csv"
-    if not losses.exists():
-        return {}
-    if wanted is not None and not (checkpoint.exists() and sha256(checkpoint) == wanted):
-        return {}
-    return read_csv(losses, ("step",), made_by="train")
+def _check_trained(config: Mapping[str, Any], model: Path) -> None:
+    """Refuse files that changed since, and a configuration of another training.
+
+    A version that wrote no record beside the checkpoint is taken at its word.
+    """
+    if not (model / RECORD).exists():
+        return
+    record = read_record(model / RECORD, made_by="train")
+    Verification(model, record["digests"], made_by="train").finish()
+    for part in PARTS:
+        then, now = record["config"].get(part), config.get(part)
+        if then is not None and now is not None and then != now:
+            raise UserError(
+                f"{model} was trained with {part}={then}, the configuration says {now}:"
+                " give what it was trained with, or run `snowmelt train` again and the"
+                " stages after it"
+            )
+
+
+def _losses(model: Path) -> dict[str, Curve]:
+    """The curves of the training in `model`, if they are there."""
+    losses = model / "losses.csv"
+    return read_csv(losses, ("step",), made_by="train") if losses.exists() else {}
 
 
 def _measured(path: Path, names: Sequence[str], *texts: str) -> dict[str, Array]:
@@ -191,11 +194,11 @@ def _measured(path: Path, names: Sequence[str], *texts: str) -> dict[str, Array]
 
 
 @torch.no_grad()
-def _schedule(config: Mapping[str, Any], model: Path) -> tuple[str, Curve, Curve]:
+def _schedule(config: Mapping[str, Any], checkpoint: Path) -> tuple[str, Curve, Curve]:
     """The name and the process's log-SNR; a learned schedule is shown as it was learned."""
     schedule = build(config["schedule"], NoiseSchedule)
     if isinstance(schedule, torch.nn.Module) and schedule.state_dict():
-        schedule.load_state_dict(load(model / "model.ckpt").schedule)
+        schedule.load_state_dict(load(checkpoint).schedule)
     process = build(config["process"], Process, schedule=schedule)
     t = torch.linspace(0, 1, TIMES, dtype=torch.float64)
     return type(schedule).__name__, t.numpy(), process.log_snr(t).double().numpy()
@@ -204,9 +207,3 @@ def _schedule(config: Mapping[str, Any], model: Path) -> tuple[str, Curve, Curve
 def _arrays(folder: Path) -> dict[str, Arrays]:
     """The files of arrays in a folder, by their names."""
     return {path.stem: read_arrays(path) for path in sorted(folder.glob("*.npz"))}
-
-
-def _truth(folder: Path, samples: Mapping[str, Any]) -> dict[str, Arrays]:
-    """The arrays of the stage evaluate, if it looked at these samples."""
-    of = read_json(folder / ARRAYS_OF, made_by="evaluate").get("samples_digest")
-    return _arrays(folder) if of == samples.get("digest") else {}

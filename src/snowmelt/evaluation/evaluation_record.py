@@ -1,0 +1,101 @@
+"""What was measured, on what: the record that the stage evaluate leaves for the report.
+
+It stands in the folder of the arrays and names them, the numbers in metrics.json and the
+tables beside these by digest, and the data, the reference, the checkpoint and the samples
+that all of it was measured on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import read_json, sha256
+from snowmelt.common.records import (
+    SHOWN,
+    content_digest,
+    file_digests,
+    read_record,
+    write_record,
+)
+from snowmelt.common.verification import Verification
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.evaluation.plane.truth_arrays import ARRAYS_OF
+from snowmelt.evaluation.reference_features import DESCRIPTION
+
+_STAGE = "evaluate"
+_AGAIN = f"run `snowmelt {_STAGE}` again"
+
+
+def made_from(
+    manifest: Manifest, samples: Mapping[str, Any], reference: Path
+) -> dict[str, str]:
+    """The digests of what numbers are measured on.
+
+    Args:
+        samples: the content of samples.json.
+        reference: the folder of the stage reference.
+    """
+    return {
+        "data": manifest.digest,
+        "reference": sha256(reference / DESCRIPTION),
+        "checkpoint": samples["checkpoint"]["sha256"],
+        "weights": samples["checkpoint"]["weights"],
+        "samples": samples["digest"],
+    }
+
+
+def write(
+    folder: Path,
+    *,
+    made_from: Mapping[str, str],
+    metrics: Mapping[str, Any],
+    tables: Sequence[Path],
+) -> None:
+    """Write the record; the arrays and the tables are there already."""
+    content = {
+        "made_from": made_from,
+        "metrics": content_digest(metrics),
+        "tables": {path.name: sha256(path) for path in tables},
+        "digests": file_digests(folder),
+    }
+    write_record(folder / ARRAYS_OF, content)
+
+
+def read_metrics(folder: Path, reports: Path, wanted: Mapping[str, str]) -> dict[str, Any]:
+    """The content of metrics.json, if all of the evaluation is as it was written.
+
+    Args:
+        folder: of the arrays and the record.
+        reports: of metrics.json and the tables.
+        wanted: what `made_from` gives of what lies there now.
+
+    Raises:
+        UserError: a file is missing or was changed, or something was made anew since; the
+            message names both.
+    """
+    path, record = reports / "metrics.json", folder / ARRAYS_OF
+    metrics = read_json(path, made_by=_STAGE)
+    said = read_record(record, made_by=_STAGE)
+    if lacking := [key for key in ("made_from", "metrics", "tables") if key not in said]:
+        raise UserError(
+            f"{record} is not of the form that this version writes (no {lacking[0]}):"
+            f" {_AGAIN}"
+        )
+    for what, digest in wanted.items():
+        then = said["made_from"].get(what)
+        if then != digest:
+            raise UserError(
+                f"{path} was measured on other {what} than there is now"
+                f" ({str(then)[:SHOWN]}, now {digest[:SHOWN]}): {_AGAIN}"
+            )
+    if content_digest(metrics) != said["metrics"]:
+        raise UserError(
+            f"{path} does not hold the numbers that {record} tells of, it was edited or is"
+            f" of another evaluation: {_AGAIN}"
+        )
+    Verification(reports, said["tables"], made_by=_STAGE).finish()
+    Verification(folder, said["digests"], made_by=_STAGE).finish()
+    return metrics

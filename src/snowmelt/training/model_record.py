@@ -1,0 +1,23 @@
+"""What lies beside a checkpoint, for those who read the folder and not the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from snowmelt.common.records import file_digests, write_record
+from snowmelt.training.checkpoint import Checkpoint
+
+CHECKPOINT = "model.ckpt"
+RECORD = "model.json"
+
+
+def write(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write `model.json`: the training, its data and the bytes of the other files."""
+    content = {
+        "identity": checkpoint.identity,
+        "step": checkpoint.step,
+        "made_from": {"data": checkpoint.manifest.digest},
+        "config": checkpoint.config,
+        "digests": file_digests(folder),
+    }
+    write_record(folder / RECORD, content)
