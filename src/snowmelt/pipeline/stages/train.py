@@ -42,6 +42,7 @@ def run(config: DictConfig, root: Path) -> Path:
     require_ours(target, MARKER)
     data = PreparedData.open(root / config.paths.prepared)
     data.check_made_from(config.data)
+    verification = data.verify()
     is_starter = launch.wants_group(config)
     training_rules.check(config)  # one that came by --config was composed elsewhere
     # So late only for data whose shape nobody knew before it was read.
@@ -65,7 +66,6 @@ def run(config: DictConfig, root: Path) -> Path:
     if is_starter:
         launch.run_group("train", config, root)
         return target / MARKER
-    verification = data.verify()
     with _only_training_from(state):
         if distributed.rank() == 0 and resume.newest() is not None:
             print(f"train: going on from the saved state in {state}")
