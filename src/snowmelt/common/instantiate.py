@@ -8,6 +8,7 @@ from inspect import isabstract
 from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from snowmelt.common import public_names
@@ -26,6 +27,20 @@ def plain(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: plain(value) for key, value in node.items()}
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def resolved(values: Mapping[str, Any], section: str) -> Any:
+    """A section of plain values, with what its texts refer to put in their place.
+
+    Raises:
+        UserError: a text refers to a key or to a variable that is not set.
+    """
+    if "${" not in str(values[section]):
+        return values[section]
+    try:
+        return OmegaConf.to_container(OmegaConf.create(dict(values))[section], resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{section}: {str(error).splitlines()[0]}") from error
 
 
 def build(node: Any, base: type[Built], **extra: Any) -> Built:

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
+from snowmelt.common.instantiate import resolved
 from snowmelt.tracking import parameters
 from snowmelt.tracking.address import redacted
 from snowmelt.tracking.location import locate
@@ -208,15 +207,9 @@ def _settings(config: Config) -> TrackingSettings:
     Raises:
         UserError: a variable is not set, or a value is refused.
     """
-    section: Any = config.get("tracking", {"enabled": False})
-    if "${" not in str(section):
-        return TrackingSettings.of(section)
-    try:
-        whole = OmegaConf.create(dict(config))
-        section = OmegaConf.to_container(whole.tracking, resolve=True)
-        return TrackingSettings.of(section)
-    except OmegaConfBaseException as error:
-        raise UserError(f"tracking: {str(error).splitlines()[0]}") from error
+    if "tracking" not in config:
+        return TrackingSettings.of({"enabled": False})
+    return TrackingSettings.of(resolved(config, "tracking"))
 
 
 def _known_runs(config: Config, root: Path) -> KnownRuns:
