@@ -23,7 +23,7 @@ from tests.project import (
 
 from snowmelt.training.checkpoint import Checkpoint, load
 
-QUIET = ("tracking=none", "features=random_conv")
+QUIET = ("tracking=none",)
 PAIR = (*TINY, *QUIET, "trainer=ddp", "trainer.accelerator=cpu")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
 
