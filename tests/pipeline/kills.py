@@ -167,7 +167,8 @@ def drafts(clone: Path) -> list[str]:
 
 def _is_draft(path: Path) -> bool:
     name = path.name
-    hidden = name.startswith(".") and name not in (".gitignore", ".gitkeep", ".lock")
+    kept = (".gitignore", ".gitkeep", ".lock", ".delivery.lock")  # the tracker's locks stay
+    hidden = name.startswith(".") and name not in kept
     return hidden or name.endswith(".tmp") or name == "draft.ckpt"
 
 
