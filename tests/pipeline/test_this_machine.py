@@ -31,12 +31,12 @@ WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a G
 def test_what_is_not_here_is_named(text: str) -> None:
     config = composition.compose(ROOT, [text], is_checked=False)
     with pytest.raises(UserError, match=text.partition("=")[0]) as caught:
-        this_machine.check(config)
+        this_machine.check(config, ROOT)
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_here_passes() -> None:
-    this_machine.check(composition.compose(ROOT, is_checked=False))
+    this_machine.check(composition.compose(ROOT, is_checked=False), ROOT)
 
 
 def test_the_choices_are_among_lightnings() -> None:

@@ -375,7 +375,7 @@ def _pipeline(settled: DictConfig, root: Path) -> Path:
         )
     from snowmelt.pipeline import this_machine
 
-    this_machine.check(settled)
+    this_machine.check(settled, root)
     for number, name in enumerate(STAGES, start=1):
         stopping.check()
         print(f"[{number}/{len(STAGES)}] {name}", flush=True)

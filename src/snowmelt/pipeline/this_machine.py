@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from omegaconf import DictConfig
 
@@ -25,13 +28,23 @@ def check_devices(config: DictConfig) -> None:
         )
 
 
-def check(config: DictConfig) -> None:
-    """Refuse a device, or numbers to compute in, that is not to be had here.
+def check(config: DictConfig, root: Path) -> None:
+    """Refuse a device, numbers to compute in, or a checkpoint that is not to be had here.
 
     Raises:
         UserError: naming the key.
     """
+    from snowmelt.pipeline.stages import sample
     from snowmelt.training.fit import check_trainer  # seconds: it brings Lightning
 
     check_devices(config)
     check_trainer(FitSettings.of(plain(config)))
+    sample.check_named_checkpoint(config, root)
+
+
+def check_jobs(configs: Sequence[DictConfig], root: Path) -> None:
+    """The same for all jobs of a sweep; those that ask this machine for the same, once."""
+    asked = ("sample", "sampler", "guidance", "trainer")
+    different = {str([plain(c)[name] for name in asked]): c for c in configs}
+    for config in different.values():
+        check(config, root)

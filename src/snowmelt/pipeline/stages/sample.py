@@ -14,6 +14,7 @@ from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
 from snowmelt.common.instantiate import build, plain
+from snowmelt.common.made_folders import is_inside
 from snowmelt.common.places import located
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.real_points import real_points, stored_examples
@@ -58,6 +59,23 @@ def run(config: DictConfig, root: Path) -> Path:
     return target
 
 
+def check_named_checkpoint(config: DictConfig, root: Path) -> None:
+    """Look at a checkpoint that the stages before this one do not make, before they run.
+
+    Raises:
+        UserError: it is missing, or does not go with the rest.
+    """
+    source = located(root, config.sample.checkpoint)
+    if is_inside(source, root / config.paths.model):
+        return
+    if not source.exists():
+        raise UserError(
+            f"sample.checkpoint: {source} is missing: name a model.ckpt that `snowmelt"
+            " train` wrote, or leave the key out to sample the model of this run"
+        )
+    _check_rules(config, load(source))
+
+
 def requested(config: DictConfig, settings: SampleSettings, root: Path) -> SampleRequest:
     """What the configuration asks to draw.
 
@@ -71,11 +89,7 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
     """
     source = located(root, settings.checkpoint)
     checkpoint = load(source)
-    manifest = checkpoint.manifest
-    is_points = manifest.kind == "points"
-    sampling_rules.check(
-        config, checkpoint.config, is_points=is_points, shape=tuple(manifest.shape)
-    )
+    _check_rules(config, checkpoint)
     guidance = build(config.guidance, Guidance)
     data = (
         _data(root / config.paths.prepared, checkpoint) if guidance.needs_examples else None
@@ -91,6 +105,17 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
         seed=settings.seed,
         weights=settings.weights,
         examples=data.manifest.digests[data.manifest.array_file] if data else None,
+    )
+
+
+def _check_rules(config: DictConfig, checkpoint: Checkpoint) -> None:
+    """Refuse a sampler or guidance that does not go with the checkpoint's training."""
+    manifest = checkpoint.manifest
+    sampling_rules.check(
+        config,
+        checkpoint.config,
+        is_points=manifest.kind == "points",
+        shape=tuple(manifest.shape),
     )
 
 

@@ -26,6 +26,7 @@ from snowmelt.common.yaml_files import dump_yaml
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.comparison import Job, compare, comparison_table
 from snowmelt.evaluation.protocol import protocol_digest
+from snowmelt.pipeline import this_machine
 from snowmelt.pipeline.config import composition, sweep_jobs, typed_places
 from snowmelt.pipeline.config.overrides import SourcedOverride, quoted
 from snowmelt.pipeline.launch import environment_of_job
@@ -53,6 +54,7 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
     configs = sweep_jobs.composed(root, placed)
     for config in configs:
         tracking.check(plain(config), root)
+    this_machine.check_jobs(configs, root)
     every = list(given.values())
     shared = [text for text in every[0] if all(text in job for job in every)]
     base = composition.compose(root, shared, is_checked=False)

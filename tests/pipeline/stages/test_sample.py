@@ -1,0 +1,41 @@
+"""A checkpoint that a pipeline samples but does not train is looked at before stage 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.project import TINY
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (None, "other.ckpt is missing: name a model.ckpt"),
+        (b"not a checkpoint", "other.ckpt is not a readable checkpoint"),
+    ],
+)
+@pytest.mark.parametrize("extra", [(), ("-m", "seed=0,1")])
+def test_a_named_checkpoint_is_read_before_stage_1(
+    workspace: Path,
+    mistake: Any,
+    made: bytes | None,
+    says: str,
+    extra: tuple[str, ...],
+) -> None:
+    named = workspace / "other.ckpt"
+    if made is not None:
+        named.write_bytes(made)
+    line = mistake(
+        "pipeline",
+        *extra,
+        *TINY,
+        "tracking=none",
+        f"sample.checkpoint={named}",
+        cwd=workspace,
+    )
+    assert says in line
+    assert not (workspace / "data" / "prepared").exists()
+    assert not (workspace / "outputs").exists()
+    assert not (workspace / "multirun").exists()
