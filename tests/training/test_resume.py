@@ -22,7 +22,7 @@ from snowmelt.diffusion.schedules import Learned
 from snowmelt.diffusion.time_sampling import Importance
 from snowmelt.training import resume
 from snowmelt.training.module import DiffusionModule
-from snowmelt.training.resume import DAMAGED_KEPT, Resume, training_identity
+from snowmelt.training.resume import DAMAGED_KEPT, STATE_PARTS, Resume, training_identity
 from snowmelt.training.settings import FitSettings
 
 Make = Callable[..., DiffusionModule]
@@ -180,7 +180,16 @@ def fill(path: Path) -> None:
     path.write_bytes(bytes(path.stat().st_size))
 
 
-@pytest.mark.parametrize("damage", [cut, flip, fill, lambda path: path.write_bytes(b"")])
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def take_a_model(path: Path) -> None:
+    """Whole, and no state of a training, such as a checkpoint that a user put there."""
+    torch.save({"format": 1, "ema": {"weight": torch.zeros(3)}}, path)
+
+
+@pytest.mark.parametrize("damage", [cut, flip, fill, empty, take_a_model])
 def test_a_damaged_state_is_set_aside_and_the_one_before_serves(
     tmp_path: Path,
     make_module: Make,
@@ -230,8 +239,7 @@ def test_other_processes_choose_the_same_state_and_say_nothing(
 ) -> None:
     saved = Resume(tmp_path, every=1)
     saved.path.write_bytes(b"torn")
-    with zipfile.ZipFile(saved.before, "w") as archive:
-        archive.writestr("data", b"whole")
+    torch.save(dict.fromkeys(STATE_PARTS), saved.before)
     monkeypatch.setenv("RANK", "1")
     assert saved.newest() == saved.before
     assert saved.path.is_file()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from snowmelt.common import distributed
 from snowmelt.common.code_identity import code_digest
@@ -25,6 +26,15 @@ from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training.settings import FitSettings
 
 DAMAGED_KEPT = 2
+# What Lightning goes on from; a finished model, or other weights, lack some of it.
+STATE_PARTS = {
+    "global_step",
+    "loops",
+    "lr_schedulers",
+    "optimizer_states",
+    "pytorch-lightning_version",
+    "state_dict",
+}
 # The parts of the package whose source decides the weights, as in dvc.yaml's stage train.
 # Observers (progress, pictures, tracking) are handed in, and are not among them.
 CODE = ("common", "data/prepared", "diffusion", "nets", "training")
@@ -140,9 +150,13 @@ class Resume(pl.Callback):
 
 
 def is_whole(path: Path) -> bool:
-    """Whether every byte of a saved state is as it was written, by the sums inside it."""
+    """Whether a file is the state of a training, and every byte is as it was written, by
+    the sums inside it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
+            if archive.testzip() is not None:
+                return False
+        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        return isinstance(content, dict) and content.keys() >= STATE_PARTS
     except Exception:  # damaged bytes make a reader fail in every way
         return False
