@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from snowmelt.common import folder_lock
-from snowmelt.common.errors import UserError
+from snowmelt.common.errors import StorageError, UserError
 from snowmelt.common.folder_lock import only_one_in
 
 FORK = multiprocessing.get_context("fork")
@@ -173,3 +173,19 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="cannot be written"):
             take(folder)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_that_is_there_and_takes_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /proc does; nothing is tried forever."""
+    tried = []
+
+    def refuse(file: Any, *_: Any) -> int:
+        tried.append(file)
+        assert len(tried) < 1000, "tries forever"
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StorageError, match=f"{tmp_path} cannot be written: No such file"):
+        take(tmp_path / "out")

@@ -43,10 +43,10 @@ def sample_badly(project: Any, samples: str, error: BaseException) -> None:
         raise error
 
 
-def evaluate(project: Any, samples: str, distance: float) -> Path:
+def evaluate(project: Any, samples: str, distance: float, split: str = "train") -> Path:
     path = project.root / "metrics.json"
     path.write_text(
-        json.dumps({"frechet_distance": distance, "protocol": {"split": "train"}})
+        json.dumps({"frechet_distance": distance, "protocol": {"split": split}})
     )
     with tracking.open_evaluation(
         project.config,
@@ -156,9 +156,11 @@ def test_sampling_again_opens_a_run_that_names_the_training_and_its_model(
     sample(project, "samples-a")
     evaluate(project, "samples-a", 3.5)
     sample(project, "samples-b", project.changed(sampler__steps=10))
-    metrics = evaluate(project, "samples-b", 9.0)
+    metrics = evaluate(project, "samples-b", 9.0, "held_out")
     report(project, metrics, "page")
     first, second = project.runs()
+    assert first.data.params["protocol.split"] == "train"
+    assert second.data.params["protocol.split"] == "held_out"
     assert first.data.metrics["frechet_distance"] == 3.5
     assert first.data.params["sampler.steps"] == "50"
     assert "stage.report" not in first.data.tags

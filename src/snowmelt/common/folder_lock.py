@@ -90,13 +90,17 @@ def parents_of(target: Path) -> Iterator[None]:
 
 def _locked(file: Path, folder: Path, otherwise: str) -> int | None:
     """An open file with its lock; None where the file system has no locks."""
+    missed = 0
     while True:
         try:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-        except FileNotFoundError:  # whoever worked here removed a folder that stayed empty
-            file.parent.mkdir(parents=True, exist_ok=True)
-            continue
         except OSError as error:
+            # Whoever worked here removed a folder that stayed empty. In a few places, /proc
+            # among them, it is there and still takes no file.
+            missed += 1
+            if isinstance(error, FileNotFoundError) and missed < _ATTEMPTS:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                continue
             raise StorageError(
                 f"{file.parent} cannot be written: {error.strerror}"
             ) from error

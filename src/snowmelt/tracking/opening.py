@@ -84,7 +84,8 @@ def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) 
             origin(root, "sample") | {"identity": checkpoint},
             follows=training,
             links={"training_run": training.key} if training else {},
-            own=parameters.SECTIONS["sample"],
+            # What the evaluation of other samples was asked for is not of these.
+            own=[*parameters.SECTIONS["sample"], *parameters.SECTIONS["evaluate"]],
         )
         record = known_runs.take(new, "sample", samples, samples)
     run = _run(known_runs, config, record, "sample", samples, is_continued=is_continued)
