@@ -280,3 +280,15 @@ def test_a_command_of_before_is_taken_but_not_offered(
     said = capsys.readouterr().err
     assert "'gallery'" in said
     assert "films" not in said
+
+
+@pytest.mark.parametrize("sweep", [("-m", "seed=1,2"), ("sweep=schedules",)])
+def test_showing_the_configuration_starts_no_sweep(
+    sweep: tuple[str, ...],
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(workspace)
+    assert main(("pipeline", "--cfg", *sweep)) == 2
+    assert "--cfg prints one configuration" in capsys.readouterr().err

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.fs import localfs
@@ -12,7 +14,7 @@ from dvc.lock import LockError
 from dvc.rwlock import rwlock
 from omegaconf import OmegaConf
 
-from snowmelt.common import distributed
+from snowmelt.common import distributed, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.folder_lock import only_one_in
 from snowmelt.pipeline import output_locks
@@ -140,3 +142,22 @@ def test_a_command_is_refused_while_dvc_runs_a_stage(
         monkeypatch.setenv(output_locks.BY_DVC, "report")  # that is the stage itself
         with only_command_in([tmp_path / "reports"], "report", tmp_path):
             pass
+
+
+def test_the_jobs_of_a_sweep_work_in_the_workspace_that_it_holds(
+    tmp_path: Path, dvc_notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = tmp_path / "multirun" / "now"
+
+    def run_job(told: Any) -> None:
+        with only_command_in([jobs / "0" / "outputs"], "pipeline", tmp_path):
+            told.set()
+
+    fork = multiprocessing.get_context("fork")
+    with only_command_in([jobs], "pipeline --multirun", tmp_path):
+        monkeypatch.setenv(stopping.STARTER, str(os.getpid()))
+        told = fork.Event()
+        job = fork.Process(target=run_job, args=(told,))
+        job.start()
+        job.join(60)
+        assert told.is_set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.losses import Hybrid
 from snowmelt.pipeline.config.composition import compose
-from snowmelt.training.fit import _Data, _parts, check
+from snowmelt.training.fit import _Data, _parts, check, check_trainer
 from snowmelt.training.settings import FitSettings
 
 ROOT = Path(__file__).parents[2]
@@ -79,3 +80,14 @@ def test_several_processes_save_at_any_step(
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     uneven = ("training.log_every=50", "training.checkpoint_every=75")
     check(composed(*uneven, "trainer=ddp"), data)
+
+
+def test_lightning_is_silent_about_what_is_chosen_on_purpose(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever builds the first trainer; it spoke of an accelerator and of a product."""
+    lightning = logging.getLogger("pytorch_lightning")
+    monkeypatch.setattr(lightning, "propagate", True)
+    lightning.setLevel(logging.INFO)
+    check_trainer(composed("experiment=points"))
+    assert not caplog.records

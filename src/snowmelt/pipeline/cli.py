@@ -185,6 +185,8 @@ def _run(given: argparse.Namespace) -> int:
     overrides = [_full(given.command, text, root) for text in given.overrides]
     tracking.prefer_typed(overrides)
     if not given.config and _is_sweep(given, overrides):
+        if given.cfg:
+            raise UserError("--cfg prints one configuration: leave the sweep out")
         from snowmelt.pipeline.sweep import multirun
 
         return multirun.run(given.command, overrides, root)

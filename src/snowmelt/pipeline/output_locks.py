@@ -15,7 +15,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from snowmelt.common import distributed
+from snowmelt.common import distributed, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.folder_lock import only_one_in
 
@@ -61,9 +61,13 @@ def only_command_in(places: Iterable[Path], command: str, root: Path) -> Iterato
 
 @contextlib.contextmanager
 def _only_one_in_workspace(places: list[Path], work: str, root: Path) -> Iterator[None]:
-    """Tell DVC what is written in its workspace; it refuses others meanwhile, and us."""
+    """Tell DVC what is written in its workspace; it refuses others meanwhile, and us.
+
+    DVC has told of its stages itself, and a sweep of the folder that its jobs lie in.
+    """
     inside = [os.fspath(place) for place in places if place.is_relative_to(root)]
-    if not inside or BY_DVC in os.environ or not (root / ".dvc").is_dir():
+    is_told = BY_DVC in os.environ or stopping.STARTER in os.environ
+    if not inside or is_told or not (root / ".dvc").is_dir():
         yield
         return
     from dvc.exceptions import DvcException

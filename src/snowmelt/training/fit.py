@@ -75,7 +75,6 @@ def fit(
             cannot do, or the gradient is not finite.
         Stopped: this process was asked to stop; the state is saved.
     """
-    _quiet()
     torch.manual_seed(settings.seed)
     denoiser, loss, time_sampler = _parts(settings, data)
     module = DiffusionModule(
@@ -124,6 +123,7 @@ def _parts(settings: FitSettings, data: PreparedData) -> tuple[Denoiser, Loss, T
 
 
 def _trainer(settings: FitSettings, callbacks: list[pl.Callback]) -> pl.Trainer:
+    _quiet()
     world = int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     accelerator = settings.trainer.accelerator
