@@ -106,23 +106,34 @@ def counted(clone: Path, note: Path, *targets: str) -> dict[str, int]:
 def moments(
     events: dict[str, int], stages: list[str], seed: int, share_terminated: float = 0.25
 ) -> list[Moment]:
-    """One seeded moment for each stage that is named, in that order."""
+    """A seeded moment each time that a stage is named; those of a stage follow each other.
+
+    A training goes on where it was killed, so its moments share the events among them. Of
+    what is killed a moment after an event, the stage may be over first: these come last.
+    """
     random_ = random.Random(seed)
     chosen = []
-    for stage in stages:
+    for stage in dict.fromkeys(stages):
         # The background's share of the events varies, so the last ones may not come.
-        event = random_.randint(1, max(events[stage] * 9 // 10, 1))
-        delay = random_.choice((0.0, 0.0, random_.uniform(0.01, 0.4)))
-        number = 15 if random_.random() < share_terminated else 9
-        chosen.append(Moment(stage, event, delay, number))
+        last = max(events[stage] * 9 // 10, 1)
+        cuts = [random_.randint(1, last) for _ in range(stages.count(stage))]
+        if stage == "train":
+            cuts.sort()
+            cuts = [max(b - a, 1) for a, b in zip([0, *cuts], cuts, strict=False)]
+        delays = sorted(
+            random_.choice((0.0, 0.0, random_.uniform(0.01, 0.4))) for _ in cuts
+        )
+        for event, delay in zip(cuts, delays, strict=True):
+            number = 15 if random_.random() < share_terminated else 9
+            chosen.append(Moment(stage, event, delay, number))
     return chosen
 
 
-def kill_at(clone: Path, moment: Moment, note: Path, *targets: str) -> bool:
-    """Run the pipeline up to a moment; whether it came, and all processes are gone."""
+def kill_at(clone: Path, moment: Moment, note: Path) -> bool:
+    """Run the pipeline up to a moment of a stage; whether it came, and all is gone."""
     note.unlink(missing_ok=True)
     plan = vars(moment) | {"note": str(note)}
-    code = _repro(clone, plan, *targets)
+    code = _repro(clone, plan, moment.stage)
     assert not wait_for_silence(clone), "a process outlived the kill"
     return note.exists() and code != 0
 

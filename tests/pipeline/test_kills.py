@@ -53,11 +53,11 @@ def test_killed_stages_end_in_the_same_bytes(finished: Path, tmp_path: Path) -> 
     clone, note = make_clone(tmp_path / "killed"), tmp_path / "notes" / "note"
     note.parent.mkdir()
     install(clone)
-    assert kill_at(clone, Moment("prepare", 3, 0.0, 9), note, "sample")
-    assert kill_at(clone, Moment("train", 25, 0.0, 9), note, "sample")
+    assert kill_at(clone, Moment("prepare", 3, 0.0, 9), note)
+    assert kill_at(clone, Moment("train", 25, 0.0, 9), note)
     assert not (clone / "outputs/model/model.ckpt").exists()
     assert "train" in repro(clone, "train")
-    assert kill_at(clone, Moment("sample", 3, 0.05, 15), note, "sample")
+    assert kill_at(clone, Moment("sample", 3, 0.05, 15), note)
     repro(clone, "sample")
     for name in ("model/model.ckpt", "model/losses.csv", "samples/samples.npy"):
         same = (finished / "outputs" / name).read_bytes()
@@ -117,7 +117,7 @@ def test_kills_at_seeded_moments_leave_nothing_behind(
         print(f"{moment} {'killed' if came else 'was over before'}", flush=True)
     repro(clone)
     print(f"seed {seed}: {hit} of {len(chosen)} moments came", flush=True)
-    assert hit > len(chosen) // 2, "the moments hardly come: count the events again"
+    assert hit > len(chosen) * 2 // 3, "the moments hardly come: count the events again"
     assert differing(clone, undisturbed) == []
     assert drafts(clone) == []
     assert status(clone) == status(undisturbed)
