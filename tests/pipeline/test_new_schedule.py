@@ -84,7 +84,7 @@ def test_the_laws_break_for_a_broken_one(copy: Path) -> None:
 def test_the_card_shows_it(copy: Path) -> None:
     said = succeed(run(copy, "-m", "snowmelt", "card", "schedule=mine,cosine")).stdout
     assert said.split()[:2] == ["mine", "cosine"]
-    assert said.splitlines()[-1] == "card: outputs/card/mine_cosine.png"
+    assert said.splitlines()[-1] == f"card: {copy / 'outputs/card/mine_cosine.png'}"
     assert (copy / "outputs/card/mine_cosine.png").is_file()
 
 

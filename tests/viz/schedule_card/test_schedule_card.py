@@ -240,7 +240,8 @@ def test_the_command_draws_several(
     given = ("schedule=linear,cosine", "sampler.steps=8")
     run(*given, cwd=workspace, monkeypatch=monkeypatch)
     said = capsys.readouterr().out
-    assert said.splitlines()[-1] == "card: outputs/card/linear_cosine.png"
+    drawn = workspace / "outputs" / "card" / "linear_cosine.png"
+    assert said.splitlines()[-1] == f"card: {drawn}"
     assert "prior KL" in said
     with Image.open(workspace / "outputs/card/linear_cosine.png") as picture:
         assert picture.width == 1440
