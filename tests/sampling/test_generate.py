@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from tests.conftest import Mistake
-from tests.project import TINY, make_workspace, snowmelt, succeed
+from tests.project import TINY, last_of_each, make_workspace, snowmelt, succeed
 
 from snowmelt.pipeline.cli import main
 from snowmelt.training.checkpoint import build_denoiser, load, save
@@ -48,7 +48,7 @@ def draw(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Drawn]
     def run(out: str, *overrides: str) -> Drawn:
         monkeypatch.chdir(trained)
         command = ("sample", *SETTINGS, "sampler=ddim", "sampler.steps=3", *overrides)
-        assert main([*command, f"out={out}"]) == 0
+        assert main(last_of_each([*command, f"out={out}"])) == 0
         said = json.loads((trained / out / "samples.json").read_text())
         return np.load(trained / out / "samples.npy"), said
 
@@ -221,8 +221,14 @@ def test_there_are_more_samples_than_examples(
         ),
         (("guidance=measurement_gray",), "Gray needs colour"),
         (("guidance=measurement", "guidance.operator.factor=3"), "does not divide"),
-        (("guidance=repaint", "guidance.mask.share=2"), "share must lie between"),
-        (("guidance=repaint", "guidance.resamples=0"), "resamples must be at least 1"),
+        (
+            ("guidance=repaint", "guidance.mask.share=2"),
+            "guidance.mask.share must be a number",
+        ),
+        (
+            ("guidance=repaint", "guidance.resamples=0"),
+            "guidance.resamples must be a positive integer",
+        ),
         (("guidance=inversion",), "sampler=ddim"),
         (("guidance=replacement", "paths.prepared=nowhere"), "nowhere"),
         (("guidance=replacement", "sampler=ode_adaptive"), "chooses its own steps"),
