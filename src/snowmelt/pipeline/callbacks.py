@@ -41,9 +41,6 @@ def watch(
     """Log what is known before the first step; returns the callbacks that log the rest."""
     harmless = Harmless()
     run.log_prepared(root / config.paths.prepared)
-    reference = root / config.paths.reference / "reference.json"
-    if reference.is_file():
-        run.log_file(reference, "reference")
     if distributed.rank() == 0:
         issues = training_rules.issues(training_rules.built(config))
         if config.tracking.enabled:

@@ -89,6 +89,8 @@ def run(config: DictConfig, root: Path) -> Path:
         checkpoint=checkpoint,
     )
     with tracked as run_of_samples:
+        # By the stage that depends on it: a training may come before there is one.
+        run_of_samples.log_file(source / "reference.json", "reference")
         context = Context(samples, reference, settings, data.train_labels)
         metrics = sample_evaluation.measure(context)
         how = sample_evaluation.protocol(context, data.manifest, description)
