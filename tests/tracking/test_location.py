@@ -115,7 +115,7 @@ def test_where_no_store_can_be_is_refused_in_one_line(
         ("sqlite:///empty.db", "empty.db"),
         ("sqlite:///with a space.db", "with a space.db"),
         ("http://host", None),
-        (" http://host\n", None),
+        ("  http://host ", None),
         ("https://me:secret@host:5000/path", None),
         ("databricks", None),
         ("databricks://profile", None),

@@ -111,6 +111,7 @@ class TrainerSettings(Section):
     stall_seconds: float = Field(
         600.0,
         gt=0,
+        le=1_000_000,
         description="Seconds without progress after which a group of processes is ended.",
     )
     precision: Precision = Field(

@@ -268,7 +268,15 @@ def test_keys_of_a_part_that_is_taken_from_elsewhere_are_pointed_to(
     ):
         composition.compose(root, ["data=density", "data.density.size=3"])
     settled = composition.compose(
-        root, ["data=density", "density.size=3", "data.count=9", "threshold=none"]
+        root,
+        [
+            "data=density",
+            "density.size=3",
+            "data.count=9",
+            "threshold=none",
+            "net=mlp",
+            "features=coordinates",
+        ],
     )
     assert settled.data.density == settled.density
     assert settled.data.density["size"] == 3
