@@ -255,7 +255,7 @@ def test_other_data_than_that_of_the_training(make: Make) -> None:
 
 def test_a_model_that_diverges_is_named(make: Make) -> None:
     checkpoint, data = make("images")
-    broken = {k: v * math.inf for k, v in checkpoint.ema.items()}
+    broken = {k: v * 1e30 for k, v in checkpoint.ema.items()}
     with pytest.raises(UserError, match="bound_bits_per_dim is nan"):
         measured((replace(checkpoint, ema=broken), data), name="bound")
 
@@ -263,7 +263,10 @@ def test_a_model_that_diverges_is_named(make: Make) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"examples": 1}, r"likelihood\.examples must be an integer of at least 2, got 1"),
+        (
+            {"examples": 1},
+            r"likelihood\.examples must be an integer of at least 2, .*got 1",
+        ),
         ({"batch_size": 0}, r"likelihood\.batch_size must be a positive integer, .*got 0"),
         ({"seed": -1}, r"likelihood\.seed must be"),
         (

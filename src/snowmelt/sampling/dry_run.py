@@ -68,6 +68,11 @@ def law(shape: tuple[int, ...], *, is_points: bool) -> Elementwise:
     return Elementwise(*chosen.unbind(1))
 
 
+def samples_of(shape: tuple[int, ...]) -> int:
+    """How many events of a shape a dry run draws."""
+    return max(16, math.ceil(VALUES / math.prod(shape)))
+
+
 @torch.no_grad()
 def dry_run(
     process: Process,
@@ -88,7 +93,7 @@ def dry_run(
     density = law(shape, is_points=is_points)
     if guidance is not None and guidance.needs_labels:
         density.weights = torch.full_like(density.weights, 0.5)  # the classes in turn
-    count = max(16, math.ceil(VALUES / density.size))
+    count = samples_of(shape)
     denoiser = density.denoiser(process, prediction, learned_variance)
     real = density.sample(count, seed=1).reshape(count, *shape)
     conditioning = Conditioning(shape, ("0", "1"), lambda index: real[index])

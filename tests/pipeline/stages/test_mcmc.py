@@ -33,7 +33,7 @@ def test_table_and_picture(here: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main(("mcmc", "density=double_gaussian", *TINY)) == 0
     folder = here / "outputs" / "mcmc" / "double_gaussian"
     said = capsys.readouterr().out
-    assert said.splitlines()[-1] == "mcmc: outputs/mcmc/double_gaussian"
+    assert said.splitlines()[-1] == f"mcmc: {folder}"
     assert sorted(file.name for file in folder.iterdir()) == [
         "mcmc.json",
         "mcmc.png",

@@ -22,7 +22,7 @@ from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
-from snowmelt.sampling.dry_run import Outcome, dry_run
+from snowmelt.sampling.dry_run import Outcome, dry_run, samples_of
 from snowmelt.sampling.guidance.guidance import Guidance
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.sampler import Sampler
@@ -157,7 +157,7 @@ def outcome_of(combination: Combination, most: int = MOST_EVALUATIONS) -> Outcom
         return dry_run(
             parts.process,
             parts.prediction,
-            _hurried(parts.sampler, most),
+            _hurried(parts.sampler, corner(known), most),
             corner(known),
             is_points=combination.is_points,
             learned_variance=combination.learned_variance,
@@ -167,12 +167,15 @@ def outcome_of(combination: Combination, most: int = MOST_EVALUATIONS) -> Outcom
         return None
 
 
-def _hurried(sampler: Sampler, most: int) -> Sampler:
-    """A solver that chooses its own steps takes them for all samples together here."""
+def _hurried(sampler: Sampler, shape: tuple[int, ...], most: int) -> Sampler:
+    """A solver that chooses its own steps takes them for all samples together here.
+
+    In one block of just these: a larger one is filled up.
+    """
     if not isinstance(sampler, Adaptive):
         return sampler
     hurried = copy.copy(sampler)
-    hurried.block, hurried.limit = 2**20, min(sampler.limit, most)
+    hurried.block, hurried.limit = samples_of(shape), min(sampler.limit, most)
     return hurried
 
 
