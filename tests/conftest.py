@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from tests.project import last_of_each, make_workspace
 
 Mistake = Callable[..., str]
 os.environ.update(MLFLOW_ENVIRONMENT)  # before the first import of mlflow, which reads it
+
+# Under nohup, and in the background of a script, these are ignored, and so they would be in
+# every command that a test starts.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture

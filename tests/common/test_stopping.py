@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,17 +37,6 @@ try:
 except stopping.Stopped:
     sys.exit(stopping.STATUS)
 """
-
-
-@pytest.fixture(autouse=True)
-def heard() -> Iterator[None]:
-    """Signals that are heard, also where the tests themselves run under nohup."""
-    before = {number: signal.getsignal(number) for number in stopping.SIGNALS}
-    for number in stopping.SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", stopping.SIGNALS)

@@ -24,7 +24,7 @@ SMALL = ("features=random_conv", "features.independent_classifier=null")
             "8x8 is not divisible",
         ),
         (["net=mlp"], "use net=unet"),
-        (["data=two_moons", "features=coordinates"], "use net=mlp"),
+        (["data=two_moons", "features=coordinates", "threshold=none"], "use net=mlp"),
         (["experiment=llama", "features=random_conv"], "choose features=coordinates"),
         (
             ["guidance=measurement", "guidance.operator.factor=3"],

@@ -133,7 +133,10 @@ def test_any_density_is_centred_and_of_unit_variance():
     [
         (("density.size=1",), "this density has 1 dimension:"),
         (("density.size=3",), "this density has 3 dimensions:"),
-        (("frames=1",), "gallery.frames must be an integer of at least 2, got 1"),
+        (
+            ("frames=1",),
+            "gallery.frames must be an integer of at least 2, at most 1,000, got 1",
+        ),
         (("density=lama",), "unknown density 'lama' (did you mean 'llama'?)"),
         (("checkpoint=none.ckpt",), "none.ckpt"),
     ],
