@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def composed(*overrides: str) -> FitSettings:
-    whole = compose(ROOT, ["net=mlp", "training.batch_size=4", *overrides])
+    points = ("data=two_moons", "net=mlp", "features=coordinates", "threshold=none")
+    whole = compose(ROOT, [*points, "training.batch_size=4", *overrides])
     return FitSettings.of(plain(whole))
 
 
