@@ -33,7 +33,9 @@ def test_the_description_is_what_samples_json_holds() -> None:
     }
     text = json.dumps(settings, sort_keys=True).encode()
     identity = hashlib.sha256(text).hexdigest()
-    assert found == {"identity": identity, **settings, "quantiser": None}
+    data = points().digest
+    named = {"identity": identity, **settings, "data": data, "quantiser": None}
+    assert found == named
     assert next(iter(found)) == "identity"
     rounded = generator(images()).request.describe()
     assert rounded["quantiser"] == "rounded to the nearest level"
