@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tests.project import ROOT, clean_environment
 
@@ -109,3 +112,16 @@ def test_make_says_so_before_it_sets_up(unpacked: Path, jobs: str) -> None:
     assert "git init" in done.stderr
     assert "setting up" not in done.stdout
     assert not (unpacked / ".venv").exists()
+
+
+def test_what_is_pinned_takes_every_python_that_the_package_takes() -> None:
+    """Debian's Python is 3.11.2, and a pin that asks for 3.11.5 cannot be installed there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    pinned = (ROOT / "requirements.txt").read_text().splitlines()
+    for line in pinned:
+        name, equal, _ = line.partition("==")
+        if not equal:
+            continue
+        asked = importlib.metadata.metadata(name.strip()).get("Requires-Python")
+        assert asked is None or SpecifierSet(asked).contains(oldest), f"{line}: {asked}"
