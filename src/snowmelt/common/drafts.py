@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from snowmelt.common.errors import StorageError
-from snowmelt.common.folder_lock import parents_of, try_lock
+from snowmelt.common.folder_lock import is_there, parents_of, try_lock
 
 PREFIX = ".snowmelt-draft-"
 _OLD = 7 * 24 * 3600.0  # seconds: where nothing can be locked, age tells
@@ -103,7 +103,7 @@ def _locked_folder(parent: Path) -> tuple[Path, int]:
         # Another process may take it for a dead one in the moment before it is locked.
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            if _is_ours(descriptor) and _is_there(folder, descriptor):
+            if _is_ours(descriptor) and is_there(folder, descriptor):
                 return folder, descriptor
             os.close(descriptor)
 
@@ -113,13 +113,6 @@ def _is_ours(descriptor: int) -> bool:
         return try_lock(descriptor)
     except OSError:
         return True  # nothing can be locked here, so nobody else can hold it
-
-
-def _is_there(folder: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.stat(folder), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def remove_dead_drafts(parent: Path) -> None:

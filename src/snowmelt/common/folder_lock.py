@@ -121,15 +121,15 @@ def _locked(file: Path, folder: Path, otherwise: str) -> int | None:
                 f"{folder}: another process works there ({_signed(file)}): wait until it is"
                 f" done, end it, or {otherwise}"
             )
-        if _is_there(file, descriptor):
+        if is_there(file, descriptor):
             return descriptor
         os.close(descriptor)  # its holder has removed it at the end of the work
 
 
-def _is_there(file: Path, descriptor: int) -> bool:
-    """Whether the file of that name is still the one that is open."""
+def is_there(place: Path, descriptor: int) -> bool:
+    """Whether the file or folder of that name is still the one that is open."""
     try:
-        return os.path.samestat(os.stat(file), os.fstat(descriptor))
+        return os.path.samestat(os.stat(place), os.fstat(descriptor))
     except FileNotFoundError:
         return False
 
