@@ -7,8 +7,9 @@ $$d^2 = \lVert \mu_1 - \mu_2 \rVert^2
     + \operatorname{tr}\bigl(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2}\bigr).$$
 
 Its estimate is biased: it grows as a set shrinks, so values at different counts do not
-compare. The arithmetic is torch-fidelity's. On features of the standard Inception network
-the distance is known as FID; on any others it must not be called so.
+compare. The arithmetic is torch-fidelity's, which is imported where it is used: that takes
+seconds, and a report needs none of it. On features of the standard Inception network the
+distance is known as FID; on any others it must not be called so.
 
 References:
     Heusel et al. (2017), arXiv:1706.08500.
@@ -21,11 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch_fidelity.metric_fid import (
-    KEY_METRIC_FID,
-    fid_features_to_statistics,
-    fid_statistics_to_metric,
-)
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,8 @@ class Statistics:
         wide = torch.from_numpy(np.asarray(features, np.float64))
         if not torch.isfinite(wide).all():
             raise ValueError("features must be finite")
+        from torch_fidelity.metric_fid import fid_features_to_statistics
+
         found = fid_features_to_statistics(wide)
         # With a single feature the covariance comes as a bare number.
         return cls(found["mu"], np.atleast_2d(found["sigma"]))
@@ -62,6 +60,8 @@ def frechet_distance(one: Statistics, two: Statistics) -> float:
     """
     if one.mean.shape != two.mean.shape:
         raise ValueError(f"{one.mean.shape} and {two.mean.shape} features do not compare")
+    from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
+
     value = fid_statistics_to_metric(
         {"mu": one.mean, "sigma": one.covariance},
         {"mu": two.mean, "sigma": two.covariance},

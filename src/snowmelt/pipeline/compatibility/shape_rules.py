@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from snowmelt.common import instantiate
 from snowmelt.common.errors import UserError
@@ -81,7 +82,7 @@ def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Compatibilit
     denoiser = config.get("denoiser", {})
     outputs = 2 if denoiser.get("learned_variance", False) else 1
     try:
-        with torch.device("meta"):
+        with _WeightsWithoutMemory():
             net = instantiate.build(
                 config["net"], Net, shape=shape, outputs=outputs, classes=0
             )
@@ -95,6 +96,22 @@ def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Compatibilit
         " not fit into a machine with their average, gradient and moments: make it smaller"
     )
     return [_error(("net",), text)]
+
+
+class _WeightsWithoutMemory(TorchFunctionMode):
+    """Gives no memory to what `torch.empty` makes, as which every layer's weights begin.
+
+    The context `torch.device("meta")` holds for all functions. Some of them are rules in
+    Python there, the first of which imports torch's compiler: seconds for each command.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        given = kwargs or {}
+        if func is torch.empty and given.get("device") is None:
+            given = {**given, "device": "meta"}
+        return func(*args, **given)
 
 
 def _features(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
