@@ -27,6 +27,7 @@ training:
   steps: 7
 """
 DEFAULT = (TrainingSettings().steps, "Cosine")
+MINE = ["experiment=mine"]
 Project = Callable[..., Path]
 
 
@@ -63,6 +64,25 @@ def test_the_projects_own_params_compose_from_what_git_has(project: Project) -> 
     chosen = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     assert composed.seed == chosen["seed"]
     assert composed.data.name == chosen["data"]
+
+
+def test_hydra_composes_once_as_long_as_no_file_changes(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    hydra = composition.hydra_compose
+
+    def counted(name: str, overrides: list[str]) -> DictConfig:
+        asked.append(overrides)
+        return hydra(name, overrides)
+
+    monkeypatch.setattr(composition, "hydra_compose", counted)
+    root = project(experiment__mine=EXPERIMENT)
+    for _ in range(2):
+        assert steps_and_schedule(composition.compose(root, MINE)) == (7, "Linear")
+    assert len(asked) == len({tuple(overrides) for overrides in asked})
+    (root / "conf/experiment/mine.yaml").write_text(EXPERIMENT.replace("7", "8"))
+    assert steps_and_schedule(composition.compose(root, MINE)) == (8, "Linear")
 
 
 def test_each_source_beats_the_one_before(project: Project) -> None:

@@ -7,6 +7,7 @@ interpolation left and is what every stage reads.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -224,12 +225,19 @@ def frozen(plain: Any) -> DictConfig:
     return config
 
 
-def _hydra(root: Path, overrides: list[str]) -> DictConfig:
-    conf_files.check(root)
+def _hydra(root: Path, overrides: Iterable[str]) -> DictConfig:
+    """What Hydra composes; read-only, since the same question is asked again."""
+    return _answered(root, tuple(overrides), conf_files.check(root))
+
+
+@functools.lru_cache(maxsize=128)
+def _answered(root: Path, overrides: tuple[str, ...], files: object) -> DictConfig:
     settings.register()
     try:
         with initialize_config_dir(str(root / "conf"), version_base="1.3"):
-            return hydra_compose("config", overrides=overrides)
+            composed = hydra_compose("config", overrides=list(overrides))
+        OmegaConf.set_readonly(composed, True)
+        return composed
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split("\nSee ")[0].split())
         raise UserError(f"conf/ does not compose: {reason}") from error
@@ -266,7 +274,7 @@ def _check_keys(
     """Refuse keys that are not there, against conf/ with the chosen files.
 
     What stands in conf/config.yaml itself is compared with that: composing takes a fifth of
-    a second, which a card of six schedules would pay six times.
+    a second.
     """
     own = written(root)
     inside = [choice for choice in given if _is_plain(own, key_of(choice))]

@@ -21,8 +21,12 @@ _MOST_FILES = 2000
 _HEADER = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
 
 
-def check(root: Path) -> None:
+def check(root: Path) -> tuple[tuple[Path, int, int], ...]:
     """Refuse a file of conf/ that is no configuration, or says what Hydra shall run.
+
+    Returns:
+        All files, each with when it was changed and its size: who has seen them so need
+        not read them again.
 
     Raises:
         UserError: naming the first such file.
@@ -31,9 +35,11 @@ def check(root: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml"))
     if len(files) > _MOST_FILES:
         raise UserError(f"{folder} holds {len(files)} files: that is no configuration")
-    for file in files:
-        state = file.stat()
-        _look_at(file, folder, state.st_mtime_ns, state.st_size)
+    states = [(file, file.stat()) for file in files]
+    found = tuple((file, state.st_mtime_ns, state.st_size) for file, state in states)
+    for file, changed, size in found:
+        _look_at(file, folder, changed, size)
+    return found
 
 
 def body_of(file: Path, shown: str = "") -> dict[str, Any]:
