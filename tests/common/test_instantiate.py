@@ -26,6 +26,7 @@ from snowmelt.sampling.guidance.guidance import Guidance
 from snowmelt.sampling.samplers.grids import Grid
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.samplers.thresholds import Threshold
+from snowmelt.training.optimizers import Recipe
 
 ROOT = Path(__file__).parents[2]
 GROUPS = composition.groups(ROOT)
@@ -37,6 +38,7 @@ BASES: dict[str, type] = {
     "loss": Loss,
     "time_sampling": TimeSampler,
     "net": Net,
+    "optimizer": Recipe,
     "sampler": Sampler,
     "grid": Grid,
     "threshold": Threshold,

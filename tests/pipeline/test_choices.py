@@ -39,7 +39,7 @@ BESIDE = {
     "guidance=inversion": ("sampler=ddim",),
     "process=variance_exploding": ("schedule=geometric", "prediction=edm"),
 }
-TRAINED = ("schedule", "process", "prediction", "loss", "time_sampling")
+TRAINED = ("schedule", "process", "prediction", "loss", "time_sampling", "optimizer")
 SAMPLED = ("sampler", "grid", "threshold", "guidance")
 COLOUR_ONLY = "guidance=measurement_gray"
 

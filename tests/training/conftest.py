@@ -21,6 +21,7 @@ from snowmelt.diffusion.time_sampling import LowDiscrepancy, TimeSampler
 from snowmelt.nets.mlp import MLP
 from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.module import DiffusionModule
+from snowmelt.training.optimizers import Recipe
 from snowmelt.training.settings import TrainingSettings
 
 SETTINGS = {
@@ -81,6 +82,7 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
         schedule: NoiseSchedule | None = None,
         classes: int = 0,
         p_uncond: float = 0.0,
+        optimizer: Recipe | None = None,
         **training: Any,
     ) -> DiffusionModule:
         torch.manual_seed(0)
@@ -106,6 +108,7 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
             settings,
             seed,
             p_uncond=p_uncond,
+            optimizer=optimizer,
         )
 
     return make
@@ -133,12 +136,16 @@ def fit(examples: np.ndarray, labels: np.ndarray) -> Callable[..., pl.Trainer]:
             )
 
     def train(
-        module: DiffusionModule, *callbacks: pl.Callback, saved: Any = None
+        module: DiffusionModule,
+        *callbacks: pl.Callback,
+        saved: Any = None,
+        precision: Any = "32-true",
     ) -> pl.Trainer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trainer = pl.Trainer(
                 accelerator="cpu",
+                precision=precision,
                 max_steps=module.training_config.steps,
                 max_epochs=-1,
                 callbacks=list(callbacks),

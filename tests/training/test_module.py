@@ -256,6 +256,19 @@ def test_the_learning_rate_rises_then_falls_to_zero(make_module: Make, warmup: i
     assert factor(warmup + middle / 2) == pytest.approx(0.5 + 0.5 * math.sqrt(0.5))
 
 
+@pytest.mark.parametrize(
+    ("decay", "middle", "last"),
+    [("none", 1.0, 1.0), ("linear", 0.5, 0.0), ("cosine", 0.5, 0.0)],
+)
+def test_the_learning_rate_falls_as_it_is_told(
+    make_module: Make, decay: str, middle: float, last: float
+) -> None:
+    factor = make_module(steps=32, warmup_steps=2, decay=decay).learning_rate_factor
+    assert [factor(0), factor(1), factor(2)] == [0.5, 1.0, 1.0]
+    assert factor(17) == pytest.approx(middle)
+    assert factor(32) == pytest.approx(last, abs=1e-12)
+
+
 def test_a_warm_up_longer_than_the_training_is_no_error(make_module: Make) -> None:
     factor = make_module(steps=5, warmup_steps=10).learning_rate_factor
     assert [factor(step) for step in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])

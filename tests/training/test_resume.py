@@ -22,13 +22,14 @@ from snowmelt.diffusion.schedules import Learned
 from snowmelt.diffusion.time_sampling import Importance
 from snowmelt.training import resume
 from snowmelt.training.module import DiffusionModule
+from snowmelt.training.optimizers import SOAP, AdamW, Muon, Recipe
 from snowmelt.training.resume import DAMAGED_KEPT, STATE_PARTS, Resume, training_identity
 from snowmelt.training.settings import FitSettings
 
 Make = Callable[..., DiffusionModule]
 Fit = Callable[..., pl.Trainer]
 SECTIONS = tuple(FitSettings.model_fields)
-PARTS = ("schedule", "process", "prediction", "loss", "time_sampling", "net")
+PARTS = ("schedule", "process", "prediction", "loss", "time_sampling", "net", "optimizer")
 CONFIG: dict[str, Any] = {name: {"value": 1} for name in PARTS} | {
     "seed": 0,
     "denoiser": {},
@@ -132,6 +133,33 @@ def test_what_is_learned_beside_the_weights_goes_on_too(
     for name, value in state.items():
         if "mean_" not in name:
             assert torch.equal(resumed.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize("killed_at", [5, 10])
+@pytest.mark.parametrize(
+    "optimizer", [AdamW(implementation="foreach"), Muon(), SOAP(turn_every=2)]
+)
+def test_every_optimiser_goes_on_where_it_was(
+    tmp_path: Path, make_module: Make, fit: Fit, optimizer: Recipe, killed_at: int
+) -> None:
+    """With dropout, a learned schedule and a network in bfloat16 beside it."""
+
+    def make() -> DiffusionModule:
+        schedule = Learned(units=5)
+        return make_module(loss=VLB(), schedule=schedule, dropout=0.5, optimizer=optimizer)
+
+    straight, precision = make(), "bf16-mixed"
+    fit(straight, precision=precision)
+    saved = Resume(tmp_path / "state", every=3)
+    with pytest.raises(Killed):
+        fit(make(), saved, KillAt(killed_at), precision=precision)
+    resumed = make()
+    fit(resumed, saved=saved.path, precision=precision)
+    start = make().state_dict()
+    for name, value in straight.state_dict().items():
+        if "mean_" not in name:
+            assert torch.equal(resumed.state_dict()[name], value), name
+            assert "weight" not in name or not torch.equal(start[name], value), name
 
 
 def test_it_saves_every_so_often(

@@ -28,6 +28,7 @@ PARTS = {
     "losses": "snowmelt.diffusion.losses",
     "mcmc": "snowmelt.densities.mcmc",
     "nets": "snowmelt.nets",
+    "optimizers": "snowmelt.training.optimizers",
     "pipeline": "snowmelt.pipeline",
     "plane": "snowmelt.evaluation.plane",
     "predictions": "snowmelt.diffusion.predictions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -17,7 +18,13 @@ class Net(nn.Module, ABC):
     - `outputs`: how many answers of the input's shape it gives, one after the other along
       the first dimension of the event;
     - `classes`: the number of classes that it is conditioned on; 0 for none.
+
+    Attributes:
+        ends: the parts at which numbers enter and leave the network; an optimiser of hidden
+            matrices leaves them to another.
     """
+
+    ends: ClassVar[tuple[str, ...]] = ("embedding", "first", "last")
 
     @abstractmethod
     def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor | None = None) -> Tensor:

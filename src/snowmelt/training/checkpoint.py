@@ -33,7 +33,7 @@ from snowmelt.nets.weights import DoNotFit, check_fit, no_larger_than
 
 FORMAT = 1
 BUILT_FROM = {"schedule", "process", "prediction", "net"}
-_SECTIONS = (*sorted(BUILT_FROM), "denoiser", "training", "trainer")
+_SECTIONS = (*sorted(BUILT_FROM), "denoiser", "optimizer", "training", "trainer")
 _KINDS = {
     "identity": str,
     "step": int,

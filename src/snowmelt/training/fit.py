@@ -25,6 +25,7 @@ from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
+from snowmelt.training.optimizers import Recipe
 from snowmelt.training.resume import Resume
 from snowmelt.training.settings import FitSettings
 from snowmelt.training.stop_point import StopPoint
@@ -85,6 +86,7 @@ def fit(
         settings.training,
         settings.seed,
         p_uncond=settings.denoiser.p_uncond,
+        optimizer=build(settings.optimizer, Recipe),
     )
     history = History(
         settings.training.log_every,

@@ -17,9 +17,11 @@ from snowmelt.data.prepared.scaling import to_model
 from snowmelt.diffusion.denoiser import NULL_CLASS, Denoiser
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
+from snowmelt.training import learning_rate
 from snowmelt.training.batch_order import Batch
 from snowmelt.training.ema import EMA
 from snowmelt.training.objective import Objective
+from snowmelt.training.optimizers import AdamW, Recipe, Trained
 from snowmelt.training.settings import TrainingSettings
 
 _DROPOUT_SEED_STRIDE = 1_000_003
@@ -40,6 +42,7 @@ class DiffusionModule(LightningModule):
         training: how long and how fast.
         seed: of time steps, noise and dropout.
         p_uncond: the probability of training an example with the null class.
+        optimizer: makes the optimiser; None for AdamW.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class DiffusionModule(LightningModule):
         training: TrainingSettings,
         seed: int,
         p_uncond: float = 0.0,
+        optimizer: Recipe | None = None,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
@@ -61,6 +65,7 @@ class DiffusionModule(LightningModule):
         self.training_config = training
         self.seed = seed
         self.p_uncond = p_uncond
+        self.optimizer = optimizer or AdamW()
         if denoiser.schedule is not None and not loss.trains_schedule:
             # Parameters without a gradient would stop a group of processes.
             denoiser.schedule.requires_grad_(False)
@@ -119,19 +124,14 @@ class DiffusionModule(LightningModule):
         return gathered.flatten()
 
     def configure_optimizers(self) -> Any:
-        training = self.training_config
-        groups: list[dict[str, Any]] = [{"params": list(self.denoiser.net.parameters())}]
-        if self._schedule_parameters():
-            # Weight decay would pull the curve towards a meaningless one.
-            groups.append({"params": self._schedule_parameters(), "weight_decay": 0.0})
-        optimizer = torch.optim.AdamW(
-            groups,
-            lr=training.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=training.weight_decay,
-            # With a gradient scaler, a fused step would see gradients still scaled.
-            fused=self.trainer.precision != "16-mixed",
+        trained = Trained(
+            net=self.denoiser.net,
+            schedule=self._schedule_parameters(),
+            learning_rate=self.training_config.learning_rate,
+            weight_decay=self.training_config.weight_decay,
+            is_scaled=self.trainer.precision == "16-mixed",
         )
+        optimizer = self.optimizer.optimizer(trained)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
@@ -141,12 +141,14 @@ class DiffusionModule(LightningModule):
         return [parameter for parameter in parameters if parameter.requires_grad]
 
     def learning_rate_factor(self, step: int) -> float:
-        """Linear warm-up to 1, then half a cosine down to 0 at the last step."""
+        """The share of the largest learning rate that a step has."""
         training = self.training_config
-        if step < training.warmup_steps:
-            return (step + 1) / training.warmup_steps
-        left = max(training.steps - training.warmup_steps, 1)
-        return 0.5 * (1.0 + math.cos(math.pi * (step - training.warmup_steps) / left))
+        return learning_rate.factor(
+            step,
+            warmup=training.warmup_steps,
+            total=training.steps,
+            decay=training.decay,
+        )
 
     def _seed_dropout(self) -> None:
         """Seed the generator that dropout draws from by the step."""

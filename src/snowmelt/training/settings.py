@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from snowmelt.common.section import Part, Section, Seed
+from snowmelt.training.learning_rate import Decay
 
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps"]
 Precision = Literal[
@@ -70,10 +71,17 @@ class TrainingSettings(Section):
         200,
         ge=0,
         le=1_000_000_000,
-        description="Steps of linear warm-up of the learning rate; cosine decay to zero"
-        " follows.",
+        description="Steps of linear warm-up of the learning rate; its decay follows.",
     )
-    weight_decay: float = Field(0.0, ge=0, le=1000, description="Weight decay of AdamW.")
+    decay: Decay = Field(
+        "cosine", description="How the learning rate falls to zero after the warm-up."
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="Share of a weight, times the learning rate, taken off at each step.",
+    )
     gradient_clip: float | None = Field(
         1.0, gt=0, le=1e6, description="Largest norm of the gradient; null for none."
     )
@@ -125,7 +133,7 @@ class FitSettings(Section):
     """Every section that the weights follow from; a checkpoint keeps them.
 
     Attributes:
-        schedule, process, prediction, loss, time_sampling, net: parts to build.
+        schedule, process, prediction, loss, time_sampling, net, optimizer: parts to build.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -136,6 +144,7 @@ class FitSettings(Section):
     loss: Part
     time_sampling: Part
     net: Part
+    optimizer: Part = Field({"_target_": "snowmelt.optimizers.AdamW"})
     denoiser: DenoiserSettings = DenoiserSettings()
     training: TrainingSettings = TrainingSettings()
     trainer: TrainerSettings = TrainerSettings()

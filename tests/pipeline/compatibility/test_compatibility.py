@@ -171,6 +171,15 @@ def test_a_checkpoint_is_judged_by_what_it_was_trained_with() -> None:
     sampling_rules.check(composed("sampler=ddim"), older)
 
 
+def test_a_fused_step_takes_no_scaled_gradients() -> None:
+    fused, scaled = "optimizer.implementation=fused", "trainer.precision=16-mixed"
+    text = refused(fused, scaled)
+    assert text.startswith("optimizer.implementation, trainer.precision: ")
+    assert "implementation=auto" in text
+    for given in ((fused,), (scaled,), (scaled, "optimizer=muon")):
+        configuration_rules.check(composed(*given))
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("process", ["variance_preserving", "sub_vp"])
 def test_every_schedule_goes_with_the_defaults_of_the_rest(

@@ -1,4 +1,4 @@
-"""Compatibility rules of schedule, process, prediction, loss and time sampling.
+"""Compatibility rules of schedule, process, prediction, loss, times and optimiser.
 
 References:
     Lin, Liu, Li & Yang (2024), arXiv:2305.08891, section 3.2 (why eps and a zero terminal
@@ -23,6 +23,7 @@ from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, prior_kl
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
+from snowmelt.training.optimizers import Recipe
 
 LARGEST_PRIOR_KL = 0.01  # bits a dimension; the network's own error is about as large
 LEAST_LOG_SNR_AT_DATA = 4.0  # noise of 0.13 of the data's spread
@@ -41,6 +42,7 @@ class Parts:
     time_sampler: TimeSampler
     learned_variance: bool
     precision: str
+    optimizer: Recipe
 
     @property
     def schedule(self) -> NoiseSchedule:
@@ -74,6 +76,7 @@ def built(config: Mapping[str, Any]) -> Parts:
         time_sampler=build(config["time_sampling"], TimeSampler),
         learned_variance=bool(denoiser.get("learned_variance", False)),
         precision=str(config["trainer"]["precision"]),
+        optimizer=build(config["optimizer"], Recipe),
     )
 
 
@@ -217,6 +220,13 @@ def _curve(parts: Parts) -> list[CompatibilityIssue]:
 
 
 def _numbers(parts: Parts) -> list[CompatibilityIssue]:
+    if parts.precision == "16-mixed" and not parts.optimizer.takes_scaled:
+        text = (
+            "a fused step unscales the gradients itself, after they were clipped; use"
+            " optimizer.implementation=auto, or trainer.precision=bf16-mixed"
+        )
+        keys = ("optimizer.implementation", "trainer.precision")
+        return [CompatibilityIssue(keys, text, is_error=True)]
     if parts.precision not in HALF:
         return []
     text = (

@@ -33,6 +33,7 @@ from snowmelt.nets.net import Net
 from snowmelt.pipeline.config.settings import Settings
 from snowmelt.sampling.guidance.guidance import Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
+from snowmelt.training.optimizers import Recipe
 
 
 class Refusal(UserError):
@@ -73,6 +74,7 @@ PARTS = {
     "loss": PartKind(Loss, ("levels",)),
     "time_sampling": PartKind(TimeSampler),
     "net": PartKind(Net, ("shape", "outputs", "classes")),
+    "optimizer": PartKind(Recipe),
     "sampler": PartKind(Sampler),
     "guidance": PartKind(Guidance),
     "features": PartKind(Extractor, ("manifest",)),
