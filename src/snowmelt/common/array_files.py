@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import mmap
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -54,12 +55,22 @@ def create_rows(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
         np.lib.format.write_array_header_1_0(stream, header)
         stream.flush()
         size = stream.tell() + kind.itemsize * math.prod(shape)
-        try:
-            os.posix_fallocate(stream.fileno(), 0, size)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
-            stream.truncate(size)  # this file system takes no room in advance
+        take_room(stream.fileno(), size)
+
+
+def take_room(descriptor: int, size: int) -> None:
+    """Make an open file `size` bytes long, and take its room on the disk.
+
+    Raises:
+        OSError: there is not enough room.
+    """
+    try:
+        if size:
+            os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        os.ftruncate(descriptor, size)  # this file system takes no room in advance
 
 
 def write_rows(path: Path, first: int, rows: NDArray[Any]) -> None:
@@ -86,6 +97,20 @@ def mapped(source: Path, *, made_by: str) -> Any:
         raise UserError(
             f"{source} is not a readable array ({reason}): run `snowmelt {made_by}` again"
         ) from error
+
+
+def release(array: Any) -> None:
+    """Let go of what was read of an array that is mapped from disk; of others nothing.
+
+    What was read stays in the system's cache, which it takes back when it needs room, but
+    counts as this process's memory until then.
+    """
+    while isinstance(array, np.ndarray):
+        mapping = getattr(array, "_mmap", None)
+        if mapping is not None:
+            mapping.madvise(mmap.MADV_DONTNEED)
+            return
+        array = array.base
 
 
 def why_unreadable(error: Exception) -> str:

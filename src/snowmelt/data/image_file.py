@@ -59,7 +59,7 @@ class PictureFacts:
 
 
 def read_picture(
-    path: Path,
+    path: Path | BinaryIO,
     *,
     size: int,
     channels: int,
@@ -78,7 +78,7 @@ def read_picture(
     overshoot a network learns as halos. clean-fid resizes with the same filter.
 
     Args:
-        path: a file of one of `FORMATS`, whatever its name.
+        path: a file of one of `FORMATS`, whatever its name, or the content of one.
         size: the side of the square.
         channels: 1 for grey or 3 for colour.
         value_range: the smallest and the largest level that the file can hold; see
@@ -120,7 +120,7 @@ def read_picture(
     return pixels, facts
 
 
-def decode(path: Path, max_pixels: int = MOST_PIXELS) -> tuple[Image.Image, int]:
+def decode(path: Path | BinaryIO, max_pixels: int = MOST_PIXELS) -> tuple[Image.Image, int]:
     """Decode the first frame, upright and at full size, and count the frames.
 
     Decoding a JPEG at an eighth of its size would be several times faster, but moves
@@ -130,7 +130,7 @@ def decode(path: Path, max_pixels: int = MOST_PIXELS) -> tuple[Image.Image, int]
         UnreadableImageError: the file cannot be decoded, or has more pixels.
     """
     try:
-        with open_regular(path) as file, _at_most(max_pixels):
+        with _opened(path) as file, _at_most(max_pixels):
             return _decoded(file)
     except Image.DecompressionBombError as error:
         claim = str(error).split(" exceeds")[0]
@@ -184,7 +184,13 @@ def _frames(image: ImageFile) -> int:
     return pages
 
 
-def _is_empty(path: Path) -> bool:
+def _opened(path: Path | BinaryIO) -> BinaryIO:
+    return open_regular(path) if isinstance(path, Path) else path
+
+
+def _is_empty(path: Path | BinaryIO) -> bool:
+    if not isinstance(path, Path):
+        return False
     try:
         return path.stat().st_size == 0
     except OSError:

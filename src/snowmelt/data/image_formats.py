@@ -37,9 +37,13 @@ def begins_like_an_image(path: Path) -> bool:
     """Whether the first bytes of a file are those of an image, whatever its name."""
     try:
         with open_regular(path) as file:
-            head = file.read(16)
+            return is_head_of_an_image(file.read(16))
     except OSError:
         return False
+
+
+def is_head_of_an_image(head: bytes) -> bool:
+    """Whether the first 16 bytes of a file are those of an image."""
     is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     is_avif = head[4:12] in (b"ftypavif", b"ftypavis")
     return head.startswith(_MARKS) or is_webp or is_avif

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from snowmelt.common.errors import UserError
-from snowmelt.data.prepared.splits import Split, leaked, quotas, split
+from snowmelt.data.prepared.splits import Split, quotas, split
 
 
 def random_split(count: int, fraction: float = 0.2, seed: int = 0) -> Split:
@@ -90,9 +90,3 @@ def test_an_official_split_needs_two_rows_as_well() -> None:
 def test_null_is_only_for_official_splits() -> None:
     with pytest.raises(UserError, match=r"data\.held_out_fraction is null"):
         split(9, labels=None, official=None, fraction=None, seed=0)
-
-
-def test_copies_across_the_splits_are_counted() -> None:
-    examples = np.array([[0], [1], [2], [1], [1], [3]], dtype=np.uint8)
-    chosen = Split(np.array([0, 1, 2]), np.array([3, 4, 5]), "random")
-    assert leaked(examples, chosen) == 2

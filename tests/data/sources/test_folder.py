@@ -13,7 +13,7 @@ from PIL import Image
 
 from snowmelt.common.errors import UserError
 from snowmelt.data.sources.folder import Folder
-from snowmelt.data.sources.image_listing import printable
+from snowmelt.data.sources.printable import printable
 from snowmelt.data.sources.source import RawData
 
 SaveImage = Callable[..., np.ndarray]

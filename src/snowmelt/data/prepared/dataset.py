@@ -21,19 +21,19 @@ from typing import Any
 
 import numpy as np
 
-from snowmelt.common.array_files import create_rows, mapped, write_rows
+from snowmelt.common.array_files import mapped, release, save_array
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, sha256
 from snowmelt.common.instantiate import plain
 from snowmelt.common.records import read_record, write_record
 from snowmelt.common.verification import Verification
-from snowmelt.data.prepared import splits
+from snowmelt.data.prepared import splits, stored_rows
+from snowmelt.data.prepared.image_rows import ImageRows
 from snowmelt.data.prepared.manifest import Manifest, Skipped
 
 _MANIFEST = "manifest.json"
 _LABELS = "labels.npy"
 _STAGE = "prepare"
-_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ class PreparedData:
         """
         then, now = self.manifest.config, json.loads(json.dumps(plain(data_config)))
         for key in sorted(then.keys() | now.keys()):
-            if then.get(key) != now.get(key):
+            # A choice that an earlier version did not have was not made.
+            is_new = key not in then and now[key] in (None, False)
+            if not is_new and then.get(key) != now.get(key):
                 raise UserError(
                     f"{self.folder} was prepared with data.{key}={then.get(key)}, the"
                     f" configuration says {now.get(key)}: run `snowmelt {_STAGE}` again"
@@ -125,8 +127,9 @@ def _check_trained(
     train_labels: np.ndarray, classes: tuple[str, ...], folder: Path
 ) -> None:
     """Refuse classes that only the held-out split has: nothing could be learnt of them."""
-    unseen = sorted(set(range(len(classes))) - set(np.unique(train_labels).tolist()))
-    if unseen:
+    unseen = np.flatnonzero(np.bincount(train_labels, minlength=len(classes)) == 0)
+    release(train_labels)
+    if len(unseen):
         raise UserError(
             f"{folder}: no example to train on is of the class {classes[unseen[0]]}: add"
             f" some to the data, or leave the class out, and run `snowmelt {_STAGE}` again"
@@ -136,7 +139,7 @@ def _check_trained(
 def write(
     folder: Path,
     *,
-    examples: np.ndarray,
+    examples: np.ndarray | ImageRows,
     name: str,
     labels: np.ndarray | None = None,
     classes: tuple[str, ...] | None = None,
@@ -170,16 +173,17 @@ def write(
     )
     is_points = examples.dtype == np.float32
     mean, std = _moments(examples[chosen.train]) if is_points else (None, None)
-    copies = splits.leaked(examples, chosen)
-    if copies:
-        notes = (*notes, f"{copies} held-out examples are equal to a training example")
     fraction = None if chosen.kind == "official" else held_out_fraction
     kind = "points" if is_points else "images"
     order = np.concatenate([chosen.train, chosen.held_out])
-    arrays = {f"{kind}.npy": examples} | ({} if labels is None else {_LABELS: labels})
+    files = [f"{kind}.npy"] + ([] if labels is None else [_LABELS])
     with new_directory(folder) as draft:
-        for file, array in arrays.items():
-            _save(draft / file, array, order)
+        said = stored_rows.store(draft / files[0], examples, order)
+        if labels is not None:
+            save_array(draft / _LABELS, labels[order])
+        copies = stored_rows.leaked(said.fingerprints, examples, order, len(chosen.train))
+        if copies:
+            notes = (*notes, f"{copies} held-out examples are equal to a training example")
         manifest = Manifest(
             kind=kind,
             name=name,
@@ -200,16 +204,16 @@ def write(
             },
             skipped=tuple(skipped),
             notes=tuple(notes),
-            digests={file: sha256(draft / file) for file in arrays},
+            digests={file: sha256(draft / file) for file in files},
             config=config or {},
-            seen_levels=None if is_points else _seen_levels(examples),
+            seen_levels=said.levels,
         )
         write_record(draft / _MANIFEST, manifest.to_dict())
     return manifest
 
 
 def _check(
-    examples: np.ndarray,
+    examples: np.ndarray | ImageRows,
     labels: np.ndarray | None,
     classes: tuple[str, ...] | None,
     value_range: tuple[int, int] | None,
@@ -233,23 +237,6 @@ def _check(
         )
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         raise ValueError(f"labels must index the {len(classes)} classes")
-
-
-def _save(path: Path, array: np.ndarray, order: np.ndarray) -> None:
-    """Write the rows of `array` in `order` by chunks: no second copy in memory."""
-    create_rows(path, array.dtype, array.shape)
-    for start in range(0, len(order), _CHUNK):
-        write_rows(path, start, array[order[start : start + _CHUNK]])
-
-
-def _seen_levels(images: np.ndarray) -> dict[str, int]:
-    """Which of the 256 levels occur."""
-    seen = np.zeros(256, dtype=bool)
-    for start in range(0, len(images), _CHUNK):
-        seen[images[start : start + _CHUNK].ravel()] = True
-    levels = np.flatnonzero(seen)
-    least, greatest = int(levels[0]), int(levels[-1])
-    return {"least": least, "greatest": greatest, "distinct": len(levels)}
 
 
 def _moments(points: np.ndarray) -> tuple[tuple[float, ...], float]:

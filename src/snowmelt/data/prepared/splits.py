@@ -8,7 +8,6 @@ of it even where the raw data was sorted by class.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,16 +105,3 @@ def _first_of_each(order: np.ndarray, labels: np.ndarray, fraction: float) -> np
         rows = order[labels[order] == label]
         mask[rows[:quota]] = True
     return mask
-
-
-def leaked(examples: np.ndarray, chosen: Split) -> int:
-    """How many held-out examples are equal, byte by byte, to a training example.
-
-    Such copies flatter every number that is measured on the held-out split.
-    """
-    seen = {_fingerprint(examples[row]) for row in chosen.train}
-    return sum(_fingerprint(examples[row]) in seen for row in chosen.held_out)
-
-
-def _fingerprint(example: np.ndarray) -> bytes:
-    return hashlib.blake2b(example.tobytes(), digest_size=16).digest()

@@ -16,7 +16,8 @@ from snowmelt.common.places import Place
 from snowmelt.common.regular_files import kind_of
 from snowmelt.data.image_levels import checked_range, sparse_note
 from snowmelt.data.sources import class_names
-from snowmelt.data.sources.source import RawData, Source
+from snowmelt.data.sources.image_source import ImageSource
+from snowmelt.data.sources.source import RawData
 
 _SHAPES = (
     "points are floats (N,D); images are uint8 (N,H,W), (N,C,H,W) or (N,H,W,C), C = 1 or 3"
@@ -24,7 +25,7 @@ _SHAPES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Array(Source):
+class Array(ImageSource):
     """What numpy.save wrote: floats (N, D) are points, uint8 with more axes are images.
 
     Args:
@@ -46,7 +47,7 @@ class Array(Source):
         if self.value_range is not None:
             checked_range(self.value_range, 255)
 
-    def event_shape(self) -> tuple[int, ...] | None:
+    def stored_shape(self) -> tuple[int, ...] | None:
         """By the file's header; None where there is no such array, as `read` then says."""
         try:
             array = load("data.path", self.located(self.path))
@@ -55,7 +56,7 @@ class Array(Source):
         except UserError:
             return None
 
-    def read(self) -> RawData:
+    def read_images(self) -> RawData:
         """Read and check the array.
 
         Raises:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snowmelt.data.sources.source import RawData, Source
+from snowmelt.data.sources.image_source import ImageSource
+from snowmelt.data.sources.source import RawData
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digits(Source):
+class Digits(ImageSource):
     """1,797 digits of 8x8 pixels with 17 grey levels, kept as they are: 0 to 16.
 
     Each pixel counts the inked bits of a 4x4 block of a 32x32 scan, hence the 17 levels
@@ -20,10 +21,10 @@ class Digits(Source):
         Alpaydin & Kaynak (1998), "Optical Recognition of Handwritten Digits", UCI.
     """
 
-    def event_shape(self) -> tuple[int, ...]:
+    def stored_shape(self) -> tuple[int, ...]:
         return 1, 8, 8
 
-    def read(self) -> RawData:
+    def read_images(self) -> RawData:
         """The images (1797, 1, 8, 8) and their labels."""
         # Here, since it takes a second, and every command looks at this class's signature.
         from sklearn.datasets import load_digits

@@ -1,35 +1,35 @@
-"""A folder of images, nested as deep as one likes."""
+"""A folder of images, nested as deep as one likes, or a zip or tar file of one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from snowmelt.common import argument_checks
 from snowmelt.common.bounds import DeepLevel, Pixels, Side
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
-from snowmelt.data.image_file import (
-    MOST_PIXELS,
-    TooLargeImageError,
-    UnreadableImageError,
-    read_picture,
-)
+from snowmelt.data.image_file import MOST_PIXELS
 from snowmelt.data.image_levels import checked_range, prepared_range
+from snowmelt.data.prepared.image_rows import ImageRows
 from snowmelt.data.prepared.manifest import Skipped
 from snowmelt.data.sources import folder_layout
-from snowmelt.data.sources.image_listing import image_files, printable
-from snowmelt.data.sources.picture_tally import PictureTally
-from snowmelt.data.sources.source import RawData, Source
+from snowmelt.data.sources.decoding import Plan
+from snowmelt.data.sources.decoding_group import decode_all
+from snowmelt.data.sources.image_listing import Listing, image_files
+from snowmelt.data.sources.image_source import ImageSource
+from snowmelt.data.sources.printable import printable
+from snowmelt.data.sources.rows_file import RowsFile
+from snowmelt.data.sources.source import RawData
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folder(Source):
+class Folder(ImageSource):
     """Images of any size and kind, cropped to their middle square and resized.
 
     Images are taken in the order of their paths. Sub-folders are classes, and folders
@@ -37,7 +37,8 @@ class Folder(Source):
     Images that are smaller than `size` are enlarged, and the manifest says how many.
 
     Args:
-        path: the folder.
+        path: the folder, or a zip or tar file (also .tar.gz, .tar.bz2, .tar.xz), which is
+            read where it is.
         size: the side of the prepared images.
         channels: 1 for grey, 3 for colour.
         on_corrupt: what to do about images that cannot be read: "error" lists them all
@@ -66,76 +67,61 @@ class Folder(Source):
         if self.value_range is not None:
             checked_range(self.value_range, 65535)
 
-    def event_shape(self) -> tuple[int, ...]:
-        return self.channels, self.size, self.size
+    def stored_shape(self) -> tuple[int, ...]:
+        return 1 if self.gray else self.channels, self.size, self.size
 
-    def read(self) -> RawData:
+    def read_images(self) -> RawData:
         """Decode all images.
 
         Raises:
             UserError: no folder, no images, images that cannot be read, or too many for
-                the memory.
+                the disk.
         """
-        folder = self.located(self.path)
-        listing = image_files(folder)
-        files = listing.images
-        folder_layout.understood(files)  # an ambiguous layout is told before the long loop
-        tally = PictureTally(self.size, self.channels, self._range)
-        examples, read, skipped = self._decoded(folder, files, tally)
-        meaning = folder_layout.understood(read)
+        place = self.located(self.path)
+        listing = image_files(place)
+        # An ambiguous layout is told before the long loop.
+        folder_layout.understood(entry.name for entry in listing.images)
+        rows = RowsFile(len(listing.images), self.stored_shape(), self.scratch)
+        found = decode_all(listing.images, self._plan(place, listing, rows))
+        if found.skipped and (self.on_corrupt == "error" or not found.kept.any()):
+            raise UserError(_listed(found.skipped, len(found.kept), place))
+        names = (entry.name for entry in listing.images)
+        meaning = folder_layout.understood(compress(names, found.kept))
+        examples: np.ndarray | ImageRows = rows.array()
+        if found.skipped:
+            examples = ImageRows.of(examples).picked(np.flatnonzero(found.kept))
         return RawData(
             examples=examples,
             labels=meaning.labels,
             classes=meaning.classes,
             value_range=prepared_range(self._range),
             held_out=meaning.held_out,
-            skipped=tuple(skipped),
-            notes=(*meaning.notes, *listing.notes, *tally.notes()),
+            skipped=tuple(Skipped(printable(n), reason) for n, reason in found.skipped),
+            notes=(*meaning.notes, *listing.notes, *found.tally.notes()),
+        )
+
+    def _plan(self, place: Path, listing: Listing, rows: RowsFile) -> Plan:
+        archive = listing.archive
+        return Plan(
+            place=str(place) if archive is None else "",
+            archive=-1 if archive is None else archive.file.fileno(),
+            rows=rows.descriptor,
+            size=self.size,
+            channels=self.stored_shape()[0],
+            value_range=self._range,
+            max_pixels=self.max_pixels,
         )
 
     @property
     def _range(self) -> tuple[int, int] | None:
         return None if self.value_range is None else checked_range(self.value_range, 65535)
 
-    def _decoded(
-        self, folder: Path, files: Sequence[str], tally: PictureTally
-    ) -> tuple[np.ndarray, list[str], list[Skipped]]:
-        """The images, the files that they are of, and the unreadable ones."""
-        shape = (len(files), self.channels, self.size, self.size)
-        try:
-            examples = np.empty(shape, dtype=np.uint8)
-        except (MemoryError, ValueError) as error:
-            raise UserError(
-                f"data.size={self.size}: {len(files)} images do not fit into memory"
-            ) from error
-        read: list[str] = []
-        skipped: list[Skipped] = []
-        for file in tqdm(files, desc="reading images", unit="image"):
-            try:
-                pixels, facts = read_picture(
-                    folder / file,
-                    size=self.size,
-                    channels=self.channels,
-                    value_range=self._range,
-                    max_pixels=self.max_pixels,
-                )
-            except UnreadableImageError as error:
-                cure = ", data.max_pixels" if isinstance(error, TooLargeImageError) else ""
-                skipped.append(Skipped(printable(file), f"{error}{cure}"))
-                continue
-            examples[len(read)] = pixels
-            read.append(file)
-            tally.add(printable(file), facts)
-        if skipped and (self.on_corrupt == "error" or not read):
-            raise UserError(_listed(skipped, len(files), folder))
-        return examples[: len(read)], read, skipped
 
-
-def _listed(skipped: list[Skipped], count: int, folder: Path) -> str:
-    lines = [f"  {item.file}: {item.reason}" for item in skipped]
+def _listed(skipped: Sequence[tuple[str, str]], count: int, place: Path) -> str:
+    lines = [f"  {printable(name)}: {reason}" for name, reason in skipped]
     return "\n".join(
         [
-            f"{len(skipped)} of {count} images in {folder} cannot be read: mend,"
+            f"{len(skipped)} of {count} images in {place} cannot be read: mend,"
             " reduce or delete them, or leave them out with data.on_corrupt=skip",
             *lines,
         ]

@@ -1,4 +1,4 @@
-"""Which files below a folder are images, and what is said of the others."""
+"""Which files of a folder or an archive are images, and what is said of the others."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.made_folders import is_made_here
 from snowmelt.common.regular_files import kind_of
-from snowmelt.data.image_formats import SUFFIXES, begins_like_an_image, has_image_ending
+from snowmelt.data.image_formats import (
+    SUFFIXES,
+    begins_like_an_image,
+    has_image_ending,
+    is_head_of_an_image,
+)
+from snowmelt.data.sources.archive import Archive, member_bytes
+from snowmelt.data.sources.image_list import Entry, ImageList
+from snowmelt.data.sources.printable import printable
+from snowmelt.data.sources.zip_index import DamagedArchiveError
 
 _NOT_DATA = ("__MACOSX", "lost+found")  # as macOS zips, and a disk's own folder
 _MOST = 10  # kinds of files, or links, that a note names
@@ -20,14 +29,51 @@ _MOST = 10  # kinds of files, or links, that a note names
 
 @dataclass(frozen=True)
 class Listing:
-    """The images as sorted POSIX paths below the folder, and notes for the manifest."""
+    """The images, sorted by their POSIX paths, and notes for the manifest.
 
-    images: tuple[str, ...]
+    Attributes:
+        archive: the open one that the images are in; None for a folder.
+    """
+
+    images: ImageList
     notes: tuple[str, ...]
+    archive: Archive | None = None
 
 
-def image_files(folder: Path) -> Listing:
-    """All images below `folder`, through links too, but into no folder twice.
+@dataclass
+class _Tally:
+    """What is said of the files that are looked at."""
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    by_content: Counter[str] = field(default_factory=Counter)
+    first_other: str | None = None
+    again: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+
+    def images(self, files: Iterable[tuple[Entry, str | None]]) -> Iterator[Entry]:
+        """Those without a reason why they are none; the others are counted."""
+        for entry, reason in files:
+            if reason is None:
+                if not has_image_ending(entry.name):
+                    self.by_content[_ending(entry.name)] += 1
+                yield entry
+            else:
+                self.left_out[reason] += 1
+                self.first_other = min(self.first_other or entry.name, entry.name)
+
+    def notes(self) -> tuple[str, ...]:
+        told = {
+            "left out: ": _counted(self.left_out),
+            "images by their content, not their name: ": _counted(self.by_content),
+            "left out, because snowmelt made them: ": _some(self.made),
+            "read once: ": _some(self.again),
+        }
+        return tuple(f"{about}{what}" for about, what in told.items() if what)
+
+
+def image_files(place: Path) -> Listing:
+    """All images below a folder, through links too, but into no folder twice; or of a
+    zip or tar file.
 
     A file is an image by its ending or, where that says nothing, by its first bytes. What
     is hidden or no regular file never is.
@@ -35,40 +81,71 @@ def image_files(folder: Path) -> Listing:
     Raises:
         UserError: there is no such folder, no image in it, or a part that cannot be read.
     """
-    if not folder.exists():
-        raise UserError(f"data.path: {folder} does not exist: give a folder of images")
-    if not folder.is_dir():
-        raise UserError(f"data.path: {folder} is a file: give a folder, or use data=array")
-    images: list[str] = []
-    left_out: Counter[str] = Counter()
-    by_content: Counter[str] = Counter()
-    first_other: str | None = None
-    again: list[str] = []
-    made: list[str] = []
-    for file in _walk(folder, again, made):
-        reason = _why_not(folder, file)
-        if reason is None:
-            images.append(file)
-            if not has_image_ending(file):
-                by_content[_ending(file)] += 1
-        else:
-            left_out[reason] += 1
-            first_other = min(first_other or file, file)
-    if not images:
-        there = f" (there is {printable(first_other)})" if first_other else ""
-        there = f" but what snowmelt made in {_some(made)}" if made else there
-        raise UserError(
-            f"data.path: no images in {folder}{there}:"
-            f" put {', '.join(SUFFIXES[:9])} files there"
+    if not place.exists():
+        raise UserError(f"data.path: {place} does not exist: give a folder of images")
+    tally = _Tally()
+    if not place.is_dir():
+        return _archived(place, tally)
+    walked = _walk(place, tally.again, tally.made)
+    found = ((Entry(file), _why_not(place, file)) for file in walked)
+    return Listing(_some_of(place, tally.images(found), tally), tally.notes())
+
+
+def _archived(path: Path, tally: _Tally) -> Listing:
+    try:
+        archive = Archive(path)
+        looked_at = (
+            (entry, reason or _why_not_inside(archive, entry))
+            for entry, reason in archive.members()
         )
-    notes = [f"left out: {_counted(left_out)}"] if left_out else []
-    if by_content:
-        notes.append(f"images by their content, not their name: {_counted(by_content)}")
-    if made:
-        notes.append(f"left out, because snowmelt made them: {_some(made)}")
-    if again:
-        notes.append(f"read once: {_some(again)}")
-    return Listing(tuple(sorted(images)), tuple(notes))
+        images = _some_of(path, tally.images(looked_at), tally)
+    except DamagedArchiveError as error:
+        raise UserError(
+            f"data.path: {path} is a file, and no archive of images ({error}): give a"
+            " folder, a zip or a tar file, or use data=array"
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"data.path: {path} cannot be read ({error.strerror or error})"
+        ) from error
+    _refuse_twins(path, images)
+    return Listing(images, tally.notes(), archive)
+
+
+def _some_of(place: Path, found: Iterable[Entry], tally: _Tally) -> ImageList:
+    images = ImageList(found)
+    if len(images):
+        return images
+    first, made = tally.first_other, tally.made
+    there = f" (there is {printable(first)})" if first else ""
+    there = f" but what snowmelt made in {_some(made)}" if made else there
+    raise UserError(
+        f"data.path: no images in {place}{there}: put {', '.join(SUFFIXES[:9])} files there"
+    )
+
+
+def _refuse_twins(path: Path, images: ImageList) -> None:
+    """Refuse an archive that holds one name twice: which is meant, nobody can tell."""
+    before = ""
+    for name, _ in images:
+        if name == before:
+            raise UserError(
+                f"data.path: {path} holds {printable(name)} twice: pack it anew"
+            )
+        before = name
+
+
+def _why_not_inside(archive: Archive, entry: Entry) -> str | None:
+    """None for an image of an archive, else under which name it is counted."""
+    if _is_hidden(entry.name):
+        return "hidden"
+    if has_image_ending(entry.name):
+        return None
+    try:
+        head = member_bytes(archive.file.fileno(), entry.place).read(16)
+    except DamagedArchiveError:
+        head = b""
+    return None if is_head_of_an_image(head) else _ending(entry.name)
 
 
 def _walk(folder: Path, again: list[str], made: list[str]) -> Iterator[str]:
@@ -84,27 +161,43 @@ def _walk(folder: Path, again: list[str], made: list[str]) -> Iterator[str]:
         ) from error
 
     seen: dict[str, str] = {}
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        here = Path(parent).relative_to(folder).as_posix()
+    waiting = [folder]
+    while waiting:
+        parent = waiting.pop()
+        here = parent.relative_to(folder).as_posix()
         real = os.path.realpath(parent)
         if real in seen:
-            folders.clear()
             again.append(f"{printable(here)} is {_named(seen[real])}")
             continue
         seen[real] = here
-        if is_made_here(Path(parent)):
-            folders.clear()
+        if is_made_here(parent):
             made.append(printable(here))
             continue
-        folders[:] = sorted(name for name in folders if name != "lost+found")
-        for name in names:
-            yield name if here == "." else f"{here}/{name}"
+        below: list[str] = []
+        try:
+            # One entry at a time: a folder may hold a million.
+            with os.scandir(parent) as entries:
+                for entry in entries:
+                    if _is_folder(entry):
+                        below.append(entry.name)
+                    else:
+                        yield entry.name if here == "." else f"{here}/{entry.name}"
+        except OSError as error:
+            refuse(error)
+        below.sort(reverse=True)
+        waiting += [parent / name for name in below if name != "lost+found"]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _why_not(folder: Path, file: str) -> str | None:
     """None for an image, else under which name a file is counted."""
-    parts = file.split("/")
-    if any(part.startswith(".") or part in _NOT_DATA for part in parts):
+    if _is_hidden(file):
         return "hidden"
     path = folder / file
     try:
@@ -116,6 +209,10 @@ def _why_not(folder: Path, file: str) -> str | None:
     if has_image_ending(file) or begins_like_an_image(path):
         return None
     return _ending(file)
+
+
+def _is_hidden(file: str) -> bool:
+    return any(part.startswith(".") or part in _NOT_DATA for part in file.split("/"))
 
 
 def _ending(file: str) -> str:
@@ -138,13 +235,3 @@ def _some(items: Iterable[str]) -> str:
 
 def _named(here: str) -> str:
     return "the folder itself" if here == "." else printable(here)
-
-
-def printable(text: str) -> str:
-    """A name on one line: bytes that are no UTF-8, line ends and the like are escaped."""
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )

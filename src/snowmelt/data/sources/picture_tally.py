@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from snowmelt.data.image_file import MOST_PAGES, PictureFacts
 from snowmelt.data.image_levels import sparse_note
@@ -40,6 +42,19 @@ class PictureTally:
             self.film = f"{file}: {facts.frames}{more}"
         low, high = self.ranges.get(facts.bits, facts.levels)
         self.ranges[facts.bits] = min(low, facts.levels[0]), max(high, facts.levels[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was counted, as plain values."""
+        ranges = [[bits, *levels] for bits, levels in self.ranges.items()]
+        return {"counts": dict(self.counts), "film": self.film, "ranges": ranges}
+
+    def merge(self, plain: Mapping[str, Any]) -> None:
+        """Add what `to_dict` says of images that come after those counted so far."""
+        self.counts.update(plain["counts"])
+        self.film = self.film or plain["film"]
+        for bits, *levels in plain["ranges"]:
+            low, high = self.ranges.get(bits, levels)
+            self.ranges[bits] = min(low, levels[0]), max(high, levels[1])
 
     def notes(self) -> list[str]:
         """One sentence for each thing that a reader should know."""

@@ -17,6 +17,7 @@ import numpy as np
 from snowmelt.common import argument_checks
 from snowmelt.common.bounds import Fraction, Seed
 from snowmelt.common.places import located
+from snowmelt.data.prepared.image_rows import ImageRows
 from snowmelt.data.prepared.manifest import Skipped
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class RawData:
     """What a source read.
 
     Attributes:
-        examples: images as stored, uint8 (N, C, H, W), or points, float32 (N, D).
+        examples: images as stored, uint8 (N, C, H, W), or points, float32 (N, D); it may be
+            mapped from disk.
         labels: indices into `classes`, int64 (N,), or None.
         classes: the names of the classes, or None.
         value_range: the smallest and the largest value that a pixel can have, whether
@@ -39,7 +41,7 @@ class RawData:
         notes: what else a reader of the manifest should know, one sentence each.
     """
 
-    examples: np.ndarray
+    examples: np.ndarray | ImageRows
     labels: np.ndarray | None = None
     classes: tuple[str, ...] | None = None
     value_range: tuple[int, int] | None = None
@@ -59,12 +61,14 @@ class Source(ABC):
         split_seed: seeds the split and the order of the rows. It is apart from the seed
             of the experiment, so that runs with different seeds share one split.
         root: what a relative path is relative to.
+        scratch: a folder for what does not fit into the memory; None for the system's.
     """
 
     name: str
     held_out_fraction: Fraction | None = 0.2
     split_seed: Seed = 0
     root: Path = Path()
+    scratch: Path | None = None
 
     def __post_init__(self) -> None:
         argument_checks.text("data.name", self.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from snowmelt.common.errors import UserError
+from snowmelt.common.errors import StorageError, UserError
 from snowmelt.common.files import new_directory, require_ours
 from snowmelt.common.instantiate import build, plain
 from snowmelt.common.places import located, not_copied
@@ -29,14 +29,16 @@ def run(config: DictConfig, root: Path) -> Path:
     """
     target = root / str(config.paths.prepared)
     require_ours(target, MARKER)
-    source = build(config.data, Source, root=root)
-    try:
-        raw = _read(source)
-    except UserError as error:
-        named = [value for value in plain(config.data).values() if isinstance(value, str)]
-        reasons = [not_copied(located(root, name)) for name in named]
-        raise UserError(f"{error}{next(filter(None, reasons), '')}") from error
     with new_directory(target, MARKER) as draft:
+        source = build(config.data, Source, root=root, scratch=draft.parent)
+        try:
+            raw = _read(source)
+        except StorageError:
+            raise
+        except UserError as error:
+            named = [v for v in plain(config.data).values() if isinstance(v, str)]
+            reasons = [not_copied(located(root, name)) for name in named]
+            raise UserError(f"{error}{next(filter(None, reasons), '')}") from error
         manifest = dataset.write(
             draft,
             **vars(raw),

@@ -1,4 +1,4 @@
-"""Fashion-MNIST in small: the idx format, the places, the digests."""
+"""MNIST and Fashion-MNIST in small: the idx format, the places, the digests."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 
 from snowmelt.common.errors import UserError
-from snowmelt.data.sources import fashion_mnist
-from snowmelt.data.sources.fashion_mnist import DIGESTS, FashionMnist
+from snowmelt.data.sources import idx_files
+from snowmelt.data.sources.fashion_mnist import FashionMnist
+from snowmelt.data.sources.idx_files import IdxFiles
+from snowmelt.data.sources.mnist import Mnist
 
-STEMS = tuple(DIGESTS)
+STEMS = tuple(FashionMnist.digests)
+DEBIAN = FashionMnist.debian
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -32,6 +35,11 @@ def arrays() -> dict[str, np.ndarray]:
     return dict(zip(STEMS, parts, strict=True))
 
 
+@pytest.fixture(params=[FashionMnist, Mnist])
+def kind(request: pytest.FixtureRequest) -> type[IdxFiles]:
+    return request.param  # type: ignore[no-any-return]
+
+
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of four small files whose digests pass for the known ones."""
@@ -42,18 +50,23 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         content = idx(array)
         digests[stem] = hashlib.sha256(content).hexdigest()
         (folder / f"{stem}.gz").write_bytes(gzip.compress(content))
-    monkeypatch.setattr(fashion_mnist, "DIGESTS", digests)
-    monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "no-package")
-    monkeypatch.setattr(fashion_mnist, "MIRRORS", (f"{tmp_path.as_uri()}/offline/",))
+    for kind in (FashionMnist, Mnist):
+        monkeypatch.setattr(kind, "digests", digests)
+        monkeypatch.setattr(kind, "mirrors", (f"{tmp_path.as_uri()}/offline/",))
+    monkeypatch.setattr(
+        FashionMnist, "debian", (tmp_path / "none", "dataset-fashion-mnist")
+    )
     return folder
 
 
-def source(root: Path, path: Path | None = None) -> FashionMnist:
+def source(
+    root: Path, path: Path | None = None, kind: type[IdxFiles] = FashionMnist
+) -> IdxFiles:
     name = None if path is None else str(path)
-    return FashionMnist(name="fashion_mnist", path=name, root=root)
+    return kind(name="some", path=name, root=root)
 
 
-def check(found: FashionMnist) -> None:
+def check(found: IdxFiles) -> None:
     raw = found.read()
     parts = list(arrays().values())
     assert np.array_equal(raw.examples[:, 0], np.concatenate([parts[0], parts[2]]))
@@ -64,38 +77,41 @@ def check(found: FashionMnist) -> None:
     assert (raw.value_range, len(raw.classes or ())) == ((0, 255), 10)
 
 
-def test_packed_and_unpacked_files(small: Path, tmp_path: Path) -> None:
-    check(source(tmp_path, small))
+def test_packed_and_unpacked_files(
+    small: Path, tmp_path: Path, kind: type[IdxFiles]
+) -> None:
+    check(source(tmp_path, small, kind))
     packed = small / f"{STEMS[0]}.gz"
     (small / STEMS[0]).write_bytes(gzip.decompress(packed.read_bytes()))
     packed.unlink()
-    check(source(tmp_path, small))
+    check(source(tmp_path, small, kind))
 
 
 def test_debians_folder_comes_next(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fashion_mnist, "DEBIAN", small)
+    monkeypatch.setattr(FashionMnist, "debian", (small, "some"))
     check(source(tmp_path))
     assert not (tmp_path / "data").exists()
 
 
 def test_fetched_once(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mirrors = (f"{tmp_path.as_uri()}/offline/", f"{small.as_uri()}/")
-    monkeypatch.setattr(fashion_mnist, "MIRRORS", mirrors)
+    monkeypatch.setattr(FashionMnist, "mirrors", mirrors)
     check(source(tmp_path))
-    kept = sorted(path.name for path in (tmp_path / fashion_mnist.DOWNLOADS).iterdir())
+    kept = sorted(path.name for path in (tmp_path / FashionMnist.downloads).iterdir())
     assert kept == sorted(f"{stem}.gz" for stem in STEMS)
-    monkeypatch.setattr(fashion_mnist, "MIRRORS", ())
+    monkeypatch.setattr(FashionMnist, "mirrors", ())
     check(source(tmp_path))
 
 
-def test_offline_says_what_to_do(small: Path, tmp_path: Path) -> None:
+def test_offline_says_what_to_do(small: Path, tmp_path: Path, kind: type[IdxFiles]) -> None:
     with pytest.raises(UserError) as caught:
-        source(tmp_path).read()
+        source(tmp_path, kind=kind).read()
     message = str(caught.value)
-    assert str(tmp_path / fashion_mnist.DOWNLOADS) in message
-    assert "dataset-fashion-mnist" in message
+    assert message.startswith(f"{kind.title} is not on this machine")
+    assert str(tmp_path / kind.downloads) in message
+    assert ("dataset-fashion-mnist" in message) == (kind is FashionMnist)
     assert "data.path" in message
     assert "\n" not in message
     assert all(f"{stem}.gz" in message for stem in STEMS)
@@ -105,26 +121,26 @@ def test_offline_says_what_to_do(small: Path, tmp_path: Path) -> None:
 def test_a_wrong_download_is_not_kept(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
-    monkeypatch.setattr(fashion_mnist, "MIRRORS", (f"{small.as_uri()}/",))
+    monkeypatch.setattr(FashionMnist, "mirrors", (f"{small.as_uri()}/",))
     (small / f"{STEMS[0]}.gz").write_bytes(content)
     with pytest.raises(UserError) as caught:
         source(tmp_path).read()
     message = str(caught.value)
     assert hashlib.sha256(content).hexdigest() in message
-    assert fashion_mnist.DIGESTS[STEMS[0]] in message
+    assert FashionMnist.digests[STEMS[0]] in message
     assert f"{STEMS[0]}.gz is not Fashion-MNIST" in message
-    assert not (tmp_path / fashion_mnist.DOWNLOADS).exists()
+    assert not (tmp_path / FashionMnist.downloads).exists()
 
 
 def test_a_download_that_is_cut_short_is_not_kept(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fashion_mnist, "MIRRORS", (f"{small.as_uri()}/",))
+    monkeypatch.setattr(FashionMnist, "mirrors", (f"{small.as_uri()}/",))
     file = small / f"{STEMS[0]}.gz"
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(UserError, match=f"{STEMS[0]}.gz is damaged"):
         source(tmp_path).read()
-    assert not (tmp_path / fashion_mnist.DOWNLOADS).exists()
+    assert not (tmp_path / FashionMnist.downloads).exists()
 
 
 def test_other_files_under_the_same_name(small: Path, tmp_path: Path) -> None:
@@ -168,7 +184,7 @@ def test_the_official_split_is_not_to_be_changed() -> None:
         FashionMnist(name="fashion_mnist", held_out_fraction=0.1)
 
 
-@pytest.mark.skipif(not fashion_mnist.DEBIAN.is_dir(), reason="no Debian package")
+@pytest.mark.skipif(DEBIAN is None or not DEBIAN[0].is_dir(), reason="no Debian package")
 def test_the_real_files(tmp_path: Path) -> None:
     raw = source(tmp_path).read()
     assert raw.examples.shape == (70_000, 1, 28, 28)
@@ -182,7 +198,7 @@ def test_content_that_is_much_too_long_is_not_read_to_its_end(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_packed: bool
 ) -> None:
     claimed = struct.pack(">BBBBIII", 0, 0, 8, 3, 2**31, 28, 28)
-    monkeypatch.setattr(fashion_mnist, "LARGEST", 10_000)
+    monkeypatch.setattr(idx_files, "LARGEST", 10_000)
     content = claimed + bytes(30_000_000)
     (small / f"{STEMS[0]}.gz").write_bytes(gzip.compress(content) if is_packed else content)
     del content
@@ -197,7 +213,7 @@ def test_content_that_is_much_too_long_is_not_read_to_its_end(
 
 
 def test_the_longest_file_fits(tmp_path: Path) -> None:
-    assert len(idx(np.zeros((60_000, 28, 28), np.uint8))) == fashion_mnist.LARGEST
+    assert len(idx(np.zeros((60_000, 28, 28), np.uint8))) == idx_files.LARGEST
 
 
 def test_a_pipe_is_no_file(small: Path, tmp_path: Path) -> None:
@@ -205,3 +221,43 @@ def test_a_pipe_is_no_file(small: Path, tmp_path: Path) -> None:
     os.mkfifo(small / f"{STEMS[0]}.gz")
     with pytest.raises(UserError, match=f"lacks {STEMS[0]}"):
         source(tmp_path, small).read()
+
+
+def test_28_pixels_become_32_by_a_margin_of_zeros(small: Path, tmp_path: Path) -> None:
+    path = str(small)
+    raw = FashionMnist(name="some", path=path, pad_to=8, root=tmp_path).read()
+    assert raw.examples.shape == (10, 1, 8, 8)
+    whole = raw.examples[:]
+    assert np.array_equal(
+        whole[:, 0, 2:6, 1:6], source(tmp_path, small).read().examples[:, 0]
+    )
+    whole[:, 0, 2:6, 1:6] = 0
+    assert whole.max() == 0
+    assert FashionMnist(name="some", pad_to=32).event_shape() == (1, 32, 32)
+    with pytest.raises(UserError, match=r"data\.pad_to=27 is less than the images, 28x28"):
+        FashionMnist(name="some", pad_to=27).event_shape()
+
+
+def test_some_classes_alone(small: Path, tmp_path: Path) -> None:
+    chosen = ["Bag", "Trouser", "Sneaker"]
+    raw = FashionMnist(name="some", path=str(small), classes=chosen, root=tmp_path).read()
+    assert raw.classes == ("Trouser", "Sneaker", "Bag")
+    assert raw.labels is not None
+    assert raw.labels.tolist() == [0, 1, 2]
+    assert raw.held_out is not None
+    assert raw.held_out.tolist() == [False, True, True]
+    whole = source(tmp_path, small).read().examples
+    assert np.array_equal(raw.examples[:], whole[[1, 7, 8]])
+
+
+def test_one_class_is_no_class(small: Path, tmp_path: Path) -> None:
+    raw = FashionMnist(name="some", path=str(small), classes=["Bag"], root=tmp_path).read()
+    assert (raw.labels, raw.classes) == (None, None)
+    assert raw.notes == ("all images are of the class Bag: no classes",)
+
+
+def test_a_class_that_is_not_there(small: Path, tmp_path: Path) -> None:
+    for classes, said in ([["Bags"], "no class 'Bags' .did you mean 'Bag'"], [[], "empty"]):
+        some = FashionMnist(name="some", path=str(small), classes=classes, root=tmp_path)
+        with pytest.raises(UserError, match=f"data.classes.*{said}"):
+            some.read()

@@ -1,0 +1,131 @@
+"""Decoding images, a run of them at a time, in this process or in several.
+
+Each image has its row, so the processes need not know of each other, and the rows are the
+same whatever their number. What is to be done, and what was found, are lines of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from snowmelt.data.image_file import (
+    TooLargeImageError,
+    UnreadableImageError,
+    read_picture,
+)
+from snowmelt.data.sources.archive import member_bytes
+from snowmelt.data.sources.image_list import Entry
+from snowmelt.data.sources.picture_tally import PictureTally
+from snowmelt.data.sources.printable import printable
+from snowmelt.data.sources.rows_file import write_images
+from snowmelt.data.sources.zip_index import DamagedArchiveError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What becomes of an image.
+
+    Attributes:
+        place: the folder of the images, or "" for those of an archive.
+        archive: the descriptor of an open archive, -1 for a folder.
+        rows: the descriptor of the file of rows.
+        size, channels, value_range, max_pixels: see `read_picture`.
+    """
+
+    place: str
+    archive: int
+    rows: int
+    size: int
+    channels: int
+    value_range: tuple[int, int] | None
+    max_pixels: int
+
+    def tally(self) -> PictureTally:
+        return PictureTally(self.size, self.channels, self.value_range)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Plan:
+        levels = plain["value_range"]
+        return cls(**{**plain, "value_range": None if levels is None else tuple(levels)})
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What is known of a run of images.
+
+    Attributes:
+        skipped: the number of each one that cannot be read in its run, and the reason.
+        tally: of the others, as plain values.
+    """
+
+    skipped: tuple[tuple[int, str], ...]
+    tally: dict[str, Any]
+
+
+def decode_run(plan: Plan, first: int, entries: Sequence[Entry]) -> Decoded:
+    """Decode a run of images into the rows from `first` on.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    tally, skipped = plan.tally(), []
+    images = np.zeros((len(entries), plan.channels, plan.size, plan.size), np.uint8)
+    for number, entry in enumerate(entries):
+        try:
+            images[number], facts = read_picture(
+                _source(plan, entry),
+                size=plan.size,
+                channels=plan.channels,
+                value_range=plan.value_range,
+                max_pixels=plan.max_pixels,
+            )
+        except (UnreadableImageError, DamagedArchiveError) as error:
+            cure = ", data.max_pixels" if isinstance(error, TooLargeImageError) else ""
+            skipped.append((number, f"{error}{cure}"))
+            continue
+        tally.add(printable(entry.name), facts)
+    write_images(plan.rows, first, images)
+    return Decoded(tuple(skipped), tally.to_dict())
+
+
+def _source(plan: Plan, entry: Entry) -> Path | BinaryIO:
+    if plan.archive < 0:
+        return Path(plan.place) / entry.name
+    return member_bytes(plan.archive, entry.place)
+
+
+def serve() -> None:
+    """Do what the lines of standard input say, and answer each with a line, to its end."""
+    plan = Plan.from_dict(json.loads(sys.stdin.buffer.readline()))
+    for line in sys.stdin.buffer:
+        first, entries = json.loads(line)
+        done = decode_run(plan, first, [_entry(*entry) for entry in entries])
+        sys.stdout.buffer.write(json.dumps([done.skipped, done.tally]).encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _entry(name: str, place: Sequence[int]) -> Entry:
+    return Entry(os.fsdecode(name.encode("latin-1")), tuple(place))
+
+
+def asked(first: int, entries: Sequence[Entry]) -> bytes:
+    """The line that asks `serve` for a run; names may hold bytes that are no text."""
+    named = [[os.fsencode(name).decode("latin-1"), place] for name, place in entries]
+    return json.dumps([first, named]).encode() + b"\n"
+
+
+def answered(line: bytes) -> Decoded:
+    """What `serve` said."""
+    skipped, tally = json.loads(line)
+    return Decoded(tuple((number, reason) for number, reason in skipped), tally)
