@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.nets.net import Net
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "net").glob("*.yaml"))
-SHAPES = [(2,), (1, 8, 8), (3, 32, 32), (1, 28, 28)]
+SHAPES = [(2,), (1, 8, 8), (3, 16, 16), (1, 28, 28)]
 LEVELS = torch.tensor([-9.0, 9.0])
+# The laws hold at any size, and large networks would take minutes.
+MOST = {"widths": 32, "width": 64, "embedding": 128, "head_width": 16, "blocks": 2}
+STATED = re.compile(r"([\d.]+) M parameters, ([\d.]+) GFLOP (an image|a point) \(forward")
+
+
+def reduced(file: Path) -> dict[str, Any]:
+    """The configuration of a network, in the same form, and no wider than `MOST`."""
+    node: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(file))  # type: ignore[assignment]
+    for name, most in MOST.items():
+        if isinstance(value := node.get(name), list):
+            node[name] = [min(width, most) for width in value]
+        elif value is not None:
+            node[name] = min(value, most)
+    return node
 
 
 def built(file: Path, shape: tuple[int, ...], **changes: float) -> Net:
     torch.manual_seed(0)
-    return build({**OmegaConf.load(file), **changes}, Net, shape=shape).eval()
+    return build(reduced(file) | changes, Net, shape=shape).eval()
 
 
 def is_served(file: Path, shape: tuple[int, ...]) -> bool:
-    """Whether the network is for data of this kind; if not it must say which one is."""
+    """Whether the network is for such data; if not it must say what is."""
     try:
         built(file, shape)
     except UserError as error:
-        if "use net=" not in str(error):
+        cures = ("use net=", "use at most", "use net.patch=")
+        if not any(cure in str(error) for cure in cures):
             raise
         return False
     return True
@@ -52,6 +70,29 @@ def test_there_is_a_network_for_every_kind_of_data() -> None:
     assert {file for file, _ in SERVED} == set(FILES)
 
 
+def counted(file: Path) -> tuple[int, int]:
+    """Parameters, and operations of one answer, two for each multiplication and addition.
+
+    Nothing is computed: on the device `meta` attention is counted as two products, where
+    the fused kernels of a CPU are not counted at all.
+    """
+    shape = next(one for one in ((3, 32, 32), (2,)) if is_served(file, one))
+    with torch.device("meta"), torch.no_grad():
+        net = build(OmegaConf.load(file), Net, shape=shape).eval()
+        with FlopCounterMode(display=False) as flops:
+            net(torch.zeros(1, *shape), torch.zeros(1))
+    return sum(weight.numel() for weight in net.parameters()), flops.get_total_flops()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_file_states_parameters_and_operations(file: Path) -> None:
+    stated = STATED.search(file.read_text(encoding="utf-8"))
+    assert stated, "`0.77 M parameters, 0.58 GFLOP an image (forward, 32x32x3)`"
+    for count, unit, text in zip(counted(file), (1e6, 1e9), stated.groups(), strict=False):
+        digits = len(text.partition(".")[2])
+        assert f"{count / unit:.{digits}f}" == text
+
+
 @every_net
 def test_answers_in_the_shape_of_its_input(file: Path, shape: tuple[int, ...]) -> None:
     net = shaken(built(file, shape))
@@ -60,6 +101,16 @@ def test_answers_in_the_shape_of_its_input(file: Path, shape: tuple[int, ...]) -
     assert found.dtype == torch.float32
     assert found.isfinite().all()
     assert net(torch.randn(1, *shape), LEVELS[:1]).shape == (1, *shape)
+
+
+@every_net
+def test_double_precision_is_kept(file: Path, shape: tuple[int, ...]) -> None:
+    net, x = shaken(built(file, shape)), torch.randn(2, *shape)
+    single = net(x, LEVELS)
+    double = net.double()(x.double(), LEVELS.double())
+    assert double.dtype == torch.float64
+    scale = float(double.detach().abs().max())
+    torch.testing.assert_close(single.double(), double, rtol=1e-3, atol=1e-3 * scale)
 
 
 @every_net

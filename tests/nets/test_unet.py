@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
+from tests.project import ROOT
 from torch import nn
 
+from snowmelt.common.instantiate import build
+from snowmelt.nets.residual_blocks import Attention
 from snowmelt.nets.unet import UNet
 
 
@@ -31,6 +35,53 @@ def test_any_depth(blocks: int, widths: list[int]) -> None:
 def test_any_width(width: int) -> None:
     net = unet(widths=[width], attention=[True])
     assert net(torch.randn(1, 1, 8, 8), torch.zeros(1)).isfinite().all()
+
+
+@pytest.mark.parametrize("patch", [2, 4])
+def test_patches_of_pixels(patch: int) -> None:
+    net = unet((3, 16, 8), widths=[8, 12], patch=patch, outputs=2)
+    seen: list[torch.Tensor] = []
+    net.down[0].register_forward_hook(lambda layer, given, found: seen.append(found))
+    assert net(torch.randn(2, 3, 16, 8), torch.zeros(2)).shape == (2, 6, 16, 8)
+    assert seen[0].shape == (2, 8, 16 // patch, 8 // patch)
+
+
+def heads(net: UNet) -> list[int]:
+    """How many heads each attention of a network has, down, up, and in the middle."""
+    return [layer.heads for layer in net.modules() if isinstance(layer, Attention)]
+
+
+def test_heads_of_a_width_at_chosen_resolutions() -> None:
+    changes = {"widths": [16, 32], "attention": [True, False], "head_width": 8}
+    assert heads(unet(**changes)) == [2, 2, 2]
+    assert heads(unet(**changes, middle_attention=True)) == [2, 2, 2, 4]
+    assert heads(unet(**changes | {"attention": [False, True]})) == [4, 4, 4, 4]
+    both = {"attention": [False, True], "middle_attention": False}
+    assert heads(unet(**changes | both)) == [4, 4, 4]
+
+
+def residual(given: int, width: int) -> int:
+    """The parameters of a residual block of Ho et al., with 512 features of the time."""
+    shortcut = (given + 1) * width if given != width else 0
+    convolutions = (9 * given + 1) * width + (9 * width + 1) * width
+    return 2 * given + convolutions + 513 * width + 2 * width + shortcut
+
+
+def test_the_largest_has_as_many_parameters_as_that_of_ho_et_al() -> None:
+    attention = 2 * 256 + 4 * (256 + 1) * 256
+    ends = (27 + 1) * 128 + 2 * 128 + (9 * 128 + 1) * 3
+    times = (128 + 1) * 512 + (512 + 1) * 512
+    down = [(128, 128)] * 2 + [(128, 256)] + [(256, 256)] * 5
+    up = [(512, 256)] * 8 + [(384, 256)] + [(384, 128)] + [(256, 128)] * 2
+    blocks = sum(residual(*pair) for pair in [*down, (256, 256), (256, 256), *up])
+    between = (9 * 128 + 1) * 128 + 5 * (9 * 256 + 1) * 256
+    theirs = ends + times + blocks + between + 6 * attention
+    text = (ROOT / "conf" / "net" / "unet_ho.yaml").read_text(encoding="utf-8")
+    with torch.device("meta"):
+        net = build(yaml.safe_load(text), UNet, shape=(3, 32, 32))
+    ours = sum(weight.numel() for weight in net.parameters())
+    assert f"Theirs has {theirs:,} parameters, this one {ours:,}." in text
+    assert abs(ours / theirs - 1) < 2e-4
 
 
 def reach(attend: bool) -> torch.Tensor:
@@ -99,7 +150,19 @@ def test_the_first_features_come_last() -> None:
             {"attention": [True]},
             r"attention needs one entry a width, got \[True\]",
         ),
-        ((1, 7, 8), {}, "7x8 is not divisible by 2: use fewer widths or another data.size"),
+        ((1, 7, 8), {}, "7x8 is not divisible by 2: use at most 1 of net.widths"),
+        (
+            (1, 28, 28),
+            {"widths": [8] * 4, "attention": [False] * 4},
+            r"halve an image 3 times, but 28x28 .* by 8: use at most 3 of net.widths and"
+            r" net.attention, or images of another size \(data.size=24 or 32 for",
+        ),
+        (
+            (1, 28, 28),
+            {"widths": [8] * 3, "attention": [False] * 3, "patch": 4},
+            r"in patches of 4x4 2 times, but 7x7 .* by 4: use at most 1 of .*=16 or 32",
+        ),
+        ((1, 28, 28), {"patch": 3}, "patches of 3x3 pixels do not divide 28x28"),
         (
             (1, 8, 6),
             {"widths": [8] * 3, "attention": [False] * 3},

@@ -30,6 +30,8 @@ Blocks = Annotated[int, Interval(ge=1, le=100)]
 """Blocks of a network, at each resolution where there are several."""
 Width = Annotated[int, Interval(ge=1, le=65_536)]
 """Features of a layer, or examples at once."""
+Patch = Annotated[int, Interval(ge=1, le=256)]
+"""Pixels along the side of a square that a network takes as one place."""
 Octaves = Annotated[int, Interval(ge=0, le=32)]
 """Waves, each of twice the frequency of the one before: float32 tells no more apart."""
 Level = Annotated[int, Interval(ge=0, le=255)]

@@ -289,18 +289,17 @@ def _density(given: argparse.Namespace, root: Path) -> int:
 def _settings(given: argparse.Namespace, root: Path) -> int:
     """Print what keys there are, with their values and what they mean."""
     from snowmelt.common.instantiate import plain
-    from snowmelt.pipeline.config import settings
+    from snowmelt.pipeline.config import part_choices, settings
     from snowmelt.pipeline.config.overrides import groups
 
     wanted = [text for text in given.overrides if "=" not in text]
-    for name, choices in groups(root).items():
-        if name in wanted and name not in settings.defaults():
-            raise UserError(
-                f"{name} is one of {', '.join(choices)}: conf/{name}/ has its keys, and the"
-                " class that a file names explains them"
-            )
+    parts = [name for name in groups(root) if name not in settings.defaults()]
+    shown = [part_choices.explained(root, name) for name in wanted if name in parts]
+    keys = [name for name in wanted if name not in parts]
     overrides = [text for text in given.overrides if "=" in text]
-    print(settings.explained(plain(_settled(given, overrides, root)), wanted))
+    if keys or not shown:
+        shown.append(settings.explained(plain(_settled(given, overrides, root)), keys))
+    print("\n".join(shown))
     return 0
 
 

@@ -81,10 +81,17 @@ def test_a_name_may_look_like_a_number() -> None:
     assert str(composed.name) == "2024"
 
 
-def test_a_part_that_is_a_file_of_conf_is_pointed_to(
-    capsys: pytest.CaptureFixture[str],
+def test_the_files_of_a_part_say_what_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(("settings", "schedule")) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("snowmelt settings: error: schedule is one of beta_sigmoid, ")
-    assert "conf/schedule/" in said
+    monkeypatch.setenv("PROJECT_ROOT", str(ROOT))
+    assert main(("settings", "net", "seed", "grid")) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("net is a file of conf/net/, where its keys are:\nnet=")
+    assert "net=unet\n    A U-Net for small images such as the embedded 8x8" in said
+    assert "grid=karras\n" in said
+    assert "seed = 0  (" in said
+    assert main(("settings", "experiment")) == 0
+    assert "@package" not in capsys.readouterr().out
+    assert main(("settings", "nets")) == 2
+    assert "no settings 'nets'" in capsys.readouterr().err
