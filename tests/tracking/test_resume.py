@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from snowmelt import tracking
+from snowmelt.common.drafts import PREFIX
 from snowmelt.common.errors import UserError
 from snowmelt.tracking.run_records import Owner, RunRecords
 
@@ -177,3 +178,10 @@ def test_a_training_killed_in_another_container_goes_on_here(project: Any) -> No
     (run,) = project.runs()
     assert run.info.status == "FINISHED"
     assert project.steps(run, "loss") == [1, 2, 3, 4, 5]
+
+
+def test_the_next_command_removes_a_run_that_died_before_its_record(project: Any) -> None:
+    folder = project.root / ".snowmelt" / "runs" / "dead"
+    (folder / f"{PREFIX}a").mkdir(parents=True)
+    go_on(project, 1, 3)
+    assert not folder.exists()

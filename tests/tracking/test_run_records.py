@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from snowmelt.common.drafts import PREFIX, draft_of
 from snowmelt.tracking.run_records import Owner, RunRecord, RunRecords
 
 
@@ -94,3 +95,17 @@ def test_lines_are_dropped_only_when_they_are_whole_in_the_store(tmp_path: Path)
     assert is_kept_as("killed")  # its steps are needed by the resumed training
     assert is_kept_as("running")
     assert not is_kept_as("finished")
+
+
+def test_a_run_that_died_before_its_record_leaves_no_folder(tmp_path: Path) -> None:
+    run_records = RunRecords(tmp_path)
+    record(run_records, "kept")
+    for key in ("draft", "queue"):
+        (tmp_path / key / f"{PREFIX}a").mkdir(parents=True)
+    (tmp_path / "queue" / "outbox.jsonl").write_text("{}\n")
+    with draft_of(tmp_path / "living" / "record.json"):
+        run_records.remove_empty()
+        assert (tmp_path / "living").exists()
+        assert not (tmp_path / "draft").exists()
+    assert (tmp_path / "kept" / "record.json").exists()
+    assert [path.name for path in (tmp_path / "queue").iterdir()] == ["outbox.jsonl"]

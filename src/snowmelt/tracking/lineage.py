@@ -245,6 +245,7 @@ class KnownRuns:
     def mark_stale_runs_as_killed(self) -> None:
         """Mark runs as KILLED whose process died on this host without closing them."""
         with self.run_records.lock():
+            self.run_records.remove_empty()
             for record in list(self.run_records.of_store(self._address)):
                 if record.is_stale:
                     self._mark_as_killed(record)

@@ -7,6 +7,7 @@ not taken yet.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -21,6 +22,7 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
+from snowmelt.common.drafts import remove_dead_drafts
 from snowmelt.common.files import write_json
 from snowmelt.tracking.upload_queue import UploadQueue
 
@@ -209,6 +211,15 @@ class RunRecords:
     def forget(self, key: str) -> None:
         """Delete the record and the queues of a run that the store no longer has."""
         shutil.rmtree(self.folder(key), ignore_errors=True)
+
+    def remove_empty(self) -> None:
+        """Remove the folders of runs whose process died before it wrote their record."""
+        with self.lock():
+            for folder in self.runs.glob("*/"):
+                if not (folder / "record.json").exists():
+                    remove_dead_drafts(folder)
+                    with contextlib.suppress(OSError):
+                        folder.rmdir()  # one with anything in it stays
 
     def is_uploaded(self, key: str) -> bool:
         """Whether nothing of this run waits for its upload."""
