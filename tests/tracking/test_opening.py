@@ -12,7 +12,7 @@ from PIL import Image
 
 from snowmelt import tracking
 from snowmelt.common.errors import UserError
-from snowmelt.tracking.opening import name_of
+from snowmelt.tracking.configured import name_of
 
 
 def train(project: Any, identity: str = "model-a") -> None:

@@ -11,14 +11,16 @@ wait for it is bounded and said. Only this package imports mlflow.
     tracked_run     what a stage may log            run_records        runs known on disk
     upload_queue    operations not yet uploaded     uploader           applies each of them
     mlflow_store    calls of MLflow's client        background_upload  when they are sent
+    spool           files that wait for upload      harmless           logging ends no stage
     sync            sends by hand what waits        remains            what that is
+    stale_runs      closes those of dead processes  configured         what is asked for
     reading         reads runs back                 address            where a store can be
 """
 
+from snowmelt.tracking.configured import check
 from snowmelt.tracking.location import locate, prefer_typed
 from snowmelt.tracking.one_command import one_command
 from snowmelt.tracking.opening import (
-    check,
     open_evaluation,
     open_report,
     open_sampling,

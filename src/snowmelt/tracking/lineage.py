@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from snowmelt.common.errors import UserError
-from snowmelt.tracking.background_upload import now
 from snowmelt.tracking.mlflow_store import Store
 from snowmelt.tracking.run_records import Owner, RunRecord, RunRecords
+from snowmelt.tracking.stale_runs import stages_when_it_died
 from snowmelt.tracking.store_errors import StoreRejection, StoreUnreachable
 from snowmelt.tracking.uploader import write_state
 from snowmelt.tracking.waiting import bounded
@@ -59,8 +59,6 @@ class KnownRuns:
             self._is_silent = True
             _silent_until[location.uri] = time.monotonic() + SILENT_SECONDS
             raise
-
-    # --- finding --------------------------------------------------------------------------
 
     def find(self, stage: str, identity: str | None) -> RunRecord | None:
         """The newest run whose `stage` made `identity`, of the records or the store."""
@@ -141,21 +139,16 @@ class KnownRuns:
         """The record, ready to be made anew if the store has lost its run."""
         run_id = record.run_id
         try:
-            is_there = (
-                run_id is None or self._ask(lambda: self.store.run(run_id)) is not None
-            )
+            is_there = run_id is None or self._ask(lambda: self.store.run(run_id))
         except StoreUnreachable:
             is_there = True
         if is_there:
             return record
         queue = self.run_records.queue(record.key)
-        first = next(queue.operations(), None)
-        if first is None:
+        if next(queue.operations(), None) is None:
             return None
         queue.rewind()
         return replace(record, run_id=None, model_id=None)
-
-    # --- taking ---------------------------------------------------------------------------
 
     def take(
         self,
@@ -166,13 +159,11 @@ class KnownRuns:
     ) -> RunRecord:
         """Own the run for `stage`, as this process."""
         with self.run_records.lock():
-            for queue in (
-                self.run_records.queue(record.key),
-                self.run_records.file_queue(record.key),
-            ):
-                queue.repair()
+            self.run_records.queue(record.key).repair()
+            self.run_records.file_queue(record.key).repair()
             if record.is_stale:
-                record = replace(record, stages=self._outcomes(record))
+                stages = stages_when_it_died(self.run_records, record)
+                record = replace(record, stages=stages)
             self.run_records.write(record)
             self.run_records.set_stage(record.key, stage, "running", identity, request)
             taken = self.run_records.read(record.key)
@@ -241,42 +232,6 @@ class KnownRuns:
             experiment_id=self.store.location.experiment_id,
             adopted=None if parent else os.environ.get("MLFLOW_RUN_ID") or None,
         )
-
-    def mark_stale_runs_as_killed(self) -> None:
-        """Mark runs as KILLED whose process died on this host without closing them."""
-        with self.run_records.lock():
-            self.run_records.remove_empty()
-            for record in list(self.run_records.of_store(self._address)):
-                if record.is_stale:
-                    self._mark_as_killed(record)
-
-    def _mark_as_killed(self, record: RunRecord) -> None:
-        queue = self.run_records.queue(record.key)
-        queue.repair()
-        if queue.last() is None and record.run_id is None:
-            self.run_records.forget(record.key)  # it died before it logged anything
-            return
-        outcomes = self._outcomes(record)
-        if outcomes == record.stages:
-            running = [s for s, e in record.stages.items() if e["status"] == "running"]
-            tags = {f"stage.{stage}": "killed" for stage in running}
-            queue.append(
-                {"do": "close", "held": [], "tags": tags, "status": "KILLED", "time": now()}
-            )
-            killed = {s: record.stages[s] | {"status": "killed"} for s in running}
-            outcomes = record.stages | killed
-        self.run_records.update(record.key, stages=outcomes, owner=None)
-
-    def _outcomes(self, record: RunRecord) -> dict[str, dict[str, str]]:
-        """The stages of a run; one whose process died after it was closed has ended."""
-        last = self.run_records.queue(record.key).last() or {}
-        stages = dict(record.stages)
-        for stage, entry in stages.items():
-            said = last.get("tags", {}).get(f"stage.{stage}")
-            if last.get("do") == "close" and said and entry["status"] == "running":
-                named = {k: last[k] for k in ("identity",) if k in last}
-                stages[stage] = entry | {"status": said.split(":")[0]} | named
-        return stages
 
 
 def _stages(tags: Mapping[str, str]) -> dict[str, dict[str, str]]:

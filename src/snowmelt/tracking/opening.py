@@ -6,30 +6,26 @@ MLflow is imported here, when a run is opened, since that takes a second.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
-from snowmelt.common.instantiate import resolved
 from snowmelt.tracking import parameters
 from snowmelt.tracking.address import redacted
+from snowmelt.tracking.configured import Config, is_disabled, name_of, settings_of
 from snowmelt.tracking.location import locate
-from snowmelt.tracking.provenance import given_tags, origin
+from snowmelt.tracking.provenance import origin
 from snowmelt.tracking.run import Run
 from snowmelt.tracking.run_records import RunRecord, RunRecords
-from snowmelt.tracking.settings import TrackingSettings
 
 if TYPE_CHECKING:
     from snowmelt.tracking.lineage import KnownRuns
     from snowmelt.tracking.sync import Sync
     from snowmelt.tracking.upload_queue import Operation
 
-Config = Mapping[str, Any]  # the whole configuration, as plain values
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -51,7 +47,7 @@ def open_training(config: Config, root: Path, *, state: Path, identity: str) -> 
     Raises:
         UserError: another process trains from this state, or the store's address is wrong.
     """
-    if _is_disabled(config):
+    if is_disabled(config):
         return Run()
     known_runs = _known_runs(config, root)
     record = known_runs.continued(state)
@@ -72,7 +68,7 @@ def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) 
     Args:
         samples: the identity of the samples that will be drawn.
     """
-    if _is_disabled(config):
+    if is_disabled(config):
         return Run()
     known_runs = _known_runs(config, root)
     training = known_runs.find("train", checkpoint)
@@ -109,7 +105,7 @@ def open_evaluation(
             code.
         checkpoint: the identity of the checkpoint that they were drawn from.
     """
-    if _is_disabled(config):
+    if is_disabled(config):
         return Run()
     known_runs = _known_runs(config, root)
     sampling = known_runs.find("sample", samples)
@@ -133,7 +129,7 @@ def open_evaluation(
 
 def open_report(config: Config, root: Path, *, metrics: Path) -> Run:
     """The run that holds the evaluation `metrics`; a run that logs nothing without one."""
-    if _is_disabled(config):
+    if is_disabled(config):
         return Run()
     known_runs = _known_runs(config, root)
     record = known_runs.find("evaluate", sha256(metrics))
@@ -145,7 +141,7 @@ def open_report(config: Config, root: Path, *, metrics: Path) -> Run:
 
 def open_sweep(config: Config, root: Path, *, name: str) -> Run:
     """A parent for the runs of a sweep's jobs; start these with its `child_environment`."""
-    if _is_disabled(config):
+    if is_disabled(config):
         return Run()
     known_runs = _known_runs(config, root)
     record = known_runs.take(known_runs.new(name, origin(root, "sweep")), "sweep", None)
@@ -160,62 +156,17 @@ def open_sync(config: Config, root: Path) -> Sync:
     Raises:
         UserError: tracking is off, or there can be no store at the address.
     """
-    if not _settings(config).enabled:
+    if not settings_of(config).enabled:
         raise UserError("tracking.enabled is false: there is no store to send to")
     known_runs = _known_runs(config, root)
     from snowmelt.tracking.sync import Sync
 
-    return Sync(known_runs)
-
-
-def check(config: Config, root: Path) -> None:
-    """Refuse an address where no store can be, before a command does anything.
-
-    Raises:
-        UserError: with what is wrong with it.
-    """
-    if not _is_disabled(config):
-        locate(_settings(config), root)
-        given_tags()
-
-
-def name_of(config: Config) -> str:
-    """The configured name, else the names of data, schedule and prediction."""
-    if config.get("name"):
-        return str(config["name"])
-    parts = [_label(config.get(group)) for group in ("data", "schedule", "prediction")]
-    return " ".join(part for part in parts if part) or "snowmelt"
-
-
-def _label(node: Any) -> str:
-    """A configured part in one word: its name, else its class."""
-    if not isinstance(node, Mapping):
-        return str(node or "")
-    word = node.get("name") or str(node.get("_target_", "")).rpartition(".")[2]
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(word)).lower()
-
-
-def _is_disabled(config: Config) -> bool:
-    """Whether tracking is switched off, or another process of this run tracks."""
-    ranks = (os.environ.get(variable, "0") for variable in ("RANK", "LOCAL_RANK"))
-    return not _settings(config).enabled or any(r != "0" for r in ranks)
-
-
-def _settings(config: Config) -> TrackingSettings:
-    """The section `tracking`; what it takes from the environment is asked for here, so
-    that no password is among the values that are tracked.
-
-    Raises:
-        UserError: a variable is not set, or a value is refused.
-    """
-    if "tracking" not in config:
-        return TrackingSettings.of({"enabled": False})
-    return TrackingSettings.of(resolved(config, "tracking"))
+    return Sync(known_runs.run_records, known_runs.store)
 
 
 def _known_runs(config: Config, root: Path) -> KnownRuns:
     """What is known about runs, on disk and in the configured store."""
-    location = locate(_settings(config), root)
+    location = locate(settings_of(config), root)
     for variable, value in MLFLOW_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     from snowmelt.tracking.lineage import KnownRuns
@@ -240,15 +191,16 @@ def _run(
     the run has already stays. The parameters of a later stage are logged when that has
     finished.
     """
+    from snowmelt.tracking import stale_runs
     from snowmelt.tracking.tracked_run import STREAMING, TrackedRun
 
-    known_runs.mark_stale_runs_as_killed()
+    stale_runs.mark_as_killed(known_runs.run_records, known_runs.store.location.shown)
     params = parameters.of_stage(config, stage)
     opening: list[Operation] = []
     if stage == "train":
         opening = [{"do": "params", "params": params, "missing": True}]
     run = TrackedRun(
-        record, known_runs.run_records, known_runs.store, _settings(config),
+        record, known_runs.run_records, known_runs.store, settings_of(config),
         stage=stage, identity=identity, is_continued=is_continued,
         is_again=record.had_finished(stage), opening=opening,
     )  # fmt: skip

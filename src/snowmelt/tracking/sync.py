@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from filelock import Timeout
 
-from snowmelt.tracking.lineage import KnownRuns
+from snowmelt.tracking import stale_runs
+from snowmelt.tracking.mlflow_store import Store
 from snowmelt.tracking.remains import Remains, remains
-from snowmelt.tracking.run_records import RunRecord
+from snowmelt.tracking.run_records import RunRecord, RunRecords
 from snowmelt.tracking.store_errors import RunDeleted, StoreUnreachable, why
 from snowmelt.tracking.uploader import Uploader
 
@@ -16,10 +17,9 @@ from snowmelt.tracking.uploader import Uploader
 class Sync:
     """What waits for one store, and its delivery."""
 
-    def __init__(self, known_runs: KnownRuns) -> None:
-        self._known_runs = known_runs
-        self._records = known_runs.run_records
-        self._store = known_runs.store
+    def __init__(self, run_records: RunRecords, store: Store) -> None:
+        self._records = run_records
+        self._store = store
 
     @property
     def address(self) -> str:
@@ -37,7 +37,7 @@ class Sync:
 
     def begin(self) -> None:
         """Close the runs of dead processes, and queue again what was refused."""
-        self._known_runs.mark_stale_runs_as_killed()
+        stale_runs.mark_as_killed(self._records, self.address)
         for one in self.remains():
             self._records.queue(one.record.key).retry_rejected()
             self._records.file_queue(one.record.key).retry_rejected()

@@ -5,27 +5,25 @@ Every call appends to the run's upload queue and returns at once.
 
 from __future__ import annotations
 
-import functools
 import json
-import shutil
 import signal
-import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Self
 
 from PIL import Image
 
 from snowmelt.common.files import read_json, sha256
 from snowmelt.tracking import parameters
 from snowmelt.tracking.background_upload import BackgroundUpload, now
+from snowmelt.tracking.harmless import harmless
 from snowmelt.tracking.mlflow_store import Store
 from snowmelt.tracking.run import Run
 from snowmelt.tracking.run_records import RunRecord, RunRecords
 from snowmelt.tracking.settings import TrackingSettings
-from snowmelt.tracking.store_errors import why
+from snowmelt.tracking.spool import Spool
 from snowmelt.tracking.upload_queue import Operation
 from snowmelt.tracking.waiting import print_message
 
@@ -33,23 +31,6 @@ MAX_TAG = 5000
 # Their numbers go out as they come. Those of other stages are held back until the stage has
 # finished, so that one that failed and is run again leaves no mixture.
 STREAMING = ("train", "sweep")
-Given = ParamSpec("Given")
-Of = TypeVar("Of", bound="TrackedRun")
-
-
-def _harmless(
-    log: Callable[Concatenate[Of, Given], None],
-) -> Callable[Concatenate[Of, Given], None]:
-    """A method that logs, and says what it could not log instead of ending the stage."""
-
-    @functools.wraps(log)
-    def attempted(run: Of, *args: Given.args, **named: Given.kwargs) -> None:
-        try:
-            log(run, *args, **named)
-        except Exception as error:  # a full disk, or a defect here
-            run.say(f"{log.__name__} logged nothing: {type(error).__name__}: {why(error)}")
-
-    return attempted
 
 
 class TrackedRun(Run):
@@ -81,7 +62,7 @@ class TrackedRun(Run):
         self._name = record.name
         self._run_records = run_records
         self._queue = run_records.queue(record.key)
-        self._file_queue = run_records.file_queue(record.key)
+        self._spool = Spool(run_records, record.key)
         self._streams = stage in STREAMING
         self._held: list[Operation] = []
         self._again = {"again": True} if is_again else {}
@@ -123,7 +104,7 @@ class TrackedRun(Run):
     def _close(self, outcome: str, status: str, reason: str = "") -> None:
         if not self._is_open:
             return
-        self._is_open = False
+        self._is_open = self._spool.is_open = False
         held = self._held if outcome == "finished" else []
         text = f"{outcome}: {reason}" if reason else outcome
         tags = {f"stage.{self.stage}": parameters.shortened(text, MAX_TAG)}
@@ -139,7 +120,7 @@ class TrackedRun(Run):
         self._set_stage(outcome)
         self._background.finish()
 
-    @_harmless
+    @harmless
     def _set_stage(self, outcome: str) -> None:
         self._run_records.set_stage(self.key, self.stage, outcome, self._identity)
 
@@ -172,7 +153,7 @@ class TrackedRun(Run):
         elif self._is_open:
             self._held.append(operation)
 
-    @_harmless
+    @harmless
     def log_metrics(
         self, values: Mapping[str, float], step: int = 0, of_model: bool = False
     ) -> None:
@@ -188,7 +169,7 @@ class TrackedRun(Run):
                 {"do": "metrics", "step": step, "time": now(), "values": numbers, **model}
             )
 
-    @_harmless
+    @harmless
     def set_tags(self, tags: Mapping[str, object]) -> None:
         texts = {
             parameters.name(key): parameters.shortened(str(value), MAX_TAG)
@@ -196,56 +177,32 @@ class TrackedRun(Run):
         }
         self.send({"do": "tags", "tags": texts})
 
-    @_harmless
+    @harmless
     def log_params(self, params: Mapping[str, Any]) -> None:
         self.send({"do": "params", "params": parameters.flat(params)})
 
-    @_harmless
+    @harmless
     def log_file(self, path: Path, folder: str = "") -> None:
-        # A copy, since DVC, or a later checkpoint, may replace the file before it is sent.
-        self._enqueue_file(path.name, folder, lambda copy: shutil.copyfile(path, copy))
+        self._spool.copy(path, path.name, folder)
 
-    def _enqueue_file(
-        self, name: str, folder: str, write: Callable[[Path], object], **more: bool
-    ) -> None:
-        """Write a file into the spool folder, and queue its upload."""
-        if not self._is_open:
-            return
-        spool = self._run_records.folder(self.key) / "files"
-        spool.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(dir=spool))
-        write(place / name)
-        file = f"files/{place.name}/{name}"
-        self._file_queue.append({"do": "file", "file": file, "folder": folder, **more})
-
-    @_harmless
+    @harmless
     def log_text(self, name: str, text: str) -> None:
-        folder, _, file = name.rpartition("/")
-        self._enqueue_file(
-            file, folder, lambda copy: copy.write_text(text, encoding="utf-8")
-        )
+        self._spool.text(name, text)
 
-    @_harmless
+    @harmless
     def log_configuration(self, text: str) -> None:
         """config.yaml, unless the run has one."""
-        self._enqueue_file(
-            "config.yaml",
-            "",
-            lambda copy: copy.write_text(text, encoding="utf-8"),
-            missing=True,
-        )
+        self._spool.text("config.yaml", text, missing=True)
 
-    @_harmless
+    @harmless
     def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
-        if isinstance(picture, Image.Image):
-            self._enqueue_file(f"{name}_{step:07d}.png", "pictures", picture.save)
+        name = f"{name}_{step:07d}"
+        if isinstance(picture, Path):
+            self._spool.copy(picture, f"{name}{picture.suffix}", "pictures")
         else:
-            file = f"{name}_{step:07d}{picture.suffix}"
-            self._enqueue_file(
-                file, "pictures", lambda copy: shutil.copyfile(picture, copy)
-            )
+            self._spool.add(f"{name}.png", "pictures", picture.save)
 
-    @_harmless
+    @harmless
     def log_prepared(self, folder: Path) -> None:
         manifest = read_json(folder / "manifest.json", made_by="prepare")
         digest = next(iter(manifest["digests"].values()))
@@ -262,7 +219,7 @@ class TrackedRun(Run):
         }})  # fmt: skip
         self.log_file(folder / "manifest.json", "data")
 
-    @_harmless
+    @harmless
     def log_checkpoint(self, path: Path, step: int) -> None:
         tags = {
             "identity": str(self._identity),
@@ -274,7 +231,7 @@ class TrackedRun(Run):
         name = "".join("_" if letter in "/:.%\"'" else letter for letter in self._name)
         self.send({"do": "model", "name": name, "step": step, "tags": tags})
 
-    @_harmless
+    @harmless
     def log_evaluation(self, path: Path) -> None:
         result = read_json(path, made_by="evaluate")
         numbers = {k: v for k, v in result.items() if type(v) in (int, float)}

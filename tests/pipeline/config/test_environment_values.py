@@ -12,7 +12,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
 from snowmelt.pipeline.cli import main
 from snowmelt.pipeline.config import composed_file, composition
-from snowmelt.tracking import opening
+from snowmelt.tracking import configured, opening
 
 SECRET = "hunter2"
 URI = "https://me:${oc.env:SECRET}@host"
@@ -57,7 +57,7 @@ def test_of_the_tracker_the_text_is_written_and_the_value_used(
         known = plain(config)
         assert known["tracking"]["uri"] == URI
         assert SECRET not in str(known)
-        assert opening._settings(known).uri == f"https://me:{SECRET}@host"
+        assert configured.settings_of(known).uri == f"https://me:{SECRET}@host"
 
 
 def test_numbers_and_switches_of_the_tracker_may_come_from_there_too(
@@ -68,10 +68,10 @@ def test_numbers_and_switches_of_the_tracker_may_come_from_there_too(
     text = composed_text(workspace, monkeypatch)
     assert "oc.decode:${oc.env:PAUSE}" in text
     loaded = plain(composed_file.load(workspace / "outputs/config.yaml"))
-    assert opening._settings(loaded).cooldown_seconds == 7.0
+    assert configured.settings_of(loaded).cooldown_seconds == 7.0
     monkeypatch.delenv("PAUSE")
     with pytest.raises(UserError, match=r"tracking: .*PAUSE"):
-        opening._settings(loaded)
+        configured.settings_of(loaded)
 
 
 def test_the_tracked_run_has_the_text(

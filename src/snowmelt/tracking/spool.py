@@ -1,0 +1,45 @@
+"""Files that wait for their upload, as copies in the folder of their run."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from snowmelt.tracking.run_records import RunRecords
+
+
+class Spool:
+    """Takes files for the run `key` as long as it is open.
+
+    Attributes:
+        is_open: afterwards a file is dropped.
+    """
+
+    def __init__(self, run_records: RunRecords, key: str) -> None:
+        self.is_open = True
+        self._folder = run_records.folder(key)
+        self._queue = run_records.file_queue(key)
+
+    def add(
+        self, name: str, folder: str, write: Callable[[Path], object], **more: bool
+    ) -> None:
+        """Let `write` make a file, and queue its upload into a folder of the run."""
+        if not self.is_open:
+            return
+        files = self._folder / "files"
+        files.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(dir=files))
+        write(place / name)
+        file = f"files/{place.name}/{name}"
+        self._queue.append({"do": "file", "file": file, "folder": folder, **more})
+
+    def copy(self, path: Path, name: str, folder: str) -> None:
+        """A file as it is now; DVC, or a later checkpoint, may soon replace it."""
+        self.add(name, folder, lambda copy: shutil.copyfile(path, copy))
+
+    def text(self, name: str, text: str, **more: bool) -> None:
+        """A text as the file `name`, such as `notes/failed.txt`."""
+        folder, _, file = name.rpartition("/")
+        self.add(file, folder, lambda copy: copy.write_text(text, "utf-8"), **more)
