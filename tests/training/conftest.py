@@ -22,7 +22,7 @@ from snowmelt.nets.mlp import MLP
 from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.optimizers import Recipe
-from snowmelt.training.settings import TrainingSettings
+from snowmelt.training.settings import FitSettings, TrainingSettings
 
 SETTINGS = {
     "steps": 12,
@@ -110,6 +110,27 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
             p_uncond=p_uncond,
             optimizer=optimizer,
         )
+
+    return make
+
+
+@pytest.fixture
+def settings_of() -> Callable[..., FitSettings]:
+    """A function that makes the settings of a tiny training; sections may be given."""
+    parts = {
+        "schedule": "schedules.Cosine",
+        "process": "processes.VariancePreserving",
+        "prediction": "predictions.Eps",
+        "loss": "losses.Simple",
+        "time_sampling": "time_sampling.LowDiscrepancy",
+    }
+    built = {name: {"_target_": f"snowmelt.{part}"} for name, part in parts.items()}
+    net = {"_target_": "snowmelt.nets.MLP", "width": 8, "blocks": 1, "embedding": 4}
+
+    def make(**sections: Any) -> FitSettings:
+        training = SETTINGS | sections.pop("training", {})
+        whole = built | {"net": net, "seed": 7, "training": training} | sections
+        return FitSettings.of(whole)
 
     return make
 

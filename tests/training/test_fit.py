@@ -16,7 +16,7 @@ from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.losses import Hybrid
 from snowmelt.pipeline.config.composition import compose
-from snowmelt.training.fit import _Data, _parts, check, check_trainer
+from snowmelt.training.fit import TrainingData, _parts, check, check_trainer
 from snowmelt.training.settings import FitSettings
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,9 @@ def test_classes_that_the_data_has_not_are_refused(data: Any, manifest: Manifest
 def test_the_batches_have_classes_where_the_network_is_conditional(
     data: Any, is_conditional: bool
 ) -> None:
-    module = _Data(data, composed(f"denoiser.conditional={str(is_conditional).lower()}"))
+    module = TrainingData(
+        data, composed(f"denoiser.conditional={str(is_conditional).lower()}")
+    )
     place = {"global_step": 0, "global_rank": 0, "world_size": 1}
     module.trainer = SimpleNamespace(**place)  # type: ignore[assignment]
     batch = next(iter(module.train_dataloader()))

@@ -345,6 +345,8 @@ def test_each_section_that_training_reads_is_part_of_the_identity(
         ("trainer", {"processes": 2}),
         ("trainer", {"accelerator": "gpu"}),
         ("trainer", {"stall_seconds": 5.0}),
+        ("trainer", {"threads": 2}),
+        ("trainer", {"precision": "auto", "compile": "auto"}),  # nothing is found yet
         ("training", {"checkpoint_every": 7}),
     ],
 )
@@ -354,6 +356,15 @@ def test_what_is_execution_alone_is_not(
 ) -> None:
     changed = CONFIG | {section: value}
     assert identity_of(changed, manifest) == identity_of(CONFIG, manifest)
+
+
+@pytest.mark.parametrize("found", [{"conv_precision": "bf16"}, {"compile": True}])
+@pytest.mark.usefixtures("same_code")
+def test_other_rounding_is_another_training(
+    found: dict[str, Any], manifest: Manifest
+) -> None:
+    changed = CONFIG | {"trainer": found}
+    assert identity_of(changed, manifest) != identity_of(CONFIG, manifest)
 
 
 @pytest.mark.usefixtures("same_code")

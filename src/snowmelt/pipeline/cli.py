@@ -19,6 +19,7 @@ from snowmelt.common import public_names, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.rank_reports import Reporter, is_lost_connection
 from snowmelt.pipeline.compatibility import issues
+from snowmelt.pipeline.shared_machine import wait_briefly
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -76,6 +77,7 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
+    wait_briefly()
     given = _parser().parse_intermixed_args(arguments)
     given.overrides = list(map(public_names.current_override, given.overrides))
     reporter = Reporter()

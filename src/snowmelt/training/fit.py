@@ -23,6 +23,7 @@ from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser
+from snowmelt.training.execution import compile_network, computing
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.optimizers import Recipe
@@ -31,7 +32,7 @@ from snowmelt.training.settings import FitSettings
 from snowmelt.training.stop_point import StopPoint
 
 
-class _Data(pl.LightningDataModule):
+class TrainingData(pl.LightningDataModule):
     """Gives the trainer the batches from the step that it has reached."""
 
     def __init__(self, data: PreparedData, settings: FitSettings) -> None:
@@ -76,33 +77,23 @@ def fit(
             cannot do, or the gradient is not finite.
         Stopped: this process was asked to stop; the state is saved.
     """
-    torch.manual_seed(settings.seed)
-    denoiser, loss, time_sampler = _parts(settings, data)
-    module = DiffusionModule(
-        denoiser,
-        loss,
-        time_sampler,
-        data.manifest,
-        settings.training,
-        settings.seed,
-        p_uncond=settings.denoiser.p_uncond,
-        optimizer=build(settings.optimizer, Recipe),
-    )
+    module = new_module(settings, data)
     history = History(
         settings.training.log_every,
         data.held_out,
         settings.training.picture_every,
         data.held_out_labels if settings.denoiser.conditional else None,
     )
-    trainer = _trainer(settings, [history, *observers, resume, StopPoint(resume)])
+    trainer = new_trainer(settings, [history, *observers, resume, StopPoint(resume)])
     saved = resume.newest()
-    with stopping.deferred():
+    with stopping.deferred(), computing(settings.trainer):
         trainer.fit(
             module,
-            datamodule=_Data(data, settings),
+            datamodule=TrainingData(data, settings),
             ckpt_path=None if saved is None else str(saved),
             weights_only=True,
         )
+    denoiser = module.denoiser
     checkpoint = Checkpoint(
         identity=identity,
         step=trainer.global_step,
@@ -116,6 +107,29 @@ def fit(
     return checkpoint, module.history
 
 
+def new_module(settings: FitSettings, data: PreparedData) -> DiffusionModule:
+    """What the settings train, before its first step; compiled, if they ask for it.
+
+    Raises:
+        UserError: a part is refused.
+    """
+    torch.manual_seed(settings.seed)
+    denoiser, loss, time_sampler = _parts(settings, data)
+    module = DiffusionModule(
+        denoiser,
+        loss,
+        time_sampler,
+        data.manifest,
+        settings.training,
+        settings.seed,
+        p_uncond=settings.denoiser.p_uncond,
+        optimizer=build(settings.optimizer, Recipe),
+    )
+    if settings.trainer.compile is True:
+        compile_network(denoiser)  # after the average was copied from it, which is not
+    return module
+
+
 def _parts(settings: FitSettings, data: PreparedData) -> tuple[Denoiser, Loss, TimeSampler]:
     """The denoiser, loss and time sampler that the settings name, for this data."""
     manifest = data.manifest
@@ -124,7 +138,12 @@ def _parts(settings: FitSettings, data: PreparedData) -> tuple[Denoiser, Loss, T
     return denoiser, loss, build(settings.time_sampling, TimeSampler)
 
 
-def _trainer(settings: FitSettings, callbacks: list[pl.Callback]) -> pl.Trainer:
+def new_trainer(settings: FitSettings, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's trainer for the settings; what they leave open is at its default.
+
+    Raises:
+        UserError: there is no such device here.
+    """
     _quiet()
     world = int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -140,7 +159,7 @@ def _trainer(settings: FitSettings, callbacks: list[pl.Callback]) -> pl.Trainer:
         devices=local,
         num_nodes=max(world // local, 1),
         strategy="ddp" if world > 1 else "auto",
-        precision=settings.trainer.precision,
+        precision=settings.trainer.without_probe().precision,  # type: ignore[arg-type]
         max_steps=settings.training.steps,
         max_epochs=-1,
         callbacks=callbacks,
@@ -160,7 +179,7 @@ def check_trainer(settings: FitSettings) -> None:
         UserError: naming both.
     """
     try:
-        _trainer(settings, [])
+        new_trainer(settings, [])
     except (MisconfigurationException, ValueError, RuntimeError, ImportError) as error:
         trainer, reason = settings.trainer, " ".join(str(error).split())
         raise UserError(

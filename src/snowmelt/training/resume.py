@@ -64,7 +64,14 @@ def training_identity(settings: FitSettings, manifest: Manifest) -> str:
 def _decisive(settings: FitSettings) -> dict[str, Any]:
     """The settings without those of execution alone."""
     config = settings.plain()
-    config["trainer"] = {"precision": settings.trainer.precision}
+    trainer = settings.trainer.without_probe()
+    config["trainer"] = {"precision": trainer.precision}
+    # What a compiled network rounds is another thing than the order of its sums.
+    config["trainer"] |= {
+        key: getattr(trainer, key)
+        for key in ("conv_precision", "compile")
+        if getattr(trainer, key) != type(trainer).model_fields[key].default
+    }
     del config["training"]["checkpoint_every"]
     if settings.net.get("dropout"):
         count = settings.trainer.processes * settings.trainer.num_nodes

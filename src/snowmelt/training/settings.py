@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -19,6 +19,9 @@ Precision = Literal[
     "64-true",
     "transformer-engine",
 ]
+Auto = Literal["auto"]
+# The keys of a trainer that may be found out on the machine.
+OPEN = ("precision", "conv_precision", "compile", "threads")
 
 
 class DenoiserSettings(Section):
@@ -122,11 +125,39 @@ class TrainerSettings(Section):
         le=1_000_000,
         description="Seconds without progress after which a group of processes is ended.",
     )
-    precision: Precision = Field(
+    precision: Precision | Auto = Field(
         "32-true",
         description="Numbers that the network computes in; -mixed keeps weights,"
-        " coefficients and loss in float32.",
+        " coefficients and loss in float32. auto: what is fastest on this machine, of"
+        " 32-true and bf16-mixed.",
     )
+    conv_precision: Literal["fp32", "bf16"] | Auto = Field(
+        "fp32",
+        description="Numbers inside the convolutions of a processor, where the rest is in"
+        " float32; auto: the faster.",
+    )
+    compile: bool | Auto = Field(
+        False,
+        description="Compile the network (torch.compile), which needs a C++ compiler here:"
+        " a word is said where there is none. auto: if it is faster, and the training long"
+        " enough to gain what compiling costs.",
+    )
+    threads: Annotated[int, Field(ge=1, le=4096)] | Auto | None = Field(
+        None,
+        description="Threads of a process; null leaves it to OMP_NUM_THREADS and torch."
+        " auto: that, or the number of physical cores where it is smaller.",
+    )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a key is left to be found out on the machine that trains."""
+        return any(getattr(self, key) == "auto" for key in OPEN)
+
+    def without_probe(self) -> TrainerSettings:
+        """Every open key at its default."""
+        fields = type(self).model_fields
+        open_keys = [key for key in OPEN if getattr(self, key) == "auto"]
+        return self.model_copy(update={key: fields[key].default for key in open_keys})
 
 
 class FitSettings(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from snowmelt import tracking
 from snowmelt.common import distributed
@@ -25,6 +25,8 @@ from snowmelt.training.history import write_history
 from snowmelt.training.intact_data import IntactData
 from snowmelt.training.resume import Resume, training_identity
 from snowmelt.training.settings import FitSettings
+from snowmelt.training.speed_finding import decided
+from snowmelt.training.speed_probe import named
 
 MARKER = "model.ckpt"
 
@@ -50,6 +52,10 @@ def run(config: DictConfig, root: Path) -> Path:
     check(settings, data)
     identity = training_identity(settings, data.manifest)
     kept = main_root(root) / ".snowmelt"
+    if settings.trainer.is_open:
+        say = print if distributed.is_main_process() else lambda _: None
+        settings = decided(settings, data, kept / "speed", identity, say)
+        identity = training_identity(settings, data.manifest)
     state = kept / "resume" / identity[:16]
     resume = Resume(state, settings.training.checkpoint_every)
     finished = Finished(kept / "finished", identity)
@@ -64,7 +70,7 @@ def run(config: DictConfig, root: Path) -> Path:
             )
         return target / MARKER
     if is_starter:
-        launch.run_group("train", config, root)
+        launch.run_group("train", _with_trainer(config, settings), root)
         return target / MARKER
     with _only_training_from(state):
         if distributed.rank() == 0 and resume.newest() is not None:
@@ -72,6 +78,7 @@ def run(config: DictConfig, root: Path) -> Path:
         with tracking.open_training(
             plain(config), root, state=state, identity=identity
         ) as tracked:
+            tracked.set_tags({"trainer": named(settings.trainer)})
             observers = [IntactData(verification), *watch(tracked, config, data, root)]
             trained, history = fit(settings, data, resume, identity, observers)
             if distributed.rank() == 0:
@@ -87,6 +94,13 @@ def run(config: DictConfig, root: Path) -> Path:
             finished.remember(target)
             resume.forget()
     return target / MARKER
+
+
+def _with_trainer(config: DictConfig, settings: FitSettings) -> DictConfig:
+    """The configuration for the processes of a group, which all compute alike."""
+    merged = OmegaConf.merge(config, {"trainer": settings.trainer.plain()})
+    assert isinstance(merged, DictConfig)
+    return merged
 
 
 def _only_training_from(state: Path) -> contextlib.AbstractContextManager[None]:

@@ -1,0 +1,128 @@
+"""What a probe of the speed has found, kept for the same machine and for the same training.
+
+A training that goes on keeps the numbers that it began in, on whatever machine; another
+one of the same network and batch on the same machine need not be probed for again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from snowmelt.common import distributed
+from snowmelt.common.errors import UserError
+from snowmelt.common.files import write_json
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.training.execution import has_compiler
+from snowmelt.training.settings import OPEN, FitSettings, TrainerSettings
+from snowmelt.training.speed_probe import fastest, named
+
+
+def decided(
+    settings: FitSettings,
+    data: PreparedData,
+    folder: Path,
+    training: str,
+    say: Callable[[str], None] = print,
+) -> FitSettings:
+    """The settings with every open key of the trainer decided.
+
+    Args:
+        folder: where findings are kept.
+        training: the identity of the training as it was asked for.
+        say: is told what was found, and how.
+
+    Raises:
+        UserError: a group of processes was started by something else, and none can find
+            out for the others.
+    """
+    of_training = folder / f"training-{training[:16]}.json"
+    of_machine = folder / f"machine-{_key(settings, data)}.json"
+    found = _read(of_training, settings) or _read(of_machine, settings)
+    if found is not None:
+        say(f"train: {named(found)}, as found before ({folder})")
+    else:
+        found = _probed(settings, data, say)
+        _write(of_machine, found)
+    if distributed.rank() == 0:
+        _write(of_training, found)
+    return settings.model_copy(update={"trainer": found})
+
+
+def _probed(
+    settings: FitSettings, data: PreparedData, say: Callable[[str], None]
+) -> TrainerSettings:
+    if distributed.is_launched():
+        raise UserError(
+            "trainer: a key is auto, which one process finds out before there are several:"
+            " run `snowmelt train` without torchrun, or set"
+            f" {', '.join(f'trainer.{key}' for key in OPEN)}"
+        )
+    say("train: trying out what is fastest on this machine (trainer: auto)")
+    found = fastest(_of_one_process(settings), data, lambda line: say(f"train:   {line}"))
+    say(f"train: {named(found)}; kept for this machine")
+    return found
+
+
+def _of_one_process(settings: FitSettings) -> FitSettings:
+    """The part of the batch that each process of a group will see."""
+    share = max(settings.training.batch_size // settings.trainer.processes, 1)
+    training = settings.training.model_copy(update={"batch_size": share})
+    return settings.model_copy(update={"training": training})
+
+
+def _key(settings: FitSettings, data: PreparedData) -> str:
+    """Names what a finding depends on: the machine, torch, the network and the batch."""
+    described = {
+        "asked": settings.trainer.plain(),
+        "batch_size": settings.training.batch_size,
+        "compiler": has_compiler(),
+        "devices": [
+            torch.cuda.get_device_name(number)
+            for number in range(torch.cuda.device_count())
+        ],
+        "net": settings.net,
+        "optimizer": settings.optimizer,
+        "processor": processor_name(),
+        "shape": list(data.manifest.shape),
+        "steps": settings.training.steps if settings.trainer.compile == "auto" else None,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    text = json.dumps(described, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def processor_name() -> str:
+    """The processor, as the system calls it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    told = ("vendor_id", "cpu family", "model", "model name", "stepping")
+    named = [line.partition(":") for line in lines]
+    first = {key.strip(): value.strip() for key, _, value in reversed(named)}
+    parts = [first[key] for key in told if key in first]
+    return " ".join(parts) or platform.processor() or platform.machine()
+
+
+def _read(path: Path, settings: FitSettings) -> TrainerSettings | None:
+    """What was found, in the trainer as it is asked for now; None if nothing serves."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        asked = settings.trainer
+        values = {key: content[key] for key in OPEN if getattr(asked, key) == "auto"}
+        trainer = TrainerSettings.of(asked.plain() | values)
+    except (OSError, ValueError, KeyError, TypeError, UserError):
+        return None
+    return None if trainer.is_open else trainer
+
+
+def _write(path: Path, found: TrainerSettings) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {key: getattr(found, key) for key in OPEN})
