@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help repository setup repro sweep gallery films ui test test-slow mutation docs lint format clean
+.PHONY: help repository setup repro sweep gallery films ui test test-slow bench bench-gpu mutation docs lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -62,6 +62,12 @@ test: $(STAMP) ## the tests, and the notebooks
 
 test-slow: $(STAMP) ## the tests that take long
 	@OMP_NUM_THREADS=1 pytest -m slow
+
+bench: $(STAMP) ## the speed of training beside other libraries (half an hour); ARGS=--quick to try it
+	@python -m tests.benchmarks $(ARGS)
+
+bench-gpu: $(STAMP) ## the speed of training on a GPU (eight minutes); without one a dry run
+	@python -m tests.benchmarks.gpu $(ARGS)
 
 mutation: $(STAMP) ## how many wrong formulas the tests notice (an hour or two); goes on where it was stopped
 	@OMP_NUM_THREADS=1 mutmut run --max-children 2

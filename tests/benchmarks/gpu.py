@@ -1,0 +1,215 @@
+"""`make bench-gpu`: the speed of training and sampling on one GPU, in under eight minutes.
+
+It needs torch, numpy and PyYAML beside the package's source, and nothing of the pipeline,
+so that it runs on a machine that is lent for minutes. Without a GPU it does all of it once
+with a tiny network, to show that it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+import snowmelt as sm
+from snowmelt.common.randomness import Stream, normal
+from snowmelt.nets.unet import UNet
+from snowmelt.training.ema import EMA
+
+ROOT = Path(__file__).parents[2]
+BASE = ROOT / "conf" / "net" / "unet_base.yaml"
+TINY = {"widths": [8, 8], "blocks": 1, "attention": [False, True], "embedding": 16}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured, and on what."""
+
+    device: str = "cuda"
+    shape: tuple[int, ...] = (3, 32, 32)
+    batches: tuple[int, ...] = (128, 512)
+    seconds: float = 10.0  # of each measurement
+    training_seconds: float = 120.0
+    size: int = 8192  # of the matrices whose product is timed
+    compiles: bool = True
+
+
+DRY = Plan(
+    device="cpu",
+    shape=(3, 8, 8),
+    batches=(2, 4),
+    seconds=0.05,
+    training_seconds=0.2,
+    size=64,
+    compiles=False,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench-gpu", description=__doc__)
+    parser.add_argument("--net", type=Path, default=BASE, help="a file of a U-Net")
+    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "bench")
+    given = parser.parse_args()
+    is_dry = not torch.cuda.is_available()
+    plan = DRY if is_dry else Plan()
+    settings = TINY if is_dry else _arguments(given.net)
+    if is_dry:
+        print("bench-gpu: torch finds no GPU: a dry run with a tiny network")
+    content = measured(plan, settings)
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "bench-gpu.json").write_text(json.dumps(content, indent=2) + "\n")
+    print(json.dumps(content, indent=2))
+
+
+def _arguments(file: Path) -> dict[str, Any]:
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {key: value for key, value in content.items() if key != "_target_"}
+
+
+def measured(plan: Plan, settings: dict[str, Any]) -> dict[str, Any]:
+    """Every number; rates are of images a second."""
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    peak = matrix_peak(plan)
+    content: dict[str, Any] = {"device": device_name(plan), "torch": torch.__version__}
+    content |= {"net": settings, "peak_tflops": peak / 1e12, "training": [], "sampling": []}
+    for batch in plan.batches:
+        training = Training(plan, settings, batch)
+        per_image = training.flops
+        rate = batch / seconds_of(training.step, plan)
+        share = rate * per_image / peak
+        told = {"batch": batch, "images": rate, "gflop": per_image / 1e9, "of_peak": share}
+        content["training"].append(told)
+        evaluation = batch / seconds_of(training.evaluation(), plan)
+        content["sampling"].append({"batch": batch, "evaluations": evaluation})
+    content["minutes"] = training.minutes()
+    if plan.device == "cuda":
+        content["memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
+    return content
+
+
+def device_name(plan: Plan) -> str:
+    return torch.cuda.get_device_name() if plan.device == "cuda" else plan.device
+
+
+def matrix_peak(plan: Plan) -> float:
+    """Floating-point operations a second of a product of two matrices in bfloat16."""
+    left, right = torch.randn(2, plan.size, plan.size, device=plan.device).bfloat16()
+    return 2 * plan.size**3 / seconds_of(lambda: torch.mm(left, right), plan, share=0.2)
+
+
+def seconds_of(step: Callable[[], object], plan: Plan, share: float = 1.0) -> float:
+    """The seconds of a step, after some that compile and warm up."""
+    for _ in range(3):
+        step()
+    _wait(plan)
+    count, since = 0, time.perf_counter()
+    while count == 0 or time.perf_counter() - since < share * plan.seconds:
+        for _ in range(5):
+            step()
+        count += 5
+        _wait(plan)
+    return (time.perf_counter() - since) / count
+
+
+def _wait(plan: Plan) -> None:
+    if plan.device == "cuda":
+        torch.cuda.synchronize()
+
+
+class Training:
+    """A training without Lightning: bf16, compiled, channels last, fused AdamW, average."""
+
+    def __init__(self, plan: Plan, settings: dict[str, Any], batch: int) -> None:
+        torch.manual_seed(0)
+        self.plan, self.batch = plan, batch
+        self.net: nn.Module = UNet(plan.shape, **settings).to(plan.device)
+        self.average = EMA(self.net, 0.998, 0.6667)
+        self.shown = blobs(4096, plan.shape).to(plan.device)
+        process = sm.processes.VariancePreserving(sm.schedules.Cosine())
+        self.denoiser = sm.Denoiser(self.net, process, sm.predictions.V())
+        self.loss, self.times = sm.losses.Simple(), sm.time_sampling.LowDiscrepancy()
+        weights = self.net.parameters()
+        self.optimizer = torch.optim.AdamW(weights, lr=5e-4, fused=True)
+        self.slot = torch.arange(batch, device=plan.device)
+        self.count = 0
+        self.flops = self._flops()  # for one image
+        if plan.compiles:
+            self.net.compile(dynamic=False)
+
+    def step(self) -> Tensor:
+        """One step; its loss, which is not waited for."""
+        key: dict[str, Any] = {"seed": 0, "step": self.count}
+        rows = (self.slot + self.count * self.batch) % len(self.shown)
+        process = self.denoiser.process
+        t, weight = self.times(self.slot, self.batch, process=process, **key)
+        noise = Stream.TRAINING_NOISE
+        eps = normal(self.plan.shape, stream=noise, index=self.slot, **key)
+        self.optimizer.zero_grad()
+        with torch.autocast(self.plan.device, torch.bfloat16):
+            loss = (weight * self.loss(self.denoiser, self.shown[rows], t, eps)).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        self.count += 1
+        self.average.update(self.net, self.count)
+        return loss.detach()
+
+    def evaluation(self) -> Callable[[], object]:
+        """One evaluation of the network for each image, as sampling needs."""
+        x = torch.randn(self.batch, *self.plan.shape, device=self.plan.device)
+        log_snr = torch.zeros(self.batch, device=self.plan.device)
+
+        def evaluate() -> None:
+            with torch.no_grad(), torch.autocast(self.plan.device, torch.bfloat16):
+                self.net(x, log_snr)
+
+        return evaluate
+
+    def minutes(self) -> dict[str, Any]:
+        """A training of some minutes: the rate that it holds, and the loss on its way."""
+        since, first, losses = time.perf_counter(), self.count, []
+        while time.perf_counter() - since < self.plan.training_seconds:
+            several = [self.step() for _ in range(10)]  # the last alone is waited for
+            losses += [float(loss) for loss in several]
+        seconds = time.perf_counter() - since
+        steps = self.count - first
+        tenth = max(steps // 10, 1)
+        return {
+            "seconds": seconds,
+            "steps": steps,
+            "images": steps * self.batch / seconds,
+            "first_loss": sum(losses[:tenth]) / tenth,
+            "last_loss": sum(losses[-tenth:]) / tenth,
+        }
+
+    def _flops(self) -> float:
+        """Floating-point operations of forward and backward pass, for one image."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        x = torch.randn(1, *self.plan.shape, device=self.plan.device)
+        with FlopCounterMode(display=False) as counter:
+            self.net(x, torch.zeros(1, device=self.plan.device)).square().mean().backward()
+        self.net.zero_grad(set_to_none=True)
+        return float(counter.get_total_flops())
+
+
+def blobs(count: int, shape: tuple[int, ...]) -> Tensor:
+    """Images of one bright disc each, in [-1, 1]: something that can be learned."""
+    generator = torch.Generator().manual_seed(0)
+    place = torch.rand(count, 2, 1, 1, generator=generator)
+    grid = torch.meshgrid(*(torch.linspace(0, 1, n) for n in shape[1:]), indexing="ij")
+    distance = (torch.stack(grid) - place).square().sum(1, keepdim=True)
+    return (2 * torch.exp(-distance / 0.02) - 1).expand(count, *shape).contiguous()
+
+
+if __name__ == "__main__":
+    main()

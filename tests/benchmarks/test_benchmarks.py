@@ -1,0 +1,136 @@
+"""The benchmarks run, and say what they measured."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from tests.benchmarks import gpu, networks, operators, tables
+from tests.benchmarks.environment import REQUIREMENTS
+from tests.benchmarks.neighbours import busy
+from tests.benchmarks.rounds import ROOT, Contestant, in_turn, rate, ratio, started
+
+PYTHON = Path(sys.executable)
+SPREAD = {"median": 172.4, "low": 170.0, "high": 175.0}
+
+
+def test_rates_are_the_median_and_the_quartiles_of_the_rounds() -> None:
+    assert rate([2.0, 1.0, 0.5, 4.0, 0.25], 4) == {"median": 4.0, "low": 2.0, "high": 8.0}
+    assert rate([0.5], 4) == {"median": 8.0, "low": 8.0, "high": 8.0}
+    # A slow round of both leaves the ratio what it is.
+    assert ratio([1.0, 5.0], [3.0, 15.0]) == {"median": 3.0, "low": 3.0, "high": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("operator", "group"),
+    [
+        ("aten::mkldnn_convolution", "convolution"),
+        ("aten::native_group_norm_backward", "normalisation"),
+        ("aten::_scaled_dot_product_flash_attention_for_cpu", "attention"),
+        ("aten::_fused_adamw_", "optimiser"),
+        ("aten::_foreach_lerp_", "average"),
+        ("aten::addmm", "linear"),
+        ("aten::silu", "elementwise"),
+    ],
+)
+def test_an_operator_has_its_group(operator: str, group: str) -> None:
+    assert operators.group(operator) == group
+
+
+def test_ours_is_of_the_size_of_a_peer() -> None:
+    ours = networks.parameters(networks.snowmelt(networks.OURS).net)
+    theirs = networks.parameters(networks.diffusers().net)
+    assert abs(ours / theirs - 1) < tables.MATCHED
+
+
+def test_the_peers_are_pinned_without_addresses() -> None:
+    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert pins == sorted(pins)
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", pin) for pin in pins)
+
+
+def test_a_contestant_takes_its_turns() -> None:
+    ours = Contestant("snowmelt", "fp32", PYTHON, batch=2)
+    with started([ours], networks.OURS) as (worker,):
+        ((first, second),) = in_turn([worker], rounds=2, seconds=0.01)
+        shares = worker.ask("profile")
+    assert first > 0
+    assert second > 0
+    assert worker.about["parameters"] == 1_639_745
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares["convolution"] > 0.2
+    assert worker.process.returncode == 0
+
+
+def test_neighbours_compute_and_go() -> None:
+    me = psutil.Process()
+    before = len(me.children())
+    with busy(2):
+        assert len(me.children()) == before + 2
+    assert len(me.children()) == before
+
+
+def test_the_dry_run_of_a_gpu_has_every_number() -> None:
+    content = gpu.measured(gpu.DRY, gpu.TINY)
+    assert [row["batch"] for row in content["training"]] == [2, 4]
+    assert all(0 < row["of_peak"] < 1 for row in content["training"])
+    assert all(row["evaluations"] > 0 for row in content["sampling"])
+    assert content["minutes"]["steps"] > 0
+    assert content["minutes"]["last_loss"] < content["minutes"]["first_loss"] * 1.5
+    torch.set_float32_matmul_precision("highest")
+
+
+def content() -> dict[str, Any]:
+    """Of two networks, as the benchmark would write it."""
+    row = {"described": "UNet", "parameters": 1_600_000, "flops": 2e9, "images": SPREAD}
+    times = {"diffusers": {"median": 4.1, "low": 4.0, "high": 4.2}}
+    ours = row | {"name": "snowmelt", "how": "bf16", "times_shipped": times}
+    theirs = row | {"name": "diffusers", "how": "fp32", "times_shipped": {}}
+    machine = {"processor": "a processor", "instruction_sets": ["avx2"], "threads": 2}
+    machine |= {"cores": 2, "torch": "2.14", "load": [0.1, 0, 0], "load_after": [1.9, 0, 0]}
+    images = {0: 100.0, 1: 55.0, 4: 25.0}
+    share = {"median": 0.97, "low": 0.96, "high": 0.98}
+    return {
+        "machine": machine,
+        "plan": {"batch": 64, "sampling_batch": 250, "neighbours": (0, 1, 4)},
+        "peak": {"fp32": 200.0, "bf16": 800.0},
+        "training": [ours | {"profile": {"convolution": 0.4, "average": 0.6}}, theirs],
+        "sampling": [{"name": "snowmelt", "how": "fp32", "evaluations": SPREAD}],
+        "command": {"share_of_bare": share, "steps": 9},
+        "busy": [{"kind": "train", "waiting": "a short spin", "images": images}],
+    }
+
+
+def test_the_page_tells_what_was_measured() -> None:
+    page = tables.page(content())
+    assert "load average 0.1 before and 1.9 after" in page
+    assert "| bf16 autocast | 172 (170 to 175) | 43% | diffusers 4.1 (4 to 4.2) |" in page
+    assert "| snowmelt, bf16 autocast | 0% | 0% | 40% |" in page
+    assert "reaches 0.97 (0.96 to 0.98)" in page
+    assert "| train | a short spin | 100.0 | 55% | 25% |" in page
+    assert "differ by 0.0% at most: a comparison of one size" in page
+
+
+def test_networks_of_other_sizes_are_no_comparison() -> None:
+    rows = content()
+    rows["training"][1]["parameters"] = 1_700_000
+    assert "differ by 6.2% at most: NOT a comparison" in tables.page(rows)
+
+
+@pytest.mark.slow
+def test_the_whole_of_it_once(tmp_path: Path) -> None:
+    run = [sys.executable, "-m", "tests.benchmarks", "--quick", "--alone"]
+    subprocess.run([*run, "--out", str(tmp_path)], cwd=ROOT, check=True)
+    measured = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    assert {row["how"] for row in measured["training"]} == {"fp32", "bf16", "conv_bf16"}
+    assert measured["command"]["share_of_bare"]["median"] > 0
+    assert "| snowmelt: UNet" in (tmp_path / "bench.md").read_text(encoding="utf-8")
