@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,14 +120,24 @@ def training(plan: Plan, pythons: dict[str, Path], ours: dict[str, Any]) -> list
             for w, seconds in zip(workers, found, strict=True)
         ]
         for row, seconds in zip(rows, found, strict=True):
-            row["times_shipped"] = {
-                rows[place]["name"]: ratio(found[place], seconds)
-                for place, one in enumerate(rows)
-                if one["how"] == "fp32" and one["name"] != row["name"]
-            }
+            row["times_shipped"] = times_shipped(row["name"], seconds, rows, found)
             if row["how"] in ("fp32", "bf16"):
                 row["profile"] = workers[rows.index(row)].ask("profile")
     return rows
+
+
+def times_shipped(
+    name: str,
+    seconds: Sequence[float],
+    rows: Sequence[Mapping[str, Any]],
+    found: Sequence[Sequence[float]],
+) -> dict[str, dict[str, float]]:
+    """How many times as fast one row is as each other network as it is shipped."""
+    return {
+        row["name"]: ratio(seconds, theirs)
+        for row, theirs in zip(rows, found, strict=True)
+        if row["how"] == "fp32" and row["name"] != name
+    }
 
 
 def sampling(plan: Plan, pythons: dict[str, Path], ours: dict[str, Any]) -> list[Any]:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from tests.benchmarks import gpu, networks, operators, tables
+from tests.benchmarks.__main__ import times_shipped
 from tests.benchmarks.environment import REQUIREMENTS
 from tests.benchmarks.neighbours import busy
 from tests.benchmarks.rounds import ROOT, Contestant, in_turn, rate, ratio, started
@@ -27,6 +28,13 @@ def test_rates_are_the_median_and_the_quartiles_of_the_rounds() -> None:
     assert rate([0.5], 4) == {"median": 8.0, "low": 8.0, "high": 8.0}
     # A slow round of both leaves the ratio what it is.
     assert ratio([1.0, 5.0], [3.0, 15.0]) == {"median": 3.0, "low": 3.0, "high": 3.0}
+
+
+def test_a_network_that_takes_a_third_of_the_time_is_three_times_as_fast() -> None:
+    rows = [{"name": name, "how": how} for name in "ab" for how in ("fp32", "bf16")]
+    found = [[3.0, 3.0], [1.0, 1.0], [6.0, 6.0], [2.0, 2.0]]
+    (told,) = times_shipped("a", found[1], rows, found).items()
+    assert told == ("b", {"median": 6.0, "low": 6.0, "high": 6.0})
 
 
 @pytest.mark.parametrize(

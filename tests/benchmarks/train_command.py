@@ -72,10 +72,12 @@ class TrainCommand:
             "PROJECT_ROOT": str(self.folder),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.store}",
         }
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "snowmelt", command, *self.chosen, *overrides],
             env=environment,
             cwd=self.folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
+        if done.returncode:
+            raise RuntimeError(f"snowmelt {command}: {done.stderr[-2000:]}")

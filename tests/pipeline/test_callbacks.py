@@ -67,6 +67,14 @@ def test_pictures_show_one_class_after_the_other(
         assert sampler.labels is None
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_pictures_are_drawn_in_the_numbers_of_a_step(precision: Any) -> None:
+    trainer = pl.Trainer(precision=precision, accelerator="cpu", logger=False)
+    with callbacks._mixed_numbers(trainer):
+        is_mixed = torch.is_autocast_enabled("cpu")
+    assert is_mixed == (precision == "bf16-mixed")
+
+
 @pytest.mark.parametrize("is_conditional", [False, True])
 def test_the_held_out_loss_is_logged_with_its_classes(
     make_module: Make,
