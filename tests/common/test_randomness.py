@@ -182,6 +182,7 @@ def test_streams_keep_their_numbers() -> None:
         "CLOUD": 12,
         "TRAJECTORY": 13,
         "SCORE_ERROR": 14,
+        "SELF_CONDITIONING": 15,
     }
 
 

@@ -179,6 +179,19 @@ def test_two_answers_stand_one_after_the_other(file: Path, shape: tuple[int, ...
 
 
 @every_net
+def test_each_of_two_arrays_that_it_sees_matters(
+    file: Path, shape: tuple[int, ...]
+) -> None:
+    net = shaken(built(file, shape, inputs=2))
+    first, second = torch.randn(2, 2, *shape)
+    found = net(torch.cat((first, second), dim=1), LEVELS)
+    assert found.shape == (2, *shape)
+    for other in ((second, second), (first, first), (second, first)):
+        changed = net(torch.cat(other, dim=1), LEVELS)
+        assert float((found - changed).abs().mean()) > 1e-3
+
+
+@every_net
 def test_each_class_is_another_answer(file: Path, shape: tuple[int, ...]) -> None:
     net = shaken(built(file, shape, classes=3))
     x, level = torch.randn(1, *shape).expand(4, *shape), torch.zeros(4)

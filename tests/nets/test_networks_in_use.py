@@ -47,14 +47,20 @@ def trained(file: Path, **asked: Any) -> tuple[dict[str, Any], Denoiser]:
 
 
 @every_file
-def test_a_checkpoint_gives_the_same_answers(file: Path, tmp_path: Path) -> None:
-    config, denoiser = trained(file)
+@pytest.mark.parametrize("self_conditioned", [False, True])
+def test_a_checkpoint_gives_the_same_answers(
+    file: Path, self_conditioned: bool, tmp_path: Path
+) -> None:
+    config, denoiser = trained(file, self_conditioned=self_conditioned)
     manifest, weights = manifest_for(file), denoiser.net.state_dict()
     path = tmp_path / "model.ckpt"
     save(path, Checkpoint("i", 1, config, manifest, raw=weights, ema=weights))
     again = load(path).denoiser()
     x, t = torch.randn(2, *manifest.shape), torch.tensor([0.2, 0.9])
-    assert torch.equal(again(x, t), denoiser(x, t))
+    assert again.self_conditioned == self_conditioned
+    mine, loaded = denoiser.on_a_trajectory(), again.on_a_trajectory()
+    for _ in range(2):
+        assert torch.equal(loaded(x, t), mine(x, t))
 
 
 @every_file

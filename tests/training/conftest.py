@@ -82,6 +82,8 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
         schedule: NoiseSchedule | None = None,
         classes: int = 0,
         p_uncond: float = 0.0,
+        self_conditioned: bool = False,
+        p_self_conditioned: float = 0.5,
         optimizer: Recipe | None = None,
         **training: Any,
     ) -> DiffusionModule:
@@ -94,11 +96,13 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
             embedding=4,
             dropout=dropout,
             classes=classes,
+            inputs=2 if self_conditioned else 1,
             outputs=2 if loss.needs_learned_variance else 1,
         )
         torch.nn.init.normal_(net.last.weight)
         process = VariancePreserving(schedule or Cosine())
-        denoiser = Denoiser(net, process, Eps(), loss.needs_learned_variance)
+        learned = loss.needs_learned_variance
+        denoiser = Denoiser(net, process, Eps(), learned, self_conditioned)
         settings = TrainingSettings.of(SETTINGS | training)
         return DiffusionModule(
             denoiser,
@@ -108,6 +112,7 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
             settings,
             seed,
             p_uncond=p_uncond,
+            p_self_conditioned=p_self_conditioned,
             optimizer=optimizer,
         )
 

@@ -45,6 +45,7 @@ class Stream(enum.IntEnum):
     CLOUD = 12
     TRAJECTORY = 13
     SCORE_ERROR = 14
+    SELF_CONDITIONING = 15
 
 
 def philox(counter: Tensor, key: tuple[int, int]) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process, expand
+from snowmelt.diffusion.self_conditioning import ESTIMATE_LIMIT, EstimateSource, Last
 
 LOG_SNR_LIMIT = 30.0
 NULL_CLASS = -1  # the label of the unconditional answer
@@ -31,11 +32,14 @@ class Denoiser(nn.Module):
     Args:
         net: called as `net(x, log_snr)` with x: (B, *D) of about unit variance and
             log_snr: (B,), and as `net(x, log_snr, labels)` with classes; answers
-            in the shape of x, or with twice the channels for a learned variance.
+            in the shape of x, or with twice the channels for a learned variance. If it is
+            self-conditioned, x has twice the channels too.
         process: the perturbation that made `x_t`.
         prediction: what the network was trained to answer.
         learned_variance: whether the second half of the answer's channels is the share
             between the smallest and the largest variance of a reverse step.
+        self_conditioned: whether the network sees an estimate of the data behind the state;
+            see `snowmelt.diffusion.self_conditioning`.
     """
 
     def __init__(
@@ -44,13 +48,16 @@ class Denoiser(nn.Module):
         process: Process,
         prediction: Prediction,
         learned_variance: bool = False,
+        self_conditioned: bool = False,
     ) -> None:
         super().__init__()
         self.net = net
         self.process = process
         self.prediction = prediction
         self.learned_variance = learned_variance
+        self.self_conditioned = self_conditioned
         self.labels: Tensor | None = None
+        self.estimate_source: EstimateSource | None = None
         schedule = process.schedule
         # A learned schedule is trained with the network: its parameters are this module's.
         self.schedule = schedule if isinstance(schedule, nn.Module) else None
@@ -65,6 +72,19 @@ class Denoiser(nn.Module):
         conditional.labels = labels
         return conditional
 
+    def with_estimates(self, source: EstimateSource | None) -> Denoiser:
+        """The denoiser whose network sees the estimates of a source; None: zeros."""
+        conditional = copy.copy(self)
+        conditional.estimate_source = source
+        return conditional
+
+    def on_a_trajectory(self) -> Denoiser:
+        """The denoiser for one batch on its way: it sees its estimate from before.
+
+        Its answers depend on those before, so each trajectory needs one of its own.
+        """
+        return self.with_estimates(Last()) if self.self_conditioned else self
+
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """The network's own answer, in the terms of its prediction.
 
@@ -77,7 +97,7 @@ class Denoiser(nn.Module):
         Raises:
             ValueError: the times do not fit the batch, or the network's answer does not.
         """
-        return self._answer(x_t, t)[0]
+        return self._remembered(x_t, t)[0]
 
     def with_variance(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         r"""The answer, and the share of the logarithm of the reverse step's variance.
@@ -94,10 +114,17 @@ class Denoiser(nn.Module):
         References:
             Nichol & Dhariwal (2021), arXiv:2102.09672, eq. 15.
         """
-        output, share = self._answer(x_t, t)
+        output, share = self._remembered(x_t, t)
         if share is None:
             raise ValueError("this network has no learned variance")
         return output, 0.5 * (share + 1.0)
+
+    def _remembered(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The answer, of which the source of estimates hears."""
+        output, share = self._answer(x_t, t)
+        if self.estimate_source is not None:
+            self.estimate_source.made(self.estimates_from(output, x_t, t)[0])
+        return output, share
 
     def _answer(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
         t = t.expand(len(x_t)) if t.ndim == 0 else t
@@ -105,9 +132,10 @@ class Denoiser(nn.Module):
         # Where no signal is left the log-SNR is minus infinity, which no layer can take.
         log_snr = self.process.log_snr(t).clamp(-LOG_SNR_LIMIT, LOG_SNR_LIMIT)
         labels = () if self.labels is None else (self.labels,)
-        output = self.net(
-            self.prediction.input_scale(alpha, sigma) * x, log_snr.to(x_t.dtype), *labels
-        )
+        x = self.prediction.input_scale(alpha, sigma) * x
+        if self.self_conditioned:
+            x = torch.cat((x, self._seen_estimate(x_t, t)), dim=1)
+        output = self.net(x, log_snr.to(x_t.dtype), *labels)
         # Under autocast the network answers in half precision; what follows must not.
         output = output.to(x_t.dtype)
         shape = list(x_t.shape)
@@ -122,6 +150,19 @@ class Denoiser(nn.Module):
             return output, None
         answer, share = output.chunk(2, dim=1)
         return answer, share
+
+    def _seen_estimate(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """What the network is shown behind the state. Shapes: (B, *D), (B,) -> (B, *D)"""
+        source, labels = self.estimate_source, self.labels
+
+        def first(rows: Tensor) -> Tensor:
+            own = self.with_labels(None if labels is None else labels[rows])
+            return own.with_estimates(None).x_0(x_t[rows], t[rows])
+
+        found = None if source is None else source.seen(first)
+        if found is None:
+            return torch.zeros_like(x_t)
+        return found.clamp(-ESTIMATE_LIMIT, ESTIMATE_LIMIT).to(x_t.dtype)
 
     def _unit(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """State and scales, divided by the length of the scales."""

@@ -45,11 +45,12 @@ class DiT(Net):
         head_width: features of a head of attention, or the next number that divides the
             width into whole heads.
         dropout: share of features dropped in training.
+        inputs: arrays of the shape that it sees, one after the other.
         outputs: answers of the input's shape, one after the other.
         classes: the number of classes that it is conditioned on.
 
     Shapes:
-        x: (B, C, H, W), log_snr: (B,), labels: (B,) -> (B, outputs * C, H, W)
+        x: (B, inputs * C, H, W), log_snr: (B,), labels: (B,) -> (B, outputs * C, H, W)
 
     Raises:
         ValueError: the data is not images, the patches do not divide it, or the width is
@@ -66,12 +67,13 @@ class DiT(Net):
         dropout: BelowOne = 0.0,
         outputs: int = 1,
         classes: int = 0,
+        inputs: int = 1,
     ) -> None:
         super().__init__()
         _check(shape, patch, width, blocks)
         channels, self.patch = shape[0] * patch**2, patch
         self.embedding = LevelEmbedding(width, classes)
-        self.first = linear(channels, width)
+        self.first = linear(inputs * channels, width)
         self.register_buffer("rows", waves(shape[1] // patch, width), persistent=False)
         self.register_buffer("columns", waves(shape[2] // patch, width), persistent=False)
         self.blocks = nn.ModuleList(

@@ -30,11 +30,12 @@ class MLP(Net):
         embedding: length of the noise level's embedding.
         dropout: share of hidden features dropped in training.
         frequencies: how many Fourier features of each coordinate it sees; 0 for none.
+        inputs: arrays of the shape that it sees, one after the other.
         outputs: answers of the input's shape, one after the other.
         classes: the number of classes that it is conditioned on.
 
     Shapes:
-        x: (B, D), log_snr: (B,), labels: (B,) -> (B, outputs * D)
+        x: (B, inputs * D), log_snr: (B,), labels: (B,) -> (B, outputs * D)
 
     Raises:
         ValueError: the data is not points, a size is not positive, or `frequencies` is
@@ -51,6 +52,7 @@ class MLP(Net):
         outputs: int = 1,
         classes: int = 0,
         frequencies: Octaves = 0,
+        inputs: int = 1,
     ) -> None:
         super().__init__()
         if len(shape) != 1:
@@ -64,7 +66,7 @@ class MLP(Net):
             raise ValueError(f"frequencies must be 0 or more, got {frequencies}")
         self.frequencies = frequencies
         self.embedding = LevelEmbedding(embedding, classes)
-        self.first = nn.Linear(shape[0] * (1 + 2 * frequencies), width)
+        self.first = nn.Linear(inputs * shape[0] * (1 + 2 * frequencies), width)
         self.blocks = nn.ModuleList(
             _Block(width, embedding, dropout) for _ in range(blocks)
         )

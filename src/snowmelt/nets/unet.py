@@ -31,6 +31,7 @@ class UNet(Net):
         attention: whether each resolution has self-attention after its blocks.
         embedding: length of the noise level's embedding.
         dropout: share of features dropped in training.
+        inputs: arrays of the shape that it sees, one after the other.
         outputs: answers of the input's shape, one after the other.
         classes: the number of classes that it is conditioned on.
         patch: pixels along the side of a square that is one place of the finest
@@ -41,7 +42,7 @@ class UNet(Net):
             None: where the coarsest resolution has it.
 
     Shapes:
-        x: (B, C, H, W), log_snr: (B,), labels: (B,) -> (B, outputs * C, H, W)
+        x: (B, inputs * C, H, W), log_snr: (B,), labels: (B,) -> (B, outputs * C, H, W)
 
     Raises:
         ValueError: the data is not images, its height or width cannot be divided as often
@@ -66,13 +67,14 @@ class UNet(Net):
         patch: Patch = 1,
         head_width: Width = 32,
         middle_attention: bool | None = None,
+        inputs: int = 1,
     ) -> None:
         super().__init__()
         _check(shape, widths, blocks, attention, patch)
         channels, self.patch = shape[0] * patch**2, patch
         heads = [head_width if attended else None for attended in attention]
         self.embedding = LevelEmbedding(embedding, classes)
-        self.first = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.first = nn.Conv2d(inputs * channels, widths[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         skips, width = [widths[0]], widths[0]
         for level, new in enumerate(widths):

@@ -125,6 +125,7 @@ def build_denoiser(
     asked = config.get("denoiser", {})
     learned_variance = bool(asked.get("learned_variance", False))
     conditional = bool(asked.get("conditional", False))
+    self_conditioned = bool(asked.get("self_conditioned", False))
     if conditional and not classes:
         raise UserError(
             "denoiser.conditional=true needs the classes of the data, and it has none: give"
@@ -134,10 +135,11 @@ def build_denoiser(
         config["net"],
         Net,
         shape=tuple(shape),
+        inputs=2 if self_conditioned else 1,
         outputs=2 if learned_variance else 1,
         classes=len(classes) if conditional and classes else 0,
     )
-    return Denoiser(net, process, prediction, learned_variance)
+    return Denoiser(net, process, prediction, learned_variance, self_conditioned)
 
 
 def _dtype(config: Mapping[str, Any]) -> torch.dtype:

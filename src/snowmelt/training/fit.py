@@ -123,6 +123,7 @@ def new_module(settings: FitSettings, data: PreparedData) -> DiffusionModule:
         settings.training,
         settings.seed,
         p_uncond=settings.denoiser.p_uncond,
+        p_self_conditioned=settings.denoiser.p_self_conditioned,
         optimizer=build(settings.optimizer, Recipe),
     )
     if settings.trainer.compile is True:

@@ -42,6 +42,8 @@ class DiffusionModule(LightningModule):
         training: how long and how fast.
         seed: of time steps, noise and dropout.
         p_uncond: the probability of training an example with the null class.
+        p_self_conditioned: that of training one on the network's own estimate, if the
+            denoiser is self-conditioned.
         optimizer: makes the optimiser; None for AdamW.
     """
 
@@ -54,6 +56,7 @@ class DiffusionModule(LightningModule):
         training: TrainingSettings,
         seed: int,
         p_uncond: float = 0.0,
+        p_self_conditioned: float = 0.5,
         optimizer: Recipe | None = None,
     ) -> None:
         super().__init__()
@@ -65,6 +68,7 @@ class DiffusionModule(LightningModule):
         self.training_config = training
         self.seed = seed
         self.p_uncond = p_uncond
+        self.p_self_conditioned = p_self_conditioned
         self.optimizer = optimizer or AdamW()
         if denoiser.schedule is not None and not loss.trains_schedule:
             # Parameters without a gradient would stop a group of processes.
@@ -92,7 +96,7 @@ class DiffusionModule(LightningModule):
             step=self.global_step,
         )
         objective = Objective(self.denoiser, self.loss)
-        example = x_0, t, eps, self._labels(batch)
+        example = x_0, t, eps, self._labels(batch), self._self_conditioned(batch)
         losses = objective.network_losses(*example)
         if self.time_sampler.learns:
             self.time_sampler.update(self._of_all(t), self._of_all(losses.detach()))
@@ -108,14 +112,20 @@ class DiffusionModule(LightningModule):
         """The classes of the batch, some replaced by the null class with `p_uncond`."""
         if batch.labels is None:
             return None
-        drawn = uniform(
-            (1,),
-            seed=self.seed,
-            stream=Stream.LABEL_DROPOUT,
-            index=batch.slot,
-            step=self.global_step,
-        )
-        return torch.where(drawn[:, 0] < self.p_uncond, NULL_CLASS, batch.labels)
+        drawn = self._uniform(Stream.LABEL_DROPOUT, batch)
+        return torch.where(drawn < self.p_uncond, NULL_CLASS, batch.labels)
+
+    def _self_conditioned(self, batch: Batch) -> Tensor | None:
+        """Which examples see the network's own estimate. Shapes: -> (B,) bool"""
+        if not self.denoiser.self_conditioned:
+            return None
+        return self._uniform(Stream.SELF_CONDITIONING, batch) < self.p_self_conditioned
+
+    def _uniform(self, stream: Stream, batch: Batch) -> Tensor:
+        """One number for each place of the batch in this step. Shapes: -> (B,)"""
+        step = self.global_step
+        drawn = uniform((1,), seed=self.seed, stream=stream, index=batch.slot, step=step)
+        return drawn[:, 0]
 
     def _of_all(self, mine: Tensor) -> Tensor:
         """The values of all processes, in the order of the batch. Shapes: (B,) -> (N,)"""
@@ -251,4 +261,10 @@ class DiffusionModule(LightningModule):
 
 def _with_net(denoiser: Denoiser, net: nn.Module) -> Denoiser:
     """The same denoiser around another network."""
-    return Denoiser(net, denoiser.process, denoiser.prediction, denoiser.learned_variance)
+    return Denoiser(
+        net,
+        denoiser.process,
+        denoiser.prediction,
+        denoiser.learned_variance,
+        denoiser.self_conditioned,
+    )

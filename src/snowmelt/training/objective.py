@@ -24,6 +24,7 @@ from torch.func import functional_call
 
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Loss
+from snowmelt.diffusion.self_conditioning import Fresh
 
 
 class Objective(nn.Module):
@@ -41,14 +42,24 @@ class Objective(nn.Module):
         self.learns_schedule = denoiser.schedule is not None and loss.trains_schedule
 
     def forward(
-        self, x_0: Tensor, t: Tensor, eps: Tensor, labels: Tensor | None = None
+        self,
+        x_0: Tensor,
+        t: Tensor,
+        eps: Tensor,
+        labels: Tensor | None = None,
+        chosen: Tensor | None = None,
     ) -> Tensor:
         """The loss of each example.
 
+        Args:
+            chosen: which examples see the network's own estimate; None: none.
+
         Shapes:
-            x_0: (B, *D), t: (B,), eps: (B, *D), labels: (B,) -> (B,)
+            x_0: (B, *D), t: (B,), eps: (B, *D), labels: (B,), chosen: (B,) bool -> (B,)
         """
         denoiser = self.denoiser if labels is None else self.denoiser.with_labels(labels)
+        if chosen is not None:
+            denoiser = denoiser.with_estimates(Fresh(chosen))
         return self.loss(denoiser, x_0, t, eps)
 
     def network_losses(self, *example: Tensor | None) -> Tensor:

@@ -44,6 +44,18 @@ class DenoiserSettings(Section):
         description="Probability of training an example with the null class, if"
         " conditional.",
     )
+    self_conditioned: bool = Field(
+        False,
+        description="The network sees its own estimate of the data from the evaluation"
+        " before; in training from a first pass over the same example.",
+    )
+    p_self_conditioned: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Probability of training an example on the network's own estimate and"
+        " not on zeros, if self_conditioned.",
+    )
 
 
 class EMASettings(Section):

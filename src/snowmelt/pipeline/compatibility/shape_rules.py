@@ -80,11 +80,17 @@ def issues(
 def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[CompatibilityIssue]:
     """Build the network without memory for its weights, and count them."""
     denoiser = config.get("denoiser", {})
+    inputs = 2 if denoiser.get("self_conditioned", False) else 1
     outputs = 2 if denoiser.get("learned_variance", False) else 1
     try:
         with _WeightsWithoutMemory():
             net = instantiate.build(
-                config["net"], Net, shape=shape, outputs=outputs, classes=0
+                config["net"],
+                Net,
+                shape=shape,
+                inputs=inputs,
+                outputs=outputs,
+                classes=0,
             )
     except UserError as error:
         return [_error(("net", "data"), str(error))]

@@ -73,7 +73,7 @@ PARTS = {
     "prediction": PartKind(Prediction),
     "loss": PartKind(Loss, ("levels",)),
     "time_sampling": PartKind(TimeSampler),
-    "net": PartKind(Net, ("shape", "outputs", "classes")),
+    "net": PartKind(Net, ("shape", "inputs", "outputs", "classes")),
     "optimizer": PartKind(Recipe),
     "sampler": PartKind(Sampler),
     "guidance": PartKind(Guidance),

@@ -62,7 +62,11 @@ class ClassifierFree(Denoiser):
         interval: Interval | None = None,
     ) -> None:
         super().__init__(
-            denoiser.net, denoiser.process, denoiser.prediction, denoiser.learned_variance
+            denoiser.net,
+            denoiser.process,
+            denoiser.prediction,
+            denoiser.learned_variance,
+            denoiser.self_conditioned,
         )
         self.inner = denoiser
         self.labels = labels
@@ -70,12 +74,13 @@ class ClassifierFree(Denoiser):
         self.interval = interval
 
     def _answer(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
-        conditional, share = self.inner.with_labels(self.labels)._answer(x_t, t)
+        inner = self.inner.with_estimates(self.estimate_source)
+        conditional, share = inner.with_labels(self.labels)._answer(x_t, t)
         acts = _acts(self.process.log_snr(t), self.interval)
         if self.scale == 1.0 or not bool(acts.any()):
             return conditional, share
         null = torch.full_like(self.labels, NULL_CLASS)  # type: ignore[arg-type]
-        unconditional, _ = self.inner.with_labels(null)._answer(x_t, t)
+        unconditional, _ = inner.with_labels(null)._answer(x_t, t)
         guided = unconditional + self.scale * (conditional - unconditional)
         return torch.where(expand(acts, x_t) > 0, guided, conditional), share
 

@@ -70,14 +70,19 @@ class PseudoinverseGuided(Denoiser):
         data_std: Positive = 1.0,
     ) -> None:
         super().__init__(
-            denoiser.net, denoiser.process, denoiser.prediction, denoiser.learned_variance
+            denoiser.net,
+            denoiser.process,
+            denoiser.prediction,
+            denoiser.learned_variance,
+            denoiser.self_conditioned,
         )
         self.inner = denoiser
         self.operator, self.y = operator, y
         self.noise_std, self.data_std = noise_std, data_std
 
     def _answer(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
-        inner = self.inner if self.labels is None else self.inner.with_labels(self.labels)
+        inner = self.inner.with_estimates(self.estimate_source)
+        inner = inner if self.labels is None else inner.with_labels(self.labels)
         if len(x_t) != len(self.y):
             raise ValueError(
                 f"measurements of {len(self.y)} examples do not fit a batch of {len(x_t)}"

@@ -70,7 +70,7 @@ def encode(
     Raises:
         ValueError: fewer than one step, or the grid has no such number of times.
     """
-    process = denoiser.process
+    process, denoiser = denoiser.process, denoiser.on_a_trajectory()
     grid = Trailing() if grid is None else grid
     down = DDIM(steps, grid=grid).times(process).to(x_0.device)
     # Some grids visit t = 0 themselves.

@@ -241,6 +241,8 @@ def descend(
         x: (B, *D), index: (B,) -> (B, *D)
     """
     process, device, shape = denoiser.process, x.device, tuple(x.shape[1:])
+    if not isinstance(sampler, WholePath):  # whose answers must not depend on the way
+        denoiser = denoiser.on_a_trajectory()
     times = sampler.times(process).to(device)
     memory: Memory = {}
     turns = 1 if constraint is None else constraint.resamples

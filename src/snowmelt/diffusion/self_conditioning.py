@@ -1,0 +1,91 @@
+r"""Self-conditioning: the network sees an estimate of the data that it made before.
+
+Beside the state the network is shown an estimate $\tilde x_0$, one array more of the
+event's shape. Where there is none, and half of the time in training, it is zero:
+
+    training:  x_0_tilde = 0, or for half of the examples x_0_hat(x_t, t, 0) of the same
+               x_t, of which no gradient is taken
+    sampling:  x_0_tilde = x_0_hat of the evaluation before, 0 at the first
+
+The denoiser asks where the estimate comes from, so that losses, samplers and guidance do
+not know of it: `Fresh` makes it in training, `Last` remembers it along one trajectory. A
+denoiser without either shows zeros, and then its answer is a function of state and time
+alone. Likelihoods, errors of the score, held-out losses and solvers that choose their own
+steps need such a function: they use zeros.
+
+References:
+    Chen, Zhang & Hinton (2022), arXiv:2208.04202, section 2.3 and algorithms 1 and 2. There
+    a coin decides for a whole batch; here one for each example does.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+FirstPass = Callable[[Tensor], Tensor]
+"""Estimates of chosen examples by an evaluation with zeros: (B,) bool -> (n, *D)"""
+ESTIMATE_LIMIT = 5.0
+"""Data lies within it. Estimates from predicted noise divide by alpha, and may not."""
+
+
+class EstimateSource(ABC):
+    """Where the estimate comes from that a self-conditioned network sees."""
+
+    @abstractmethod
+    def seen(self, first: FirstPass) -> Tensor | None:
+        """The estimate for an evaluation of the denoiser; None: zeros.
+
+        Args:
+            first: asks the denoiser about the same states with zeros.
+
+        Shapes:
+            -> (B, *D)
+        """
+
+    def made(self, x_0_hat: Tensor) -> None:  # noqa: B027
+        """Hear of the estimate that the evaluation gave. Shapes: (B, *D)"""
+
+
+class Last(EstimateSource):
+    """The estimate of the evaluation before, of one batch on its way from noise to data.
+
+    A sampler that evaluates the network twice in a step sees its first answer in the
+    second, and that one in the next step. With guidance it is the guided estimate, and all
+    evaluations that guidance is made of see the same.
+    """
+
+    def __init__(self) -> None:
+        self.x_0_hat: Tensor | None = None
+
+    def seen(self, first: FirstPass) -> Tensor | None:
+        return self.x_0_hat
+
+    def made(self, x_0_hat: Tensor) -> None:
+        self.x_0_hat = x_0_hat.detach()
+
+
+class Fresh(EstimateSource):
+    """In training: for the chosen examples the network is asked a first time, with zeros.
+
+    Args:
+        chosen: which examples of the batch see their own estimate.
+
+    Shapes:
+        chosen: (B,) bool
+    """
+
+    def __init__(self, chosen: Tensor) -> None:
+        self.chosen = chosen
+
+    def seen(self, first: FirstPass) -> Tensor | None:
+        if not bool(self.chosen.any()):
+            return None
+        with torch.no_grad():
+            made = first(self.chosen)
+        found = made.new_zeros(len(self.chosen), *made.shape[1:])
+        found[self.chosen] = made
+        return found
