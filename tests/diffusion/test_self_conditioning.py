@@ -93,7 +93,17 @@ def test_the_chosen_examples_see_a_first_answer_about_the_same_states() -> None:
     told.with_estimates(Fresh(chosen))(states(), TIMES)
     torch.testing.assert_close(spy.seen[-1][chosen], expected[chosen])
     assert not spy.seen[-1][~chosen].any()
-    assert len(spy.seen[-2]) == 3, "the others are not asked twice"
+    assert len(spy.seen[-2]) == 4, "three, rounded up to quarters of five"
+
+
+def test_a_compiled_network_is_asked_about_few_sizes() -> None:
+    denoiser, spy = made()
+    x_t, t = states(24), torch.full((24,), 0.5, dtype=torch.float64)
+    for count in range(1, 25):
+        chosen = torch.arange(24).roll(count) < count
+        denoiser.with_estimates(Fresh(chosen))(x_t, t)
+        assert int((spy.seen[-1] != 0).any(1).sum()) == count
+    assert {len(seen) for seen in spy.seen[::2]} == {6, 12, 18, 24}
 
 
 def test_where_nobody_is_chosen_the_network_is_asked_once() -> None:

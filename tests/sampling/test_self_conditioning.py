@@ -9,8 +9,8 @@ import torch
 from omegaconf import OmegaConf
 from tests.sampling.guidance.test_guidance import FILES as GUIDANCES
 from tests.sampling.guidance.test_guidance import SHAPE, conditioning
-from tests.sampling.samplers.test_sampler import FILES as SAMPLERS
-from tests.sampling.samplers.test_sampler import in_batches
+from tests.sampling.samplers.test_loop import FILES as SAMPLERS
+from tests.sampling.samplers.test_loop import in_batches
 from torch import Tensor, nn
 
 from snowmelt.common.instantiate import build
