@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from tests.tiny_models import generator, points
 
 from snowmelt.data.prepared.manifest import Manifest
-from snowmelt.evaluation.protocol import protocol_digest, quantiser
+from snowmelt.evaluation.protocol import of_checkpoint, protocol_digest, quantiser
 
 PROTOCOL = {
     "data_digest": "d",
@@ -34,9 +36,17 @@ def test_the_way_of_measuring_counts(key: str) -> None:
     assert protocol_digest(PROTOCOL | {key: "other"}) != protocol_digest(PROTOCOL)
 
 
-@pytest.mark.parametrize("key", [*MEASURED, "digest"])
+@pytest.mark.parametrize("key", [*MEASURED, "digest", "training_seconds", "is_repeatable"])
 def test_what_is_measured_does_not(key: str) -> None:
     assert protocol_digest(PROTOCOL | {key: "other"}) == protocol_digest(PROTOCOL)
+
+
+def test_a_training_by_the_clock_says_that_it_cannot_be_repeated() -> None:
+    checkpoint = generator(points()).request.checkpoint
+    assert "is_repeatable" not in of_checkpoint(checkpoint, "ema")
+    timed = of_checkpoint(replace(checkpoint, seconds=600.5), "ema")
+    assert timed["training_seconds"] == 600.5
+    assert timed["is_repeatable"] is False
 
 
 def test_order_of_keys_does_not_count() -> None:

@@ -20,6 +20,7 @@ from snowmelt.pipeline.config import composition
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.tracking.run import Run
 from snowmelt.training import history
+from snowmelt.training.budget import Stopwatch
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
 from tests.project import ROOT
@@ -105,6 +106,26 @@ def test_the_held_out_loss_is_logged_with_its_classes(
         assert logged["train/loss"] == row["loss"]
         assert logged["train/examples_per_second"] > 0
         assert "train/step" not in logged
+
+
+def test_a_training_of_minutes_shows_its_seconds_and_pictures_at_shares(
+    make_module: Make,
+    fit: Fit,
+    run: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = iter(range(0, 1000, 10))  # read at the start and at the end of a step
+    module = make_module(steps=None, minutes=1, log_every=2)
+    module.watch = Stopwatch(lambda: float(next(seconds)))
+    pictures = SamplePictures(run, module.budget.picture_every, Told(2, eta=0.0), seed=0)
+    bar = callbacks.ProgressBar()
+    assert fit(module, History(2, np.zeros((4, 2), np.float32), 600), bar, pictures)
+    assert run.kept == [("samples", True)] * 4  # after 20, 30, 50 and 60 seconds
+    said, shown = capsys.readouterr()
+    assert said.startswith("train: training.minutes=1 ends by the clock: how many steps")
+    assert "100%" in shown
+    assert "60/60 s, step=6, loss=" in shown
 
 
 class Broken(pl.Callback):

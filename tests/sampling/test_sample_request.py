@@ -41,6 +41,13 @@ def test_the_description_is_what_samples_json_holds() -> None:
     assert rounded["quantiser"] == "rounded to the nearest level"
 
 
+def test_samples_of_a_training_by_the_clock_say_that_it_cannot_be_repeated() -> None:
+    checkpoint = replace(request().checkpoint, seconds=600.5)
+    found = request(checkpoint=checkpoint).describe()["checkpoint"]
+    assert found["training_seconds"] == 600.5
+    assert found["is_repeatable"] is False
+
+
 @pytest.mark.parametrize(
     "change",
     [{"seed": 1}, {"num_samples": 31}, {"weights": "raw"}, {"checkpoint_digest": "d"}],

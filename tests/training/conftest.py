@@ -20,6 +20,7 @@ from snowmelt.diffusion.schedules import Cosine, NoiseSchedule
 from snowmelt.diffusion.time_sampling import LowDiscrepancy, TimeSampler
 from snowmelt.nets.mlp import MLP
 from snowmelt.training.batch_order import BatchStream
+from snowmelt.training.clock import Clock
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.optimizers import Recipe
 from snowmelt.training.settings import FitSettings, TrainingSettings
@@ -172,9 +173,9 @@ def fit(examples: np.ndarray, labels: np.ndarray) -> Callable[..., pl.Trainer]:
             trainer = pl.Trainer(
                 accelerator="cpu",
                 precision=precision,
-                max_steps=module.training_config.steps,
+                max_steps=module.budget.max_steps,
                 max_epochs=-1,
-                callbacks=list(callbacks),
+                callbacks=[*callbacks, Clock()],
                 logger=False,
                 enable_checkpointing=False,
                 enable_progress_bar=False,

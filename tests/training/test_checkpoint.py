@@ -23,6 +23,7 @@ from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.schedules import Sigmoid
 from snowmelt.diffusion.time_sampling import Discrete, TimeSampler
+from snowmelt.training import model_record
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser, load, save
 
 CONFIG = {
@@ -88,6 +89,24 @@ def test_everything_comes_back(written: Path, checkpoint: Checkpoint) -> None:
         assert mine.keys() == theirs.keys()
         assert all(torch.equal(mine[key], theirs[key]) for key in mine)
         assert not any(value.requires_grad for value in mine.values())
+
+
+def test_a_training_by_the_clock_has_its_seconds(
+    tmp_path: Path, written: Path, checkpoint: Checkpoint
+) -> None:
+    assert load(written).seconds is None
+    timed = replace(checkpoint, seconds=600.5)
+    save(tmp_path / "timed.ckpt", timed)
+    assert load(tmp_path / "timed.ckpt").seconds == 600.5
+    older = changed(written, lambda content: content.pop("seconds"))
+    assert load(older).seconds is None
+    other = changed(written, lambda content: content.update(seconds="ten"))
+    with pytest.raises(UserError, match="its seconds are 'ten', not a number"):
+        load(other)
+    model_record.write(tmp_path, timed)
+    said = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
+    assert said["training_seconds"] == 600.5
+    assert said["is_repeatable"] is False
 
 
 def test_the_same_content_gives_the_same_bytes(

@@ -29,7 +29,7 @@ def test_the_average_is_the_recursion(decay: float, power: float) -> None:
     for step in range(1, 30):
         new = [float(step), (-1.0) ** step]
         net.weight.data.copy_(torch.tensor(new))
-        ema.update(net, step)
+        ema.update(net, step - 1, step)
         at = min(decay, 1 - (1 + step) ** -power)
         expected = [
             at * old + (1 - at) * value for old, value in zip(expected, new, strict=True)
@@ -53,7 +53,7 @@ def test_the_initial_weights_are_soon_forgotten() -> None:
     ema = EMA(net, decay=0.999, warmup_power=2 / 3)
     net.weight.data.fill_(0.0)
     for step in range(1, 501):
-        ema.update(net, step)
+        ema.update(net, step - 1, step)
     assert float(ema.net.weight.abs().max()) < 1e-3
 
 
@@ -62,7 +62,7 @@ def test_buffers_are_copied() -> None:
     ema = EMA(net, decay=0.9, warmup_power=1.0)
     net.mean.copy_(torch.tensor([3.0, 4.0]))
     net.count.fill_(5)
-    ema.update(net, 1)
+    ema.update(net, 0, 1)
     assert ema.net.mean.tolist() == [3.0, 4.0]
     assert int(ema.net.count) == 5
 
@@ -71,7 +71,7 @@ def test_the_network_itself_is_left_alone() -> None:
     net = Counting()
     ema = EMA(net, decay=0.9, warmup_power=1.0)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    ema.update(net, 3)
+    ema.update(net, 2, 3)
     ema.net.weight.data.fill_(9.0)
     assert all(torch.equal(net.state_dict()[name], value) for name, value in before.items())
     assert net.training

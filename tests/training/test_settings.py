@@ -28,7 +28,6 @@ POSITIVE = (
     ("key", "value", "must"),
     [
         *((key, 0, "a positive integer") for key in POSITIVE),
-        ("training.steps", None, "a positive integer"),
         ("training.steps", True, "a positive integer"),
         ("training.steps", 5.0, "a positive integer"),
         ("training.learning_rate", 0, "a positive number"),

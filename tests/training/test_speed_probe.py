@@ -33,7 +33,11 @@ def probed(
     """A function that probes a machine on which a step costs what another function says."""
 
     def probe(
-        cost: Cost, cores: int | None = None, steps: int = 100_000, **trainer: Any
+        cost: Cost,
+        cores: int | None = None,
+        steps: int | None = 100_000,
+        minutes: float | None = None,
+        **trainer: Any,
     ) -> tuple[TrainerSettings, list[str]]:
         tried: list[str] = []
 
@@ -45,7 +49,8 @@ def probed(
         monkeypatch.setattr(speed_probe, "why_not_compiled", lambda _: None)
         count = torch.get_num_threads() if cores is None else cores
         monkeypatch.setattr(speed_probe.psutil, "cpu_count", lambda logical: count)
-        settings = settings_of(training={"steps": steps}, trainer=ALL | trainer)
+        length = {"steps": steps, "minutes": minutes}
+        settings = settings_of(training=length, trainer=ALL | trainer)
         return fastest(settings, data, lambda _: None), tried
 
     return probe
@@ -102,15 +107,24 @@ def test_compiling_is_tried_where_it_may_gain_what_it_costs(
     assert ("32-true, compiled" in tried) == is_tried
 
 
+@pytest.mark.parametrize("length", [{"steps": 9}, {"steps": None, "minutes": 5.0}])
 def test_the_steps_are_those_of_the_training(
-    data: Any, settings_of: Callable[..., FitSettings]
+    data: Any, settings_of: Callable[..., FitSettings], length: dict[str, Any]
 ) -> None:
     said: list[str] = []
     trainer = {"precision": "auto", "accelerator": "cpu"}
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    chosen = fastest(settings_of(trainer=trainer), data, said.append)
+    chosen = fastest(settings_of(training=length, trainer=trainer), data, said.append)
     assert chosen.precision in ("32-true", "bf16-mixed")
     assert [line.partition(":")[0] for line in said] == ["32-true", "bf16-mixed"]
     assert all(line.endswith(" examples/s") for line in said)
     torch.use_deterministic_algorithms(before[1])
     assert torch.get_num_threads() == before[0]
+
+
+def test_a_training_of_minutes_is_compiled_where_it_is_long(probed: Any) -> None:
+    def cost(trainer: TrainerSettings) -> float:
+        return 0.5 if trainer.compile is True else 1.0
+
+    assert probed(cost, steps=None, minutes=600.0)[0].compile is True
+    assert probed(cost, steps=None, minutes=1.0)[0].compile is False

@@ -16,6 +16,8 @@ from snowmelt.training.checkpoint import Checkpoint
 SUBJECT = (
     "checkpoint",
     "checkpoint_step",
+    "training_seconds",
+    "is_repeatable",
     "sample_seed",
     "num_samples",
     "samples_digest",
@@ -41,6 +43,7 @@ class Evaluation:
 
 def of_checkpoint(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
     """The part of a protocol that names the model and the held-out data."""
+    timed = {"training_seconds": checkpoint.seconds, "is_repeatable": False}
     return {
         "data": checkpoint.manifest.name,
         "data_digest": checkpoint.manifest.digest,
@@ -48,6 +51,7 @@ def of_checkpoint(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
         "weights": weights,
         "checkpoint": checkpoint.identity,
         "checkpoint_step": checkpoint.step,
+        **({} if checkpoint.seconds is None else timed),
     }
 
 
@@ -57,7 +61,8 @@ def protocol_digest(protocol: Mapping[str, Any]) -> str:
     Everything counts (data, split, n, subsets, extractor and independent classifier by
     digest, resizing, quantiser, sampler, its steps, which weights, the seed of the
     evaluation) but the keys in SUBJECT: which checkpoint, after how many training
-    steps, the seed of the sampling, the number, the cost and the digest of the samples.
+    steps or seconds, the seed of the sampling, the number, the cost and the digest of the
+    samples.
     """
     kept = {key: value for key, value in protocol.items() if key not in SUBJECT}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

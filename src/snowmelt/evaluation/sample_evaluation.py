@@ -64,6 +64,9 @@ def protocol(
         "checkpoint": checkpoint["identity"],
         "checkpoint_step": checkpoint["step"],
     }
+    for key in ("training_seconds", "is_repeatable"):
+        if key in checkpoint:
+            found[key] = checkpoint[key]
     if context.is_points:
         found["points"] = points_protocol(context)
     return found | {"digest": protocol_digest(found)}

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from snowmelt.common import distributed
 from snowmelt.common.drafts import scratch_folder
+from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.pipeline.compatibility import training_rules
@@ -27,12 +28,16 @@ from snowmelt.pipeline.schedule_cards import log_card
 from snowmelt.sampling.samplers import DDIM, Sampler, sample
 from snowmelt.sampling.samplers.thresholds import Clip
 from snowmelt.tracking.run import Run
+from snowmelt.training.budget import Minutes, budget_of
 from snowmelt.training.history import newest_row
 from snowmelt.training.module import DiffusionModule
+from snowmelt.training.settings import TrainingSettings
 from snowmelt.viz.plots.example_grid import save_examples
 
 PICTURED = 64
 PICTURE_STEPS = 25  # of 600 steps of training these take the time of about nine
+# Of a training of minutes: its own seconds, and not those of the wall.
+TIMED = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s{postfix}"
 
 
 def watch(
@@ -50,7 +55,8 @@ def watch(
     # A quick deterministic sampler: pictures show the weights, not the sampler.
     threshold = Clip() if data.manifest.kind == "images" else None
     sampler = DDIM(PICTURE_STEPS, eta=0.0, threshold=threshold)
-    every, seed = config.training.picture_every, config.seed
+    training = TrainingSettings.of(plain(config.training))
+    every, seed = budget_of(training).picture_every, config.seed
     pictures = SamplePictures(run, every, sampler, seed, classes)
     observers = {
         "the log of numbers": MetricLog(run),
@@ -105,7 +111,7 @@ class Guarded(pl.Callback):
 
 
 class ProgressBar(pl.Callback):
-    """Steps done, steps a second and the last mean loss, on one line."""
+    """Steps or time done, steps a second and the last mean loss, on one line."""
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, DiffusionModule)
@@ -115,11 +121,20 @@ class ProgressBar(pl.Callback):
                 " processes: it agrees with one that was not moved to rounding, not byte by"
                 " byte"
             )
+        budget = module.budget
+        is_timed = isinstance(budget, Minutes)
+        if trainer.is_global_zero and is_timed:
+            print(
+                f"train: training.minutes={module.training_config.minutes:g} ends by the"
+                " clock: how many steps that is, and so the weights, cannot be repeated to"
+                " the byte"
+            )
         self.bar = tqdm(
-            total=trainer.max_steps,
-            initial=trainer.global_step,
+            total=budget.limit if isinstance(budget, Minutes) else trainer.max_steps,
+            initial=self._done(trainer, module),
             desc="train",
-            unit="step",
+            unit="s" if is_timed else "step",
+            bar_format=TIMED if is_timed else None,
             disable=not trainer.is_global_zero,
             dynamic_ncols=True,
         )
@@ -127,10 +142,21 @@ class ProgressBar(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
     ) -> None:
-        self.bar.update()
+        assert isinstance(module, DiffusionModule)
+        self.bar.update(self._done(trainer, module) - self.bar.n)
         row = newest_row(trainer, module)
         if row is not None:
-            self.bar.set_postfix(loss=f"{row['loss']:.4f}")
+            said: dict[str, Any] = {"loss": f"{row['loss']:.4f}"}
+            if isinstance(module.budget, Minutes):
+                said = {"step": trainer.global_step} | said
+            self.bar.set_postfix(said)
+
+    def _done(self, trainer: pl.Trainer, module: DiffusionModule) -> float:
+        """Seconds of training, or steps."""
+        budget = module.budget
+        if not isinstance(budget, Minutes):
+            return trainer.global_step
+        return min(budget.seconds or 0.0, budget.limit)
 
     def on_train_end(self, *_: Any) -> None:
         self.bar.close()
@@ -170,11 +196,12 @@ class SamplePictures(pl.Callback):
     """Logs samples of the averaged weights every so often, from the same noise each time.
 
     Args:
+        every: places of the training between two: `snowmelt.training.budget`.
         classes: how many classes a conditional network knows; they take turns.
     """
 
     def __init__(
-        self, run: Run, every: int, sampler: Sampler, seed: int, classes: int = 0
+        self, run: Run, every: float, sampler: Sampler, seed: int, classes: int = 0
     ) -> None:
         self.run = run
         self.every = every
@@ -187,7 +214,7 @@ class SamplePictures(pl.Callback):
     ) -> None:
         assert isinstance(module, DiffusionModule)
         step = trainer.global_step
-        if step % self.every or not trainer.is_global_zero:
+        if not trainer.is_global_zero or not module.budget.passed(self.every):
             return
         index = torch.arange(PICTURED, device=module.device)
         labels = index % self.classes if self.classes else None

@@ -56,13 +56,19 @@ class SampleRequest:
 
     def describe(self) -> dict[str, Any]:
         """How the samples are drawn, ready for JSON, and their identity first of all."""
+        checkpoint: dict[str, Any] = {
+            "identity": self.checkpoint.identity,
+            "step": self.checkpoint.step,
+            "weights": self.weights,
+            "sha256": self.checkpoint_digest,
+        }
+        if self.checkpoint.seconds is not None:
+            checkpoint |= {
+                "training_seconds": self.checkpoint.seconds,
+                "is_repeatable": False,
+            }
         settings = {
-            "checkpoint": {
-                "identity": self.checkpoint.identity,
-                "step": self.checkpoint.step,
-                "weights": self.weights,
-                "sha256": self.checkpoint_digest,
-            },
+            "checkpoint": checkpoint,
             "sampler": self.settings["sampler"],
             "guidance": self.settings["guidance"],
             "examples": self.examples,

@@ -8,7 +8,8 @@ batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ class BatchStream:
     Args:
         examples: the training split, (n, *D).
         batch_size: examples a step over all processes.
-        steps: the step at which the training ends.
+        steps: the step at which the training ends; None where something else ends it.
         seed: of the order.
         start: the first step to give.
         rank: this process among `world_size`.
@@ -48,7 +49,7 @@ class BatchStream:
         examples: np.ndarray,
         *,
         batch_size: int,
-        steps: int,
+        steps: int | None,
         seed: int,
         start: int = 0,
         rank: int = 0,
@@ -71,7 +72,7 @@ class BatchStream:
         self._orders: dict[int, np.ndarray] = {}
 
     def __iter__(self) -> Iterator[Batch]:
-        for step in range(self.start, self.steps):
+        for step in self._steps():
             rows = self.rows(step)
             stored, slots = (
                 torch.from_numpy(self.examples[rows]),
@@ -79,6 +80,11 @@ class BatchStream:
             )
             labels = None if self.labels is None else torch.from_numpy(self.labels[rows])
             yield Batch(stored, slots, labels)
+
+    def _steps(self) -> Iterable[int]:
+        if self.steps is None:
+            return itertools.count(self.start)
+        return range(self.start, self.steps)
 
     def rows(self, step: int) -> np.ndarray:
         """The rows that this process sees in a step."""

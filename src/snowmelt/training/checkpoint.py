@@ -63,6 +63,8 @@ class Checkpoint:
             both sets of weights: a schedule is not averaged.
         processes: how many trained it; several numbers where groups of different sizes
             went on one after another. They decide the order of sums, so the last digits.
+        seconds: what its steps took, where the clock has ended it, which nobody can repeat
+            to the byte; None for every other.
     """
 
     identity: str
@@ -73,6 +75,7 @@ class Checkpoint:
     ema: dict[str, Tensor]
     schedule: dict[str, Tensor] = field(default_factory=dict)
     processes: list[int] = field(default_factory=lambda: [1])
+    seconds: float | None = None
 
     def denoiser(self, weights: Weights = "ema") -> Denoiser:
         """The denoiser with the averaged or the raw weights, in evaluation mode.
@@ -159,6 +162,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "ema": _detached(checkpoint.ema),
         "schedule": _detached(checkpoint.schedule),
         "processes": list(checkpoint.processes),
+        "seconds": checkpoint.seconds,
     }
     # Through memory: torch writes a file's name into the file.
     buffer = io.BytesIO()
@@ -213,6 +217,7 @@ def load(path: str | Path) -> Checkpoint:
         schedule=content["schedule"],
         # A file from before this was written down has none.
         processes=list(content.get("processes", [1])),
+        seconds=content.get("seconds"),
     )
 
 
@@ -243,6 +248,8 @@ def _check_content(content: Mapping[str, Any], size: int) -> None:
             if value.is_complex():
                 raise ValueError(f"its {name} holds complex numbers as {key}")
             needed += value.numel() * value.element_size()
+    if not isinstance(content.get("seconds"), float | None):
+        raise ValueError(f"its seconds are {content['seconds']!r}, not a number")
     if needed > size:
         raise ValueError(f"its weights take {needed} bytes, and the file has {size}")
     if (largest := _largest(content["config"]["net"])) > size:

@@ -34,16 +34,21 @@ class EMA(nn.Module):
         self.warmup_power = warmup_power
         self.net = copy.deepcopy(net).requires_grad_(False).eval()
 
-    def decay_at(self, step: int) -> float:
-        """The decay after optimiser step `step`, counted from 1."""
-        return min(self.decay, 1.0 - (1.0 + step) ** -self.warmup_power)
+    def decay_at(self, place: float) -> float:
+        """The decay of a step that ends at a place; see `snowmelt.training.budget`."""
+        return min(self.decay, 1.0 - (1.0 + place) ** -self.warmup_power)
 
     @torch.no_grad()
-    def update(self, net: nn.Module, step: int) -> None:
-        """Move towards the weights of `net` after its optimiser step `step`."""
+    def update(self, net: nn.Module, before: float, after: float) -> None:
+        """Move towards the weights of `net` after a step from one place to another.
+
+        A step of a training of steps goes to the next whole number; a longer or a shorter
+        one forgets accordingly.
+        """
+        decay = self.decay_at(after) ** (after - before)
         averages: list[Tensor] = list(self.net.parameters())
         weights: list[Tensor] = list(net.parameters())
-        torch._foreach_lerp_(averages, weights, 1.0 - self.decay_at(step))
+        torch._foreach_lerp_(averages, weights, 1.0 - decay)
         for mine, theirs in zip(self.net.buffers(), net.buffers(), strict=True):
             mine.copy_(theirs)
 

@@ -22,7 +22,9 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training.batch_order import BatchStream
+from snowmelt.training.budget import budget_of
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser
+from snowmelt.training.clock import Clock
 from snowmelt.training.execution import compile_network, computing
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
@@ -81,10 +83,12 @@ def fit(
     history = History(
         settings.training.log_every,
         data.held_out,
-        settings.training.picture_every,
+        module.budget.picture_every,
         data.held_out_labels if settings.denoiser.conditional else None,
     )
-    trainer = new_trainer(settings, [history, *observers, resume, StopPoint(resume)])
+    trainer = new_trainer(
+        settings, [history, *observers, resume, StopPoint(resume), Clock()]
+    )
     saved = resume.newest()
     with stopping.deferred(), computing(settings.trainer):
         trainer.fit(
@@ -103,6 +107,7 @@ def fit(
         ema=module.ema.net.state_dict(),
         schedule={} if denoiser.schedule is None else denoiser.schedule.state_dict(),
         processes=module.processes,
+        seconds=module.budget.seconds,
     )
     return checkpoint, module.history
 
@@ -161,7 +166,7 @@ def new_trainer(settings: FitSettings, callbacks: list[pl.Callback]) -> pl.Train
         num_nodes=max(world // local, 1),
         strategy="ddp" if world > 1 else "auto",
         precision=settings.trainer.without_probe().precision,  # type: ignore[arg-type]
-        max_steps=settings.training.steps,
+        max_steps=budget_of(settings.training).max_steps,
         max_epochs=-1,
         callbacks=callbacks,
         logger=False,

@@ -25,7 +25,7 @@ class History(pl.Callback):
     Args:
         every: steps between two rows; the last step has a row too.
         held_out: examples that are not trained on, of which the first 512 are used.
-        held_out_every: steps between two losses of those.
+        held_out_every: places between two losses of those: `snowmelt.training.budget`.
         held_out_labels: their classes, if the network is conditional.
     """
 
@@ -33,7 +33,7 @@ class History(pl.Callback):
         self,
         every: int,
         held_out: np.ndarray,
-        held_out_every: int,
+        held_out_every: float,
         held_out_labels: np.ndarray | None = None,
     ) -> None:
         self.every = every
@@ -46,8 +46,11 @@ class History(pl.Callback):
     ) -> None:
         assert isinstance(module, DiffusionModule)
         step = trainer.global_step
-        is_last = step == trainer.max_steps
-        if step % self.every and not is_last:
+        is_last = module.budget.is_spent
+        # In a training of minutes the moment may lie between two rows.
+        is_measured = module.budget.passed(self.held_out_every)
+        is_row = step % self.every == 0
+        if not (is_row or is_last or (is_measured and module.budget.seconds is not None)):
             return
         row = {
             "step": step,
@@ -57,7 +60,7 @@ class History(pl.Callback):
         }
         module.mean_loss.reset()
         module.mean_norm.reset()
-        if trainer.is_global_zero and (step % self.held_out_every == 0 or is_last):
+        if trainer.is_global_zero and (is_measured or is_last):
             row["held_out_loss"] = self._held_out_loss(module)
         module.history.append(row)
 

@@ -9,17 +9,18 @@ from typing import Literal
 Decay = Literal["none", "cosine", "linear"]
 
 
-def factor(step: float, *, warmup: float, total: float, decay: Decay) -> float:
-    """The share of the largest learning rate that step `step`, counted from 0, has.
+def factor(place: float, *, warmup: float, total: float, decay: Decay) -> float:
+    """The share of the largest learning rate that the step after a place has.
 
     Args:
-        warmup: steps of linear warm-up to 1.
-        total: steps of the training, after which the decay is at 0.
+        place: that of `snowmelt.training.budget`: the number of steps before it.
+        warmup: the place at which a linear warm-up has come to 1.
+        total: the place at which the training ends, where the decay is at 0.
         decay: how it falls; `none` stays at 1.
     """
-    if step < warmup:
-        return (step + 1) / warmup
-    return _DECAYS[decay](step - warmup, max(total - warmup, 1))
+    if place < warmup:
+        return min((place + 1) / warmup, 1.0)
+    return _DECAYS[decay](place - warmup, max(total - warmup, 1))
 
 
 def _cosine(done: float, total: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from snowmelt.common.records import file_digests, write_record
 from snowmelt.training.checkpoint import Checkpoint
@@ -13,11 +14,13 @@ RECORD = "model.json"
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
     """Write `model.json`: the training, its data and the bytes of the other files."""
-    content = {
+    content: dict[str, Any] = {
         "identity": checkpoint.identity,
         "step": checkpoint.step,
         "made_from": {"data": checkpoint.manifest.digest},
         "config": checkpoint.config,
         "digests": file_digests(folder),
     }
+    if checkpoint.seconds is not None:
+        content |= {"training_seconds": checkpoint.seconds, "is_repeatable": False}
     write_record(folder / RECORD, content)

@@ -19,6 +19,7 @@ from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training import learning_rate
 from snowmelt.training.batch_order import Batch
+from snowmelt.training.budget import Minutes, Stopwatch, budget_of
 from snowmelt.training.ema import EMA
 from snowmelt.training.objective import Objective
 from snowmelt.training.optimizers import AdamW, Recipe, Trained
@@ -70,6 +71,8 @@ class DiffusionModule(LightningModule):
         self.p_uncond = p_uncond
         self.p_self_conditioned = p_self_conditioned
         self.optimizer = optimizer or AdamW()
+        self.budget = budget_of(training)
+        self.watch = Stopwatch()
         if denoiser.schedule is not None and not loss.trains_schedule:
             # Parameters without a gradient would stop a group of processes.
             denoiser.schedule.requires_grad_(False)
@@ -152,12 +155,11 @@ class DiffusionModule(LightningModule):
 
     def learning_rate_factor(self, step: int) -> float:
         """The share of the largest learning rate that a step has."""
-        training = self.training_config
         return learning_rate.factor(
-            step,
-            warmup=training.warmup_steps,
-            total=training.steps,
-            decay=training.decay,
+            self.budget.place_of(step),
+            warmup=self.budget.warmup,
+            total=self.budget.total,
+            decay=self.training_config.decay,
         )
 
     def _seed_dropout(self) -> None:
@@ -193,7 +195,16 @@ class DiffusionModule(LightningModule):
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
         # Lightning counts this step only after the hook.
-        self.ema.update(self.denoiser.net, self.global_step + 1)
+        budget, step = self.budget, self.global_step + 1
+        budget.took(step, self._elapsed())
+        self.ema.update(self.denoiser.net, budget.before, budget.after)
+
+    def _elapsed(self) -> float:
+        """The seconds of this step in the slowest process, so that all stop together."""
+        seconds = self.watch.stop()
+        if self._world_size == 1 or self.budget.seconds is None:
+            return seconds
+        return float(self._of_all(torch.tensor(seconds, device=self.device)).max())
 
     def averaged(self) -> Denoiser:
         """The denoiser with the averaged weights."""
@@ -232,6 +243,7 @@ class DiffusionModule(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["history"] = self.history
         checkpoint["processes"] = self.processes
+        checkpoint["seconds"] = self.budget.seconds
         # The first mean that is logged after a resume covers the steps before it too.
         sums = torch.stack([part.cpu() for part in self._sums()]).to(self.device)
         gathered = self._of_all(sums) if self._world_size > 1 else sums
@@ -240,6 +252,8 @@ class DiffusionModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint["history"])
         self.processes = list(checkpoint["processes"])
+        if isinstance(self.budget, Minutes):
+            self.budget.go_on(float(checkpoint["seconds"]))
         sums, rank = checkpoint["sums"], self.global_rank
         if len(sums) != self._world_size:  # another group goes on: the first has all
             sums = torch.cat((sums.sum(0, keepdim=True), torch.zeros_like(sums)))

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from snowmelt.common.section import Part, Section, Seed
 from snowmelt.training.learning_rate import Decay
@@ -75,7 +81,20 @@ class TrainingSettings(Section):
     """The section `training`: how long, how fast, and what is looked at on the way."""
 
     key: ClassVar[str] = "training"
-    steps: int = Field(2400, ge=1, le=1_000_000_000, description="Optimiser steps.")
+    steps: int | None = Field(
+        2400,
+        ge=1,
+        le=1_000_000_000,
+        description="Optimiser steps; null where minutes end the training.",
+    )
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        le=1_000_000,
+        validate_default=True,
+        description="Minutes of training instead of steps; the weights cannot be repeated"
+        " to the byte then.",
+    )
     batch_size: int = Field(
         64, ge=1, le=1_000_000, description="Examples a step, over all processes together."
     )
@@ -87,6 +106,13 @@ class TrainingSettings(Section):
         ge=0,
         le=1_000_000_000,
         description="Steps of linear warm-up of the learning rate; its decay follows.",
+    )
+    warmup_share: float = Field(
+        0.08,
+        ge=0,
+        le=1,
+        description="With minutes, the share of the time that the warm-up takes, instead of"
+        " warmup_steps.",
     )
     decay: Decay = Field(
         "cosine", description="How the learning rate falls to zero after the warm-up."
@@ -105,7 +131,17 @@ class TrainingSettings(Section):
         50, ge=1, le=1_000_000_000, description="Steps between two logged losses."
     )
     picture_every: int = Field(
-        600, ge=1, le=1_000_000_000, description="Steps between two sample grids."
+        600,
+        ge=1,
+        le=1_000_000_000,
+        description="Steps between two sample grids, and between two held-out losses.",
+    )
+    picture_share: float = Field(
+        0.25,
+        ge=0.001,
+        le=1,
+        description="With minutes, the share of the time between two of them, instead of"
+        " picture_every.",
     )
     checkpoint_every: int = Field(
         200,
@@ -113,6 +149,30 @@ class TrainingSettings(Section):
         le=1_000_000_000,
         description="Steps between two saved states to resume from.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _minutes_alone(cls, values: Any) -> Any:
+        """Let minutes that are given alone replace the default of the steps."""
+        if isinstance(values, dict) and values.get("minutes") is not None:
+            return {"steps": None, **values}
+        return values
+
+    @field_validator("minutes")
+    @classmethod
+    def _one_end(cls, minutes: float | None, info: ValidationInfo) -> float | None:
+        steps = info.data.get("steps", ...)
+        if steps is None and minutes is None:
+            raise ValueError(
+                "must be a positive number where training.steps is null: one of the two"
+                " ends a training"
+            )
+        if minutes is not None and steps not in (None, ...):
+            raise ValueError(
+                f"must be null beside training.steps={steps}: one of the two ends a"
+                " training, so set the other to null"
+            )
+        return minutes
 
 
 class TrainerSettings(Section):

@@ -78,6 +78,7 @@ def _of_one_process(settings: FitSettings) -> FitSettings:
 
 def _key(settings: FitSettings, data: PreparedData) -> str:
     """Names what a finding depends on: the machine, torch, the network and the batch."""
+    length = settings.training.steps, settings.training.minutes
     described = {
         "asked": settings.trainer.plain(),
         "batch_size": settings.training.batch_size,
@@ -90,7 +91,7 @@ def _key(settings: FitSettings, data: PreparedData) -> str:
         "optimizer": settings.optimizer,
         "processor": processor_name(),
         "shape": list(data.manifest.shape),
-        "steps": settings.training.steps if settings.trainer.compile == "auto" else None,
+        "length": length if settings.trainer.compile == "auto" else None,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }

@@ -99,7 +99,11 @@ def _may_pay(settings: FitSettings, data: PreparedData, chosen: TrainerSettings)
     candidate = settings.model_copy(update={"trainer": chosen})
     if why_not_compiled(new_module(candidate, data).denoiser) is not None:
         return False
-    whole = settings.training.steps * _seconds(candidate, data)
+    training = settings.training
+    if training.steps is None:
+        whole = 60.0 * (training.minutes or 0.0)
+    else:
+        whole = training.steps * _seconds(candidate, data)
     return whole * GAIN_OF_COMPILING > COMPILE_SECONDS
 
 
@@ -121,7 +125,8 @@ def _best(
 
 def _seconds(settings: FitSettings, data: PreparedData) -> float:
     """The median time of a step, after a first one that is not counted."""
-    training = settings.training.model_copy(update={"steps": STEPS + 1})
+    length = {"steps": STEPS + 1, "minutes": None}
+    training = settings.training.model_copy(update=length)
     settings = settings.model_copy(update={"training": training})
     watch = _Stopwatch()
     module = new_module(settings, data)

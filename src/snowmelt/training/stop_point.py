@@ -10,6 +10,7 @@ import torch.distributed as dist
 
 from snowmelt.common import stopping
 from snowmelt.common.rank_reports import Reporter
+from snowmelt.training.module import DiffusionModule
 from snowmelt.training.resume import Resume
 
 
@@ -43,13 +44,15 @@ class StopPoint(pl.Callback):
     def on_before_backward(self, trainer: pl.Trainer, *_: Any) -> None:
         self._mark(trainer, "backward")
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
+    ) -> None:
+        assert isinstance(module, DiffusionModule)
         self._mark(trainer, "end")
         if self._is_any_asked():
             self.resume.save(trainer)
             raise stopping.Stopped(
-                f"after step {trainer.global_step} of {trainer.max_steps}, whose state is"
-                " saved"
+                f"after {module.budget.said(trainer.global_step)}, whose state is saved"
             )
 
     def _mark(self, trainer: pl.Trainer, part: str) -> None:

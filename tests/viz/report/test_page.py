@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from snowmelt.viz.report import page as page_module
 from snowmelt.viz.report.page import pairs, render, shown
 from snowmelt.viz.report.report_material import Material
 from snowmelt.viz.style import image_bytes
@@ -311,3 +312,11 @@ def test_large_images_are_shown_fewer(side: int, columns: int):
     examples = np.zeros((200, 1, side, side), np.uint8)
     some, found = shown(examples)
     assert (len(some), found) == (columns**2, columns)
+
+
+def test_a_training_by_the_clock_is_told_of():
+    checkpoint = {"step": 9000, "weights": "ema", "training_seconds": 601.2}
+    assert page_module._drawn_from(checkpoint) == (
+        " from the averaged weights at step 9,000 (trained by the clock, 10 min 1 s: not"
+        " repeatable to the byte)"
+    )

@@ -22,7 +22,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError, did_you_mean
-from snowmelt.pipeline.config import conf_files, environment_values, settings
+from snowmelt.pipeline.config import (
+    conf_files,
+    environment_values,
+    settings,
+    training_length,
+)
 from snowmelt.pipeline.config.overrides import (
     COMMAND_LINE,
     OPTIONAL,
@@ -92,6 +97,7 @@ def compose(
     chosen = [c for c in choices if key_of(c) in known]
     written = _check_files(root, chosen, known)
     _check_keys(root, chosen, [c for c in choices if c not in chosen], known)
+    choices = training_length.settled(choices, written)
     settled = frozen(_checked(root, choices, written))
     check_data_apart(settled, root)
     if is_checked:

@@ -107,7 +107,11 @@ def _drawn_from(checkpoint: Mapping[str, Any]) -> str:
     if checkpoint.get("step") is None:
         return ""
     weights = {"ema": "averaged", "raw": "raw"}.get(str(checkpoint.get("weights")), "")
-    return f" from the {weights} weights at step {checkpoint['step']:,}".replace("  ", " ")
+    drawn = f" from the {weights} weights at step {checkpoint['step']:,}".replace("  ", " ")
+    if (seconds := checkpoint.get("training_seconds")) is None:
+        return drawn
+    trained = number_format.duration(seconds)
+    return f"{drawn} (trained by the clock, {trained}: not repeatable to the byte)"
 
 
 def _samples_file(material: Material) -> str:
