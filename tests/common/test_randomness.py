@@ -183,6 +183,7 @@ def test_streams_keep_their_numbers() -> None:
         "TRAJECTORY": 13,
         "SCORE_ERROR": 14,
         "SELF_CONDITIONING": 15,
+        "FLIP": 16,
     }
 
 
@@ -256,6 +257,17 @@ def test_a_permutation_is_one(count: int) -> None:
     order = permutation(count, seed=4, stream=Stream.DATA_ORDER, index=3)
     assert sorted(order.tolist()) == list(range(count))
     assert torch.equal(order, permutation(count, seed=4, stream=Stream.DATA_ORDER, index=3))
+
+
+@pytest.mark.parametrize("part", [4, 8, 64])
+def test_a_permutation_does_not_depend_on_how_its_keys_are_made(
+    part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"seed": 4, "stream": Stream.DATA_ORDER}
+    keys = uniform((50,), index=torch.tensor([3]), **key)[0]
+    monkeypatch.setattr(randomness, "_SORTED_AT_ONCE", part)
+    order = permutation(50, index=3, **key)
+    assert torch.equal(order, torch.argsort(keys, stable=True))
 
 
 def test_permutations_differ_by_key() -> None:

@@ -120,3 +120,50 @@ def test_a_batch_that_cannot_be_shared_is_refused(batch_size: int, world_size: i
     named = f"training.batch_size={batch_size} cannot be shared by {world_size} processes"
     with pytest.raises(UserError, match=named):
         stream(batch_size, world_size=world_size)
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 1, 2, 3), dtype=np.uint8)
+
+
+def mirrored(steps: int = 40, **changes: int) -> list[tuple[int, int, bool]]:
+    """Each step, row and whether the row was mirrored."""
+    settings = {"batch_size": 5, "steps": steps, "seed": 1} | changes
+    batches = BatchStream(IMAGES, flip=True, **settings)
+    found = []
+    for step, batch in zip(range(batches.start, steps), batches, strict=True):
+        for row, image in zip(batches.rows(step), batch.stored.numpy(), strict=True):
+            is_mirrored = not np.array_equal(image, IMAGES[row])
+            assert np.array_equal(image, IMAGES[row][..., ::-1]) or not is_mirrored
+            found.append((step, int(row), is_mirrored))
+    return found
+
+
+def test_half_of_the_images_are_mirrored_each_at_some_steps() -> None:
+    found = mirrored(400)
+    share = sum(is_mirrored for *_, is_mirrored in found) / len(found)
+    assert share == pytest.approx(0.5, abs=0.04)
+    for row in range(COUNT):
+        assert {is_mirrored for _, r, is_mirrored in found if r == row} == {True, False}
+
+
+def test_mirrors_are_keyed_by_seed_step_and_example() -> None:
+    whole = mirrored()
+    assert mirrored(start=20) == [item for item in whole if item[0] >= 20]
+    halves = [mirrored(batch_size=10, rank=rank, world_size=2) for rank in (0, 1)]
+    common = mirrored(batch_size=10)
+    assert sorted(halves[0] + halves[1]) == sorted(common)
+    assert mirrored(seed=2) != whole
+
+
+def test_points_have_no_mirror() -> None:
+    with pytest.raises(UserError, match=r"training\.flip=true mirrors images"):
+        BatchStream(EXAMPLES, batch_size=5, steps=1, seed=1, flip=True)
+
+
+def test_a_mapped_file_gives_the_same_batches(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", IMAGES)
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    settings = {"batch_size": 17, "steps": 3, "seed": 1}
+    plain = [batch.stored for batch in BatchStream(IMAGES, **settings)]
+    found = [batch.stored for batch in BatchStream(mapped[:], **settings)]
+    assert all(map(torch.equal, plain, found))

@@ -22,6 +22,7 @@ from snowmelt.common.regular_files import open_regular, refuse_irregular
 # small. An archive of a few MB that unpacks to many GB was made to fill the memory.
 _LARGE = 2**28
 _MOST_TIMES = 50
+_GATHERED = 16  # rows
 
 
 def write_arrays(target: Path, arrays: Mapping[str, NDArray]) -> None:
@@ -105,12 +106,33 @@ def release(array: Any) -> None:
     What was read stays in the system's cache, which it takes back when it needs room, but
     counts as this process's memory until then.
     """
+    if (mapping := _mapping_of(array)) is not None:
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def gathered(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
+    """Some rows of an array, (N, *D) and (n,) integers -> (n, *D), read and let go of.
+
+    A row from anywhere brings its surroundings with it, 64 kB or more, so few are taken at
+    a time.
+    """
+    if _mapping_of(array) is None:
+        return array[rows]
+    found = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    for start in range(0, len(rows), _GATHERED):
+        found[start : start + _GATHERED] = array[rows[start : start + _GATHERED]]
+        release(array)
+    return found
+
+
+def _mapping_of(array: Any) -> mmap.mmap | None:
+    """What an array, or the one that it is a view of, is mapped by."""
     while isinstance(array, np.ndarray):
-        mapping = getattr(array, "_mmap", None)
+        mapping: mmap.mmap | None = getattr(array, "_mmap", None)
         if mapping is not None:
-            mapping.madvise(mmap.MADV_DONTNEED)
-            return
+            return mapping
         array = array.base
+    return None
 
 
 def why_unreadable(error: Exception) -> str:

@@ -25,6 +25,7 @@ _WORD = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
+_SORTED_AT_ONCE = 2**16  # a multiple of four
 Step = int | Tensor
 
 
@@ -46,6 +47,7 @@ class Stream(enum.IntEnum):
     TRAJECTORY = 13
     SCORE_ERROR = 14
     SELF_CONDITIONING = 15
+    FLIP = 16
 
 
 def philox(counter: Tensor, key: tuple[int, int]) -> Tensor:
@@ -74,9 +76,13 @@ def philox(counter: Tensor, key: tuple[int, int]) -> Tensor:
 
 
 def _words(
-    count: int, seed: int, stream: Stream, index: Tensor, step: Step
+    count: int, seed: int, stream: Stream, index: Tensor, step: Step, first: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Two halves of random words in (0, 1), float64: each (B, ceil(count / 4), 2)."""
+    """Two halves of random words in (0, 1), float64: each (B, ceil(count / 4), 2).
+
+    Args:
+        first: the block of four to begin with.
+    """
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed must be between 0 and 2^64 - 1, got {seed}")
     steps = torch.as_tensor(step, device=index.device)
@@ -85,7 +91,7 @@ def _words(
             "step must be one number, or one for each index, got the shape"
             f" {tuple(steps.shape)} for {len(index)} indices"
         )
-    blocks = torch.arange((count + 3) // 4, device=index.device)
+    blocks = first + torch.arange((count + 3) // 4, device=index.device)
     index = index.to(torch.int64)
     counter = torch.empty(
         len(index), len(blocks), 4, dtype=torch.int64, device=index.device
@@ -145,9 +151,15 @@ def normal(
 def permutation(count: int, *, seed: int, stream: Stream, index: int) -> Tensor:
     """A random order of 0 .. count - 1, keyed by (seed, stream, index).
 
+    The numbers to sort by are those of `uniform`, made a part at a time: the way to one
+    takes ten times its room.
+
     Shapes:
         -> (count,) int64
     """
-    key = torch.tensor([index])
-    keys = uniform((count,), seed=seed, stream=stream, index=key)[0]
+    key, keys = torch.tensor([index]), torch.empty(count, dtype=torch.float64)
+    for start in range(0, count, _SORTED_AT_ONCE):
+        part = keys[start : start + _SORTED_AT_ONCE]
+        halves = _words(len(part), seed, stream, key, 0, first=start // 4)
+        part.copy_(torch.cat(halves, dim=-1).flatten()[: len(part)])
     return torch.argsort(keys, stable=True)

@@ -26,7 +26,7 @@ from snowmelt.common.verification import Verification
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation.features import weight_files
-from snowmelt.evaluation.features.extractor import AGAIN, Extractor, extract
+from snowmelt.evaluation.features.extractor import AGAIN, Extractor, extract_to
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
 from snowmelt.evaluation.features.independent_classifier import IndependentClassifier
 from snowmelt.evaluation.features.nearest_neighbours import typical_distance
@@ -126,12 +126,17 @@ def write(
     extractor = build(settings, Extractor, manifest=manifest)
     figures = extractor.fit(data, root)
     with new_directory(target, DESCRIPTION) as draft:
-        train = extract(extractor, data.train, "features of the training split")
-        held_out = extract(extractor, data.held_out, "features of the held-out split")
+        train, held_out = (
+            extract_to(
+                draft / f"{split}_features.npy", extractor, rows, f"features of {what}"
+            )
+            for split, rows, what in (
+                ("train", data.train, "the training split"),
+                ("held_out", data.held_out, "the held-out split"),
+            )
+        )
         statistics = Statistics.of(train)
         extractor.save(draft / "extractor.pt")
-        save_array(draft / "train_features.npy", train)
-        save_array(draft / "held_out_features.npy", held_out)
         np.savez(
             draft / "statistics.npz",
             mean=statistics.mean,
@@ -212,7 +217,7 @@ def _features(folder: Path, split: str, description: Mapping[str, Any]) -> np.nd
 def _has_independent_classifier(data: PreparedData, features: dict[str, Any]) -> bool:
     """Whether the data has classes and an independent classifier is configured."""
     labels = data.train_labels
-    is_sorted = labels is not None and len(np.unique(labels)) >= 2
+    is_sorted = labels is not None and bool(labels.min() != labels.max())
     chosen = features.get("independent_classifier")
     is_wanted = data.manifest.kind == "images" and chosen is not None
     return is_sorted and is_wanted

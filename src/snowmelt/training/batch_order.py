@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snowmelt.common.array_files import gathered
 from snowmelt.common.errors import UserError
-from snowmelt.common.randomness import Stream, permutation
+from snowmelt.common.randomness import Stream, permutation, uniform
 
 
 class Batch(NamedTuple):
@@ -39,9 +40,10 @@ class BatchStream:
         start: the first step to give.
         rank: this process among `world_size`.
         labels: the class of each example, int64 (n,), if the network is conditional.
+        flip: mirror images at random, each keyed by (seed, step, example).
 
     Raises:
-        UserError: the batch cannot be divided evenly.
+        UserError: the batch cannot be divided evenly, or the examples to mirror are points.
     """
 
     def __init__(
@@ -55,7 +57,10 @@ class BatchStream:
         rank: int = 0,
         world_size: int = 1,
         labels: np.ndarray | None = None,
+        flip: bool = False,
     ) -> None:
+        if flip and examples.ndim != 4:
+            raise UserError("training.flip=true mirrors images, and the data holds points")
         if batch_size < 1 or batch_size % world_size:
             raise UserError(
                 f"training.batch_size={batch_size} cannot be shared by {world_size}"
@@ -63,6 +68,7 @@ class BatchStream:
             )
         self.examples = examples
         self.labels = labels
+        self.flip = flip
         self.batch_size = batch_size
         self.steps = steps
         self.seed = seed
@@ -74,12 +80,19 @@ class BatchStream:
     def __iter__(self) -> Iterator[Batch]:
         for step in self._steps():
             rows = self.rows(step)
-            stored, slots = (
-                torch.from_numpy(self.examples[rows]),
-                torch.from_numpy(self.slots),
-            )
-            labels = None if self.labels is None else torch.from_numpy(self.labels[rows])
-            yield Batch(stored, slots, labels)
+            stored = torch.from_numpy(gathered(self.examples, rows))
+            labels = None
+            if self.labels is not None:
+                labels = torch.from_numpy(gathered(self.labels, rows))
+            if self.flip:
+                stored = torch.where(self._is_mirrored(rows, step), stored.flip(-1), stored)
+            yield Batch(stored, torch.from_numpy(self.slots), labels)
+
+    def _is_mirrored(self, rows: np.ndarray, step: int) -> Tensor:
+        """Shapes: (B,) -> (B, 1, 1, 1)"""
+        index = torch.from_numpy(rows)
+        drawn = uniform((1,), seed=self.seed, stream=Stream.FLIP, index=index, step=step)
+        return drawn[:, :, None, None] < 0.5
 
     def _steps(self) -> Iterable[int]:
         if self.steps is None:

@@ -54,6 +54,7 @@ class TrainingData(pl.LightningDataModule):
             rank=trainer.global_rank,
             world_size=trainer.world_size,
             labels=self.data.train_labels if self.settings.denoiser.conditional else None,
+            flip=self.settings.training.flip,
         )
 
 
@@ -208,6 +209,7 @@ def check(settings: FitSettings, data: PreparedData) -> None:
         steps=training.steps,
         seed=settings.seed,
         world_size=world,
+        flip=training.flip,
     )
     _parts(settings, data)
 

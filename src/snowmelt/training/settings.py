@@ -127,6 +127,11 @@ class TrainingSettings(Section):
         1.0, gt=0, le=1e6, description="Largest norm of the gradient; null for none."
     )
     ema: EMASettings = EMASettings()
+    flip: bool = Field(
+        False,
+        description="Show each image mirrored, left for right, at half of the steps; what"
+        " is measured and held out never is.",
+    )
     log_every: int = Field(
         50, ge=1, le=1_000_000_000, description="Steps between two logged losses."
     )

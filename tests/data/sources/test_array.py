@@ -146,14 +146,6 @@ def test_a_pickle_is_not_run(tmp_path: Path) -> None:
     assert not trap.exists()
 
 
-@pytest.mark.parametrize("name", ["a.npz", "a.npy"])
-def test_archives_are_refused(tmp_path: Path, name: str) -> None:
-    np.savez(tmp_path / "a.npz", x=np.zeros((4, 2)))
-    (tmp_path / "a.npz").rename(tmp_path / name)
-    with pytest.raises(UserError, match="is an archive of arrays"):
-        Array(name="mine", path=name, root=tmp_path).read()
-
-
 @pytest.mark.parametrize("content", [b"", b"text", b"\x80\x04K\x01."])
 def test_other_files(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npy").write_bytes(content)

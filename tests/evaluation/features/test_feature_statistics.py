@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torchmetrics.image import FrechetInceptionDistance
 
+from snowmelt.evaluation.features import feature_statistics
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
 
 
@@ -107,3 +108,19 @@ def test_frechet_distance_refuses_what_is_not_a_number() -> None:
         frechet_distance(broken, Statistics(np.zeros(1), np.eye(1)))
     with pytest.raises(ValueError, match="do not compare"):
         frechet_distance(Statistics(np.zeros(2), np.eye(2)), broken)
+
+
+@pytest.mark.parametrize("part", [1, 7, 500])
+def test_many_rows_are_read_a_part_at_a_time(
+    part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = features(101).astype(np.float32)
+    whole = Statistics.of(rows)
+    monkeypatch.setattr(feature_statistics, "_WHOLE", 100)
+    monkeypatch.setattr(feature_statistics, "_PART", part)
+    parts = Statistics.of(rows)
+    np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-12)
+    np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=1e-10)
+    rows[50, 3] = np.nan
+    with pytest.raises(ValueError, match="features must be finite"):
+        Statistics.of(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snowmelt.evaluation.features import nearest_neighbours
 from snowmelt.evaluation.features.nearest_neighbours import nearest_class, nearest_distance
 
 
@@ -13,6 +14,17 @@ def test_nearest_by_brute_force() -> None:
     rows, among = random.normal(size=(300, 5)), random.normal(size=(70, 5))
     brute = np.sqrt(((rows[:, None] - among) ** 2).sum(axis=2)).min(axis=1)
     assert nearest_distance(rows, among) == pytest.approx(brute)
+
+
+@pytest.mark.parametrize("pool", [1, 16, 70])
+def test_nearest_does_not_depend_on_how_many_are_compared_at_a_time(
+    pool: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    rows, among = random.normal(size=(300, 5)), random.normal(size=(70, 5))
+    whole = nearest_distance(rows, among)
+    monkeypatch.setattr(nearest_neighbours, "_POOL", pool)
+    assert nearest_distance(rows, among) == pytest.approx(whole, rel=1e-6)
 
 
 def test_a_copy_is_at_no_distance() -> None:

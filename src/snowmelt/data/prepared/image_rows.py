@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from snowmelt.common.array_files import release
+from snowmelt.common.array_files import gathered
 
 # Pillow's luma in 16 bits: equal to what images become that are read as grey.
 _LUMA = np.array([19595, 38470, 7471], dtype=np.uint32)
@@ -67,16 +67,13 @@ class ImageRows:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:], dtype=dtype)
 
-    def release(self) -> None:
-        """Let go of what was read from disk."""
-        release(self.stored)
-
     def __getitem__(self, index: Any) -> np.ndarray:
         """Images by a slice or an array of their numbers: (n, C, H, W); one by its own."""
         if isinstance(index, int | np.integer):
             return self[np.array([index])][0]
         rows = index if self.rows is None else self.rows[index]
-        images = np.asarray(self.stored[rows])
+        is_many = isinstance(rows, np.ndarray)
+        images = gathered(self.stored, rows) if is_many else np.asarray(self.stored[rows])
         if self.event[0] == 1 and images.shape[1] == 3:
             images = _grey(images)
         return self._with_margin(images)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from snowmelt.common.array_files import create_rows, release, write_rows
+from snowmelt.common.array_files import create_rows, gathered, write_rows
 from snowmelt.data.prepared.image_rows import ImageRows
 
-_CHUNK = 256  # a row from anywhere brings 64 kB of its surroundings with it
+_CHUNK = 256
 _LONG = 200_000  # examples that take long enough for a progress bar
 
 
@@ -46,12 +46,11 @@ def store(path: Path, examples: np.ndarray | ImageRows, order: np.ndarray) -> St
     is_images = examples.dtype == np.uint8
     starts = range(0, len(order), _CHUNK)
     for start in tqdm(starts, desc="storing rows", disable=len(order) < _LONG):
-        rows = examples[order[start : start + _CHUNK]]
+        rows = _rows(examples, order[start : start + _CHUNK])
         write_rows(path, start, rows)
         fingerprints[start : start + len(rows)] = [_fingerprint(row) for row in rows]
         if is_images:
             seen[rows.ravel()] = True
-        _release(examples)
     return Stored(fingerprints, _levels(seen) if is_images else None)
 
 
@@ -76,10 +75,15 @@ def leaked(
         places = np.searchsorted(ranked, wanted).clip(0, train_count - 1)
         for number in np.flatnonzero(ranked[places] == wanted):
             pair = order[[start + number, by_value[places[number]]]]
-            mine, other = examples[pair]
+            mine, other = _rows(examples, pair)
             copies += bool(np.array_equal(mine, other, equal_nan=False))
-        _release(examples)
     return copies
+
+
+def _rows(examples: np.ndarray | ImageRows, rows: np.ndarray) -> np.ndarray:
+    if isinstance(examples, np.ndarray):
+        return gathered(examples, rows)
+    return examples[rows]
 
 
 def _levels(seen: np.ndarray) -> dict[str, int]:
@@ -90,10 +94,3 @@ def _levels(seen: np.ndarray) -> dict[str, int]:
 
 def _fingerprint(row: np.ndarray) -> int:
     return int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=8).digest(), "little")
-
-
-def _release(examples: np.ndarray | ImageRows) -> None:
-    if isinstance(examples, ImageRows):
-        examples.release()
-    else:
-        release(examples)

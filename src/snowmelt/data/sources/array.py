@@ -1,24 +1,26 @@
-"""One array in a .npy file: images, or points."""
+"""One array in a file: images, or points."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from snowmelt.common import argument_checks
-from snowmelt.common.array_files import why_unreadable
+from snowmelt.common.array_files import release
 from snowmelt.common.bounds import Level
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
-from snowmelt.common.regular_files import kind_of
-from snowmelt.data.image_levels import checked_range, sparse_note
+from snowmelt.data.image_levels import Range, checked_range, sparse_note
 from snowmelt.data.sources import class_names
+from snowmelt.data.sources.array_forms import load
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.source import RawData
 
+_PART = 2**18  # pixels, or labels, that are looked at together
+_RANGE = 2**16
 _SHAPES = (
     "points are floats (N,D); images are uint8 (N,H,W), (N,C,H,W) or (N,H,W,C), C = 1 or 3"
 )
@@ -26,11 +28,14 @@ _SHAPES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Array(ImageSource):
-    """What numpy.save wrote: floats (N, D) are points, uint8 with more axes are images.
+    """An array of numpy's or an idx file.
+
+    Floats (N, D) are points, uint8 with more axes are images.
 
     Args:
-        path: the file.
-        labels: a .npy file of N integers or strings, or None.
+        path: the file: .npy, .npz, or idx of bytes, packed by gzip or not.
+        labels: such a file of N integers or strings, or None.
+        array, labels_array: which array of an .npz file; None where it holds one.
         value_range: the smallest and largest level of the images, both inclusive; None
             is 0 to 255.
     """
@@ -38,6 +43,8 @@ class Array(ImageSource):
     path: Place
     labels: Place | None = None
     value_range: Sequence[Level] | None = None
+    array: str | None = None
+    labels_array: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,7 +57,7 @@ class Array(ImageSource):
     def stored_shape(self) -> tuple[int, ...] | None:
         """By the file's header; None where there is no such array, as `read` then says."""
         try:
-            array = load("data.path", self.located(self.path))
+            array = load("data.path", self.located(self.path), self.array, self.scratch)
             is_points = array.ndim == 2 and array.dtype.kind == "f"
             return array.shape[1:] if is_points else _images(array).shape[1:]
         except UserError:
@@ -64,7 +71,7 @@ class Array(ImageSource):
                 neither points nor images, values that are not finite or out of range,
                 or labels that do not fit.
         """
-        array = load("data.path", self.located(self.path))
+        array = load("data.path", self.located(self.path), self.array, self.scratch)
         if len(array) == 0:
             raise UserError(f"data.path: the array is empty: {array.shape}")
         labels, classes, notes = self._classes(len(array))
@@ -75,23 +82,30 @@ class Array(ImageSource):
                 )
             return RawData(_points(array), labels, classes, notes=notes)
         images = _images(array)
-        value_range = self._range_of(images)
-        seen = int(images.min()), int(images.max())
+        value_range, seen = self._range_of(images)
         if (sparse := sparse_note(seen, value_range)) is not None:
             notes = (*notes, sparse)
         return RawData(images, labels, classes, value_range, notes=notes)
 
-    def _range_of(self, images: np.ndarray) -> tuple[int, int]:
-        if self.value_range is None:
-            return 0, 255
-        low, high = checked_range(self.value_range, 255)
-        outside = int(((images < low) | (images > high)).sum())
-        if outside:
+    def _range_of(self, images: np.ndarray) -> tuple[Range, Range]:
+        """The range that levels can have, and the one that they do have."""
+        given = 0, 255
+        if self.value_range is not None:
+            given = checked_range(self.value_range, 255)
+        counts = np.zeros(256, np.int64)
+        rows = max(1, _PART // math.prod(images.shape[1:]))
+        for start in range(0, len(images), rows):
+            part = np.ascontiguousarray(images[start : start + rows])
+            counts += np.bincount(part.ravel(), minlength=256)
+            release(images)
+        levels = np.flatnonzero(counts)
+        seen = int(levels[0]), int(levels[-1])
+        if outside := int(counts.sum() - counts[given[0] : given[1] + 1].sum()):
             raise UserError(
-                f"data.value_range is {low}..{high}, but {outside} values lie outside;"
-                f" the array holds {images.min()}..{images.max()}"
+                f"data.value_range is {given[0]}..{given[1]}, but {outside} values lie"
+                f" outside; the array holds {seen[0]}..{seen[1]}"
             )
-        return low, high
+        return given, seen
 
     def _classes(
         self, count: int
@@ -99,46 +113,40 @@ class Array(ImageSource):
         """Labels, classes and notes from the file of labels."""
         if self.labels is None:
             return None, None, ()
-        given = load("data.labels", self.located(self.labels))
+        given = load(
+            "data.labels", self.located(self.labels), self.labels_array, self.scratch
+        )
         if given.shape != (count,) or given.dtype.kind not in "iubU":
             raise UserError(
                 f"data.labels: needs {count} integers or strings, one for each example,"
                 f" got {given.dtype} {given.shape}"
             )
-        # As integers first, so that class 10 follows 9 and not 1.
-        names, numbers = np.unique(given, return_inverse=True)
+        names, numbers = _numbered(given)
         if len(names) < 2:
             return None, None, (f"all labels are {names[0]}: no classes",)
         classes = tuple(str(name) for name in names)
         class_names.check("data.labels", classes)
-        return numbers.astype(np.int64), classes, ()
+        return numbers, classes, ()
 
 
-def load(key: str, path: Path) -> np.ndarray:
-    """Map one array of plain values into memory; nothing in the file is executed.
+def _numbered(given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct labels in their order, and the place of each label among them, int64.
 
-    Raises:
-        UserError: no such file, or not such an array.
+    Integers first, so that class 10 follows 9 and not 1; whole numbers of a small range are
+    counted, which takes less room than to sort them.
     """
-    if not path.exists():
-        raise UserError(f"{key}: {path} does not exist: give a .npy file")
-    if (kind := kind_of(path)) is not None:
-        raise UserError(f"{key}: {path} is {kind}: give a .npy file")
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # numpy evaluates the header, and raises nearly anything
-        raise UserError(
-            f"{key}: {path} is not an array of plain numbers written by numpy.save:"
-            f" {why_unreadable(error)}"
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise UserError(
-            f"{key}: {path} is an archive of arrays: save the one that you mean by"
-            " numpy.save"
-        )
-    if array.ndim == 0:
-        raise UserError(f"{key}: {path} holds a single value: {_SHAPES}")
-    return array
+    low, high = (given.min(), given.max()) if given.dtype.kind in "iu" else (0, _RANGE)
+    if int(high) - int(low) >= _RANGE:
+        names, numbers = np.unique(given, return_inverse=True)
+        return names, numbers.astype(np.int64)
+    numbers = given.astype(np.int64)
+    numbers -= int(low)
+    is_there = np.bincount(numbers) > 0
+    places = np.cumsum(is_there) - 1
+    for start in range(0, len(numbers), _PART):
+        part = numbers[start : start + _PART]
+        part[:] = places[part]
+    return np.flatnonzero(is_there) + int(low), numbers
 
 
 def _points(array: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from snowmelt.common import argument_checks
+from snowmelt.common.array_files import gathered, release
 from snowmelt.common.errors import UserError
 from snowmelt.common.threads import single_thread
 
@@ -88,7 +89,7 @@ def check_labels(labels: np.ndarray | None, name: str) -> np.ndarray:
     Raises:
         UserError: there are none, or all are of one class.
     """
-    if labels is not None and len(np.unique(labels)) >= 2:
+    if labels is not None and labels.min() != labels.max():
         return labels
     wrong = "has no labels" if labels is None else "holds a single class to train on"
     raise UserError(
@@ -124,7 +125,8 @@ def train(
     total = plan.steps * size
     with single_thread(), tqdm(total=total, desc=desc, unit="image") as bar:
         for _, rows in zip(range(plan.steps), batches, strict=False):
-            x, y = scale(torch.from_numpy(images[rows])), torch.from_numpy(labels[rows])
+            x = scale(torch.from_numpy(gathered(images, rows)))
+            y = torch.from_numpy(gathered(labels, rows))
             loss = _loss(net, x, y, round(plan.mixed * size), generator)
             optimiser.zero_grad()
             loss.backward()
@@ -160,12 +162,12 @@ def _loss(
 
 def logits(net: nn.Module, images: np.ndarray, scale: Callable[[Tensor], Tensor]) -> Tensor:
     """The logits of a whole set of images, (N, C, H, W) -> (N, K)."""
-    starts = range(0, len(images), _BATCH)
+    found: list[Tensor] = []
     with torch.inference_mode(), single_thread():
-        found = [
-            net(scale(torch.from_numpy(np.array(images[start : start + _BATCH]))))
-            for start in starts
-        ]
+        for start in range(0, len(images), _BATCH):
+            batch = torch.from_numpy(np.array(images[start : start + _BATCH]))
+            found.append(net(scale(batch)))
+            release(images)
     return torch.cat(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from snowmelt.common.array_files import create_rows, release, write_rows
 from snowmelt.common.errors import UserError
 from snowmelt.common.threads import single_thread
 from snowmelt.data.prepared.dataset import PreparedData
@@ -123,8 +125,28 @@ def extract(extractor: Extractor, stored: np.ndarray, desc: str) -> np.ndarray:
     Shapes:
         stored: (N, *D) -> (N, F) float32
     """
-    extractor.eval().to(extractor.device)
     features = np.empty((len(stored), extractor.dimension), np.float32)
+    for start, found in _batches(extractor, stored, desc):
+        features[start : start + len(found)] = found
+    return features
+
+
+def extract_to(
+    path: Path, extractor: Extractor, stored: np.ndarray, desc: str
+) -> np.ndarray:
+    """As `extract`, into a .npy file, which comes back mapped: it may be of any length."""
+    create_rows(path, np.float32, (len(stored), extractor.dimension))
+    for start, found in _batches(extractor, stored, desc):
+        write_rows(path, start, found)
+    features: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return features
+
+
+def _batches(
+    extractor: Extractor, stored: np.ndarray, desc: str
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The features of each batch, (B, F) float32, with its first row."""
+    extractor.eval().to(extractor.device)
     unit = extractor.kind.removesuffix("s")
     starts = range(0, len(stored), extractor.batch)
     threads = single_thread() if extractor.is_small else contextlib.nullcontext()
@@ -134,6 +156,6 @@ def extract(extractor: Extractor, stored: np.ndarray, desc: str) -> np.ndarray:
             # A copy: torch does not take read-only arrays.
             chunk = np.array(stored[start : start + extractor.batch])
             found = extractor(torch.from_numpy(chunk).to(extractor.device))
-            features[start : start + len(chunk)] = found.cpu().numpy()
+            release(stored)
+            yield start, found.cpu().numpy()
             bar.update(len(chunk))
-    return features

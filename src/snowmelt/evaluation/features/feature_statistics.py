@@ -18,10 +18,16 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+
+from snowmelt.common.array_files import release
+
+_WHOLE = 2**16  # rows that are copied as a whole
+_PART = 2**12
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class Statistics:
         """
         if features.ndim != 2 or len(features) < 2:
             raise ValueError(f"features must be (N, F) with N > 1, got {features.shape}")
+        if len(features) > _WHOLE:
+            return cls(*_moments_by_parts(features))
         wide = torch.from_numpy(np.asarray(features, np.float64))
         if not torch.isfinite(wide).all():
             raise ValueError("features must be finite")
@@ -48,6 +56,26 @@ class Statistics:
         found = fid_features_to_statistics(wide)
         # With a single feature the covariance comes as a bare number.
         return cls(found["mu"], np.atleast_2d(found["sigma"]))
+
+
+def _moments_by_parts(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the covariance of many rows, of which a part at a time is read."""
+    total = np.zeros(features.shape[1])
+    for part in _parts(features):
+        total += part.sum(axis=0)
+    mean = total / len(features)
+    if not np.isfinite(mean).all():
+        raise ValueError("features must be finite")
+    squares = np.zeros((len(mean), len(mean)))
+    for part in _parts(features):
+        squares += (part - mean).T @ (part - mean)
+    return mean, squares / (len(features) - 1)
+
+
+def _parts(features: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(features), _PART):
+        yield np.asarray(features[start : start + _PART], np.float64)
+        release(features)
 
 
 def frechet_distance(one: Statistics, two: Statistics) -> float:

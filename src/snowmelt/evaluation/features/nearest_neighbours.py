@@ -6,7 +6,10 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
+from snowmelt.common.array_files import release
+
 _CHUNK = 256
+_POOL = 2**14  # rows that the others are compared with at a time
 MOST_HELD_OUT = 2000
 
 
@@ -16,10 +19,14 @@ def nearest_distance(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
     Shapes:
         rows: (N, F), among: (M, F) -> (N,) float64
     """
-    pool = torch.from_numpy(np.asarray(among, np.float64))
     wide = torch.from_numpy(np.asarray(rows, np.float64))
-    found = [torch.cdist(part, pool).amin(dim=1) for part in wide.split(_CHUNK)]
-    return torch.cat(found).numpy()
+    least = torch.full((len(wide),), torch.inf, dtype=torch.float64)
+    for start in range(0, len(among), _POOL):
+        pool = torch.from_numpy(np.asarray(among[start : start + _POOL], np.float64))
+        found = [torch.cdist(part, pool).amin(dim=1) for part in wide.split(_CHUNK)]
+        least = torch.minimum(least, torch.cat(found))
+        release(among)
+    return least.numpy()
 
 
 def typical_distance(held_out: np.ndarray, train: np.ndarray) -> float:

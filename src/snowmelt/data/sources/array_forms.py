@@ -1,0 +1,184 @@
+"""One array of plain values in a file: .npy, one of an .npz, or idx, packed or not.
+
+It comes back mapped. What is packed is unpacked into a temporary file without a name, no
+further than it claims to be; an array that is not packed is mapped where it is.
+
+References:
+    The idx form is described with MNIST: two zeros, the kind of numbers, how many axes, the
+    length of each in four bytes, the numbers.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from snowmelt.common.array_files import take_room, why_unreadable
+from snowmelt.common.errors import UserError, did_you_mean
+from snowmelt.common.regular_files import kind_of
+
+_GZIP, _ZIP, _IDX = b"\x1f\x8b", b"PK\3\4", b"\0\0\x08"  # idx of bytes alone
+# Images of one level shrink to a thousandth; what unpacks to more was made to fill a disk.
+_TIMES, _AT_LEAST = 1100, 2**28
+_COPIED = 2**20
+_FORMS = "a .npy or .npz file, or an idx file"
+
+
+def load(
+    key: str, path: Path, name: str | None = None, scratch: Path | None = None
+) -> np.ndarray:
+    """Map one array into memory; nothing in the file is executed.
+
+    Args:
+        key: of the path, for errors.
+        name: which array of an .npz file; None where it holds one.
+        scratch: a folder for what has to be unpacked.
+
+    Raises:
+        UserError: no such file, or not such an array.
+    """
+    if not path.exists():
+        raise UserError(f"{key}: {path} does not exist: give {_FORMS}")
+    if (kind := kind_of(path)) is not None:
+        raise UserError(f"{key}: {path} is {kind}: give {_FORMS}")
+    try:
+        array = _loaded(path, name, scratch)
+    except OSError as error:
+        if isinstance(error, gzip.BadGzipFile) or error.errno is None:
+            raise _unreadable(key, path, error) from error
+        raise
+    except Exception as error:  # numpy evaluates the header, and raises nearly anything
+        raise _unreadable(key, path, error) from error
+    if array.ndim == 0:
+        raise UserError(f"{key}: {path} holds a single value: give an array")
+    return array
+
+
+def _unreadable(key: str, path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{key}: {path} is not an array of plain numbers, {_FORMS}: {why_unreadable(error)}"
+    )
+
+
+def _loaded(path: Path, name: str | None, scratch: Path | None) -> np.ndarray:
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head == _ZIP:
+        return _one_of(path, name, scratch)
+    if name is not None:
+        raise ValueError(f"data.array={name} is for an .npz file")
+    if head.startswith(_IDX):
+        with path.open("rb") as file:
+            return _idx(file)
+    if head.startswith(_GZIP):
+        with gzip.open(path) as packed:
+            return _unpacked_idx(packed, scratch)
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    assert isinstance(array, np.ndarray)
+    return array
+
+
+def _one_of(path: Path, name: str | None, scratch: Path | None) -> np.ndarray:
+    """An array of an archive that numpy.savez or numpy.savez_compressed wrote."""
+    with zipfile.ZipFile(path) as pack:
+        names = [n.removesuffix(".npy") for n in pack.namelist() if n.endswith(".npy")]
+        if name is None and len(names) != 1:
+            raise ValueError(f"it holds {', '.join(names)}: choose one by data.array=NAME")
+        chosen = names[0] if name is None else name
+        if chosen not in names:
+            raise ValueError(
+                f"it has no array {chosen}{did_you_mean(chosen, names)}: it holds"
+                f" {', '.join(names)}"
+            )
+        info = pack.getinfo(f"{chosen}.npy")
+        if info.file_size > max(_AT_LEAST, _TIMES * info.compress_size):
+            raise ValueError(
+                f"the {info.compress_size} bytes of {chosen} unpack to {info.file_size}"
+            )
+        with pack.open(info) as packed:
+            return _npy(_copied(packed, info.file_size, scratch))
+
+
+def _npy(file: BinaryIO) -> np.ndarray:
+    """Map a file that numpy.save wrote, from its beginning."""
+    file.seek(0)
+    version = np.lib.format.read_magic(file)
+    read_header: Callable[[Any], Any] = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, is_fortran, dtype = read_header(file)
+    if dtype.hasobject:
+        raise ValueError("allow_pickle")  # told as any array of objects is
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    order = "F" if is_fortran else "C"
+    return np.memmap(file, dtype, "r", file.tell(), shape, order)  # type: ignore[call-overload]
+
+
+def _idx(file: BinaryIO) -> np.ndarray:
+    """Map an idx file of bytes."""
+    file.seek(0)
+    shape, start = _idx_heading(file)
+    if os.fstat(file.fileno()).st_size != start + math.prod(shape):
+        raise ValueError(f"its heading says {shape}, and it is of another length")
+    if 0 in shape:
+        return np.empty(shape, np.uint8)
+    return np.memmap(file, np.uint8, "r", start, shape)
+
+
+def _idx_heading(file: Any) -> tuple[tuple[int, ...], int]:
+    """The shape, and where the numbers begin."""
+    head = file.read(4)
+    if not head.startswith(_IDX) or len(head) < 4 or head[3] == 0:
+        raise ValueError("not an idx file of bytes")
+    lengths = file.read(4 * head[3])
+    return tuple(np.frombuffer(lengths, ">u4", head[3]).tolist()), 4 + len(lengths)
+
+
+def _unpacked_idx(packed: gzip.GzipFile, scratch: Path | None) -> np.ndarray:
+    shape, start = _idx_heading(packed)
+    size = start + math.prod(shape)
+    whole = os.fstat(packed.fileno()).st_size
+    if size > max(_AT_LEAST, _TIMES * whole):
+        raise ValueError(f"its {whole} bytes would unpack to {size}")
+    packed.seek(0)
+    return _idx(_copied(packed, size, scratch))
+
+
+def _copied(stream: Any, size: int, scratch: Path | None) -> BinaryIO:
+    """What a stream holds in a temporary file without a name, if it is `size` bytes."""
+    file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - it is mapped
+    take_room(file.fileno(), size)
+    try:
+        shutil.copyfileobj(_Limited(stream, size), file, _COPIED)
+    except (EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise ValueError(f"it is damaged ({error})") from error
+    if file.tell() != size:
+        raise ValueError(f"it holds {file.tell()} bytes of {size}")
+    return file
+
+
+class _Limited:
+    """A stream that may not be longer than it says."""
+
+    def __init__(self, stream: Any, size: int) -> None:
+        self._stream, self._left = stream, size
+
+    def read(self, count: int = -1, /) -> bytes:
+        found: bytes = self._stream.read(count)
+        self._left -= len(found)
+        if self._left < 0:
+            raise ValueError("it holds more than it says")
+        return found
