@@ -153,3 +153,77 @@ def test_the_ranks_meet_at_the_starters_store(
     assert [one["RANK"] for one in seen] == ["0", "1"]
     assert {one["WORLD_SIZE"] for one in seen} == {"2"}
     assert {one["PROJECT_ROOT"] for one in seen} == {os.fspath(tmp_path)}
+
+
+# Rank 1 dies in its first two lives, as the notes in the project's folder count them.
+MORTAL = """
+from pathlib import Path
+here_is = Path(os.environ["PROJECT_ROOT"])
+life = len(list(here_is.glob(f"{rank}.*")))
+(here_is / f"{rank}.{life}").touch()
+if rank == 1 and life < 2:
+    HOW
+"""
+DEATHS = {
+    "killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "defect": 'here.end("defect", "ZeroDivisionError: division by zero"); sys.exit(1)',
+    "mistake": 'here.end("error", "the data is gone"); sys.exit(2)',
+}
+
+
+@pytest.mark.parametrize("how", ["killed", "defect"])
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_a_group_is_started_again_as_often_as_allowed(
+    config: DictConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    how: str,
+    restarts: int,
+) -> None:
+    config.trainer.max_restarts = restarts
+    body = MORTAL.replace("HOW", DEATHS[how])
+    if restarts == 1:
+        with pytest.raises(UserError, match="rank 1 of 2"):
+            run(config, body, tmp_path, monkeypatch)
+    else:
+        run(config, body, tmp_path, monkeypatch)
+    assert len(list(tmp_path.glob("1.*"))) == restarts + 1
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == restarts
+    for number, line in enumerate(said, start=1):
+        assert line.startswith("snowmelt train: rank 1 of 2")
+        left = f"is started again (trainer.max_restarts: {restarts - number} left)"
+        assert line.endswith(left)
+
+
+def test_a_mistake_is_not_tried_again(
+    config: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.trainer.max_restarts = 5
+    body = MORTAL.replace("HOW", DEATHS["mistake"])
+    with pytest.raises(UserError, match="the data is gone"):
+        run(config, body, tmp_path, monkeypatch)
+    assert len(list(tmp_path.glob("1.*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("shared", "restarts", "is_refused"),
+    [("True", "3", True), ("False", "3", False), ("True", "0", False)],
+)
+def test_a_torchrun_whose_restarts_cannot_work_is_refused(
+    config: DictConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    shared: str,
+    restarts: str,
+    is_refused: bool,
+) -> None:
+    """One store for all rounds: gloo finds in it the addresses of the dead, and hangs."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", shared)
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", restarts)
+    if is_refused:
+        with pytest.raises(UserError, match="TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"):
+            launch.wants_group(config)
+    else:
+        assert not launch.wants_group(config)

@@ -86,6 +86,7 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
         self_conditioned: bool = False,
         p_self_conditioned: float = 0.5,
         optimizer: Recipe | None = None,
+        accumulate: int = 1,
         **training: Any,
     ) -> DiffusionModule:
         torch.manual_seed(0)
@@ -115,6 +116,7 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
             p_uncond=p_uncond,
             p_self_conditioned=p_self_conditioned,
             optimizer=optimizer,
+            accumulate=accumulate,
         )
 
     return make

@@ -336,15 +336,22 @@ def test_the_gradient_is_clipped_to_its_limit(
     assert float(module.mean_norm.compute()) > 0.05
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_gradient_that_is_no_number_stops_before_the_weights_change(
-    make_module: Make, fit: Fit, bad: float
+SPOILT: dict[str, Callable[[Tensor], Tensor]] = {
+    "the loss is nan": lambda loss: loss * math.nan,
+    "the loss is inf": lambda loss: loss * math.inf,
+    # Nothing is added to the loss, with a slope that is no number.
+    "the gradient is nan": lambda loss: loss + (0.0 * loss).sqrt(),
+}
+
+
+@pytest.mark.parametrize("said", SPOILT)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_what_is_no_number_stops_before_the_weights_change(
+    make_module: Make, fit: Fit, said: str, parts: int
 ) -> None:
-    spoil = Spy(lambda call, loss: loss * bad if call == 3 else loss)
-    module, watch = make_module(loss=spoil), Watch()
-    with pytest.raises(
-        UserError, match=r"gradient is (nan|inf) at step 2.*training\.learning_rate"
-    ):
+    spoil = Spy(lambda call, loss: SPOILT[said](loss) if call == 3 * parts else loss)
+    module, watch = make_module(loss=spoil, accumulate=parts), Watch()
+    with pytest.raises(UserError, match=rf"{said} in step 3, before .*learning_rate"):
         fit(module, watch)
     assert len(watch.weights) == 2
     for mine, before in zip(module.denoiser.parameters(), watch.weights[-1], strict=True):

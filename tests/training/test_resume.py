@@ -301,6 +301,16 @@ def test_a_saved_state_holds_no_code(tmp_path: Path, make_module: Make, fit: Fit
     assert len(content["history"]) == 3
 
 
+def test_the_newest_state_is_said_in_words(
+    tmp_path: Path, make_module: Make, fit: Fit
+) -> None:
+    saved = Resume(tmp_path / "state", every=5)
+    assert saved.described() == "no state was saved before"
+    fit(make_module(), saved)
+    said = f"the last good state, after step 10, is kept in {saved.path}"
+    assert saved.described() == said
+
+
 def test_done_is_forgotten(tmp_path: Path) -> None:
     saved = Resume(tmp_path / "state", every=1)
     saved.forget()
@@ -347,6 +357,7 @@ def test_each_section_that_training_reads_is_part_of_the_identity(
         ("trainer", {"stall_seconds": 5.0}),
         ("trainer", {"threads": 2}),
         ("trainer", {"precision": "auto", "compile": "auto"}),  # nothing is found yet
+        ("trainer", {"accumulate": 2}),
         ("training", {"checkpoint_every": 7}),
     ],
 )
@@ -368,11 +379,11 @@ def test_other_rounding_is_another_training(
 
 
 @pytest.mark.usefixtures("same_code")
-def test_masks_of_dropout_are_drawn_by_each_process(manifest: Manifest) -> None:
+def test_masks_of_dropout_are_drawn_by_process_and_part(manifest: Manifest) -> None:
     one = CONFIG | {"net": {"dropout": 0.1}}
-    assert identity_of(one | {"trainer": {"processes": 2}}, manifest) != identity_of(
-        one, manifest
-    )
+    for key in ("processes", "accumulate"):
+        other = one | {"trainer": {key: 2}}
+        assert identity_of(other, manifest) != identity_of(one, manifest)
 
 
 @pytest.mark.usefixtures("same_code")

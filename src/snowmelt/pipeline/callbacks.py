@@ -111,7 +111,7 @@ class Guarded(pl.Callback):
 
 
 class ProgressBar(pl.Callback):
-    """Steps or time done, steps a second and the last mean loss, on one line."""
+    """Steps or time, what is left, the last mean loss, and examples, on one line."""
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, DiffusionModule)
@@ -129,6 +129,7 @@ class ProgressBar(pl.Callback):
                 " clock: how many steps that is, and so the weights, cannot be repeated to"
                 " the byte"
             )
+        self.loss, self.first = "", trainer.global_step
         self.bar = tqdm(
             total=budget.limit if isinstance(budget, Minutes) else trainer.max_steps,
             initial=self._done(trainer, module),
@@ -143,13 +144,25 @@ class ProgressBar(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
     ) -> None:
         assert isinstance(module, DiffusionModule)
-        self.bar.update(self._done(trainer, module) - self.bar.n)
+        if self.bar.disable:
+            return
         row = newest_row(trainer, module)
         if row is not None:
-            said: dict[str, Any] = {"loss": f"{row['loss']:.4f}"}
-            if isinstance(module.budget, Minutes):
-                said = {"step": trainer.global_step} | said
-            self.bar.set_postfix(said)
+            self.loss = f"loss={row['loss']:.4f}, "
+        # Shown when the bar is drawn next, a few times a second.
+        self.bar.set_postfix_str(self._said(trainer.global_step, module), refresh=False)
+        self.bar.update(self._done(trainer, module) - self.bar.n)
+
+    def _said(self, step: int, module: DiffusionModule) -> str:
+        """Such as `loss=0.1234, 54.4 images/s, 12.8k images`."""
+        shown, is_timed = self.bar.format_dict, isinstance(module.budget, Minutes)
+        # The bar's own mean of late, which it has once it was drawn twice.
+        of_late = None if is_timed else shown["rate"]
+        rate = of_late or (step - self.first) / shown["elapsed"]
+        size, noun = module.training_config.batch_size, module.manifest.kind
+        counted = f"step={step}, " if is_timed else ""
+        speed, seen = _short(rate * size), _short(step * size)
+        return f"{counted}{self.loss}{speed} {noun}/s, {seen} {noun}"
 
     def _done(self, trainer: pl.Trainer, module: DiffusionModule) -> float:
         """Seconds of training, or steps."""
@@ -238,6 +251,12 @@ def _mixed_numbers(trainer: pl.Trainer) -> contextlib.AbstractContextManager[Non
     if trainer.precision.endswith("-mixed"):
         return trainer.precision_plugin.forward_context()
     return contextlib.nullcontext()
+
+
+def _short(number: float) -> str:
+    """Three digits and a letter: `640`, `54.4`, `12.8k`, `3.00M`."""
+    is_count = isinstance(number, int) and number < 1000
+    return str(number) if is_count else tqdm.format_sizeof(number)
 
 
 def _described_device(trainer: pl.Trainer) -> str:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snowmelt import __version__
-from snowmelt.common import public_names, stopping
+from snowmelt.common import memory, public_names, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.rank_reports import Reporter, is_lost_connection
+from snowmelt.pipeline import memory_advice
 from snowmelt.pipeline.compatibility import issues
 from snowmelt.pipeline.shared_machine import wait_briefly
 
@@ -282,7 +283,11 @@ def _density(given: argparse.Namespace, root: Path) -> int:
     out = typed_places.folder_from_here(named[-1], root, Path.cwd()) if named else None
     folder = results_folder(settled, root, given.command, out)
     stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{given.command}")
-    with output_locks.only_command_in([folder], given.command, root):
+    advice = memory_advice.advice(given.command, settled)
+    with (
+        output_locks.only_command_in([folder], given.command, root),
+        memory.naming(advice),
+    ):
         result: Path = stage.run(settled, root, out)
     print(f"{given.command}: {result}")
     return 0
@@ -354,7 +359,8 @@ def _full(command: str, text: str, root: Path) -> str:
 def run_stage(name: str, settled: DictConfig, root: Path) -> Path:
     """Run one stage, such as `train`; returns the file or folder that it made."""
     stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{name}")
-    result: Path = stage.run(settled, root)
+    with memory.naming(memory_advice.advice(name, settled)):
+        result: Path = stage.run(settled, root)
     return result
 
 

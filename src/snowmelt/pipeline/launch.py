@@ -35,14 +35,20 @@ POLL = 0.1
 AFTERMATH = 5.0
 
 
+class Died(UserError):
+    """A process of a group ended, or hung, for a reason that may not come again."""
+
+
 def wants_group(config: DictConfig) -> bool:
     """Whether the configuration asks for processes that nobody has started yet.
 
     Raises:
-        UserError: several machines without torchrun on each.
+        UserError: several machines without torchrun on each, or a torchrun whose restarts
+            cannot work.
     """
     trainer = config.trainer
     if distributed.is_launched():
+        _check_restarts()
         return False
     if trainer.num_nodes > 1:
         raise UserError(
@@ -52,13 +58,46 @@ def wants_group(config: DictConfig) -> bool:
     return trainer.processes > 1
 
 
+def _check_restarts() -> None:
+    """Refuse restarts by torchrun in which the living meet the addresses of the dead.
+
+    By default one store serves all rounds, and nothing in it is forgotten between them.
+    """
+    is_shared = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    if is_shared and int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0:
+        raise UserError(
+            "torchrun --max-restarts: processes that are started again would look for those"
+            " that died; set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 where torchrun is started"
+        )
+
+
 def run_group(stage: str, config: DictConfig, root: Path) -> None:
     """Run a stage in a group of processes on this machine, and wait for it.
+
+    A group of which a process died is started again, as often as the configuration allows:
+    a training goes on from its last saved state. A user's mistake would only come again.
 
     Raises:
         UserError: a process failed or made no progress; it is named.
         Stopped: this process was asked to stop, and the group has ended in good order.
     """
+    left = config.trainer.get("max_restarts", 0)
+    while True:
+        try:
+            return _run_once(stage, config, root)
+        except Died as death:
+            if not left:
+                raise
+            left -= 1
+            print(
+                f"snowmelt {stage}: {death}; the group is started again"
+                f" (trainer.max_restarts: {left} left)",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def _run_once(stage: str, config: DictConfig, root: Path) -> None:
     count = config.trainer.processes
     with scratch_folder() as folder:
         file = folder / "config.yaml"
@@ -113,7 +152,7 @@ def _wait(processes: Processes, watch: Watch, limit: float) -> None:
         if late := watch.late(limit):
             for process in processes:
                 process.kill()
-            raise UserError(_stall(late, watch, len(processes), limit))
+            raise Died(_stall(late, watch, len(processes), limit))
         time.sleep(POLL)
     if any(codes):
         _settle(processes)
@@ -140,7 +179,7 @@ def _failure(processes: Processes, ends: Sequence[End | None]) -> BaseException:
         if end is None and process.returncode < 0:
             name = signal.Signals(-process.returncode).name
             hint = ", as the system does for lack of memory" if name == "SIGKILL" else ""
-            return UserError(f"rank {rank} of {count} was ended by {name}{hint}")
+            return Died(f"rank {rank} of {count} was ended by {name}{hint}")
     said = {r: end for r, end in enumerate(ends) if end is not None}
     failed = {r: end for r, end in said.items() if end.kind != "stopped"}
     if not failed and said:
@@ -149,10 +188,11 @@ def _failure(processes: Processes, ends: Sequence[End | None]) -> BaseException:
     for rank, end in first.items():
         if end.details:
             print(end.details, file=sys.stderr)
-        return UserError(f"rank {rank} of {count}: {end.text}")
+        kind = UserError if end.kind == "error" else Died
+        return kind(f"rank {rank} of {count}: {end.text}")
     codes = {r: p.returncode for r, p in enumerate(processes) if p.returncode}
     rank, code = next(iter(codes.items()))
-    return UserError(f"rank {rank} of {count} ended with status {code}")
+    return Died(f"rank {rank} of {count} ended with status {code}")
 
 
 def _stall(late: Sequence[int], watch: Watch, count: int, limit: float) -> str:

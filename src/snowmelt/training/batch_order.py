@@ -28,6 +28,17 @@ class Batch(NamedTuple):
     slot: Tensor
     labels: Tensor | None = None
 
+    def parts(self, count: int) -> list[Batch]:
+        """The batch in equal parts, in its order."""
+        size = len(self.slot) // count
+        whole = [None] * count if self.labels is None else self.labels.split(size)
+        return [
+            Batch(*part)
+            for part in zip(
+                self.stored.split(size), self.slot.split(size), whole, strict=True
+            )
+        ]
+
 
 class BatchStream:
     """The batches of one process from `start` to `steps`.
@@ -41,6 +52,7 @@ class BatchStream:
         rank: this process among `world_size`.
         labels: the class of each example, int64 (n,), if the network is conditional.
         flip: mirror images at random, each keyed by (seed, step, example).
+        parts: in how many each process takes its share, one after another.
 
     Raises:
         UserError: the batch cannot be divided evenly, or the examples to mirror are points.
@@ -58,13 +70,15 @@ class BatchStream:
         world_size: int = 1,
         labels: np.ndarray | None = None,
         flip: bool = False,
+        parts: int = 1,
     ) -> None:
         if flip and examples.ndim != 4:
             raise UserError("training.flip=true mirrors images, and the data holds points")
-        if batch_size < 1 or batch_size % world_size:
+        if batch_size < 1 or batch_size % (world_size * parts):
+            each = f" in {parts} parts each (trainer.accumulate)" if parts > 1 else ""
             raise UserError(
                 f"training.batch_size={batch_size} cannot be shared by {world_size}"
-                " processes: choose a positive multiple of their number"
+                f" processes{each}: choose a positive multiple of {world_size * parts}"
             )
         self.examples = examples
         self.labels = labels

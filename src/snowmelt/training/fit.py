@@ -26,6 +26,7 @@ from snowmelt.training.budget import budget_of
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser
 from snowmelt.training.clock import Clock
 from snowmelt.training.execution import compile_network, computing
+from snowmelt.training.finite import NotFinite
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.optimizers import Recipe
@@ -53,6 +54,7 @@ class TrainingData(pl.LightningDataModule):
             start=trainer.global_step,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
+            parts=self.settings.trainer.accumulate,
             labels=self.data.train_labels if self.settings.denoiser.conditional else None,
             flip=self.settings.training.flip,
         )
@@ -77,7 +79,7 @@ def fit(
 
     Raises:
         UserError: the settings ask for what this machine, the data or the parts
-            cannot do, or the gradient is not finite.
+            cannot do, or the loss or the gradient is not finite.
         Stopped: this process was asked to stop; the state is saved.
     """
     module = new_module(settings, data)
@@ -91,13 +93,16 @@ def fit(
         settings, [history, *observers, resume, StopPoint(resume), Clock()]
     )
     saved = resume.newest()
-    with stopping.deferred(), computing(settings.trainer):
-        trainer.fit(
-            module,
-            datamodule=TrainingData(data, settings),
-            ckpt_path=None if saved is None else str(saved),
-            weights_only=True,
-        )
+    try:
+        with stopping.deferred(), computing(settings.trainer):
+            trainer.fit(
+                module,
+                datamodule=TrainingData(data, settings),
+                ckpt_path=None if saved is None else str(saved),
+                weights_only=True,
+            )
+    except NotFinite as fault:
+        raise UserError(f"{fault}; {resume.described()}") from None
     denoiser = module.denoiser
     checkpoint = Checkpoint(
         identity=identity,
@@ -131,6 +136,7 @@ def new_module(settings: FitSettings, data: PreparedData) -> DiffusionModule:
         p_uncond=settings.denoiser.p_uncond,
         p_self_conditioned=settings.denoiser.p_self_conditioned,
         optimizer=build(settings.optimizer, Recipe),
+        accumulate=settings.trainer.accumulate,
     )
     if settings.trainer.compile is True:
         compile_network(denoiser)  # after the average was copied from it, which is not
@@ -210,6 +216,7 @@ def check(settings: FitSettings, data: PreparedData) -> None:
         seed=settings.seed,
         world_size=world,
         flip=training.flip,
+        parts=settings.trainer.accumulate,
     )
     _parts(settings, data)
 

@@ -10,7 +10,6 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from snowmelt.common.errors import UserError
 from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
@@ -18,9 +17,11 @@ from snowmelt.diffusion.denoiser import NULL_CLASS, Denoiser
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training import learning_rate
+from snowmelt.training.accumulation import add_gradient
 from snowmelt.training.batch_order import Batch
 from snowmelt.training.budget import Minutes, Stopwatch, budget_of
 from snowmelt.training.ema import EMA
+from snowmelt.training.finite import SCALED, check_finite
 from snowmelt.training.objective import Objective
 from snowmelt.training.optimizers import AdamW, Recipe, Trained
 from snowmelt.training.settings import TrainingSettings
@@ -46,6 +47,7 @@ class DiffusionModule(LightningModule):
         p_self_conditioned: that of training one on the network's own estimate, if the
             denoiser is self-conditioned.
         optimizer: makes the optimiser; None for AdamW.
+        accumulate: in how many parts a process takes its share of a batch.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class DiffusionModule(LightningModule):
         p_uncond: float = 0.0,
         p_self_conditioned: float = 0.5,
         optimizer: Recipe | None = None,
+        accumulate: int = 1,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
@@ -73,6 +76,7 @@ class DiffusionModule(LightningModule):
         self.optimizer = optimizer or AdamW()
         self.budget = budget_of(training)
         self.watch = Stopwatch()
+        self.accumulate = accumulate
         if denoiser.schedule is not None and not loss.trains_schedule:
             # Parameters without a gradient would stop a group of processes.
             denoiser.schedule.requires_grad_(False)
@@ -83,6 +87,30 @@ class DiffusionModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         self._seed_dropout()
+        if self.accumulate > 1:
+            self.trainer.optimizers[0].zero_grad()
+        *first, last = batch.parts(self.accumulate)
+        drawn = [self._with_gradient(part) for part in first]
+        loss, *of_last = self._losses(last)
+        t, losses, values = map(torch.cat, zip(*drawn, of_last, strict=True))
+        if self.time_sampler.learns:
+            self.time_sampler.update(self._of_all(t), self._of_all(losses))
+        self._loss_of_step = values.mean()
+        self.mean_loss.update(self._loss_of_step)
+        return loss
+
+    def _with_gradient(self, part: Batch) -> list[Tensor]:
+        """Add the gradient of a part to those of the parts before it."""
+        loss, *drawn = self._losses(part)
+        add_gradient(self.trainer, loss)
+        return drawn
+
+    def _losses(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The part of the objective that a part of a batch has, and what it was made of.
+
+        Shapes:
+            (), times (B,), losses (B,), the mean loss with its weights (1,)
+        """
         x_0 = to_model(batch.stored, self.manifest)
         t, weight = self.time_sampler(
             batch.slot,
@@ -101,15 +129,13 @@ class DiffusionModule(LightningModule):
         objective = Objective(self.denoiser, self.loss)
         example = x_0, t, eps, self._labels(batch), self._self_conditioned(batch)
         losses = objective.network_losses(*example)
-        if self.time_sampler.learns:
-            self.time_sampler.update(self._of_all(t), self._of_all(losses.detach()))
         loss = (weight * losses).mean()
-        self.mean_loss.update(loss.detach())
+        value = loss.detach()
         if objective.learns_schedule:
             spread = (weight * objective.schedule_losses(*example)).square().mean()
             # It adds to the gradient, and nothing to the value.
             loss = loss + (spread - spread.detach())
-        return loss
+        return loss / self.accumulate, t, losses.detach(), value[None]
 
     def _labels(self, batch: Batch) -> Tensor | None:
         """The classes of the batch, some replaced by the null class with `p_uncond`."""
@@ -135,6 +161,11 @@ class DiffusionModule(LightningModule):
         gathered = self.all_gather(mine)
         assert isinstance(gathered, Tensor)
         return gathered.flatten()
+
+    def optimizer_zero_grad(self, *given: Any) -> None:
+        """Forget the gradient, unless it is that of the first parts of this step."""
+        if self.accumulate == 1:
+            super().optimizer_zero_grad(*given)
 
     def configure_optimizers(self) -> Any:
         trained = Trained(
@@ -172,25 +203,28 @@ class DiffusionModule(LightningModule):
             torch.cuda.manual_seed(seed)
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
-        norm = self._clipped(list(self.denoiser.net.parameters()))
+        norms = [self._clipped(list(self.denoiser.net.parameters()))]
         if self._schedule_parameters():
             # Clipped apart, so that its scale does not decide the step of the network.
-            self._clipped(self._schedule_parameters())
-        self.mean_norm.update(norm.detach())
+            norms.append(self._clipped(self._schedule_parameters()))
+        self._check_finite("loss", self._loss_of_step)
+        # What a gradient scaler has made too large, it leaves out, and scales less.
+        if self.trainer.precision != SCALED:
+            for norm in norms:
+                self._check_finite("gradient", norm)
+        if norms[0].isfinite():
+            self.mean_norm.update(norms[0].detach())
 
     def _clipped(self, parameters: list[nn.Parameter]) -> Tensor:
         """Clip the gradient and return its norm before that."""
         limit = self.training_config.gradient_clip
-        norm = torch.nn.utils.clip_grad_norm_(
+        return torch.nn.utils.clip_grad_norm_(
             parameters, math.inf if limit is None else limit
         )
-        if not torch.isfinite(norm):
-            raise UserError(
-                f"the gradient is {norm.item()} at step {self.global_step}, before the"
-                " weights were changed by it: lower training.learning_rate, set"
-                " training.gradient_clip or use trainer.precision=32-true"
-            )
-        return norm
+
+    def _check_finite(self, name: str, value: Tensor) -> None:
+        step, precision = self.global_step + 1, str(self.trainer.precision)
+        check_finite(name, value, step, self.training_config, precision)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)

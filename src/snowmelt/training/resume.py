@@ -46,7 +46,8 @@ def training_identity(settings: FitSettings, manifest: Manifest) -> str:
     The settings, the data's bytes and scaling, and the bytes of the source
     files in `CODE`. On what the training runs, and in how many processes, is a matter of
     execution: it decides the order of sums, and so the last digits, but not what is
-    computed. Dropout is the exception: its masks are drawn by each process.
+    computed. Dropout is the exception: its masks are drawn by each process, for each part
+    of a batch.
     """
     described = {
         "config": _decisive(settings),
@@ -76,6 +77,7 @@ def _decisive(settings: FitSettings) -> dict[str, Any]:
     if settings.net.get("dropout"):
         count = settings.trainer.processes * settings.trainer.num_nodes
         config["trainer"]["processes"] = distributed.world_size(count)
+        config["trainer"]["accumulate"] = settings.trainer.accumulate
     return config
 
 
@@ -115,6 +117,15 @@ class Resume(pl.Callback):
             if distributed.rank() == 0:
                 self._set_aside(path)
         return None
+
+    def described(self) -> str:
+        """The newest whole state, in words."""
+        path = self.newest()
+        if path is None:
+            return "no state was saved before"
+        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        step = content["global_step"]
+        return f"the last good state, after step {step}, is kept in {path}"
 
     def _set_aside(self, path: Path) -> None:
         aside = path.with_suffix(time.strftime(".damaged-%Y%m%d-%H%M%S"))

@@ -196,11 +196,25 @@ class TrainerSettings(Section):
     num_nodes: int = Field(
         1, ge=1, le=10_000, description="Machines; more than one needs torchrun on each."
     )
+    accumulate: int = Field(
+        1,
+        ge=1,
+        le=1_000_000,
+        description="Parts in which a process takes its share of a step's batch, one after"
+        " another: the same training in less memory.",
+    )
     stall_seconds: float = Field(
         600.0,
         gt=0,
         le=1_000_000,
         description="Seconds without progress after which a group of processes is ended.",
+    )
+    max_restarts: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Times that a group of which a process died or hung is started again,"
+        " from the last saved state; under torchrun its own --max-restarts says it.",
     )
     precision: Precision | Auto = Field(
         "32-true",

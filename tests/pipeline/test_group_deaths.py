@@ -1,0 +1,122 @@
+"""A rank that dies: the others end with it, or the group goes on to the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.project import TINY, make_workspace, snowmelt, succeed
+from tests.step_kills import MARKS, StepKill, environment, killed
+
+COMMAND = (
+    "train",
+    *TINY,
+    "tracking=none",
+    "likelihood=none",
+    "net.dropout=0.1",
+    "trainer=ddp",
+    "trainer.accelerator=cpu",
+    "trainer.max_restarts=1",
+)
+AT_STEP_25 = StepKill(25 * MARKS - 1, rank=1, all=False)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with prepared data and a model that two processes trained undisturbed."""
+    folder = make_workspace(tmp_path_factory.mktemp("deaths") / "project")
+    succeed(snowmelt("prepare", cwd=folder))
+    succeed(snowmelt(*COMMAND, "out=straight", cwd=folder))
+    shutil.rmtree(folder / ".snowmelt")
+    return folder
+
+
+def made(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_a_dead_rank_ends_the_others_within_seconds_and_is_named(
+    project: Path, tmp_path: Path
+) -> None:
+    """Without a restart; the same command goes on from the saved state."""
+    one = ("trainer.max_restarts=0", "out=ended")
+    result, is_killed = killed(project, tmp_path, AT_STEP_25, *COMMAND, *one)
+    ended = time.time()
+    (note,) = tmp_path.glob("killed-*")
+    assert is_killed
+    assert ended - float(note.read_text()) < 30
+    assert result.returncode == 2
+    said = [line for line in result.stderr.splitlines() if "snowmelt train:" in line]
+    assert said == [
+        "snowmelt train: error: rank 1 of 2 was ended by SIGKILL, as the system does for"
+        " lack of memory"
+    ]
+    assert "Traceback" not in result.stderr
+    succeed(snowmelt(*COMMAND, "out=ended", cwd=project))
+    assert made(project / "ended") == made(project / "straight")
+    shutil.rmtree(project / ".snowmelt")
+
+
+def test_a_group_that_is_started_again_ends_in_the_same_bytes(
+    project: Path, tmp_path: Path
+) -> None:
+    result, is_killed = killed(project, tmp_path, AT_STEP_25, *COMMAND, "out=again")
+    assert is_killed
+    succeed(result)
+    assert "the group is started again (trainer.max_restarts: 0 left)" in result.stderr
+    assert "going on from the saved state" in result.stdout
+    assert made(project / "again") == made(project / "straight")
+    shutil.rmtree(project / ".snowmelt")
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def test_two_machines_of_torchrun_go_on_after_a_death(
+    project: Path, tmp_path: Path
+) -> None:
+    """Two agents that meet by the c10d rendezvous, as on two machines that share files."""
+    armed, note = environment(tmp_path, AT_STEP_25)
+    armed["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nnodes=2",
+        "--nproc-per-node=1",
+        "--max-restarts=3",
+        "--rdzv-backend=c10d",
+        f"--rdzv-endpoint=127.0.0.1:{free_port()}",
+        "--rdzv-id=snowmelt-test",
+        "-m",
+        "snowmelt",
+        *COMMAND,
+        "out=machines",
+    ]
+    agents = [
+        subprocess.Popen(
+            command, cwd=project, env=armed, stdout=-1, stderr=subprocess.STDOUT, text=True
+        )
+        for _ in range(2)
+    ]
+    try:
+        said = [agent.communicate(timeout=400)[0] for agent in agents]
+    finally:
+        for agent in agents:
+            agent.kill()
+            agent.wait()
+    assert [agent.returncode for agent in agents] == [0, 0], "\n".join(said)
+    assert note.exists()
+    assert sum(one.count("going on from the saved state") for one in said) == 1
+    assert made(project / "machines") == made(project / "straight")
+    shutil.rmtree(project / ".snowmelt")

@@ -1,0 +1,69 @@
+"""kill -9 in any part of any step: the training goes on and ends in the same bytes."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.project import TINY, make_workspace, snowmelt, succeed
+from tests.step_kills import killed, seeded_kills
+
+STEPS = 40
+QUIET = ("tracking=none", "likelihood=none")
+CPU = "trainer.accelerator=cpu"
+DROPOUT, HALF = "net.dropout=0.1", "trainer.precision=bf16-mixed"
+PARTS, PAIR = "trainer.accumulate=2", "trainer.processes=2"
+ALL = (DROPOUT, HALF, PARTS, PAIR)
+COMBINATIONS = [chosen for size in range(5) for chosen in itertools.combinations(ALL, size)]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_workspace(tmp_path_factory.mktemp("kills") / "project")
+    succeed(snowmelt("prepare", cwd=folder))
+    return folder
+
+
+def made(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def check(project: Path, scratch: Path, seed: int, kills: int, *chosen: str) -> int:
+    """Train undisturbed, and with kills; how many of their moments came."""
+    command = ("train", *TINY, *QUIET, CPU, *chosen)
+    succeed(snowmelt(*command, "out=straight", cwd=project))
+    straight = made(project / "straight")
+    shutil.rmtree(project / ".snowmelt")
+    shutil.rmtree(project / "straight")
+    ranks = 2 if PAIR in chosen else 1
+    came = 0
+    for moment in seeded_kills(seed, kills, STEPS, ranks):
+        result, is_killed = killed(project, scratch, moment, *command, "out=killed")
+        assert is_killed == (result.returncode == -9), result.stderr
+        came += is_killed
+    succeed(snowmelt(*command, "out=killed", cwd=project))
+    assert made(project / "killed") == straight
+    shutil.rmtree(project / ".snowmelt")
+    shutil.rmtree(project / "killed")
+    return came
+
+
+def test_a_training_that_was_killed_ends_in_the_same_bytes(
+    prepared: Path, tmp_path: Path
+) -> None:
+    """With an average, dropout, bfloat16 and its batch in parts."""
+    assert check(prepared, tmp_path, 0, 2, DROPOUT, HALF, PARTS) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("chosen", COMBINATIONS, ids=" ".join)
+def test_so_does_every_combination(
+    prepared: Path, tmp_path: Path, chosen: tuple[str, ...]
+) -> None:
+    came = check(prepared, tmp_path, len(chosen), 5, *chosen)
+    print(f"{came} of 5 moments came", flush=True)
+    assert came >= 3
