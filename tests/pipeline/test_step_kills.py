@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from snowmelt.training.execution import has_compiler
 from tests.project import TINY, make_workspace, snowmelt, succeed
 from tests.step_kills import killed, seeded_kills
 
@@ -18,6 +19,8 @@ DROPOUT, HALF = "net.dropout=0.1", "trainer.precision=bf16-mixed"
 PARTS, PAIR = "trainer.accumulate=2", "trainer.processes=2"
 ALL = (DROPOUT, HALF, PARTS, PAIR)
 COMBINATIONS = [chosen for size in range(5) for chosen in itertools.combinations(ALL, size)]
+COMPILED = "trainer.compile=true"
+COMBINATIONS += [(COMPILED, *chosen) for chosen in ((), (DROPOUT, HALF), ALL)]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,8 @@ def test_a_training_that_was_killed_ends_in_the_same_bytes(
 def test_so_does_every_combination(
     prepared: Path, tmp_path: Path, chosen: tuple[str, ...]
 ) -> None:
+    if COMPILED in chosen and not has_compiler():
+        pytest.skip("there is no C++ compiler here")
     came = check(prepared, tmp_path, len(chosen), 5, *chosen)
     print(f"{came} of 5 moments came", flush=True)
     assert came >= 3

