@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import pytest
+
+from snowmelt.pipeline.cli import main
 
 ROOT = Path(__file__).parents[1]
 TIED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MLFLOW_", "PROJECT_ROOT", "DVC_", "SNOWMELT_")
@@ -56,6 +62,22 @@ def run_command(
 def snowmelt(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run `snowmelt` with the sources of this tree; the last value of a key counts."""
     return run_command(sys.executable, "-m", "snowmelt", *last_of_each(arguments), cwd=cwd)
+
+
+def in_process(*arguments: str, cwd: Path) -> str:
+    """Run `snowmelt` as `snowmelt` above does, but here; what it printed.
+
+    A process of its own imports for seconds, so it is started only where it matters.
+    """
+    said = io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(said),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.delenv("PROJECT_ROOT", raising=False)
+        assert main(last_of_each(arguments)) == 0, said.getvalue()
+    return said.getvalue()
 
 
 def last_of_each(arguments: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ from tests.conftest import Mistake
 from tests.project import (
     TINY,
     clean_environment,
+    in_process,
     make_workspace,
     run_command,
     snowmelt,
@@ -32,7 +33,7 @@ TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with prepared data and a checkpoint that one process trained."""
     folder = make_workspace(tmp_path_factory.mktemp("groups") / "project")
-    succeed(snowmelt("prepare", cwd=folder))
+    in_process("prepare", cwd=folder)
     succeed(snowmelt("train", *TINY, *QUIET, cwd=folder))
     return folder
 

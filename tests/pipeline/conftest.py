@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.pipeline.clone import make_clone, repro
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The clone after one `dvc repro`; tests must not change it."""
-    folder = make_clone(tmp_path_factory.mktemp("finished") / "clone")
-    repro(folder)
+    """The clone after one `dvc repro`; tests must not change it.
+
+    The processes that share the tests share the clone too: the first makes it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / "finished" / "clone", shared / "finished" / "done"
+    with FileLock(shared / "finished.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            repro(make_clone(folder))
+            done.touch()
     return folder
 
 

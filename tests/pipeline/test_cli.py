@@ -19,6 +19,7 @@ from snowmelt.pipeline.config import composition
 from tests.conftest import Mistake
 from tests.project import (
     TINY,
+    in_process,
     make_workspace,
     pictures_among_data,
     run_command,
@@ -80,7 +81,7 @@ def test_all_stages_in_a_row_without_dvc(
     completing = ("guidance=repaint", "guidance.resamples=2", "sampler=ddim")
     for stage in ("sample", "evaluate", "report"):
         chosen = (*TINY, *completing, QUIET, "paths.root=runs/mine")
-        succeed(snowmelt(stage, *chosen, cwd=workspace))
+        in_process(stage, *chosen, cwd=workspace)
     figures = workspace / "runs/mine/reports/figures"
     assert (figures / "completion.png").stat().st_size > 0
     page = (workspace / "runs/mine/reports/index.html").read_text()
@@ -96,7 +97,7 @@ def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
     np.save(workspace / "cloud.npy", generator.normal(size=(200, 2)).astype(np.float32))
     tiny = [text for text in TINY if not text.startswith(("net.", "features"))]
     chosen = ("experiment=points", "data.path=cloud.npy", "net.width=16", QUIET)
-    succeed(snowmelt("pipeline", *tiny, *chosen, cwd=workspace))
+    in_process("pipeline", *tiny, *chosen, cwd=workspace)
     samples = np.load(workspace / "outputs/samples/samples.npy")
     assert samples.dtype == np.float32
     assert samples.shape == (96, 2)
@@ -152,7 +153,7 @@ def test_a_stage_looks_again_at_what_was_composed_elsewhere(
     workspace: Path, mistake: Mistake
 ) -> None:
     """`--config` does not compose, and a file can be edited."""
-    succeed(snowmelt("prepare", cwd=workspace))
+    in_process("prepare", cwd=workspace)
     settled = composition.compose(workspace, [*CLASH, QUIET], is_checked=False)
     file = workspace / "mine.yaml"
     file.write_text(yaml.safe_dump(plain(settled)))
@@ -244,14 +245,14 @@ def test_outside_a_project(tmp_path: Path) -> None:
 def test_data_that_was_prepared_from_something_else(
     workspace: Path, mistake: Mistake
 ) -> None:
-    succeed(snowmelt("prepare", cwd=workspace))
+    in_process("prepare", cwd=workspace)
     said = mistake("train", "data.held_out_fraction=0.5", QUIET, cwd=workspace)
     assert "held_out_fraction" in said
     assert "snowmelt prepare" in said
 
 
 def test_networks_say_what_they_are_for(workspace: Path, mistake: Mistake) -> None:
-    succeed(snowmelt("prepare", cwd=workspace))
+    in_process("prepare", cwd=workspace)
     assert "use net=unet" in mistake("train", "net=mlp", QUIET, cwd=workspace)
     deep = ("train", "net.widths=[8,8,8,8,8]", f"net.attention={[False] * 5}", QUIET)
     assert "not divisible" in mistake(*deep, cwd=workspace)
@@ -270,7 +271,7 @@ def test_a_checkpoint_of_another_shape(
     chosen = ("data=folder", "data.path=photos", "data.size=16", "data.channels=1")
     rest = ("features=random_conv", QUIET)
     for stage in ("prepare", "reference"):
-        succeed(snowmelt(stage, *chosen, *rest, cwd=workspace))
+        in_process(stage, *chosen, *rest, cwd=workspace)
     samples = f"paths.samples={whole_run[0] / 'outputs' / 'samples'}"
     said = mistake("evaluate", *chosen, *rest, samples, cwd=workspace)
     assert "8" in said

@@ -39,8 +39,8 @@ def test_one_command_makes_everything(finished: Path) -> None:
     assert len(np.unique(samples)) > 2
 
 
-def test_nothing_changed_runs_nothing(finished: Path) -> None:
-    result = succeed(run_command("dvc", "repro", cwd=finished))
+def test_nothing_changed_runs_nothing(copy_of: Copy) -> None:
+    result = succeed(run_command("dvc", "repro", cwd=copy_of()))
     assert ran(result.stdout) == set()
     assert "up to date" in result.stdout
 

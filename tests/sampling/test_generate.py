@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from tests.conftest import Mistake
-from tests.project import TINY, last_of_each, make_workspace, snowmelt, succeed
+from tests.project import TINY, in_process, last_of_each, make_workspace, snowmelt, succeed
 
 from snowmelt.pipeline.cli import main
 from snowmelt.training.checkpoint import build_denoiser, load, save
@@ -26,8 +26,8 @@ Drawn = tuple[np.ndarray, dict[str, Any]]
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a checkpoint, and one of a network that knows classes."""
     folder = make_workspace(tmp_path_factory.mktemp("sampling") / "project")
-    succeed(snowmelt("prepare", cwd=folder))
-    succeed(snowmelt("train", *TINY, "tracking=none", cwd=folder))
+    in_process("prepare", cwd=folder)
+    in_process("train", *TINY, "tracking=none", cwd=folder)
     checkpoint = load(folder / "outputs/model/model.ckpt")
     config = checkpoint.config | {"denoiser": {"conditional": True}}
     manifest = checkpoint.manifest
@@ -76,7 +76,7 @@ def test_another_seed_and_more_samples(draw: Callable[..., Drawn]) -> None:
 
 def test_the_description_says_how(trained: Path) -> None:
     command = ("sample", *SETTINGS, "sampler.steps=4", "weights=raw", "out=described")
-    succeed(snowmelt(*command, cwd=trained))
+    in_process(*command, cwd=trained)
     described = json.loads((trained / "described/samples.json").read_text())
     assert described["guidance"] == {"_target_": "snowmelt.guidance.Unguided"}
     assert described["evaluations"] == 4
