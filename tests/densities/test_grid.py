@@ -14,7 +14,7 @@ from snowmelt.densities.cells import log_sum_and_fractions
 from snowmelt.diffusion.predictions import Eps, V
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
-from snowmelt.sampling.samplers.sampler import sample
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.sde import EulerMaruyama
 
 VALUES = [[0.0, 1.0, 3.0], [2.0, 0.0, 0.5]]

@@ -21,8 +21,8 @@ from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
 from snowmelt.sampling.samplers.grids import LogSNR
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.ode import Heun
-from snowmelt.sampling.samplers.sampler import sample
 
 TRUTH = DoubleGaussian(1.6, 0.2, 0.3)
 POINTS = TRUTH.sample(60, seed=0, dtype=torch.float64)

@@ -16,8 +16,8 @@ from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePre
 from snowmelt.diffusion.schedules import Cosine, Geometric, Linear, ZeroTerminal
 from snowmelt.sampling import compared_paths as module
 from snowmelt.sampling.compared_paths import compared_paths, samplers
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.ode import Heun
-from snowmelt.sampling.samplers.sampler import sample
 
 TRUTH = DoubleGaussian()
 

@@ -10,7 +10,7 @@ from tests.tiny_models import generator, images, points
 from snowmelt.common.errors import UserError
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.sampling.generator import Generator
-from snowmelt.sampling.samplers.sampler import sample
+from snowmelt.sampling.samplers.loop import sample
 
 
 def test_a_sample_is_that_of_the_loop_as_the_data_is_stored() -> None:

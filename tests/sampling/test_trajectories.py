@@ -27,8 +27,9 @@ from snowmelt.diffusion.schedules import (
     ZeroTerminal,
 )
 from snowmelt.sampling.samplers.adaptive import Adaptive
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.ode import Heun
-from snowmelt.sampling.samplers.sampler import Sampler, sample
+from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.samplers.sde import EulerMaruyama
 from snowmelt.sampling.trajectories import forward, reverse, visible_scale
 

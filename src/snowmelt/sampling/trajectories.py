@@ -31,7 +31,8 @@ from torch import Tensor
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
-from snowmelt.sampling.samplers.sampler import Sampler, sample
+from snowmelt.sampling.samplers.loop import sample
+from snowmelt.sampling.samplers.sampler import Sampler
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from snowmelt.densities.mcmc.diagnostics import diagnose, effective_sample_size,
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
-from snowmelt.sampling.samplers.sampler import sample
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.sde import EulerMaruyama
 
 KERNELS: dict[str, Kernel] = {

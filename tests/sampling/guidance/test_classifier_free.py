@@ -27,7 +27,7 @@ from snowmelt.sampling.guidance.classifier_free import (
 )
 from snowmelt.sampling.guidance.guidance import Conditioning, Draw
 from snowmelt.sampling.samplers.ddim import DDIM
-from snowmelt.sampling.samplers.sampler import sample
+from snowmelt.sampling.samplers.loop import sample
 
 PREDICTIONS = sorted((Path(__file__).parents[3] / "conf" / "prediction").glob("*.yaml"))
 MEANS = torch.tensor([[-0.8, 0.5], [1.1, -0.2]], dtype=torch.float64)

@@ -18,8 +18,9 @@ from snowmelt.nets.unet import UNet
 from snowmelt.sampling.guidance.guidance import Conditioning, Draw, Guidance, Unguided
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.ddim import DDIM
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.ode import Heun
-from snowmelt.sampling.samplers.sampler import Sampler, WholePath, sample
+from snowmelt.sampling.samplers.sampler import Sampler, WholePath
 
 FILES = sorted((Path(__file__).parents[3] / "conf" / "guidance").glob("*.yaml"))
 every_guidance = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

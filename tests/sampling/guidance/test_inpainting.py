@@ -17,7 +17,7 @@ from snowmelt.sampling.guidance.inpainting import Inpainting, Replacement
 from snowmelt.sampling.guidance.masks import Box, Mask, Scattered, Side
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.ddim import DDIM
-from snowmelt.sampling.samplers.sampler import sample
+from snowmelt.sampling.samplers.loop import sample
 
 STD, CORRELATION = 0.6, 0.8
 COVARIANCE = STD**2 * torch.tensor([[1.0, CORRELATION], [CORRELATION, 1.0]]).double()

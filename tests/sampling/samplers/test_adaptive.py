@@ -23,7 +23,7 @@ from snowmelt.diffusion.processes import Process, VariancePreserving
 from snowmelt.diffusion.schedules import Linear, ZeroTerminal
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.constraint import Constraint
-from snowmelt.sampling.samplers.sampler import sample
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.thresholds import Clip
 
 PRESERVING = PROCESSES["preserving"]

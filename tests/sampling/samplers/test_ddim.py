@@ -33,7 +33,7 @@ from snowmelt.sampling.samplers.ancestral_variances import (
 )
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.grids import Leading
-from snowmelt.sampling.samplers.sampler import sample
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.thresholds import Clip
 
 CONF = Path(__file__).parents[3] / "conf"

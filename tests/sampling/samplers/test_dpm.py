@@ -16,7 +16,8 @@ from snowmelt.diffusion.processes import Process, VariancePreserving
 from snowmelt.diffusion.schedules import Linear, ZeroTerminal
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.dpm import DPM
-from snowmelt.sampling.samplers.sampler import Memory, sample
+from snowmelt.sampling.samplers.loop import sample
+from snowmelt.sampling.samplers.sampler import Memory
 from snowmelt.sampling.samplers.thresholds import Clip
 
 LUMPS = ([[-1.0], [0.6]], [0.3, 0.5], [0.4, 0.6])

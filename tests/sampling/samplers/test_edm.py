@@ -15,7 +15,7 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, VariancePreserving
 from snowmelt.diffusion.schedules import Linear, ZeroTerminal
 from snowmelt.sampling.samplers.edm import EDM
-from snowmelt.sampling.samplers.sampler import sample
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.thresholds import Clip
 
 LUMPS = ([[-1.0], [0.6]], [0.3, 0.5], [0.4, 0.6])

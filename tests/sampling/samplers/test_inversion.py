@@ -20,7 +20,8 @@ from snowmelt.diffusion.schedules import Cosine, Geometric, Linear, ZeroTerminal
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.grids import Karras, Linspace
 from snowmelt.sampling.samplers.inversion import decode, encode, round_trip
-from snowmelt.sampling.samplers.sampler import Watcher, sample
+from snowmelt.sampling.samplers.loop import sample
+from snowmelt.sampling.samplers.sampler import Watcher
 from snowmelt.sampling.samplers.thresholds import Clip
 
 Make = Callable[..., Denoiser]

@@ -22,7 +22,8 @@ from snowmelt.nets.unet import UNet
 from snowmelt.sampling.samplers.constraint import Constraint
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.grids import Grid, Leading
-from snowmelt.sampling.samplers.sampler import Memory, Sampler, WholePath, descend, sample
+from snowmelt.sampling.samplers.loop import descend, sample
+from snowmelt.sampling.samplers.sampler import Memory, Sampler, WholePath
 from snowmelt.sampling.samplers.thresholds import Clip
 
 FILES = sorted((Path(__file__).parents[3] / "conf" / "sampler").glob("*.yaml"))

@@ -21,8 +21,9 @@ from torch import Tensor
 from snowmelt.common.instantiate import build
 from snowmelt.diffusion.processes import Process, VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.predictor_corrector import MeanLengths, PredictorCorrector
-from snowmelt.sampling.samplers.sampler import Sampler, sample
+from snowmelt.sampling.samplers.sampler import Sampler
 
 COUNT, LEVEL, STEPS = 1500, 1e-4, 200
 LINE: dict[str, Any] = {

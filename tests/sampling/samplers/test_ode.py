@@ -19,8 +19,8 @@ from snowmelt.diffusion.processes import (
     VariancePreserving,
 )
 from snowmelt.diffusion.schedules import Cosine, Linear, ZeroTerminal
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.ode import Euler, Heun, slope
-from snowmelt.sampling.samplers.sampler import sample
 from snowmelt.sampling.samplers.thresholds import Clip
 
 PROCESSES: dict[str, Process] = {

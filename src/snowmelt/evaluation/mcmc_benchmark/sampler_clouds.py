@@ -11,8 +11,9 @@ from torch import Tensor
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.dpm import DPM
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.ode import Heun
-from snowmelt.sampling.samplers.sampler import Sampler, Watcher, sample
+from snowmelt.sampling.samplers.sampler import Sampler, Watcher
 from snowmelt.sampling.samplers.sde import EulerMaruyama
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
 from snowmelt.sampling.samplers.constraint import Constraint
-from snowmelt.sampling.samplers.sampler import Sampler, Watcher, WholePath, sample
+from snowmelt.sampling.samplers.loop import sample
+from snowmelt.sampling.samplers.sampler import Sampler, Watcher, WholePath
 
 
 @dataclass(frozen=True)

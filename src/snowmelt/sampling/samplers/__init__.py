@@ -6,13 +6,14 @@ from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.dpm import DPM
 from snowmelt.sampling.samplers.edm import EDM
 from snowmelt.sampling.samplers.inversion import round_trip
+from snowmelt.sampling.samplers.loop import sample
 from snowmelt.sampling.samplers.ode import Euler, Heun
 from snowmelt.sampling.samplers.predictor_corrector import (
     MeanLengths,
     OwnLengths,
     PredictorCorrector,
 )
-from snowmelt.sampling.samplers.sampler import Sampler, sample
+from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.samplers.sde import EulerMaruyama
 
 __all__ = [

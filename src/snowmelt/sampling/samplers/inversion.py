@@ -26,7 +26,8 @@ from torch import Tensor
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.grids import Grid, Trailing
-from snowmelt.sampling.samplers.sampler import Watcher, descend
+from snowmelt.sampling.samplers.loop import descend
+from snowmelt.sampling.samplers.sampler import Watcher
 from snowmelt.sampling.samplers.thresholds import Threshold
 
 

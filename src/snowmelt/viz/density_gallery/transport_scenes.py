@@ -10,8 +10,8 @@ from torch import Tensor
 
 from snowmelt.evaluation.plane.plane_arrays import Raster
 from snowmelt.evaluation.plane.score_fields import lattice
+from snowmelt.sampling.samplers.loop import descend
 from snowmelt.sampling.samplers.ode import Heun
-from snowmelt.sampling.samplers.sampler import descend
 from snowmelt.viz.animation.density_animation import density_animation
 from snowmelt.viz.density_gallery.gallery_material import Material, Paced, paced
 from snowmelt.viz.density_gallery.scene import Chapter, Scene
