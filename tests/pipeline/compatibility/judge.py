@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 from snowmelt.common.errors import UserError
 from snowmelt.densities import GaussianMixture
 from snowmelt.pipeline.compatibility import dry_run_rules, sampling_rules, training_rules
-from snowmelt.pipeline.compatibility.dry_run_rules import Combination, Parts
+from snowmelt.pipeline.compatibility.combination import Combination, Parts
 from snowmelt.sampling.samplers.loop import sample
 
 CONF = Path(__file__).parents[3] / "conf"

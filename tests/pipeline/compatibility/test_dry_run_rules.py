@@ -18,7 +18,8 @@ from snowmelt.pipeline.compatibility import (
     sampling_rules,
     shape_rules,
 )
-from snowmelt.pipeline.compatibility.dry_run_rules import Combination, corner
+from snowmelt.pipeline.compatibility.combination import Combination
+from snowmelt.pipeline.compatibility.dry_run_rules import corner
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
 from snowmelt.pipeline.config import composition
 from snowmelt.sampling.dry_run import Outcome

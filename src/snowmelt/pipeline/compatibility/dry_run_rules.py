@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import copy
 import functools
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from snowmelt.common.instantiate import build
-from snowmelt.diffusion.noise_schedule import NoiseSchedule
-from snowmelt.diffusion.predictions import Prediction
-from snowmelt.diffusion.processes import Process
+from snowmelt.pipeline.compatibility.combination import Combination, Parts
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
 from snowmelt.sampling.dry_run import Outcome, dry_run, samples_of
-from snowmelt.sampling.guidance.guidance import Guidance
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.sampler import Sampler
 
@@ -41,67 +35,6 @@ IMAGE, PLANE = (1, 8, 8), (2,)  # of an event whose shape nobody knows yet
 LARGEST = 256  # elements of an event; a corner of a larger one says the same
 UNGUIDED = {"_target_": "snowmelt.guidance.Unguided"}
 LOG_SNR = {"_target_": "snowmelt.grids.LogSNR"}
-
-
-@dataclass(frozen=True)
-class Combination:
-    """What decides where a sampler ends.
-
-    Attributes:
-        text: the sections schedule, process, prediction, sampler and guidance as JSON, so
-            that equal combinations are run once.
-        learned_variance: whether the network answers a variance.
-        shape: of an event; None where that is not known yet.
-        is_points: whether the data is points, not images.
-    """
-
-    text: str
-    learned_variance: bool = False
-    shape: tuple[int, ...] | None = None
-    is_points: bool = False
-
-    @property
-    def sections(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.text)
-        return found
-
-    def having(self, **sections: Any) -> Combination:
-        """The same with other sections."""
-        return replace(self, text=json.dumps(self.sections | sections))
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The objects of a combination, made anew: some of them keep a count."""
-
-    process: Process
-    prediction: Prediction
-    sampler: Sampler
-    guidance: Guidance
-
-    @classmethod
-    def of(cls, combination: Combination) -> Parts:
-        """Build them.
-
-        Raises:
-            UserError: one of them refuses its arguments.
-        """
-        sections = combination.sections
-        schedule = build(sections["schedule"], NoiseSchedule)
-        process = build(sections["process"], Process, schedule=schedule)
-        if isinstance(schedule, torch.nn.Module):
-            schedule.requires_grad_(False)
-        return cls(
-            process=process,
-            prediction=build(sections["prediction"], Prediction),
-            sampler=build(sections["sampler"], Sampler),
-            guidance=build(sections["guidance"], Guidance),
-        )
-
-    @property
-    def exaggerates(self) -> bool:
-        """Whether the samples are meant to be further apart than the data."""
-        return self.guidance.needs_labels and self.sampler.threshold is None
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, error_factor, prior_kl
 from snowmelt.pipeline.compatibility import dry_run_rules
+from snowmelt.pipeline.compatibility.combination import Combination
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 from snowmelt.pipeline.compatibility.training_rules import (
     LARGEST_PRIOR_KL,
@@ -120,10 +121,10 @@ def issues(
     return sorted(found, key=lambda issue: not issue.is_error)
 
 
-def combination(config: Mapping[str, Any], parts: Trained) -> dry_run_rules.Combination:
+def combination(config: Mapping[str, Any], parts: Trained) -> Combination:
     """What decides where the sampler of a configuration ends with a trained denoiser."""
     sections = {**parts.sections, **{name: plain(config[name]) for name in DRAWN}}
-    return dry_run_rules.Combination(
+    return Combination(
         json.dumps(sections), parts.learned_variance, parts.shape, parts.is_points
     )
 
