@@ -38,6 +38,23 @@ def write_record(target: Path, content: Mapping[str, Any]) -> None:
     write_json(target, {**content, SEAL: content_digest(content)})
 
 
+def require_keys(
+    record: Mapping[str, Any], path: Path, kinds: Mapping[str, type], *, made_by: str
+) -> None:
+    """Refuse a record that lacks what is read of it, or has something else there.
+
+    Raises:
+        UserError: naming the first such key.
+    """
+    for key, kind in kinds.items():
+        if not isinstance(record.get(key), kind):
+            found = f"has {key}={record[key]!r}" if key in record else f"no {key}"
+            raise UserError(
+                f"{path} is not of the form that this version writes ({found}): run"
+                f" `snowmelt {made_by}` again"
+            )
+
+
 def read_record(source: Path, *, made_by: str) -> dict[str, Any]:
     """The content of a record that the stage `made_by` wrote, without its seal.
 

@@ -18,6 +18,7 @@ from snowmelt.common.records import (
     content_digest,
     file_digests,
     read_record,
+    require_keys,
     write_record,
 )
 from snowmelt.common.verification import Verification
@@ -79,11 +80,8 @@ def read_metrics(folder: Path, reports: Path, wanted: Mapping[str, str]) -> dict
     path, record = reports / "metrics.json", folder / ARRAYS_OF
     metrics = read_json(path, made_by=_STAGE)
     said = read_record(record, made_by=_STAGE)
-    if lacking := [key for key in ("made_from", "metrics", "tables") if key not in said]:
-        raise UserError(
-            f"{record} is not of the form that this version writes (no {lacking[0]}):"
-            f" {_AGAIN}"
-        )
+    kinds = {"made_from": dict, "metrics": str, "tables": dict, "digests": dict}
+    require_keys(said, record, kinds, made_by=_STAGE)
     for what, digest in wanted.items():
         then = said["made_from"].get(what)
         if then != digest:

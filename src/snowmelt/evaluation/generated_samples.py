@@ -10,7 +10,7 @@ import numpy as np
 
 from snowmelt.common.array_files import mapped
 from snowmelt.common.errors import UserError
-from snowmelt.common.records import SHOWN, read_record
+from snowmelt.common.records import SHOWN, read_record, require_keys
 from snowmelt.common.verification import Verification
 from snowmelt.data.prepared.manifest import Manifest
 
@@ -60,12 +60,7 @@ def _check_description(description: Mapping[str, Any], path: Path) -> None:
         "data": str,
         "digests": dict,
     }
-    for key, kind in kinds.items():
-        if not isinstance(description.get(key), kind):
-            found = f"has {key}={description[key]!r}" if key in description else f"no {key}"
-            raise UserError(
-                f"{path} is not of the form that this version writes ({found}): {_AGAIN}"
-            )
+    require_keys(description, path, kinds, made_by=_STAGE)
     checkpoint = description["checkpoint"]
     is_named = all(isinstance(checkpoint.get(key), str) for key in ("identity", "sha256"))
     if not is_named or not isinstance(checkpoint.get("step"), int):

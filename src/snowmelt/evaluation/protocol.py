@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from snowmelt.common.records import content_digest
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training.checkpoint import Checkpoint
 
@@ -65,7 +64,7 @@ def protocol_digest(protocol: Mapping[str, Any]) -> str:
     samples.
     """
     kept = {key: value for key, value in protocol.items() if key not in SUBJECT}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    return content_digest(kept)
 
 
 def quantiser(manifest: Manifest) -> str:

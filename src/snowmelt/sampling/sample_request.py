@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.records import content_digest
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.checkpoint import Checkpoint, Weights
@@ -75,10 +74,9 @@ class SampleRequest:
             "num_samples": self.num_samples,
             "seed": self.seed,
         }
-        text = json.dumps(settings, sort_keys=True)
         is_image = self.checkpoint.manifest.levels is not None
         return {
-            "identity": hashlib.sha256(text.encode()).hexdigest(),
+            "identity": content_digest(settings),
             **settings,
             # Follows from the checkpoint, so it names no other samples.
             "data": self.checkpoint.manifest.digest,

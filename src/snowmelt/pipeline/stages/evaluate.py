@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +18,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, require_ours, sha256, write_json
 from snowmelt.common.instantiate import plain
 from snowmelt.common.places import located
+from snowmelt.common.records import content_digest
 from snowmelt.data.known_density import known_density
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.real_points import real_points
@@ -138,8 +137,7 @@ def _request(config: DictConfig, root: Path, description: Mapping[str, Any]) -> 
         "likelihood": plain(config.likelihood),
         "code": code_digest(CODE),
     }
-    text = json.dumps(decisive, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return content_digest(decisive)
 
 
 @dataclass(frozen=True)
