@@ -24,8 +24,8 @@ from snowmelt.sampling.guidance import ClassifierFreeGuidance
 from snowmelt.sampling.guidance.guidance import Draw, Guidance
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.sampling.samplers.inversion import round_trip
-from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.loop import sample
+from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import Sampler, WholePath
 
 every_sampler = pytest.mark.parametrize("file", SAMPLERS, ids=lambda file: file.stem)

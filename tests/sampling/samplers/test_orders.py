@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,16 @@ LUMPS: dict[str, Any] = {
     "stds": [0.3, 0.5],
     "weights": [0.4, 0.6],
 }
+STARTS = torch.linspace(-2.0, 2.0, 9, dtype=torch.float64)[:, None]
+
+
+@functools.cache
+def ends(process: Process) -> torch.Tensor:
+    """Where the paths from STARTS lead, to nine digits."""
+    denoiser = mixture_denoiser(process, **LUMPS)
+    times = torch.tensor([FIRST, LAST], dtype=torch.float64)
+    exact = Adaptive(rtol=1e-9, atol=1e-11, method="DOP853")
+    return exact._path(denoiser, STARTS, times)[-1]
 
 
 @every_process
@@ -89,14 +100,10 @@ LUMPS: dict[str, Any] = {
     "file", [f for f in STEPPING if not built(f, 2).draws], ids=lambda file: file.stem
 )
 def test_the_order_holds_where_the_estimate_bends(file: Path, process: Process) -> None:
-    denoiser = mixture_denoiser(process, **LUMPS)
-    start = torch.linspace(-2.0, 2.0, 9, dtype=torch.float64)[:, None]
-    first, last = (torch.tensor(t, dtype=torch.float64) for t in (FIRST, LAST))
-    exact = Adaptive(rtol=1e-9, atol=1e-11, method="DOP853")
-    truth = exact._path(denoiser, start, torch.stack((first, last)))[-1]
+    denoiser, truth = mixture_denoiser(process, **LUMPS), ends(process)
     found = []
     for steps in STEPS:
-        sampler, x, memory = built(file, steps), start, {}
+        sampler, x, memory = built(file, steps), STARTS, {}
         times = sampler.times(process)
         for t, s in itertools.pairwise(times):
             x = sampler.step(denoiser, x, t, s, x.new_zeros(0, *x.shape), memory)
