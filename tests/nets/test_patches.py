@@ -31,10 +31,10 @@ def test_two_answers_stay_one_after_the_other() -> None:
     ("shape", "patch", "named"),
     [
         ((1, 28, 28), 8, "do not divide 28x28: use net.patch=1 or net.patch=2 or"
-                         r" net.patch=4 or net.patch=7, or .*data.size=24 or 32"),
-        ((3, 4, 4), 8, r"use net.patch=1 or .*, or images .*\(data.size=8 for"),
+                         r" net.patch=4 or net.patch=7, add .*pad_to=32\), .*24 or 32"),
+        ((3, 4, 4), 8, r"use net.patch=1 or .*, add .*pad_to=8\), .*\(data.size=8\)"),
         ((3, 8, 12), 8, "do not divide 8x12: use net.patch=1 or net.patch=2 or"
-                        " net.patch=4, or images"),
+                        " net.patch=4, add a margin"),
         ((1, 8, 8), 0, "patch must be positive, got 0"),
     ],
 )  # fmt: skip
@@ -46,5 +46,6 @@ def test_a_patch_that_does_not_divide_is_refused(
 
 
 def test_sizes_that_fit_are_named() -> None:
-    assert "data.size=24 or 32 " in other_sizes((1, 28, 28), 8)
-    assert "data.size=8 " in other_sizes((1, 5, 4), 8)
+    assert "pad_to=32), or resize (data.size=24 or 32)" in other_sizes((1, 28, 28), 8)
+    assert "pad_to=8), or resize (data.size=8)" in other_sizes((1, 5, 4), 8)
+    assert "pad_to=8), or resize (data.size=8)" in other_sizes((1, 8, 4), 8)

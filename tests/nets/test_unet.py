@@ -155,7 +155,7 @@ def test_the_first_features_come_last() -> None:
             (1, 28, 28),
             {"widths": [8] * 4, "attention": [False] * 4},
             r"halve an image 3 times, but 28x28 .* by 8: use at most 3 of net.widths and"
-            r" net.attention, or images of another size \(data.size=24 or 32 for",
+            r" net.attention, add a margin \(data.pad_to=32\), or resize .*=24 or 32",
         ),
         (
             (1, 28, 28),

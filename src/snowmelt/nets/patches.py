@@ -4,8 +4,8 @@ A network that works on patches of p x p pixels sees an image of a p-th of the h
 width, with p^2 times the channels; nothing is lost, and all layers after the first cost a
 p^2-th. The last layer answers a patch at once.
 
-An image that a network cannot divide is refused and not padded: a frame that no example has
-would cost time and be learned, and nobody would see it.
+An image that a network cannot divide is refused and not padded by the network: whether a
+margin is added, which is learned and costs time, is said with the data (`data.pad_to`).
 
 References:
     Shi et al. (2016), arXiv:1609.05158 (from channels to pixels).
@@ -43,13 +43,13 @@ def check_patch(shape: Sequence[int], patch: int) -> None:
         named = " or ".join(f"net.patch={p}" for p in fitting)
         raise ValueError(
             f"patches of {patch}x{patch} pixels do not divide {height}x{width}: use"
-            f" {named}, or {other_sizes(shape, patch)}"
+            f" {named}, {other_sizes(shape, patch)}"
         )
 
 
 def other_sizes(shape: Sequence[int], factor: int) -> str:
     """The next sizes that are multiples of `factor`, as advice to a user."""
     side = max(shape[1:])
-    sizes = [side // factor * factor, -(-side // factor) * factor]
-    named = " or ".join(str(size) for size in dict.fromkeys(sizes) if size)
-    return f"images of another size (data.size={named} for data=folder)"
+    less, more = side // factor * factor, -(-side // factor) * factor
+    named = f"{less} or {more}" if 0 < less < more else str(more)
+    return f"add a margin (data.pad_to={more}), or resize (data.size={named})"

@@ -151,6 +151,6 @@ def _check(
         raise ValueError(
             f"{len(widths)} widths halve {places} {len(widths) - 1} times, but"
             f" {height}x{width} is not divisible by {factor}: use at most {fitting[-1]} of"
-            " net.widths and net.attention, or"
+            " net.widths and net.attention,"
             f" {other_sizes(shape, factor * patch)}"
         )

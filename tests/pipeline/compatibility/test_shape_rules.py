@@ -24,7 +24,7 @@ SMALL = ("features=random_conv", "features.independent_classifier=null")
             "8x8 is not divisible",
         ),
         (["net=mlp"], "use net=unet"),
-        (["net=dit", "net.patch=3"], "use net.patch=1 or net.patch=2, or images"),
+        (["net=dit", "net.patch=3"], "use net.patch=1 or net.patch=2, add a margin"),
         (["data=fashion_mnist", "net=unet_ho"], "use at most 3 of net.widths"),
         (["data=two_moons", "features=coordinates", "threshold=none"], "use net=mlp"),
         (["experiment=llama", "features=random_conv"], "choose features=coordinates"),
