@@ -63,7 +63,7 @@ test: $(STAMP) ## the tests, and the notebooks
 test-slow: $(STAMP) ## the tests that take long
 	@OMP_NUM_THREADS=1 pytest -m slow
 
-bench: $(STAMP) ## the speed of training beside other libraries (half an hour); ARGS=--quick to try it
+bench: $(STAMP) ## the speed of training beside other libraries (most of an hour); ARGS=--quick to try it
 	@python -m tests.benchmarks $(ARGS)
 
 bench-gpu: $(STAMP) ## the speed of training on a GPU (eight minutes); without one a dry run

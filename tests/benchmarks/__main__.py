@@ -38,7 +38,7 @@ class Plan:
 
     rounds: int = 5
     seconds: float = 6.0  # of each contestant in each round
-    steps: int = 300  # of `snowmelt train`
+    steps: int = 700  # of `snowmelt train`, with one picture among them
     batch: int = 64
     sampling_batch: int = 250
     neighbours: tuple[int, ...] = (0, 1, 4)
@@ -160,7 +160,7 @@ def command(plan: Plan, ours: dict[str, Any]) -> dict[str, Any]:
     shares = []
     with tempfile.TemporaryDirectory() as folder, started([bare], ours) as (worker,):
         whole = TrainCommand(Path(folder) / "project", ours, plan.batch)
-        for _ in range(min(plan.rounds, 3)):
+        for _ in range(min(plan.rounds, 2)):
             before = worker.ask(str(plan.seconds))["seconds"]
             with_all = whole.seconds_a_step(plan.steps)
             after = worker.ask(str(plan.seconds))["seconds"]
