@@ -92,3 +92,19 @@ def test_the_average_is_part_of_the_state() -> None:
     first.net.weight.data.fill_(4.0)
     second.load_state_dict(first.state_dict())
     assert second.net.weight.tolist() == [4.0, 4.0]
+
+
+def test_another_network_and_moved_buffers_are_followed() -> None:
+    first, second = Counting(), Counting()
+    ema = EMA(first, decay=0.0, warmup_power=1.0)
+    ema.update(first, 0, 1)
+    second.weight.data.fill_(7.0)
+    second.count.fill_(3)
+    ema.update(second, 1, 2)
+    assert ema.net.weight.tolist() == [7.0, 7.0]
+    assert int(ema.net.count) == 3
+    for module in (ema, second):
+        module.to(torch.bfloat16)  # makes new buffers
+    second.mean.fill_(5.0)
+    ema.update(second, 2, 3)
+    assert ema.net.mean.tolist() == [5.0, 5.0]

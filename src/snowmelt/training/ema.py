@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+
+class _Pairs:
+    """The tensors of an average and of its network, listed once.
+
+    To walk through all modules at every step takes longer than to average.
+    """
+
+    def __init__(self, average: nn.Module, net: nn.Module) -> None:
+        self.of = net
+        self.weights: tuple[list[Tensor], list[Tensor]] = (
+            list(average.parameters()),
+            list(net.parameters()),
+        )
+        self.buffers = list(zip(average.buffers(), net.buffers(), strict=True))
 
 
 class EMA(nn.Module):
@@ -33,6 +49,7 @@ class EMA(nn.Module):
         self.decay = decay
         self.warmup_power = warmup_power
         self.net = copy.deepcopy(net).requires_grad_(False).eval()
+        self._pairs: _Pairs | None = None
 
     def decay_at(self, place: float) -> float:
         """The decay of a step that ends at a place; see `snowmelt.training.budget`."""
@@ -46,11 +63,17 @@ class EMA(nn.Module):
         one forgets accordingly.
         """
         decay = self.decay_at(after) ** (after - before)
-        averages: list[Tensor] = list(self.net.parameters())
-        weights: list[Tensor] = list(net.parameters())
+        if self._pairs is None or self._pairs.of is not net:
+            self._pairs = _Pairs(self.net, net)
+        averages, weights = self._pairs.weights
         torch._foreach_lerp_(averages, weights, 1.0 - decay)
-        for mine, theirs in zip(self.net.buffers(), net.buffers(), strict=True):
+        for mine, theirs in self._pairs.buffers:
             mine.copy_(theirs)
+
+    def _apply(self, *given: Any, **named: Any) -> EMA:
+        """Moving to a device makes new buffers."""
+        self._pairs = None
+        return super()._apply(*given, **named)
 
     def train(self, mode: bool = True) -> EMA:
         """The average is never trained: it stays in evaluation mode."""

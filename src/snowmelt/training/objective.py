@@ -64,6 +64,8 @@ class Objective(nn.Module):
 
     def network_losses(self, *example: Tensor | None) -> Tensor:
         """The losses as a function of the network alone; arguments as of `forward`."""
+        if self.denoiser.schedule is None:
+            return self(*example)  # without a search through every parameter, at every step
         return self._holding("denoiser.schedule.", *example)
 
     def schedule_losses(self, *example: Tensor | None) -> Tensor:
