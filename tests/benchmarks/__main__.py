@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.benchmarks import environment, machine, networks, tables
 from tests.benchmarks.neighbours import busy
 from tests.benchmarks.rounds import ROOT, Contestant, in_turn, rate, ratio, started
@@ -62,7 +60,7 @@ def main() -> None:
     given = _parser().parse_args()
     plan = QUICK if given.quick else Plan()
     python = Path(sys.executable)
-    ours = _network(given.net)
+    ours = networks.read(given.net)
     content: dict[str, Any] = {"machine": machine.described(), "plan": vars(plan)}
     names = [OURS] if given.alone else [OURS, *networks.PEERS]
     of_peers = python if given.alone else environment.made(given.environment)
@@ -83,17 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="all of it once, tiny")
     parser.add_argument("--alone", action="store_true", help="without the peers")
-    parser.add_argument("--net", type=Path, help="a file like conf/net/unet.yaml")
+    parser.add_argument("--net", type=Path, default=networks.OURS, help="our network")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "bench")
     parser.add_argument("--environment", type=Path, default=ROOT / ".venv-bench")
     return parser
-
-
-def _network(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return networks.OURS
-    content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return content
 
 
 def peak(plan: Plan, python: Path) -> dict[str, float]:

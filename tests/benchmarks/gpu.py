@@ -193,10 +193,11 @@ class Training:
 
     def _flops(self) -> float:
         """Floating-point operations of forward and backward pass, for one image."""
+        from torch.nn.attention import SDPBackend, sdpa_kernel
         from torch.utils.flop_counter import FlopCounterMode
 
         x = torch.randn(1, *self.plan.shape, device=self.plan.device)
-        with FlopCounterMode(display=False) as counter:
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             self.net(x, torch.zeros(1, device=self.plan.device)).square().mean().backward()
         self.net.zero_grad(set_to_none=True)
         return float(counter.get_total_flops())

@@ -54,9 +54,22 @@ def test_an_operator_has_its_group(operator: str, group: str) -> None:
 
 
 def test_ours_is_of_the_size_of_a_peer() -> None:
-    ours = networks.parameters(networks.snowmelt(networks.OURS).net)
+    ours = networks.parameters(networks.snowmelt(networks.read(networks.OURS)).net)
     theirs = networks.parameters(networks.diffusers().net)
     assert abs(ours / theirs - 1) < tables.MATCHED
+
+
+def test_attention_is_counted() -> None:
+    settings = networks.read(networks.OURS)
+    without = settings | {"attention": [False] * 4}
+    small, large = (
+        networks.training_flops(networks.snowmelt(one)) for one in (without, settings)
+    )
+    wide = settings | {"attention": [True] * 4}
+    # At 32x32 the two products of 1024 places with each other cost most.
+    products = 3 * 2 * 2 * 1024**2 * 16 * 3
+    assert networks.training_flops(networks.snowmelt(wide)) - large > products
+    assert large > small
 
 
 def test_the_peers_are_pinned_without_addresses() -> None:
@@ -68,12 +81,12 @@ def test_the_peers_are_pinned_without_addresses() -> None:
 
 def test_a_contestant_takes_its_turns() -> None:
     ours = Contestant("snowmelt", "fp32", PYTHON, batch=2)
-    with started([ours], networks.OURS) as (worker,):
+    with started([ours], networks.read(networks.OURS)) as (worker,):
         ((first, second),) = in_turn([worker], rounds=2, seconds=0.01)
         shares = worker.ask("profile")
     assert first > 0
     assert second > 0
-    assert worker.about["parameters"] == 1_639_745
+    assert worker.about["parameters"] == 1_568_673
     assert sum(shares.values()) == pytest.approx(1.0)
     assert shares["convolution"] > 0.2
     assert worker.process.returncode == 0
