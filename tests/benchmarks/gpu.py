@@ -160,7 +160,7 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimizer.step()
         self.count += 1
-        self.average.update(self.net, self.count)
+        self.average.update(self.net, self.count - 1, self.count)
         return loss.detach()
 
     def evaluation(self) -> Callable[[], object]:

@@ -127,7 +127,7 @@ def our_step(settings: dict[str, Any], how: str, batch: int) -> Step:
         value.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
-        average.update(net, key["step"] + 1)
+        average.update(net, key["step"], key["step"] + 1)
 
     return step
 
