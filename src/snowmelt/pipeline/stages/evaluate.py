@@ -39,7 +39,7 @@ from snowmelt.evaluation.plane.point_model import PointModel
 from snowmelt.evaluation.protocol import Evaluation
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.settings import EvaluationSettings, TruthSettings
-from snowmelt.tracking import open_evaluation
+from snowmelt.tracking import Run, open_evaluation
 from snowmelt.training.checkpoint import Checkpoint, load
 
 # Parts of the package that decide the numbers.
@@ -53,6 +53,10 @@ CODE = (
     "training/checkpoint.py",
     "pipeline/stages/evaluate.py",
 )
+TABLES = {
+    "likelihood": ("likelihood.csv", bound_table.COLUMNS),
+    "truth": ("score_error.csv", score_error_table.COLUMNS),
+}
 
 
 def run(config: DictConfig, root: Path) -> Path:
@@ -95,20 +99,16 @@ def run(config: DictConfig, root: Path) -> Path:
         how = sample_evaluation.protocol(context, data.manifest, description)
         density = known_density(data.manifest, root)
         model = _Model(config, root, data, description["checkpoint"], density)
-        found, errors = model.likelihood(), model.score_error(settings.truth)
-        measured = {**metrics, **found.metrics, **errors.metrics, "protocol": how}
-        tables = (
-            ("likelihood", found, "likelihood.csv", bound_table.COLUMNS),
-            ("truth", errors, "score_error.csv", score_error_table.COLUMNS),
-        )
+        evaluations = {
+            "likelihood": model.likelihood(),
+            "truth": model.score_error(settings.truth),
+        }
+        measured: dict[str, Any] = dict(metrics)
+        for evaluation in evaluations.values():
+            measured |= evaluation.metrics
+        measured["protocol"] = how
         verification.finish()
-        for name, evaluation, file, columns in tables:
-            table = target.with_name(file)
-            write_csv(table, evaluation.rows, columns)
-            if evaluation.protocol:
-                measured[name] = evaluation.protocol
-                run_of_samples.log_params({f"{name}_protocol": evaluation.protocol})
-                run_of_samples.log_file(table, "evaluation")
+        measured |= _write_tables(target.parent, evaluations, run_of_samples)
         with new_directory(arrays, truth_arrays.ARRAYS_OF) as draft:
             shown = model.of_points(description["seed"])
             if shown is not None:
@@ -119,13 +119,28 @@ def run(config: DictConfig, root: Path) -> Path:
                     data.manifest, description, reference.folder
                 ),
                 metrics=measured,
-                tables=[target.with_name(file) for _, _, file, _ in tables],
+                tables=[target.with_name(file) for file, _ in TABLES.values()],
             )
         write_json(target, measured)
         run_of_samples.log_evaluation(target)
         if (main := ranking(measured)) is not None:
             run_of_samples.set_tags({"main_metric": main.key})
     return target
+
+
+def _write_tables(
+    reports: Path, evaluations: Mapping[str, Evaluation], tracked: Run
+) -> dict[str, Any]:
+    """Write a table for each evaluation; returns the protocols of those that were made."""
+    protocols = {}
+    for name, evaluation in evaluations.items():
+        file, columns = TABLES[name]
+        write_csv(reports / file, evaluation.rows, columns)
+        if evaluation.protocol:
+            protocols[name] = evaluation.protocol
+            tracked.log_params({f"{name}_protocol": evaluation.protocol})
+            tracked.log_file(reports / file, "evaluation")
+    return protocols
 
 
 def _request(config: DictConfig, root: Path, description: Mapping[str, Any]) -> str:
