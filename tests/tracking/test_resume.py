@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,20 @@ def start(project: Any, last: int) -> Any:
     process.start()
     assert has_logged.wait(30)
     return process
+
+
+def train_until_a_write(project: Any, write: int) -> None:
+    """Killed when the n-th file is put in its place."""
+    events = []
+
+    def kill(event: str, _: object) -> None:
+        if event == "os.rename":
+            events.append(event)
+            if len(events) == write:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(kill)
+    go_on(project, 1, 1)
 
 
 def go_on(project: Any, first: int, last: int) -> None:
@@ -185,3 +200,20 @@ def test_the_next_command_removes_a_run_that_died_before_its_record(project: Any
     (folder / f"{PREFIX}a").mkdir(parents=True)
     go_on(project, 1, 3)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("write", [1, 2, 3])
+def test_a_run_that_died_while_it_was_opened_leaves_nothing(
+    project: Any, write: int
+) -> None:
+    process = multiprocessing.get_context("fork").Process(
+        target=train_until_a_write, args=(project, write)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    go_on(project, 1, 3)
+    (folder,) = (project.root / ".snowmelt" / "runs").glob("*/")
+    assert not list(folder.glob(f"{PREFIX}*"))
+    (run,) = project.runs()
+    assert project.steps(run, "loss") == [1, 2, 3]

@@ -164,10 +164,9 @@ class KnownRuns:
             if record.is_stale:
                 stages = stages_when_it_died(self.run_records, record)
                 record = replace(record, stages=stages)
-            self.run_records.write(record)
-            self.run_records.set_stage(record.key, stage, "running", identity, request)
-            taken = self.run_records.read(record.key)
-        assert taken
+            # Written once: a record without its owner would outlive a kill before the next.
+            taken = record.with_stage(stage, "running", identity, request)
+            self.run_records.write(taken)
         write_state(taken, taken.run_id)
         return taken
 

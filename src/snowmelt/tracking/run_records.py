@@ -111,6 +111,19 @@ class RunRecord:
         """What the stage was to do, by a digest; None where it never began."""
         return self.stages.get(stage, {}).get("request")
 
+    def with_stage(
+        self, stage: str, status: str, identity: str | None, request: str | None = None
+    ) -> RunRecord:
+        """The record once a stage has a status; it has an owner while that is running."""
+        named = {
+            "identity": identity,
+            "request": request or self.was_asked(stage),
+            "again": "yes" if self.had_finished(stage) else None,
+        }
+        entry = {"status": status} | {k: v for k, v in named.items() if v}
+        owner = Owner.me() if status == "running" else None
+        return replace(self, stages=self.stages | {stage: entry}, owner=owner)
+
     @property
     def is_busy(self) -> bool:
         """Whether another living process writes this run."""
@@ -175,26 +188,11 @@ class RunRecords:
             record = self.read(key)
             return self.write(replace(record, **changes)) if record else None
 
-    def set_stage(
-        self,
-        key: str,
-        stage: str,
-        status: str,
-        identity: str | None,
-        request: str | None = None,
-    ) -> None:
+    def set_stage(self, key: str, stage: str, status: str, identity: str | None) -> None:
         """Record the status of a stage; the run loses its owner unless that is running."""
         with self.lock():
             if record := self.read(key):
-                named = {
-                    "identity": identity,
-                    "request": request or record.was_asked(stage),
-                    "again": "yes" if record.had_finished(stage) else None,
-                }
-                entry = {"status": status} | {k: v for k, v in named.items() if v}
-                owner = Owner.me() if status == "running" else None
-                stages = record.stages | {stage: entry}
-                self.write(replace(record, stages=stages, owner=owner))
+                self.write(record.with_stage(stage, status, identity))
 
     def stores(self) -> set[str]:
         """The addresses, without passwords, of all stores that the records name."""
