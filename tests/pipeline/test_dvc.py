@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snowmelt.pipeline.cli import STAGES
+from snowmelt.pipeline.arguments import STAGES
 from snowmelt.training import resume
 from tests.pipeline.coverage import (
     GUARDS,

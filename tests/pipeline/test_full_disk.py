@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from snowmelt.common.drafts import PREFIX
-from snowmelt.pipeline.cli import STAGES, main
+from snowmelt.pipeline.arguments import STAGES
+from snowmelt.pipeline.cli import main
 from tests.conftest import Mistake
 from tests.pipeline.test_clouds import SMALL
 from tests.project import make_workspace

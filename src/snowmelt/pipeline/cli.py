@@ -14,72 +14,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snowmelt import __version__
 from snowmelt.common import memory, public_names, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.rank_reports import Reporter, is_lost_connection
-from snowmelt.pipeline import memory_advice
+from snowmelt.pipeline import endings, memory_advice
+from snowmelt.pipeline.arguments import SHOWN, STAGES, full_override, parser
 from snowmelt.pipeline.compatibility import issues
 from snowmelt.pipeline.shared_machine import wait_briefly
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-STAGES = {
-    "compose": "resolve params.yaml and conf/ into one configuration file",
-    "prepare": "read raw data into the prepared form, with a held-out split",
-    "reference": "fit the feature extractor and measure the real data with it",
-    "train": "train the denoiser, or go on with a training that was cut short",
-    "sample": "draw samples from a checkpoint",
-    "evaluate": "measure the samples against the real data",
-    "report": "write one page that shows all of it",
-}
-COMMANDS = STAGES | {
-    "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
-    "card": "show what schedules do, before anything is trained",
-    "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
-    "gallery": "draw every animation of diffusion on a known density, and one page of them",
-    "settings": "explain the settings of a section, or all: `snowmelt settings training`",
-    "sync": "show what waits for the tracking store, and send it",
-}
-# What shows a known density: nothing is trained, and the folder has the density's name.
-SHOWN = ("mcmc", "gallery")
-# Commands under the names of earlier versions.
-RENAMED_COMMANDS = {"films": "gallery"}
-# The short names of a command: `snowmelt sample num_samples=64 out=DIR`.
-SECTIONS = {
-    "train": "training",
-    "sample": "sample",
-    "evaluate": "evaluation",
-    "mcmc": "mcmc",
-    "gallery": "gallery",
-}
-OUTPUTS = {
-    "compose": "paths.config",
-    "prepare": "paths.prepared",
-    "reference": "paths.reference",
-    "train": "paths.model",
-    "sample": "paths.samples",
-    "evaluate": "paths.reports",
-    "report": "paths.reports",
-    "pipeline": "paths.root",
-}
-EPILOG = """\
-Overrides are key=value in Hydra's grammar and beat params.yaml:
-  snowmelt train schedule=linear training.steps=500
-  snowmelt sample checkpoint=model.ckpt num_samples=64 seed=1 batch_size=16 out=DIR
-  snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
-  snowmelt pipeline sweep=schedules
-  snowmelt card schedule=linear,cosine,sigmoid out=card.png
-  snowmelt mcmc density=double_gaussian density.distance=2.4 out=DIR
-  snowmelt gallery density=llama points=2000 checkpoint=model.ckpt
-"""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
     wait_briefly()
-    given = _parser().parse_intermixed_args(arguments)
+    given = parser().parse_intermixed_args(arguments)
     given.overrides = list(map(public_names.current_override, given.overrides))
     reporter = Reporter()
     issues.forget()
@@ -87,15 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with stopping.in_good_order(reporter.beat):
             return _run(given)
     except UserError as error:
-        return _refused(given.command, str(error), reporter)
+        return endings.refused(given.command, str(error), reporter)
     except OSError as error:
-        said = _said_of_storage(error)
+        said = endings.said_of_storage(error)
         if not said:
             raise  # no file is at fault, so someone has to see where it happened
-        return _refused(given.command, said, reporter)
+        return endings.refused(given.command, said, reporter)
     except (stopping.Stopped, KeyboardInterrupt) as stop:
         typed = sys.argv[1:] if arguments is None else arguments
-        return _stopped(given.command, str(stop), typed, reporter)
+        return endings.stopped(given.command, str(stop), typed, reporter)
     except Exception as error:
         if not reporter.is_heard:
             raise
@@ -103,70 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = f"{type(error).__name__}: {error}"
         reporter.end("defect", told, traceback.format_exc(), follows)
         return 1
-
-
-def _refused(command: str, said: str, reporter: Reporter) -> int:
-    """Say what was wrong; in a group, to the process that started it."""
-    # An argument may hold bytes that are no text.
-    said = said.encode("utf-8", "backslashreplace").decode()
-    reporter.end("error", said)
-    if not reporter.is_heard and os.environ.get("RANK", "0") == "0":
-        print(f"snowmelt {command}: error: {said}", file=sys.stderr)
-    return 2
-
-
-def _stopped(command: str, reached: str, typed: Sequence[str], reporter: Reporter) -> int:
-    """Say how to go on; in a group, let the process that started it say so."""
-    reporter.end("stopped", reached)
-    # One that another process started leaves it to that one to speak.
-    if stopping.STARTER not in os.environ and os.environ.get("RANK", "0") == "0":
-        then = stopping.how_to_go_on(typed)
-        said = f"stopped{' ' if reached else ''}{reached}; go on with: {then}"
-        line = f"snowmelt {command}: {said}"
-        # Below what a progress bar has left on a terminal.
-        print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
-    return stopping.STATUS
-
-
-def _said_of_storage(error: OSError) -> str:
-    """One line about a file or a disk; "" if none is to blame."""
-    if error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    import tempfile
-
-    from snowmelt.common.drafts import fault
-
-    # It was none of the outputs, whose folder is named where they are written.
-    return fault(error, Path(tempfile.gettempdir()))
-
-
-def _parser() -> argparse.ArgumentParser:
-    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
-    parser = argparse.ArgumentParser(
-        prog="snowmelt",
-        usage="snowmelt COMMAND [--config FILE] [--cfg] [--multirun] [key=value ...]",
-        description=f"commands:\n{commands}",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "command",
-        type=lambda name: RENAMED_COMMANDS.get(name, name),
-        choices=[*COMMANDS],
-        metavar="COMMAND",
-    )
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    parser.add_argument("--config", type=Path, help="a composed configuration to run")
-    parser.add_argument("--cfg", action="store_true", help="print the configuration only")
-    parser.add_argument(
-        "-m",
-        "--multirun",
-        action="store_true",
-        help="one job for each comma-separated value",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    return parser
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -185,7 +71,7 @@ def _run(given: argparse.Namespace) -> int:
     from snowmelt import tracking
     from snowmelt.common.instantiate import plain
 
-    overrides = [_full(given.command, text, root) for text in given.overrides]
+    overrides = [full_override(given.command, text, root) for text in given.overrides]
     tracking.prefer_typed(overrides)
     if not given.config and _is_sweep(given, overrides):
         if given.cfg:
@@ -274,7 +160,7 @@ def _density(given: argparse.Namespace, root: Path) -> int:
 
     named = [text for text in given.overrides if text.startswith("out=")]
     rest = [text for text in given.overrides if text not in named]
-    overrides = [_full(given.command, text, root) for text in rest]
+    overrides = [full_override(given.command, text, root) for text in rest]
     if given.multirun:
         raise UserError("one density at a time: leave --multirun out")
     settled = _settled(given, overrides, root)
@@ -338,22 +224,6 @@ def _print(*configs: DictConfig) -> int:
 def _is_sweep(given: argparse.Namespace, overrides: list[str]) -> bool:
     chosen = any(text.startswith("sweep=") and text != "sweep=null" for text in overrides)
     return given.multirun or chosen
-
-
-def _full(command: str, text: str, root: Path) -> str:
-    """Write out a command's short key: `out=` or a key of the command's own section."""
-    from snowmelt.pipeline.config import composition
-
-    key, equals, value = text.partition("=")
-    if not equals or "." in key:
-        return text
-    if key == "out":
-        return f"{OUTPUTS[command]}={value}"
-    section = SECTIONS.get(command)
-    known = composition.written(root)
-    if section and key not in known and key in known[section]:
-        return f"{section}.{key}={value}"
-    return text
 
 
 def run_stage(name: str, settled: DictConfig, root: Path) -> Path:

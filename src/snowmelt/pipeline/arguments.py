@@ -1,0 +1,104 @@
+"""What can be typed: the commands, and the short names of their keys."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from snowmelt import __version__
+
+STAGES = {
+    "compose": "resolve params.yaml and conf/ into one configuration file",
+    "prepare": "read raw data into the prepared form, with a held-out split",
+    "reference": "fit the feature extractor and measure the real data with it",
+    "train": "train the denoiser, or go on with a training that was cut short",
+    "sample": "draw samples from a checkpoint",
+    "evaluate": "measure the samples against the real data",
+    "report": "write one page that shows all of it",
+}
+COMMANDS = STAGES | {
+    "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
+    "card": "show what schedules do, before anything is trained",
+    "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
+    "gallery": "draw every animation of diffusion on a known density, and one page of them",
+    "settings": "explain the settings of a section, or all: `snowmelt settings training`",
+    "sync": "show what waits for the tracking store, and send it",
+}
+# What shows a known density: nothing is trained, and the folder has the density's name.
+SHOWN = ("mcmc", "gallery")
+# Commands under the names of earlier versions.
+RENAMED_COMMANDS = {"films": "gallery"}
+# The short names of a command: `snowmelt sample num_samples=64 out=DIR`.
+SECTIONS = {
+    "train": "training",
+    "sample": "sample",
+    "evaluate": "evaluation",
+    "mcmc": "mcmc",
+    "gallery": "gallery",
+}
+OUTPUTS = {
+    "compose": "paths.config",
+    "prepare": "paths.prepared",
+    "reference": "paths.reference",
+    "train": "paths.model",
+    "sample": "paths.samples",
+    "evaluate": "paths.reports",
+    "report": "paths.reports",
+    "pipeline": "paths.root",
+}
+EPILOG = """\
+Overrides are key=value in Hydra's grammar and beat params.yaml:
+  snowmelt train schedule=linear training.steps=500
+  snowmelt sample checkpoint=model.ckpt num_samples=64 seed=1 batch_size=16 out=DIR
+  snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
+  snowmelt pipeline sweep=schedules
+  snowmelt card schedule=linear,cosine,sigmoid out=card.png
+  snowmelt mcmc density=double_gaussian density.distance=2.4 out=DIR
+  snowmelt gallery density=llama points=2000 checkpoint=model.ckpt
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The form of a command line: a command, its overrides and a few options."""
+    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    made = argparse.ArgumentParser(
+        prog="snowmelt",
+        usage="snowmelt COMMAND [--config FILE] [--cfg] [--multirun] [key=value ...]",
+        description=f"commands:\n{commands}",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument(
+        "command",
+        type=lambda name: RENAMED_COMMANDS.get(name, name),
+        choices=[*COMMANDS],
+        metavar="COMMAND",
+    )
+    made.add_argument("overrides", nargs="*", metavar="key=value")
+    made.add_argument("--config", type=Path, help="a composed configuration to run")
+    made.add_argument("--cfg", action="store_true", help="print the configuration only")
+    made.add_argument(
+        "-m",
+        "--multirun",
+        action="store_true",
+        help="one job for each comma-separated value",
+    )
+    made.add_argument("--version", action="version", version=__version__)
+    return made
+
+
+def full_override(command: str, text: str, root: Path) -> str:
+    """Write out a command's short key: `out=` or a key of the command's own section."""
+    from snowmelt.pipeline.config import composition
+
+    key, equals, value = text.partition("=")
+    if not equals or "." in key:
+        return text
+    if key == "out":
+        return f"{OUTPUTS[command]}={value}"
+    section = SECTIONS.get(command)
+    known = composition.written(root)
+    if section and key not in known and key in known[section]:
+        return f"{section}.{key}={value}"
+    return text
