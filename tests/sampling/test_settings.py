@@ -15,7 +15,11 @@ from snowmelt.sampling.settings import SampleSettings
     [
         ("num_samples", 0, "a positive integer"),
         ("batch_size", 0, "a positive integer"),
-        ("weights", "both", "ema or raw"),
+        ("weights", "both", "ema, raw, one like ema_0.999"),
+        ("weights", "ema_1.5", "ema, raw, one like ema_0.999"),
+        ("weights", "ema_-0.1", "ema, raw, one like ema_0.999"),
+        ("weights", "posthoc_0.4", "ema, raw, one like ema_0.999"),
+        ("weights", "posthoc_", "ema, raw, one like ema_0.999"),
         ("seed", -1, "an integer from 0 to 2^63 - 1"),
         ("seed", 2**63, "an integer from 0 to 2^63 - 1"),
         ("checkpoint", None, "a text"),

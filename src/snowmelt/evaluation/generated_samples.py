@@ -13,6 +13,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.records import SHOWN, read_record, require_keys
 from snowmelt.common.verification import Verification
 from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.training.weight_sets.names import is_name
 
 MARKER = "samples.json"
 _STAGE = "sample"
@@ -65,10 +66,10 @@ def _check_description(description: Mapping[str, Any], path: Path) -> None:
     is_named = all(isinstance(checkpoint.get(key), str) for key in ("identity", "sha256"))
     if not is_named or not isinstance(checkpoint.get("step"), int):
         raise UserError(f"{path} does not say which checkpoint was sampled: {_AGAIN}")
-    if checkpoint.get("weights") not in ("ema", "raw"):
+    if not is_name(str(checkpoint.get("weights"))):
         raise UserError(
-            f"{path} says weights={checkpoint.get('weights')}, which are ema or raw:"
-            f" {_AGAIN}"
+            f"{path} says weights={checkpoint.get('weights')}, which are ema, raw or one"
+            f" like ema_0.999 or posthoc_0.05: {_AGAIN}"
         )
     if description["digests"].get("samples.npy") != description["digest"]:
         raise UserError(f"{path} names two digests of samples.npy: {_AGAIN}")

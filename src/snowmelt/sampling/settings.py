@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from snowmelt.common.places import Place
 from snowmelt.common.section import Device, Section, Seed
+from snowmelt.training.weight_sets.names import Weights
 
 
 class SampleSettings(Section):
@@ -21,8 +22,11 @@ class SampleSettings(Section):
         le=1_000_000,
         description="Samples at once; it does not change the samples.",
     )
-    weights: Literal["ema", "raw"] = Field(
-        "ema", description="The average of the weights, or the last ones."
+    weights: Weights = Field(
+        "ema",
+        description="ema, the average of the weights; raw, the last ones; ema_0.999, a"
+        " further average (training.ema.further); posthoc_0.05, an average of this length"
+        " (training.ema.snapshots).",
     )
     seed: Seed = Field(
         0, description="Of the noise; the configuration takes it from `seed`."

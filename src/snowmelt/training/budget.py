@@ -66,6 +66,11 @@ class Budget(ABC):
         """Whether the newest step has come to, or past, a multiple of `every`."""
         return math.floor(self.after / every) > math.floor(self.before / every)
 
+    def has_reached(self, parts: int) -> bool:
+        """Whether the newest step ends one of so many equal parts of the training."""
+        before, after = self.before * parts / self.total, self.after * parts / self.total
+        return math.floor(after) > math.floor(before)
+
 
 class Steps(Budget):
     """A training of a number of steps; it can be repeated to the byte."""

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file, require
 from snowmelt.common.instantiate import build
-from snowmelt.common.tensor_files import check_plain, read_tensors
+from snowmelt.common.tensor_files import read_tensors
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
@@ -30,22 +30,14 @@ from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
 from snowmelt.nets.net import Net
 from snowmelt.nets.weights import DoNotFit, check_fit, no_larger_than
+from snowmelt.training.checkpoint_content import KINDS, check_content
+from snowmelt.training.weight_sets import names
+from snowmelt.training.weight_sets.names import Weights
+from snowmelt.training.weight_sets.snapshots import Snapshot, posthoc
 
 FORMAT = 1
-BUILT_FROM = {"schedule", "process", "prediction", "net"}
-_SECTIONS = (*sorted(BUILT_FROM), "denoiser", "optimizer", "training", "trainer")
-_KINDS = {
-    "identity": str,
-    "step": int,
-    "config": dict,
-    "manifest": dict,
-    "raw": dict,
-    "ema": dict,
-    "schedule": dict,
-}
 # A training that computes in other numbers throughout keeps its weights in these.
 _DTYPES = {"bf16-true": torch.bfloat16, "16-true": torch.float16, "64-true": torch.float64}
-Weights = Literal["ema", "raw"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +57,8 @@ class Checkpoint:
             went on one after another. They decide the order of sums, so the last digits.
         seconds: what its steps took, where the clock has ended it, which nobody can repeat
             to the byte; None for every other.
+        further: the weights of further averages, by their decay.
+        snapshots: averages that any length is made of: `snowmelt.training.averages`.
     """
 
     identity: str
@@ -76,6 +70,8 @@ class Checkpoint:
     schedule: dict[str, Tensor] = field(default_factory=dict)
     processes: list[int] = field(default_factory=lambda: [1])
     seconds: float | None = None
+    further: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
 
     def denoiser(self, weights: Weights = "ema") -> Denoiser:
         """The denoiser with the averaged or the raw weights, in evaluation mode.
@@ -83,10 +79,8 @@ class Checkpoint:
         Raises:
             UserError: there are no such weights, or they do not fit the network.
         """
-        if weights not in ("ema", "raw"):
-            raise UserError(f"sample.weights must be ema or raw, got '{weights}'")
-        manifest = self.manifest
-        chosen, dtype = self.ema if weights == "ema" else self.raw, _dtype(self.config)
+        manifest, dtype = self.manifest, _dtype(self.config)
+        chosen = self.chosen(weights)
         try:
             with no_larger_than(chosen, self.schedule):
                 denoiser = build_denoiser(self.config, manifest.shape, manifest.classes)
@@ -103,6 +97,30 @@ class Checkpoint:
                 f"the checkpoint's weights do not fit its network: {reason}"
             ) from error
         return denoiser.eval()
+
+    def chosen(self, weights: str) -> dict[str, Tensor]:
+        """The weights of a name: `snowmelt.training.weight_names`.
+
+        Raises:
+            UserError: there are no such weights; it says which there are.
+        """
+        decay, length = names.decay_in(weights), names.length_in(weights)
+        if decay is not None and f"{decay:g}" in self.further:
+            return self.further[f"{decay:g}"]
+        if length is not None and self.snapshots:
+            return posthoc(self.snapshots, length)
+        if weights in ("ema", "raw"):
+            return self.ema if weights == "ema" else self.raw
+        known = ["ema", "raw", *(f"ema_{decay}" for decay in self.further)]
+        missing = (
+            "kept no snapshots of its averages (training.ema.snapshots=16 keeps some)"
+            if length is not None
+            else "has no such weights (training.ema.further=[...] averages more)"
+        )
+        raise UserError(
+            f"sample.weights={weights}: the training of this checkpoint {missing}; there"
+            f" are {', '.join([*known, *(['posthoc_...'] if self.snapshots else [])])}"
+        )
 
 
 def build_denoiser(
@@ -163,6 +181,10 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "schedule": _detached(checkpoint.schedule),
         "processes": list(checkpoint.processes),
         "seconds": checkpoint.seconds,
+        "further": {key: _detached(one) for key, one in checkpoint.further.items()},
+        "snapshots": [
+            one | {"weights": _detached(one["weights"])} for one in checkpoint.snapshots
+        ],
     }
     # Through memory: torch writes a file's name into the file.
     buffer = io.BytesIO()
@@ -199,10 +221,10 @@ def load(path: str | Path) -> Checkpoint:
         )
     # A file from before schedules were learned has none.
     content.setdefault("schedule", {})
-    if missing := [name for name in _KINDS if name not in content]:
+    if missing := [name for name in KINDS if name not in content]:
         raise UserError(f"{path} is an incomplete checkpoint: it lacks '{missing[0]}'")
     try:
-        _check_content(content, path.stat().st_size)
+        check_content(content, path.stat().st_size)
     except ValueError as error:
         raise UserError(
             f"{path} is not a checkpoint of snowmelt: {error}; train it again"
@@ -218,47 +240,6 @@ def load(path: str | Path) -> Checkpoint:
         # A file from before this was written down has none.
         processes=list(content.get("processes", [1])),
         seconds=content.get("seconds"),
+        further=content.get("further", {}),
+        snapshots=content.get("snapshots", []),
     )
-
-
-def _check_content(content: Mapping[str, Any], size: int) -> None:
-    """Raise ValueError where the parts of a file are not of the kind that `save` writes.
-
-    Args:
-        size: of the file, in bytes.
-    """
-    for name, kind in _KINDS.items():
-        if not isinstance(content[name], kind):
-            found = type(content[name]).__name__
-            raise ValueError(f"its {name} is a {found}, not a {kind.__name__}")
-    for name in ("config", "manifest"):
-        check_plain(content[name], name)
-    lacking = sorted(BUILT_FROM - content["config"].keys())
-    if lacking:
-        named = ", ".join(f"config.{name}" for name in lacking)
-        raise ValueError(f"it is incomplete and lacks {named}")
-    for key in _SECTIONS:
-        if not isinstance(content["config"].get(key, {}), dict):
-            raise ValueError(f"its config.{key} is no section")
-    needed = 0
-    for name in ("raw", "ema", "schedule"):
-        for key, value in content[name].items():
-            if not isinstance(key, str) or not isinstance(value, Tensor):
-                raise ValueError(f"its {name} holds something else than named tensors")
-            if value.is_complex():
-                raise ValueError(f"its {name} holds complex numbers as {key}")
-            needed += value.numel() * value.element_size()
-    if not isinstance(content.get("seconds"), float | None):
-        raise ValueError(f"its seconds are {content['seconds']!r}, not a number")
-    if needed > size:
-        raise ValueError(f"its weights take {needed} bytes, and the file has {size}")
-    if (largest := _largest(content["config"]["net"])) > size:
-        raise ValueError(f"its config.net asks for {largest} of something")
-
-
-def _largest(value: Any) -> float:
-    """The largest number in a part of a configuration."""
-    if isinstance(value, dict | list):
-        inner = value.values() if isinstance(value, dict) else value
-        return max(map(_largest, inner), default=0)
-    return value if isinstance(value, int | float) else 0

@@ -1,12 +1,15 @@
-"""The exponential moving average of a network's weights."""
+"""Averages of a network's weights, which move with each step of its training."""
 
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from snowmelt.training.weight_sets.power_average import exponent
 
 
 class _Pairs:
@@ -24,19 +27,60 @@ class _Pairs:
         self.buffers = list(zip(average.buffers(), net.buffers(), strict=True))
 
 
-class EMA(nn.Module):
-    r"""A copy of a network whose weights are an exponential moving average of the first's.
+class Average(nn.Module, ABC):
+    """A copy of a network whose weights are an average of the first's.
+
+    Buffers are copied, since the average of a table or of a count has no meaning.
+
+    Args:
+        net: the network to follow; it is copied.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net).requires_grad_(False).eval()
+        self._pairs: _Pairs | None = None
+
+    @abstractmethod
+    def kept(self, before: float, after: float) -> float:
+        """The share of the average that a step from one place to another leaves.
+
+        Places are those of `snowmelt.training.budget`: a step of a training of steps goes
+        to the next whole number; a longer or a shorter one forgets accordingly.
+        """
+
+    @torch.no_grad()
+    def update(self, net: nn.Module, before: float, after: float) -> None:
+        """Move towards the weights of `net` after a step from one place to another."""
+        if self._pairs is None or self._pairs.of is not net:
+            self._pairs = _Pairs(self.net, net)
+        averages, weights = self._pairs.weights
+        torch._foreach_lerp_(averages, weights, 1.0 - self.kept(before, after))
+        for mine, theirs in self._pairs.buffers:
+            mine.copy_(theirs)
+
+    def _apply(self, *given: Any, **named: Any) -> Average:
+        """Moving to a device makes new buffers."""
+        self._pairs = None
+        return super()._apply(*given, **named)
+
+    def train(self, mode: bool = True) -> Average:
+        """The average is never trained: it stays in evaluation mode."""
+        return super().train(False)
+
+
+class EMA(Average):
+    r"""The exponential moving average.
 
     After optimiser step $k$ its weights move to $w' + (1 - d_k)(w - w')$, with
 
     $$d_k = \min(d,\ 1 - (1 + k)^{-p}),$$
 
     so that the average forgets the random initial weights even in a short run, and reaches
-    the decay $d$ in a long one. Buffers are copied, since the average of a table or of a
-    count has no meaning.
+    the decay $d$ in a long one.
 
     Args:
-        net: the network to follow; it is copied.
+        net: the network to follow.
         decay: $d$, the largest decay, in [0, 1).
         warmup_power: $p$, in (0, 1].
 
@@ -45,36 +89,33 @@ class EMA(nn.Module):
     """
 
     def __init__(self, net: nn.Module, decay: float, warmup_power: float) -> None:
-        super().__init__()
+        super().__init__(net)
         self.decay = decay
         self.warmup_power = warmup_power
-        self.net = copy.deepcopy(net).requires_grad_(False).eval()
-        self._pairs: _Pairs | None = None
 
     def decay_at(self, place: float) -> float:
-        """The decay of a step that ends at a place; see `snowmelt.training.budget`."""
+        """The decay of a step of length 1 that ends at a place."""
         return min(self.decay, 1.0 - (1.0 + place) ** -self.warmup_power)
 
-    @torch.no_grad()
-    def update(self, net: nn.Module, before: float, after: float) -> None:
-        """Move towards the weights of `net` after a step from one place to another.
+    def kept(self, before: float, after: float) -> float:
+        return self.decay_at(after) ** (after - before)
 
-        A step of a training of steps goes to the next whole number; a longer or a shorter
-        one forgets accordingly.
-        """
-        decay = self.decay_at(after) ** (after - before)
-        if self._pairs is None or self._pairs.of is not net:
-            self._pairs = _Pairs(self.net, net)
-        averages, weights = self._pairs.weights
-        torch._foreach_lerp_(averages, weights, 1.0 - decay)
-        for mine, theirs in self._pairs.buffers:
-            mine.copy_(theirs)
 
-    def _apply(self, *given: Any, **named: Any) -> EMA:
-        """Moving to a device makes new buffers."""
-        self._pairs = None
-        return super()._apply(*given, **named)
+class PowerEMA(Average):
+    r"""The average of power-function profile, as `weight_sets.power_average` defines it.
 
-    def train(self, mode: bool = True) -> EMA:
-        """The average is never trained: it stays in evaluation mode."""
-        return super().train(False)
+    A step from place $s$ to $t$ leaves $(s / t)^{\gamma + 1}$ of it, so the first leaves
+    nothing of the initial weights.
+
+    Args:
+        net: the network to follow.
+        sigma_rel: the length of the average.
+    """
+
+    def __init__(self, net: nn.Module, sigma_rel: float) -> None:
+        super().__init__(net)
+        self.sigma_rel = sigma_rel
+        self._power = exponent(sigma_rel) + 1.0
+
+    def kept(self, before: float, after: float) -> float:
+        return (before / after) ** self._power

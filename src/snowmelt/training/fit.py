@@ -114,6 +114,8 @@ def fit(
         schedule={} if denoiser.schedule is None else denoiser.schedule.state_dict(),
         processes=module.processes,
         seconds=module.budget.seconds,
+        further=module.averages.by_decay(),
+        snapshots=module.averages.snapshots,
     )
     return checkpoint, module.history
 

@@ -19,6 +19,7 @@ from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training import learning_rate
 from snowmelt.training.accumulation import add_gradient
+from snowmelt.training.averages import Averages
 from snowmelt.training.batch_order import Batch
 from snowmelt.training.budget import Minutes, Stopwatch, budget_of
 from snowmelt.training.ema import EMA
@@ -67,6 +68,7 @@ class DiffusionModule(LightningModule):
         super().__init__()
         self.denoiser = denoiser
         self.ema = EMA(denoiser.net, training.ema.decay, training.ema.warmup_power)
+        self.averages = Averages(denoiser.net, training.ema)
         self.loss = loss
         self.time_sampler = time_sampler
         self.manifest = manifest
@@ -238,6 +240,7 @@ class DiffusionModule(LightningModule):
         budget, step = self.budget, self.global_step + 1
         budget.took(step, self._elapsed())
         self.ema.update(self.denoiser.net, budget.before, budget.after)
+        self.averages.update(self.denoiser.net, budget)
 
     def _elapsed(self) -> float:
         """The seconds of this step in the slowest process, so that all stop together."""
@@ -284,6 +287,7 @@ class DiffusionModule(LightningModule):
         checkpoint["history"] = self.history
         checkpoint["processes"] = self.processes
         checkpoint["seconds"] = self.budget.seconds
+        checkpoint["snapshots"] = self.averages.snapshots
         # The first mean that is logged after a resume covers the steps before it too.
         sums = torch.stack([part.cpu() for part in self._sums()]).to(self.device)
         gathered = self._of_all(sums) if self._world_size > 1 else sums
@@ -292,6 +296,7 @@ class DiffusionModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint["history"])
         self.processes = list(checkpoint["processes"])
+        self.averages.snapshots = list(checkpoint.get("snapshots", []))
         if isinstance(self.budget, Minutes):
             self.budget.go_on(float(checkpoint["seconds"]))
         sums, rank = checkpoint["sums"], self.global_rank

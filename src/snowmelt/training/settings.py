@@ -30,6 +30,12 @@ Auto = Literal["auto"]
 OPEN = ("precision", "conv_precision", "compile", "threads")
 
 
+_Decay = Annotated[float, Field(ge=0, lt=1)]
+Decays = Annotated[tuple[_Decay, ...], Field(strict=False, max_length=16)]
+_Length = Annotated[float, Field(ge=0.001, le=0.28)]
+Lengths = Annotated[tuple[_Length, ...], Field(strict=False, min_length=1, max_length=4)]
+
+
 class DenoiserSettings(Section):
     """The section `denoiser`: what the network answers to beside the noise level."""
 
@@ -75,6 +81,28 @@ class EMASettings(Section):
         le=1,
         description="The decay at step k is min(decay, 1 - (1 + k)^-warmup_power).",
     )
+    further: Decays = Field(
+        (),
+        description="Decays of further averages; sample.weights=ema_0.9 samples from one.",
+    )
+    snapshots: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Moments at which two averages of power-function profile are kept, for"
+        " sample.weights=posthoc_0.05; 0 for none.",
+    )
+    tracked: Lengths = Field(
+        (0.05, 0.1),
+        description="Their lengths: deviation of the profile, as a share of the training.",
+    )
+
+    @field_validator("further")
+    @classmethod
+    def _differ(cls, decays: tuple[float, ...]) -> tuple[float, ...]:
+        if len({f"{decay:g}" for decay in decays}) < len(decays):
+            raise ValueError("must be different decays, to six digits")
+        return decays
 
 
 class TrainingSettings(Section):

@@ -51,6 +51,8 @@ CODE = (
     "evaluation",
     "nets",
     "training/checkpoint.py",
+    "training/checkpoint_content.py",
+    "training/weight_sets",
     "pipeline/stages/evaluate.py",
 )
 TABLES = {

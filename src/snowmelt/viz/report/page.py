@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from snowmelt.evaluation import number_format
 from snowmelt.evaluation.catalogue.readings import Reading, extractor_name, readings
+from snowmelt.training.weight_sets import names
 from snowmelt.viz.plots import (
     bound_terms,
     image_grid,
@@ -106,7 +107,7 @@ def _drawn_from(checkpoint: Mapping[str, Any]) -> str:
     """Which weights of which step, as the end of a sentence."""
     if checkpoint.get("step") is None:
         return ""
-    weights = {"ema": "averaged", "raw": "raw"}.get(str(checkpoint.get("weights")), "")
+    weights = names.said(str(checkpoint.get("weights")))
     drawn = f" from the {weights} weights at step {checkpoint['step']:,}".replace("  ", " ")
     if (seconds := checkpoint.get("training_seconds")) is None:
         return drawn
