@@ -174,6 +174,11 @@ def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
             UserError, match=rf"{missing} is missing: run `snowmelt prepare`"
         ):
             ask(missing, made_by="prepare")
+    missing.mkdir()
+    for ask in (read_json, require):
+        with pytest.raises(UserError, match="is a folder, not a file: run `snowmelt prep"):
+            ask(missing, made_by="prepare")
+    missing.rmdir()
     missing.touch()
     assert require(missing, made_by="prepare") == missing
 

@@ -28,6 +28,7 @@ from snowmelt.common.section import Text
         ("s3://bucket/photos", "/elsewhere", "s3://bucket/photos"),
         ("sqlite:///runs.db", "/elsewhere", "sqlite:////elsewhere/runs.db"),
         ("sqlite:////q/runs.db", "/elsewhere", "sqlite:////q/runs.db"),
+        ("sqlite:///runs.db", "/a?b/c%20d", "sqlite:////a%3Fb/c%2520d/runs.db"),
     ],
 )
 def test_a_typed_path_is_kept_as_the_configuration_counts_it(

@@ -75,7 +75,7 @@ def test_a_missing_file_and_a_folder_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"none\.npy is missing: run `snowmelt prepare`"):
         Verification(folder, {"none.npy": "0"}, made_by="prepare")
     (folder / "a.npy").mkdir()
-    with pytest.raises(UserError, match=r"a\.npy is no file"):
+    with pytest.raises(UserError, match=r"a\.npy is a folder, not a file: run"):
         Verification(folder, {"a.npy": "0"}, made_by="prepare")
 
 

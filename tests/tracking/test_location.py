@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from snowmelt.common.errors import UserError
 from snowmelt.tracking.location import locate, redacted
+from snowmelt.tracking.mlflow_store import Store
 
 
 def test_by_default_it_is_a_database_at_the_root(project: Any) -> None:
@@ -19,6 +22,33 @@ def test_by_default_it_is_a_database_at_the_root(project: Any) -> None:
     assert found.artifacts == f"{project.root}/mlartifacts"
     assert found.runs == project.root / ".snowmelt" / "runs"
     assert found.experiment == "snowmelt"
+
+
+@pytest.mark.parametrize(
+    "name", ["a?b=1", "a%20b", "100%", "a#b", "a b (1)", "[x]{y}", 'it\'s "e"', "k=v"]
+)
+def test_a_root_may_have_any_name(project: Any, name: str) -> None:
+    """To SQLAlchemy `?` begins options, and to MLflow `%20` is a space in a path."""
+    root = project.root / name
+    root.mkdir()
+    shutil.move(project.root / "mlflow.db", root)
+    found = locate(project.settings, root)
+    assert found.database == root / "mlflow.db"
+    client = MlflowClient(tracking_uri=found.uri, registry_uri=found.uri)
+    run = client.create_run(client.create_experiment("any", found.artifacts))
+    (root / "a.txt").touch()
+    client.log_artifact(run.info.run_id, str(root / "a.txt"))
+    assert len(list((root / "mlartifacts").rglob("a.txt"))) == 1
+    assert list(project.root.iterdir()) == [root]
+
+
+def test_a_new_store_is_made_in_a_root_with_a_question_mark(project: Any) -> None:
+    root = project.root / "really?"
+    root.mkdir()
+    (project.root / "mlflow.db").unlink()
+    assert Store(locate(project.settings, root)).runs() == []
+    assert (root / "mlflow.db").is_file()
+    assert list(project.root.iterdir()) == [root]
 
 
 def test_in_a_temporary_copy_it_is_at_the_main_root(

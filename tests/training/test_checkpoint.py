@@ -285,12 +285,15 @@ def test_a_missing_file_names_the_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x80\x02.", b"PK\x03\x04"])
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.ckpt").write_bytes(content)
-    with pytest.raises(UserError, match=r"model\.ckpt is not a readable checkpoint: ."):
+    with pytest.raises(
+        UserError, match=r"model\.ckpt is not a readable checkpoint: ."
+    ) as e:
         load(tmp_path / "model.ckpt")
+    assert str(e.value).endswith(": run `snowmelt train` again, or name another")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is not a readable checkpoint"):
+    with pytest.raises(UserError, match=r"is a folder: name the model\.ckpt that was"):
         load(tmp_path)
 
 

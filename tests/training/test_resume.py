@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -235,8 +236,9 @@ def test_a_damaged_state_is_set_aside_and_the_one_before_serves(
     damage(saved.path)
     assert saved.newest() == saved.before
     (said,) = capsys.readouterr().err.splitlines()
-    assert f"{saved.path} is damaged; it is kept as last.damaged-20" in said
-    assert said.endswith("goes on from the state before it")
+    what = "no state of a training" if damage is take_a_model else "damaged"
+    assert f"{saved.path} is {what} and is kept as last.damaged-20" in said
+    assert said.endswith("; the training goes on from the state before it")
     assert torch.load(saved.before, weights_only=True)["global_step"] == 6
     resumed = make_module()
     fit(resumed, Note(), Resume(saved.folder, every=3), saved=saved.newest())
@@ -254,12 +256,45 @@ def test_without_a_whole_state_the_training_begins_anew(
         saved.path.write_bytes(b"torn")
         saved.before.write_bytes(b"torn")
         assert saved.newest() is None
-        first, second = capsys.readouterr().err.splitlines()
-        assert "goes on from the state before it" in first
-        assert "begins with its first step" in second
+        (said,) = capsys.readouterr().err.splitlines()
+        assert f"{saved.path} is damaged and is kept as last.damaged-" in said
+        assert f"{saved.before} is damaged and is kept as before.damaged-" in said
+        assert said.endswith(
+            "no other is left, and the training begins with its first step"
+        )
+        assert "goes on" not in said
         for path in saved.folder.iterdir():  # an hour passes
             path.rename(path.with_name(f"{path.name}{number}"))
     assert len(list(tmp_path.iterdir())) <= 2 * DAMAGED_KEPT
+
+
+def test_a_folder_in_the_place_of_a_state_is_moved_away(
+    tmp_path: Path, make_module: Make, fit: Fit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = Resume(tmp_path / "state", every=6)
+    for place in (saved.path, saved.before):
+        (place / "of a person").mkdir(parents=True)
+    assert saved.newest() is None
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.count("is a folder, not a file, and is kept as") == 2
+    fit(make_module(), saved)
+    assert saved.path.is_file()
+    assert saved.before.is_file()
+    assert len(list(saved.folder.glob("*/of a person"))) == 2
+
+
+def test_the_state_of_another_training_is_not_gone_on_from(
+    tmp_path: Path, make_module: Make, fit: Fit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Resume(tmp_path / "other", every=12, identity="other")
+    fit(make_module(schedule=Learned(units=5), loss=VLB()), other)
+    saved = Resume(tmp_path / "state", every=6, identity="this")
+    saved.folder.mkdir()
+    shutil.copy(other.path, saved.path)
+    assert other.newest() == other.path
+    assert saved.newest() is None
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"{saved.path} is of another training and is kept as last.damaged-" in said
 
 
 def test_other_processes_choose_the_same_state_and_say_nothing(
@@ -267,7 +302,7 @@ def test_other_processes_choose_the_same_state_and_say_nothing(
 ) -> None:
     saved = Resume(tmp_path, every=1)
     saved.path.write_bytes(b"torn")
-    torch.save(dict.fromkeys(STATE_PARTS), saved.before)
+    torch.save(dict.fromkeys(STATE_PARTS) | {"identity": ""}, saved.before)
     monkeypatch.setenv("RANK", "1")
     assert saved.newest() == saved.before
     assert saved.path.is_file()

@@ -154,18 +154,18 @@ def read_json(source: Path, *, made_by: str) -> dict[str, Any]:
 
 
 def require(path: Path, *, made_by: str) -> Path:
-    """Return `path`, an output of the stage `made_by`.
+    """Return `path`, a file that the stage `made_by` wrote.
 
     Raises:
-        UserError: it is not there, or is a pipe, which would be waited for, or the like;
-            the message names the stage that makes it.
+        UserError: it is not there, or is a folder, or a pipe, which would be waited for, or
+            the like; the message names the stage that makes it.
     """
     if not path.exists():
         raise UserError(
             f"{path} is missing: run `snowmelt {made_by}` first (or `dvc repro`, which runs"
             " every stage that is needed)"
         )
-    if not path.is_dir() and (kind := kind_of(path)) is not None:
+    if (kind := kind_of(path)) is not None:
         raise UserError(f"{path} is {kind}, not a file: run `snowmelt {made_by}` again")
     return path
 

@@ -54,6 +54,14 @@ def is_address(text: str) -> bool:
     return _ADDRESS.match(text) is not None
 
 
+def in_address(path: Path) -> str:
+    """A path as it stands in the address of an sqlite database.
+
+    SQLAlchemy takes what follows a question mark for options, and `%20` for a space.
+    """
+    return str(path).replace("%", "%25").replace("?", "%3F")
+
+
 def located(root: Path, named: str) -> Path:
     """A path of the configuration: below the root unless it is absolute; ~ is a home."""
     return root / Path(os.path.expanduser(named))
@@ -98,7 +106,7 @@ def counted_from_root(typed: str, here: Path, root: Path) -> str:
         here, root: absolute.
     """
     if typed.startswith(_SQLITE) and not typed.startswith(f"{_SQLITE}/"):
-        return f"{_SQLITE}{here / typed.removeprefix(_SQLITE)}"
+        return f"{_SQLITE}{in_address(here)}/{typed.removeprefix(_SQLITE)}"
     if not typed or typed.startswith("${") or is_address(typed):
         return typed
     path = here / Path(os.path.expanduser(typed))

@@ -6,9 +6,10 @@ import importlib.util
 import os
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.places import in_address
 
 SERVERS = {"http", "https", "databricks"}
 # Each with the package of its default driver, and how to get it.
@@ -35,8 +36,16 @@ def database_file(uri: str) -> Path | None:
     """The file of an sqlite address, relative as it stands there; None for others."""
     if _split(uri).scheme.split("+")[0] != "sqlite":
         return None
-    path = uri.partition(":///")[2].partition("?")[0]
+    path = unquote(uri.partition(":///")[2].partition("?")[0])
     return Path(path) if path else None
+
+
+def database_address(file: Path, options: str = "") -> str:
+    """The sqlite address of an absolute path; the inverse of `database_file`."""
+    path = in_address(file)
+    # To the plain scheme MLflow makes the folder of the path as it stands there, quoted.
+    scheme = "sqlite" if path == str(file) else "sqlite+pysqlite"
+    return f"{scheme}:///{path}" + (f"?{options}" if options else "")
 
 
 def settled(uri: str, home: Path, setting: str) -> str:
@@ -99,7 +108,7 @@ def _check_driver(scheme: str) -> None:
 def _settled_sqlite(uri: str, home: Path) -> str:
     rest, _, query = uri.partition("://")[2].partition("?")
     is_file = rest.startswith("/") and len(rest) > 1
-    name = rest[1:]
+    name = unquote(rest[1:])
     if not is_file or name.startswith((":memory:", "file:")) or "mode=memory" in query:
         raise UserError(
             "names no file, so the runs would be gone with the process: give"
@@ -117,7 +126,7 @@ def _settled_sqlite(uri: str, home: Path) -> str:
         raise UserError(f"cannot be written: {file.parent} may not be written to")
     if file.exists():
         _check_database(file)
-    return f"sqlite:///{file}" + (f"?{query}" if query else "")
+    return database_address(file, query)
 
 
 def _check_database(file: Path) -> None:

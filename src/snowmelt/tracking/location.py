@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from snowmelt.tracking.address import (
     check_artifacts,
+    database_address,
     database_file,
     is_server,
     redacted,
@@ -96,7 +97,7 @@ def locate(settings: TrackingSettings, root: Path) -> Location:
     uri = os.environ.get(setting)
     if not uri:
         setting, uri = "tracking.uri", settings.uri
-    uri = (uri or "").strip() or f"sqlite:///{home / 'mlflow.db'}"
+    uri = (uri or "").strip() or database_address(home / "mlflow.db")
     uri = settled(uri, home, setting)
     name, number = map(os.environ.get, VARIABLES["tracking.experiment"])
     return Location(
@@ -110,11 +111,13 @@ def locate(settings: TrackingSettings, root: Path) -> Location:
 
 
 def _artifacts(chosen: str | None, uri: str, home: Path) -> str | None:
-    if chosen:
-        place = chosen if urlsplit(chosen).scheme else str(home / chosen)
-        check_artifacts(place)
-        return place
-    if is_server(uri):
+    if not chosen and is_server(uri):
         return None
+    if chosen and urlsplit(chosen).scheme:
+        check_artifacts(chosen)
+        return chosen
     database = database_file(uri)
-    return str((database.parent if database else home) / "mlartifacts")
+    place = home / chosen if chosen else (database or home / "_").with_name("mlartifacts")
+    if chosen:
+        check_artifacts(str(place))
+    return str(place).replace("%", "%25")  # MLflow takes it for an address: %20 is a space

@@ -7,6 +7,7 @@ A call that fails raises one of three errors of `store_errors`: `StoreUnreachabl
 from __future__ import annotations
 
 import contextlib
+import glob
 import importlib
 import os
 import re
@@ -20,6 +21,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.request_header.registry import resolve_request_headers
 
+from snowmelt.tracking.address import database_address
 from snowmelt.tracking.location import Location
 from snowmelt.tracking.store_errors import (
     RunDeleted,
@@ -60,9 +62,9 @@ def _create(database: Path) -> None:
     no later process can open.
     """
     draft = database.with_name(f"{database.name}.draft")
-    for left in database.parent.glob(f"{draft.name}*"):
+    for left in database.parent.glob(f"{glob.escape(draft.name)}*"):
         left.unlink()
-    uri = f"sqlite:///{draft}"
+    uri = database_address(draft)
     MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
     draft.replace(database)
 

@@ -38,6 +38,7 @@ from snowmelt.training.weight_sets.snapshots import Snapshot, posthoc
 FORMAT = 1
 # A training that computes in other numbers throughout keeps its weights in these.
 _DTYPES = {"bf16-true": torch.bfloat16, "16-true": torch.float16, "64-true": torch.float64}
+_AGAIN = "run `snowmelt train` again, or name another"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Checkpoint:
         except (DoNotFit, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
             raise UserError(
-                f"the checkpoint's weights do not fit its network: {reason}"
+                f"the checkpoint's weights do not fit its network: {reason}: {_AGAIN}"
             ) from error
         return denoiser.eval()
 
@@ -209,11 +210,15 @@ def load(path: str | Path) -> Checkpoint:
         UserError: the file is missing, is damaged, is no checkpoint of this program, or
             contains anything but tensors and plain data.
     """
+    if Path(path).is_dir():
+        raise UserError(f"{path} is a folder: name the model.ckpt that was trained")
     path = require(Path(path), made_by="train")
     try:
         content = read_tensors(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not a readable checkpoint: {error}") from error
+        raise UserError(
+            f"{path} is not a readable checkpoint: {error}: {_AGAIN}"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(
             f"{path} is not a checkpoint of snowmelt (format {FORMAT}): give the model.ckpt"
@@ -222,12 +227,13 @@ def load(path: str | Path) -> Checkpoint:
     # A file from before schedules were learned has none.
     content.setdefault("schedule", {})
     if missing := [name for name in KINDS if name not in content]:
-        raise UserError(f"{path} is an incomplete checkpoint: it lacks '{missing[0]}'")
+        lacking = f"it lacks '{missing[0]}'"
+        raise UserError(f"{path} is an incomplete checkpoint: {lacking}: {_AGAIN}")
     try:
         check_content(content, path.stat().st_size)
     except ValueError as error:
         raise UserError(
-            f"{path} is not a checkpoint of snowmelt: {error}; train it again"
+            f"{path} is not a checkpoint of snowmelt: {error}: {_AGAIN}"
         ) from error
     return Checkpoint(
         identity=content["identity"],

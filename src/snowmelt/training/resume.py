@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ import torch
 from snowmelt.common import distributed
 from snowmelt.common.code_identity import code_digest
 from snowmelt.common.files import new_file
+from snowmelt.common.regular_files import kind_of
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training.settings import FitSettings
 
 DAMAGED_KEPT = 2
-# What Lightning goes on from; a finished model, or other weights, lack some of it.
+# What a training goes on from; a finished model, or other weights, lack some of it.
 STATE_PARTS = {
     "global_step",
+    "identity",
     "loops",
     "lr_schedulers",
     "optimizer_states",
@@ -90,11 +93,14 @@ class Resume(pl.Callback):
     Args:
         folder: where the states lie.
         every: optimiser steps between two saves.
+        identity: the training's, which a state must have. One that a person copied from
+            another training would not fit, or would end in weights of neither.
     """
 
-    def __init__(self, folder: Path, every: int) -> None:
+    def __init__(self, folder: Path, every: int, identity: str = "") -> None:
         self.folder = folder
         self.every = every
+        self.identity = identity
 
     @property
     def path(self) -> Path:
@@ -109,14 +115,19 @@ class Resume(pl.Callback):
     def newest(self) -> Path | None:
         """The newest state that is whole; None to train from the first step.
 
-        A damaged one is set aside by the first process, which says so.
+        One that does not serve is set aside by the first process, which says so.
         """
-        for path in filter(Path.is_file, (self.path, self.before)):
-            if is_whole(path):
-                return path
-            if distributed.rank() == 0:
-                self._set_aside(path)
-        return None
+        refused: dict[Path, str] = {}
+        chosen = None
+        for path in filter(Path.exists, (self.path, self.before)):
+            fault = fault_of(path, self.identity)
+            if fault is None:
+                chosen = path
+                break
+            refused[path] = fault
+        if refused and distributed.rank() == 0:
+            self._set_aside(refused, is_last=chosen is None)
+        return chosen
 
     def described(self) -> str:
         """The newest whole state, in words."""
@@ -127,22 +138,33 @@ class Resume(pl.Callback):
         step = content["global_step"]
         return f"the last good state, after step {step}, is kept in {path}"
 
-    def _set_aside(self, path: Path) -> None:
-        aside = path.with_suffix(time.strftime(".damaged-%Y%m%d-%H%M%S"))
-        path.replace(aside)
-        known = sorted(self.folder.glob("*.damaged-*"), key=lambda p: p.stat().st_mtime)
-        for old in known[:-DAMAGED_KEPT]:
+    def _set_aside(self, refused: Mapping[Path, str], *, is_last: bool) -> None:
+        """Rename what does not serve, and say in one line what is done without it.
+
+        Args:
+            refused: what is wrong with each.
+            is_last: whether nothing else is left.
+        """
+        told = []
+        for path, fault in refused.items():
+            aside = path.with_suffix(time.strftime(".damaged-%Y%m%d-%H%M%S"))
+            path.replace(aside)
+            told.append(f"{path} {fault} and is kept as {aside.name}")
+        known = filter(Path.is_file, self.folder.glob("*.damaged-*"))
+        for old in sorted(known, key=lambda p: p.stat().st_mtime)[:-DAMAGED_KEPT]:
             old.unlink(missing_ok=True)
         remedy = (
-            "the training goes on from the state before it"
-            if path == self.path and self.before.is_file()
-            else "no other is left, and the training begins with its first step"
+            "no other is left, and the training begins with its first step"
+            if is_last
+            else "the training goes on from the state before it"
         )
-        print(
-            f"snowmelt train: {path} is damaged; it is kept as {aside.name}, and {remedy}",
-            file=sys.stderr,
-            flush=True,
-        )
+        said = f"snowmelt train: {'; '.join(told)}; {remedy}"
+        print(said, file=sys.stderr, flush=True)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["identity"] = self.identity
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step % self.every == 0:
@@ -167,14 +189,18 @@ class Resume(pl.Callback):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a file is the state of a training, and every byte is as it was written, by
-    the sums inside it."""
+def fault_of(path: Path, identity: str) -> str | None:
+    """What is wrong with a state of the training `identity`, in words that follow its
+    name; None if every byte is as it was written, by the sums inside it."""
     try:
+        if (kind := kind_of(path)) is not None:
+            return f"is {kind}, not a file,"
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
-                return False
+                return "is damaged"
         content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        return isinstance(content, dict) and content.keys() >= STATE_PARTS
     except Exception:  # damaged bytes make a reader fail in every way
-        return False
+        return "is damaged"
+    if not isinstance(content, dict) or not content.keys() >= STATE_PARTS:
+        return "is no state of a training"
+    return None if content["identity"] == identity else "is of another training"

@@ -45,6 +45,19 @@ def test_other_files_are_not_read_as_one(
         composed_file.load(path)
 
 
+def test_a_folder_is_none_and_not_missing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder: name the file that `snowmelt"):
+        composed_file.load(tmp_path)
+
+
+def test_a_reference_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    composed = plain(composition.compose(ROOT, is_checked=False))
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(composed | {"name": "${"}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"config\.yaml: name: '\$\{' begins a reference"):
+        composed_file.load(path)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -64,7 +77,7 @@ def test_other_files_are_not_read_as_one(
         ({"paths": {"root": "."}}, "paths.config must name a place, got None"),
         (
             {"data": {"name": "${nothing}"}},
-            "the configuration does not resolve: Interpolation key 'nothing'",
+            "data.name does not resolve: '${nothing}' refers to a key that is not there",
         ),
     ],
 )

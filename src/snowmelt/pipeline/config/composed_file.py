@@ -9,15 +9,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from snowmelt.common.errors import UserError, did_you_mean
+from snowmelt.common.files import require
 from snowmelt.common.public_names import with_current_keys
 from snowmelt.common.yaml_files import read_yaml
-from snowmelt.pipeline.config import environment_values, schema, settings
-from snowmelt.pipeline.config.composition import (
-    check_references,
-    frozen,
-    project_root,
-    resolved_values,
-)
+from snowmelt.pipeline.config import environment_values, references, schema, settings
+from snowmelt.pipeline.config.composition import frozen, project_root
 from snowmelt.pipeline.config.conf_files import body_of
 from snowmelt.pipeline.config.overrides import OPTIONAL, groups
 from snowmelt.pipeline.config.read_places import check_data_apart
@@ -31,12 +27,17 @@ def load(path: Path) -> DictConfig:
     Raises:
         UserError: the file is missing or not a configuration, or a value is refused.
     """
-    if not path.is_file():
-        raise UserError(f"{path} is missing: run `snowmelt compose` (or `dvc repro`) first")
+    if path.is_dir():
+        raise UserError(
+            f"{path} is a folder: name the file that `snowmelt compose` wrote, such as"
+            " outputs/config.yaml"
+        )
+    require(path, made_by="compose")
     plain = read_yaml(path)
     if not isinstance(plain, dict) or "paths" not in plain:
         raise UserError(f"{path} is not a composed configuration: run `snowmelt compose`")
     plain = with_current_keys(plain)
+    references.check_form(plain, str(path))
     environment_values.refuse(str(path), plain)
     root = project_root()
     known = groups(root)
@@ -50,8 +51,8 @@ def load(path: Path) -> DictConfig:
     # A file of an earlier version lacks keys that have defaults by now.
     texts = merge(settings.defaults(), plain)
     try:
-        check_references(texts)
-        resolved = resolved_values(OmegaConf.create(texts))
+        references.check_computed(texts)
+        resolved = references.resolved_values(OmegaConf.create(texts))
         schema.check(resolved)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

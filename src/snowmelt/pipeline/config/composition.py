@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,8 @@ from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.pipeline.config import (
     conf_files,
     environment_values,
+    known_keys,
+    references,
     settings,
     training_length,
 )
@@ -39,11 +40,7 @@ from snowmelt.pipeline.config.overrides import (
     written_in,
 )
 from snowmelt.pipeline.config.read_places import check_data_apart
-
-# A reference to something that is computed, `${now:...}`; a nested one may hide its name.
-_COMPUTED = re.compile(
-    r"(?<!\\)\$\{\s*(?!oc\.(?:env|decode)\s*:)([^}.\s]*\$\{|[\w.]+(?=\s*:))"
-)
+from snowmelt.pipeline.config.references import resolved_values
 
 
 def project_root() -> Path:
@@ -137,15 +134,16 @@ def _checked(
     # It knows the parts, for which torch is needed; `--help` is not.
     from snowmelt.pipeline.config import schema
 
-    plain, texts = _composed(root, choices)
+    given = [*written, *choices]
+    plain, texts = _composed(root, choices, given)
     typed = {key_of(c) for c in choices if c.origin == COMMAND_LINE and _is_scalar(c)}
     if meant := typed & schema.misread_texts(plain):
         choices = [c.as_text() if key_of(c) in meant else c for c in choices]
-        plain, texts = _composed(root, choices)
+        plain, texts = _composed(root, choices, given)
     try:
         schema.check(plain)
     except schema.Refusal as refusal:
-        origin = _origin(refusal.key, [*written, *choices])
+        origin = _origin(refusal.key, given)
         raise UserError(f"{origin}: {refusal}") from refusal
     return environment_values.withheld(plain, texts)
 
@@ -166,8 +164,13 @@ def _origin(key: str, choices: Sequence[SourcedOverride]) -> str:
     return nearest.origin if nearest is not None and about(nearest) >= 0 else "conf/"
 
 
-def _composed(root: Path, choices: Sequence[SourcedOverride]) -> tuple[Any, Any]:
+def _composed(
+    root: Path, choices: Sequence[SourcedOverride], given: Sequence[SourcedOverride]
+) -> tuple[Any, Any]:
     """What the choices compose to: without a reference left, and with all of them.
+
+    Args:
+        given: the choices, and what the chosen files set, to name the place of a reference.
 
     Raises:
         UserError: a reference leads nowhere, or asks for more than a value.
@@ -175,8 +178,12 @@ def _composed(root: Path, choices: Sequence[SourcedOverride]) -> tuple[Any, Any]
     composed = _hydra(root, [c.text for c in choices])
     texts: Any = OmegaConf.to_container(composed)
     environment_values.refuse("conf/", texts)
-    check_references(texts)
-    plain = with_named_parts(resolved_values(composed), root)
+    references.check_computed(texts)
+    try:
+        resolved = resolved_values(composed)
+    except references.Unresolved as error:
+        raise UserError(f"{_origin(error.key, given)}: {error}") from error
+    plain = with_named_parts(resolved, root)
     environment_values.refuse("conf/", plain)
     if isinstance(plain["paths"], dict):
         plain["paths"] = {
@@ -184,22 +191,6 @@ def _composed(root: Path, choices: Sequence[SourcedOverride]) -> tuple[Any, Any]
             for key, place in plain["paths"].items()
         }
     return plain, texts
-
-
-def check_references(node: Any) -> None:
-    """Refuse `${name:...}`, which asks for something that is computed.
-
-    Raises:
-        UserError: with the first that is no variable of the environment.
-    """
-    if isinstance(node, dict | list):
-        for one in node.values() if isinstance(node, dict) else node:
-            check_references(one)
-    elif isinstance(node, str) and (found := _COMPUTED.search(node)):
-        raise UserError(
-            f"'{node}' asks for ${{{found[1]}:...}}: only ${{oc.env:NAME}}, a"
-            " variable of the environment, is taken so"
-        )
 
 
 def with_named_parts(plain: Any, root: Path) -> Any:
@@ -250,7 +241,7 @@ def _answered(root: Path, overrides: tuple[str, ...], files: object) -> DictConf
 
 
 def _check_files(
-    root: Path, chosen: Sequence[SourcedOverride], known: Iterable[str]
+    root: Path, chosen: Sequence[SourcedOverride], known: Mapping[str, list[str]]
 ) -> list[SourcedOverride]:
     """Refuse a key in an experiment or a sweep that conf/ without it does not have.
 
@@ -266,7 +257,7 @@ def _check_files(
             extra, keys = written_in(file)
             base = resolved_values(_hydra(root, [*plain, *extra]))
             for key in keys:
-                _check_key(key, base, known)
+                known_keys.check(key, base, known, root)
             written += keys
     return written
 
@@ -275,7 +266,7 @@ def _check_keys(
     root: Path,
     chosen: Sequence[SourcedOverride],
     given: Sequence[SourcedOverride],
-    known: Iterable[str],
+    known: Mapping[str, list[str]],
 ) -> None:
     """Refuse keys that are not there, against conf/ with the chosen files.
 
@@ -283,77 +274,26 @@ def _check_keys(
     a second.
     """
     own = written(root)
-    inside = [choice for choice in given if _is_plain(own, key_of(choice))]
+    inside = [choice for choice in given if known_keys.is_plain(own, key_of(choice))]
+    for choice in inside:
+        known_keys.check_kind(choice, own)
     outside = [choice for choice in given if choice not in inside]
     if outside:
         composed = _hydra(root, [c.text for c in chosen])
         unresolved, base = OmegaConf.to_container(composed), resolved_values(composed)
         for choice in outside:
-            _check_key(choice, base, known)
-            _check_own(choice, unresolved)
+            known_keys.check(choice, base, known, root)
+            known_keys.check_own(choice, unresolved)
 
 
 def written(root: Path) -> Any:
-    """The declared defaults with conf/config.yaml on top, references as they stand."""
-    file = conf_files.body_of(root / "conf" / "config.yaml", "conf/config.yaml")
-    return OmegaConf.to_container(OmegaConf.merge(settings.defaults(), file))
-
-
-def _check_own(choice: SourcedOverride, tree: Any) -> None:
-    """Refuse a key below one that takes its whole value from elsewhere, and say where."""
-    parts = key_of(choice).split(".")
-    for depth, part in enumerate(parts):
-        if isinstance(tree, str) and (taken := re.fullmatch(r"\$\{([\w.]+)\}", tree)):
-            key = ".".join((taken[1], *parts[depth:]))
-            raise UserError(
-                f"{choice.origin}: {'.'.join(parts[:depth])} is taken from {taken[1]}: set"
-                f" {key}"
-            )
-        if not isinstance(tree, dict):
-            return
-        tree = tree.get(part)
-
-
-def _is_plain(tree: Any, key: str) -> bool:
-    """Whether a key is there, with a value that refers to no other."""
-    for part in key.split("."):
-        if not isinstance(tree, dict) or part not in tree:
-            return False
-        tree = tree[part]
-    return not (isinstance(tree, str) and "${" in tree)
-
-
-def resolved_values(composed: DictConfig) -> Any:
-    """The values of a configuration, without a reference left.
+    """The declared defaults with conf/config.yaml on top, references as they stand.
 
     Raises:
-        UserError: a reference leads nowhere.
+        UserError: a file of conf/ is no configuration, or has a list for a section.
     """
-    try:
-        return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    except (OmegaConfBaseException, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"the configuration does not resolve: {reason}") from error
-
-
-def _check_key(choice: SourcedOverride, base: Any, known: Iterable[str]) -> None:
-    """Refuse a key that is not in conf/; what its value may be is for the schema to say."""
-    key = key_of(choice)
-    parent, parts = base, key.split(".")
-    for depth, part in enumerate(parts):
-        if not isinstance(parent, dict) or part not in parent:
-            near = list(parent) if isinstance(parent, dict) else []
-            near = list(dict.fromkeys([*near, *known])) if depth == 0 else near
-            where = ".".join(parts[:depth])
-            names = f" Known keys{f' of {where}' if where else ''}: {', '.join(near)}"
-            meant = _elsewhere(key, base) if depth == 0 else ""
-            meant = meant or did_you_mean(part, near)
-            raise UserError(f"{choice.origin}: unknown key '{key}'{meant}.{names}")
-        parent = parent[part]
-
-
-def _elsewhere(key: str, base: Any) -> str:
-    """Where the keys of a group lie that is a part of another: grid and threshold."""
-    first = key.partition(".")[0]
-    owners = [k for k, v in base.items() if isinstance(v, dict) and first in v]
-    return f" (did you mean '{owners[0]}.{key}'?)" if owners else ""
+    conf_files.check(root)
+    file = conf_files.body_of(root / "conf" / "config.yaml", "conf/config.yaml")
+    for key, value in file.items():
+        known_keys.check_kinds(key, value, settings.defaults().get(key), "conf/config.yaml")
+    return OmegaConf.to_container(OmegaConf.merge(settings.defaults(), file))

@@ -16,6 +16,7 @@ from typing import Any
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.yaml_files import read_yaml
+from snowmelt.pipeline.config import references
 
 _MOST_FILES = 2000
 _HEADER = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
@@ -82,6 +83,7 @@ def _look_at(file: Path, folder: Path, changed: int, size: int) -> None:
     """Look at a file once, as long as it stays what it is."""
     shown = f"conf/{file.relative_to(folder)}"
     body = body_of(file, shown)
+    references.check_form(body, shown)
     groups = [key for key, _ in chosen_in(body, shown)]
     plain = [item for item in body.get("defaults") or [] if isinstance(item, str)]
     headers = _HEADER.findall(file.read_text(encoding="utf-8-sig"))

@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 
 from snowmelt.common import public_names
 from snowmelt.common.errors import UserError, did_you_mean
-from snowmelt.pipeline.config import conf_files
+from snowmelt.pipeline.config import conf_files, references
 from snowmelt.pipeline.config.conf_files import body_of, chosen_in
 
 PARAMS = "params.yaml"
@@ -66,6 +66,10 @@ class SourcedOverride:
         if override.package is not None:
             raise UserError(
                 f"{self.origin}: '{self.text}': a group stays where it is, without @"
+            )
+        if not override.is_sweep_override():
+            references.check_form(
+                override.value(), f"{self.origin}: {override.key_or_group}"
             )
         return override
 

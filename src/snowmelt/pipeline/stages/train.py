@@ -57,7 +57,7 @@ def run(config: DictConfig, root: Path) -> Path:
         settings = decided(settings, data, kept / "speed", identity, say)
         identity = training_identity(settings, data.manifest)
     state = kept / "resume" / identity[:16]
-    resume = Resume(state, settings.training.checkpoint_every)
+    resume = Resume(state, settings.training.checkpoint_every, identity)
     finished = Finished(kept / "finished", identity)
     if (found := finished.find(target)) is not None:
         if distributed.rank() == 0:
