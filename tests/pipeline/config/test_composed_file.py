@@ -65,11 +65,11 @@ def test_a_reference_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ({"training": {"step": 5}}, "unknown key 'training.step' (did you mean 'steps'?)"),
         (
             {"training": {"steps": "many"}},
-            "training.steps must be a positive integer, at most 1,000,000,000, got",
+            "training.steps must be a positive integer, at most 1,000,000,000 or null, got",
         ),
         (
             {"training": {"steps": 0}},
-            "training.steps must be a positive integer, at most 1,000,000,000, got 0",
+            "training.steps must be a positive integer, at most 1,000,000,000 or null, got",
         ),
         ({"training": 5}, "training must be a mapping, got 5"),
         ({"schedule": 3}, "schedule must be a mapping with a _target_, got 3"),
