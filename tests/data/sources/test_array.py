@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from snowmelt.common.errors import UserError
+from snowmelt.data.prepared.dataset import write
 from snowmelt.data.sources.array import Array
 from snowmelt.data.sources.source import RawData
 
@@ -229,3 +230,35 @@ def test_labels_of_nearly_one_name(tmp_path: Path, names: list[str]) -> None:
     np.save(tmp_path / "l.npy", np.array(names * 2))
     with pytest.raises(UserError, match=r"data\.labels: "):
         read(tmp_path, noise(4, 2, 2), labels="l.npy")
+
+
+def test_points_have_classes_to_choose_from_and_no_colours(tmp_path: Path) -> None:
+    points = np.arange(8, dtype=np.float32).reshape(4, 2)
+    np.save(tmp_path / "l.npy", np.array(["a", "b", "c", "a"]))
+    raw = read(tmp_path, points, labels="l.npy", classes=["a", "c"])
+    assert np.asarray(raw.examples).tolist() == [[0, 1], [4, 5], [6, 7]]
+    assert raw.classes == ("a", "c")
+    for choice in ({"gray": True}, {"pad_to": 9}):
+        (key,) = choice
+        with pytest.raises(UserError, match=rf"data\.{key} is for images, .* points"):
+            read(tmp_path, points, **choice)
+
+
+def test_classes_need_labels(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.classes=\['a'\]: this data has no classes"):
+        read(tmp_path, noise(3, 5, 4), classes=["a"])
+
+
+def test_a_choice_is_prepared_like_the_array_of_its_rows(tmp_path: Path) -> None:
+    images, labels = noise(40, 4, 6), np.arange(40) % 3
+    np.save(tmp_path / "l.npy", labels)
+    chosen = read(tmp_path, images, labels="l.npy", classes=["0", "2"], pad_to=8)
+    write(tmp_path / "chosen", **vars(chosen), name="a")
+    rows = labels != 1
+    padded = np.pad(images[rows], ((0, 0), (2, 2), (1, 1)))
+    np.save(tmp_path / "l.npy", labels[rows])
+    plain = read(tmp_path, padded, labels="l.npy")
+    write(tmp_path / "plain", **vars(plain), name="a")
+    for file in ("images.npy", "labels.npy"):
+        first, second = (tmp_path / name / file for name in ("chosen", "plain"))
+        assert first.read_bytes() == second.read_bytes()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +70,32 @@ def test_a_process_that_the_system_ends_is_told(
     monkeypatch.setattr(decoding_group, "_SERVE", kill)
     with pytest.raises(UserError, match=r"was ended \(status -9\), .* lack of memory"):
         decoded(folder, 2)
+
+
+KILLED = """
+import os, signal
+from snowmelt.data.sources.decoding import Plan
+from snowmelt.data.sources.decoding_group import _started
+with _started(Plan("", -1, -1, 4, 3, None, 1000), 2) as workers:
+    print(*(worker.pid for worker in workers), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_command_leaves_no_process() -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 60
+    while any(map(is_alive, done.stdout.split())):
+        assert time.monotonic() < deadline, done.stdout
+        time.sleep(0.1)
+
+
+def is_alive(pid: str) -> bool:
+    try:
+        return Path("/proc", pid, "stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_few_images_start_no_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

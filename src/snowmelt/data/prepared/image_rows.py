@@ -74,6 +74,8 @@ class ImageRows:
         rows = index if self.rows is None else self.rows[index]
         is_many = isinstance(rows, np.ndarray)
         images = gathered(self.stored, rows) if is_many else np.asarray(self.stored[rows])
+        if images.shape[1:] == self.event:
+            return images  # points too, of which classes were picked
         if self.event[0] == 1 and images.shape[1] == 3:
             images = _grey(images)
         return self._with_margin(images)
