@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from snowmelt.common.array_files import gathered
 from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
 from snowmelt.evaluation.metrics.sample_metrics import Examples
@@ -40,7 +41,8 @@ def kernel(examples: Examples) -> Estimate:
     found = []
     for _ in range(context.settings.kernel_subsets):
         one = rows[random.choice(len(rows), size, replace=False)]
-        two = context.train[np.sort(random.choice(len(context.train), size, replace=False))]
+        chosen = np.sort(random.choice(len(context.train), size, replace=False))
+        two = gathered(context.train, chosen)
         found.append(kernel_distance(one, two))
     spread = float(np.std(found, ddof=1)) if len(found) > 1 else None
     return Estimate(float(np.mean(found)), spread)
