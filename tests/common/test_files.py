@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from snowmelt.common.files import (
     new_directory,
     new_file,
     read_json,
+    remove_directory,
     require,
     require_ours,
     sha256,
@@ -264,3 +266,20 @@ def test_a_pipe_in_the_place_of_an_output_is_not_waited_for(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "a.json")
     with pytest.raises(UserError, match=r"a\.json is a named pipe, not a file: run `snow"):
         read_json(tmp_path / "a.json", made_by="prepare")
+
+
+def test_a_folder_is_removed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is removed file by file no longer lies under its name."""
+    folder, seen = tmp_path / "state", []
+    (folder / "inside").mkdir(parents=True)
+    rmtree = shutil.rmtree
+    monkeypatch.setattr(
+        shutil, "rmtree", lambda *a, **k: (seen.append(folder.exists()), rmtree(*a, **k))
+    )
+    remove_directory(folder)
+    remove_directory(folder)
+    assert seen
+    assert not any(seen)
+    assert list(tmp_path.iterdir()) == []

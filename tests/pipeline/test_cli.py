@@ -14,8 +14,8 @@ import yaml
 from PIL import Image
 
 from snowmelt.common.instantiate import plain
-from snowmelt.pipeline.arguments import COMMANDS, SHOWN
 from snowmelt.pipeline.cli import main
+from snowmelt.pipeline.command_line import COMMANDS, SHOWN
 from snowmelt.pipeline.config import composition
 from tests.conftest import Mistake
 from tests.project import (

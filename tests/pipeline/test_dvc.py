@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snowmelt.pipeline.arguments import STAGES
+from snowmelt.pipeline.command_line import STAGES
 from snowmelt.training import resume
 from tests.pipeline.coverage import (
     GUARDS,

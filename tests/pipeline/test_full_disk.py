@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from snowmelt.common.drafts import PREFIX
-from snowmelt.pipeline.arguments import STAGES
 from snowmelt.pipeline.cli import main
+from snowmelt.pipeline.command_line import STAGES
 from tests.conftest import Mistake
 from tests.pipeline.test_clouds import SMALL
 from tests.project import make_workspace

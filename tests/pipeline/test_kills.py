@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from tests.pipeline.kills import (
     moments,
     store_content,
 )
-from tests.project import run_command
+from tests.project import run_command, succeed
 
 FOLDER = ("data.size=8", "training.steps=20", "likelihood=none", "sample.num_samples=16")
 MOMENTS = int(os.environ.get("KILLS", "60"))
@@ -56,15 +58,21 @@ def test_killed_stages_end_in_the_same_bytes(finished: Path, tmp_path: Path) -> 
     assert kill_at(clone, Moment("prepare", 3, 0.0, 9), note)
     assert kill_at(clone, Moment("train", 25, 0.0, 9), note)
     assert not (clone / "outputs/model/model.ckpt").exists()
+    # Killed between its end and DVC's note of it: DVC deletes what it made.
+    stage = "-m", "snowmelt", "train", "--config", "outputs/config.yaml"
+    by_dvc = {"DVC_STAGE": "train", "DVC_ROOT": str(clone)}
+    succeed(run_command(sys.executable, *stage, cwd=clone, environment=by_dvc))
+    shutil.rmtree(clone / "outputs/model")
     assert "train" in repro(clone, "train")
     assert kill_at(clone, Moment("sample", 3, 0.05, 15), note)
     repro(clone, "sample")
+    assert not list((clone / ".snowmelt/resume").glob("*/"))
     for name in ("model/model.ckpt", "model/losses.csv", "samples/samples.npy"):
         same = (finished / "outputs" / name).read_bytes()
         assert (clone / "outputs" / name).read_bytes() == same, name
     assert load(clone / "outputs/model/model.ckpt").step == 40
     found = store_content(clone)
-    assert "RUNNING" not in found["statuses"]  # type: ignore[operator]
+    assert found["statuses"] == ["FINISHED"]
     for name, content in found.items():
         for key, steps in content.items() if name.startswith("steps") else ():  # type: ignore[attr-defined]
             assert len(steps) == len(set(steps)), key

@@ -18,8 +18,8 @@ from snowmelt.common import distributed, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.folder_lock import only_one_in
 from snowmelt.pipeline import output_locks
-from snowmelt.pipeline.arguments import OUTPUTS, STAGES
 from snowmelt.pipeline.cli import main
+from snowmelt.pipeline.command_line import OUTPUTS, STAGES
 from snowmelt.pipeline.output_locks import only_command_in
 from snowmelt.pipeline.stages import train
 from tests.conftest import Mistake

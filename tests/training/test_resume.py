@@ -346,16 +346,6 @@ def test_the_newest_state_is_said_in_words(
     assert saved.described() == said
 
 
-def test_done_is_forgotten(tmp_path: Path) -> None:
-    saved = Resume(tmp_path / "state", every=1)
-    saved.forget()
-    saved.folder.mkdir()
-    saved.path.touch()
-    saved.forget()
-    assert not saved.folder.exists()
-    assert tmp_path.exists()
-
-
 def identity_of(config: dict[str, Any], manifest: Manifest) -> str:
     return training_identity(FitSettings.of(config), manifest)
 

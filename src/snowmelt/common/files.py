@@ -128,6 +128,13 @@ def _to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove_directory(folder: Path) -> None:
+    """Remove a folder at once: a kill leaves all of it, or nothing under its name."""
+    if folder.exists():
+        with draft_of(folder) as draft:
+            folder.rename(draft)
+
+
 def write_json(target: Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -18,7 +18,7 @@ from snowmelt.common import memory, public_names, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.rank_reports import Reporter, is_lost_connection
 from snowmelt.pipeline import endings, memory_advice
-from snowmelt.pipeline.arguments import SHOWN, STAGES, full_override, parser
+from snowmelt.pipeline.command_line import SHOWN, STAGES, full_override, parser
 from snowmelt.pipeline.compatibility import issues
 from snowmelt.pipeline.shared_machine import wait_briefly
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
 import time
 import zipfile
@@ -183,10 +182,6 @@ class Resume(pl.Callback):
             trainer.save_checkpoint(draft)
             if self.path.exists():
                 self.path.replace(self.before)
-
-    def forget(self) -> None:
-        """Remove the states: the training is done and its results are in place."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def fault_of(path: Path, identity: str) -> str | None:

@@ -70,6 +70,7 @@ def test_rules_and_judge_agree(case: Case) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("schedule", names("schedule"))
 @pytest.mark.parametrize("sampler", names("sampler"))
 def test_rules_and_judge_agree_on_every_combination(schedule: str, sampler: str) -> None:

@@ -19,7 +19,7 @@ from snowmelt.common.places import located
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.real_points import real_points, stored_examples
 from snowmelt.data.prepared.scaling import to_model
-from snowmelt.pipeline import launch
+from snowmelt.pipeline import launch, saved_state
 from snowmelt.pipeline.compatibility import sampling_rules
 from snowmelt.sampling.generate import generate
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
@@ -41,6 +41,7 @@ def run(config: DictConfig, root: Path) -> Path:
         launch.run_group("sample", config, root)
         return target
     request = requested(config, settings, root)
+    saved_state.forget(root, request.checkpoint.identity)
     device = chosen_device(settings.device)
     prepared, manifest = root / config.paths.prepared, request.checkpoint.manifest
     real = real_points(prepared, manifest)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from snowmelt import tracking
 from snowmelt.common import distributed
-from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, require_ours
-from snowmelt.common.folder_lock import only_one_in
 from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
-from snowmelt.pipeline import launch
+from snowmelt.pipeline import launch, saved_state
 from snowmelt.pipeline.callbacks import watch
 from snowmelt.pipeline.compatibility import shape_rules, training_rules
 from snowmelt.tracking.location import main_root
@@ -56,14 +54,13 @@ def run(config: DictConfig, root: Path) -> Path:
         say = print if distributed.is_main_process() else lambda _: None
         settings = decided(settings, data, kept / "speed", identity, say)
         identity = training_identity(settings, data.manifest)
-    state = kept / "resume" / identity[:16]
+    state = saved_state.folder_of(root, identity)
     resume = Resume(state, settings.training.checkpoint_every, identity)
     finished = Finished(kept / "finished", identity)
     if (found := finished.find(target)) is not None:
         if distributed.rank() == 0:
             finished.take(found, target, MARKER)
-            with contextlib.suppress(UserError), _only_training_from(state):
-                resume.forget()  # a kill may have come before
+            saved_state.forget(root, identity)  # a kill may have come before
             print(
                 f"train: finished before, and not trained again: {found} is this training"
                 " (remove that folder to train it anew)"
@@ -72,7 +69,7 @@ def run(config: DictConfig, root: Path) -> Path:
     if is_starter:
         launch.run_group("train", _with_trainer(config, settings), root)
         return target / MARKER
-    with _only_training_from(state):
+    with saved_state.only_training_from(state):
         if distributed.rank() == 0 and resume.newest() is not None:
             print(f"train: going on from the saved state in {state}")
         with tracking.open_training(
@@ -92,7 +89,8 @@ def run(config: DictConfig, root: Path) -> Path:
         # In this order: until the run is closed, a kill leads back to the saved state.
         if distributed.rank() == 0:
             finished.remember(target)
-            resume.forget()
+    if "DVC_STAGE" not in os.environ:  # DVC may yet delete the model; stage sample forgets
+        saved_state.forget(root, identity)
     return target / MARKER
 
 
@@ -101,17 +99,6 @@ def _with_trainer(config: DictConfig, settings: FitSettings) -> DictConfig:
     merged = OmegaConf.merge(config, {"trainer": settings.trainer.plain()})
     assert isinstance(merged, DictConfig)
     return merged
-
-
-def _only_training_from(state: Path) -> contextlib.AbstractContextManager[None]:
-    """Hold a saved state against an equal training elsewhere; the first process does."""
-    if distributed.rank() > 0:
-        return contextlib.nullcontext()
-    return only_one_in(
-        state,
-        "snowmelt train",
-        otherwise="train something else: it has the same configuration, data and code",
-    )
 
 
 def _classes(settings: FitSettings, data: PreparedData) -> tuple[str, ...] | None:
