@@ -126,6 +126,8 @@ def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
         (("evaluate",), "is missing: run `snowmelt"),
         (("report",), "is missing: run `snowmelt"),
         (("train", "--config", "none.yaml"), "none.yaml is missing"),
+        (("sync", "out=there"), "out=there: sync writes into no folder"),
+        (("prepare", "out=/"), "/ is no place for results: name a folder below it"),
         (("compose", *CLASH), "prediction, schedule: Eps finds the data by dividing by"),
         (("evaluate", *CLASH), "prediction, schedule: Eps"),
         (("pipeline", "-m", *CLASH, "seed=1,2"), "seed=1: prediction, schedule: Eps"),

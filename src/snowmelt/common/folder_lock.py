@@ -48,10 +48,12 @@ def only_one_in(folder: Path, work: str, *, otherwise: str) -> Iterator[None]:
         otherwise: what they can do but wait: "name another folder".
 
     Raises:
-        UserError: another process holds it.
+        UserError: another process holds it, or the folder has no name: the root of all.
         StorageError: the place cannot be written.
     """
     folder = folder.resolve()
+    if not folder.name:
+        raise UserError(f"{folder} is no place for results: name a folder below it")
     file = folder.with_name(f".{folder.name}.lock")
     with parents_of(file):
         descriptor = _locked(file, folder, otherwise)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from snowmelt import __version__
+from snowmelt.common.errors import UserError
 
 STAGES = {
     "compose": "resolve params.yaml and conf/ into one configuration file",
@@ -96,6 +97,8 @@ def full_override(command: str, text: str, root: Path) -> str:
     if not equals or "." in key:
         return text
     if key == "out":
+        if command not in OUTPUTS:
+            raise UserError(f"{text}: {command} writes into no folder: leave it out")
         return f"{OUTPUTS[command]}={value}"
     section = SECTIONS.get(command)
     known = composition.written(root)

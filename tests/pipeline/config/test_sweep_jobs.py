@@ -24,6 +24,7 @@ def looked_at(root: Path, *overrides: str) -> list[DictConfig]:
         ("training.steps=1,many", r"training.steps must be a positive integer, at most"),
         ("training.learning_rate=interval(0,1)", "Can only enumerate"),
         ("schedule=glob(glacier*)", "matches nothing"),
+        ("seed=range(0,1000000000)", "gives more than 10,000 jobs"),
         ("sweep=schedules,schedules", "one sweep at a time"),
         ("sweep=schedule", r"unknown sweep 'schedule' \(did you mean 'schedules'\?\)"),
         ("+seed=1,2", "keys can be set, not added or removed"),
@@ -34,6 +35,11 @@ def test_each_value_of_a_sweep_is_looked_at_first(
 ) -> None:
     with pytest.raises(UserError, match=f"^command line: .*{named}"):
         looked_at(workspace, text)
+
+
+def test_too_many_jobs_together_are_refused(workspace: Path) -> None:
+    with pytest.raises(UserError, match="values together give more than 10,000 jobs"):
+        looked_at(workspace, "seed=range(0,200)", "sample.seed=range(0,200)")
 
 
 def test_a_key_of_a_chosen_part_can_be_swept(workspace: Path) -> None:

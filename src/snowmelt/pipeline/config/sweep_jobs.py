@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from snowmelt.pipeline.config.overrides import (
 
 # Keys that no combination of parts depends on.
 UNRELATED = ("seed=", "training.", "sample.", "evaluation.", "tracking", "paths.", "name=")
+MOST_JOBS = 10_000  # of one sweep; a range of 10^9 would be listed for ever
 
 
 def jobs(root: Path, overrides: Sequence[str]) -> dict[str, list[str]]:
@@ -46,6 +48,7 @@ def jobs(root: Path, overrides: Sequence[str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     values = [_each(text, known) for text in texts.values()]
     swept = [len(some) > 1 for some in values]
+    _check_count(math.prod(map(len, values)), "the values together give")
     for job in itertools.product(*values):
         told = [text for text, is_told in zip(job, swept, strict=True) if is_told]
         pairs = [text.split("=", 1) for text in told]
@@ -75,12 +78,22 @@ def _each(text: str, known: Mapping[str, list[str]]) -> list[str]:
         if isinstance(swept, Glob):
             values = swept.filter(known.get(key, []))
         else:
-            values = [str(value) for value in override.sweep_string_iterator()]
+            several = itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1)
+            values = [str(value) for value in several]
     except HydraException as error:
         raise UserError(f"command line: '{text}': {error}") from error
     if not values:
         raise UserError(f"command line: '{text}' matches nothing")
+    _check_count(len(values), f"'{text}' gives")
     return [f"{key}={value}" for value in values]
+
+
+def _check_count(jobs: int, what: str) -> None:
+    if jobs > MOST_JOBS:
+        raise UserError(
+            f"command line: {what} more than {MOST_JOBS:,} jobs, of which each is a"
+            " pipeline: give fewer values"
+        )
 
 
 def composed(root: Path, jobs: Mapping[str, Sequence[str]]) -> list[DictConfig]:
