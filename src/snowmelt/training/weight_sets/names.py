@@ -6,7 +6,7 @@ its decay, `posthoc_0.05` the power-function average of that length.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
@@ -58,4 +58,5 @@ def _checked(name: str) -> str:
     return name
 
 
-Weights = Annotated[str, AfterValidator(_checked)]
+# The two that every checkpoint has are named for those who mistype them.
+Weights = Annotated[Literal["ema", "raw"] | str, AfterValidator(_checked)]
