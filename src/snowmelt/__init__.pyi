@@ -25,6 +25,7 @@ from snowmelt.sampling import trajectories as trajectories
 from snowmelt.sampling.samplers import grids as grids
 from snowmelt.sampling.samplers import sample as sample
 from snowmelt.sampling.samplers import thresholds as thresholds
+from snowmelt.training import optimizers as optimizers
 from snowmelt.training.checkpoint import Checkpoint as Checkpoint
 from snowmelt.training.checkpoint import load as load
 

@@ -32,5 +32,5 @@ def test_images_come_as_levels() -> None:
 def test_the_network_is_built_before_anything_is_drawn() -> None:
     request = generator(points()).request
     object.__setattr__(request, "weights", "best")
-    with pytest.raises(UserError, match=r"sample\.weights must be ema or raw"):
+    with pytest.raises(UserError, match=r"sample\.weights=best: .* no such weights"):
         Generator.on(torch.device("cpu"), request)

@@ -34,6 +34,7 @@ class StopPoint(pl.Callback):
         stopping.handle_signals()
 
     def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        stopping.handle_signals()  # it has put its own before ours since
         if trainer.world_size > 1:
             # The processor's own group: to agree costs no wait for a device.
             self._group = dist.new_group(backend="gloo")
