@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from snowmelt.common import stopping
 from snowmelt.pipeline.cli import main
 from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
 from tests.project import last_of_each, make_workspace
@@ -21,6 +22,12 @@ os.environ.update(MLFLOW_ENVIRONMENT)  # before the first import of mlflow, whic
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def nobody_asked_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request to stop ends a process, and is remembered; here it ends with its test."""
+    monkeypatch.setattr(stopping._Request, "since", None)
 
 
 @pytest.fixture
