@@ -27,7 +27,7 @@ from snowmelt.data.sources.decoding import Plan
 from snowmelt.data.sources.decoding_group import decode_all
 from snowmelt.data.sources.image_list import ImageList
 from snowmelt.data.sources.image_source import ImageSource
-from snowmelt.data.sources.official_files import OfficialFile
+from snowmelt.data.sources.official_files import OfficialFile, check_keys
 from snowmelt.data.sources.rows_file import RowsFile
 from snowmelt.data.sources.source import RawData
 from snowmelt.data.sources.zip_index import DamagedArchiveError
@@ -61,15 +61,9 @@ class CelebA(ImageSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.path is not None:
-            argument_checks.text("data.path", self.path)
+        check_keys(self.path, self.held_out_fraction, "CelebA has an official split")
         argument_checks.integer("data.size", self.size, least=1)
         argument_checks.choice("data.channels", self.channels, (1, 3))
-        if self.held_out_fraction is not None:
-            raise UserError(
-                "data.held_out_fraction must be null: CelebA has an official split, got"
-                f" {self.held_out_fraction}"
-            )
 
     def stored_shape(self) -> tuple[int, ...]:
         return 1 if self.gray else self.channels, self.size, self.size

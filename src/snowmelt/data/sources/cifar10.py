@@ -19,14 +19,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from snowmelt.common import argument_checks
 from snowmelt.common.bounds import Fraction
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
 from snowmelt.common.regular_files import open_regular
 from snowmelt.data.sources.array_pickle import read_arrays_alone
 from snowmelt.data.sources.image_source import ImageSource
-from snowmelt.data.sources.official_files import OfficialFile, fetched
+from snowmelt.data.sources.official_files import OfficialFile, check_keys, fetched
 from snowmelt.data.sources.source import RawData
 
 DOWNLOADS = Path("data/downloads/cifar10")
@@ -67,13 +66,8 @@ class Cifar10(ImageSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.path is not None:
-            argument_checks.text("data.path", self.path)
-        if self.held_out_fraction is not None:
-            raise UserError(
-                "data.held_out_fraction must be null: CIFAR-10 holds out its 10,000"
-                f" official test images, got {self.held_out_fraction}"
-            )
+        split = "CIFAR-10 holds out its 10,000 official test images"
+        check_keys(self.path, self.held_out_fraction, split)
 
     def stored_shape(self) -> tuple[int, ...]:
         return _SHAPE

@@ -18,14 +18,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from snowmelt.common import argument_checks
 from snowmelt.common.bounds import Fraction
-from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import new_file
 from snowmelt.common.places import Place
 from snowmelt.common.regular_files import open_regular
 from snowmelt.data.sources.image_source import ImageSource
+from snowmelt.data.sources.official_files import check_keys, from_mirrors
 from snowmelt.data.sources.source import RawData
 
 LARGEST = 16 + 60_000 * 28 * 28  # bytes: the training images, unpacked
@@ -64,13 +62,8 @@ class IdxFiles(ImageSource):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.path is not None:
-            argument_checks.text("data.path", self.path)
-        if self.held_out_fraction is not None:
-            raise UserError(
-                f"data.held_out_fraction must be null: {self.title} holds out its"
-                f" 10,000 official test images, got {self.held_out_fraction}"
-            )
+        split = f"{self.title} holds out its 10,000 official test images"
+        check_keys(self.path, self.held_out_fraction, split)
 
     def stored_shape(self) -> tuple[int, ...]:
         return 1, 28, 28
@@ -152,20 +145,18 @@ class IdxFiles(ImageSource):
             UserError: no mirror answers, or what came is not the file.
         """
         target = folder / f"{stem}.gz"
-        reasons = []
-        for mirror in self.mirrors:
-            try:
-                with new_file(target) as draft:
-                    download(f"{mirror}{target.name}", draft)
-                    self._official_content(draft, target, stem)
-                return
-            except OSError as error:
-                reasons.append(f"{mirror}: {error}")
+        failed = from_mirrors(
+            self.mirrors,
+            target,
+            lambda draft, named: self._official_content(draft, named, stem),
+        )
+        if not failed:
+            return
         files = ", ".join(f"{name}.gz" for name in self.digests)
         package = f", or install Debian's package {self.debian[1]}" if self.debian else ""
         raise UserError(
             f"{self.title} is not on this machine and cannot be fetched"
-            f" ({'; '.join(reasons)}). Put {files} into {folder}, or name their folder by"
+            f" ({'; '.join(failed)}). Put {files} into {folder}, or name their folder by"
             f" data.path=DIR{package}"
         )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from snowmelt.common import argument_checks
 from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file
@@ -50,6 +52,23 @@ class OfficialFile:
             )
 
 
+def check_keys(path: str | None, held_out_fraction: float | None, split: str) -> None:
+    """Look at the two keys that every data set with an official split has.
+
+    Args:
+        split: what the data set holds out, for the error.
+
+    Raises:
+        UserError: the path is no text, or another split is asked for.
+    """
+    if path is not None:
+        argument_checks.text("data.path", path)
+    if held_out_fraction is not None:
+        raise UserError(
+            f"data.held_out_fraction must be null: {split}, got {held_out_fraction}"
+        )
+
+
 def fetched(official: OfficialFile, folder: Path, title: str) -> Path:
     """Download a file into `folder`, whole and verified, or not at all.
 
@@ -59,16 +78,34 @@ def fetched(official: OfficialFile, folder: Path, title: str) -> Path:
     Raises:
         UserError: no mirror answers, or what came is not the file.
     """
-    target, reasons = folder / official.name, []
-    for mirror in official.mirrors:
+    target = folder / official.name
+    if failed := from_mirrors(official.mirrors, target, official.check):
+        raise UserError(
+            f"{title} is not on this machine and cannot be fetched ({'; '.join(failed)})."
+            f" Put {official.name} into {folder}, or name it by data.path=FILE"
+        )
+    return target
+
+
+def from_mirrors(
+    mirrors: Sequence[str], target: Path, check: Callable[[Path, Path], object]
+) -> list[str]:
+    """Download `target` from the first mirror that answers, whole or not at all.
+
+    Args:
+        check: raises if a file, the first argument, is not what an error would call the
+            second.
+
+    Returns:
+        Why each mirror failed; empty once the file is there.
+    """
+    failed = []
+    for mirror in mirrors:
         try:
             with new_file(target) as draft:
-                download(f"{mirror}{official.name}", draft)
-                official.check(draft, target)
-            return target
+                download(f"{mirror}{target.name}", draft)
+                check(draft, target)
+            return []
         except OSError as error:
-            reasons.append(f"{mirror}: {error}")
-    raise UserError(
-        f"{title} is not on this machine and cannot be fetched ({'; '.join(reasons)}). Put"
-        f" {official.name} into {folder}, or name it by data.path=FILE"
-    )
+            failed.append(f"{mirror}: {error}")
+    return failed
