@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import tarfile
+import tempfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -53,8 +54,10 @@ def pack_tar(path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-def read(path: Path, on_corrupt: str = "error") -> RawData:
-    return Folder(name="mine", path=str(path), size=4, on_corrupt=on_corrupt).read()
+def read(path: Path, on_corrupt: str = "error", scratch: Path | None = None) -> RawData:
+    return Folder(
+        name="mine", path=str(path), size=4, on_corrupt=on_corrupt, scratch=scratch
+    ).read()
 
 
 def outcome(path: Path) -> int:
@@ -93,6 +96,18 @@ def test_an_archive_is_read_like_the_folder_that_it_holds(
     assert packed.held_out.tolist() == [True, False, False]
     assert (packed.classes, packed.notes) == (plain.classes, plain.notes)
     assert packed.notes == ("left out: 1 .txt",) or "cat" in packed.notes[0]
+
+
+def test_what_is_unpacked_lies_where_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, make = [], tempfile.TemporaryFile
+    monkeypatch.setattr(
+        tempfile, "TemporaryFile", lambda dir=None: (asked.append(dir), make(dir=dir))[1]
+    )
+    read(pack_tar(tmp_path / "a.tar.gz", contents()), scratch=tmp_path)
+    assert asked
+    assert set(asked) == {tmp_path}
 
 
 def test_nothing_is_unpacked_beside_it(tmp_path: Path) -> None:

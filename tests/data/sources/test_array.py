@@ -244,6 +244,23 @@ def test_points_have_classes_to_choose_from_and_no_colours(tmp_path: Path) -> No
             read(tmp_path, points, **choice)
 
 
+@pytest.mark.parametrize("classes", [[3, 5], ["5", "3"]])
+def test_a_class_of_numbers_is_named_by_its_number(
+    classes: list[Any], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "l.npy", np.array([3, 4, 5]))
+    raw = read(tmp_path, noise(3, 5, 4), labels="l.npy", classes=classes)
+    assert raw.classes == ("3", "5")
+    with pytest.raises(UserError, match="there is no class '7'"):
+        read(tmp_path, noise(3, 5, 4), labels="l.npy", classes=[7])
+
+
+@pytest.mark.parametrize(("classes", "said"), [("35", "must be a list"), ([], "empty")])
+def test_classes_are_a_list_of_some(classes: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"data\.classes .*{said}"):
+        Array(name="a", path="x.npy", classes=classes)
+
+
 def test_classes_need_labels(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data\.classes=\['a'\]: this data has no classes"):
         read(tmp_path, noise(3, 5, 4), classes=["a"])

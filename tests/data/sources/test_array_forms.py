@@ -15,7 +15,7 @@ import pytest
 from snowmelt.common.errors import UserError
 from snowmelt.data.sources import array_forms
 from snowmelt.data.sources.array import Array
-from snowmelt.data.sources.array_forms import load
+from snowmelt.data.sources.array_forms import heading, load
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
 LABELS = np.array([3, 12, 3, 7, 7, 12])
@@ -57,6 +57,35 @@ def test_arrays_of_an_archive(is_packed: bool, tmp_path: Path) -> None:
 def test_one_array_of_an_archive_needs_no_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", IMAGES)
     assert np.array_equal(load("data.path", tmp_path / "a.npz"), IMAGES)
+
+
+def refused(*_: object) -> None:
+    raise AssertionError("it was unpacked")
+
+
+def test_the_shape_is_known_without_unpacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command asks for it, before anything is read."""
+    np.savez_compressed(tmp_path / "a.npz", x=IMAGES, y=LABELS)
+    (tmp_path / "b").write_bytes(gzip.compress(idx(IMAGES)))
+    (tmp_path / "c").write_bytes(idx(IMAGES))
+    np.save(tmp_path / "d.npy", IMAGES)
+    monkeypatch.setattr(array_forms, "_copied", refused)
+    for file, array in (("a.npz", "x"), ("b", None), ("c", None), ("d.npy", None)):
+        source = Array(name="a", path=file, array=array, root=tmp_path)
+        assert source.event_shape() == (1, 5, 4), file
+        found = heading("data.path", tmp_path / file, array)
+        assert (found.shape, found.dtype) == (IMAGES.shape, np.dtype(np.uint8)), file
+
+
+def test_a_choice_of_labels_is_told_by_its_own_key(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=IMAGES, y=LABELS)
+    mine = {"name": "a", "path": "a.npz", "array": "x", "root": tmp_path}
+    with pytest.raises(UserError, match=r"choose one by data\.labels_array=NAME"):
+        Array(**mine, labels="a.npz").read()
+    with pytest.raises(UserError, match=r"data\.labels_array=y chooses .*data\.labels"):
+        Array(**mine, labels_array="y")
 
 
 def test_a_name_is_for_archives(tmp_path: Path) -> None:

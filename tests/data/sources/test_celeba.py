@@ -73,6 +73,19 @@ def test_an_attribute_that_is_not_there(folder: Path) -> None:
         faces.read()
 
 
+def test_what_is_wrong_with_a_name_is_told_before_hours_of_decoding(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(*_: object) -> None:
+        raise AssertionError("the images were decoded first")
+
+    monkeypatch.setattr(celeba, "decode_all", decode)
+    with pytest.raises(UserError, match="no attribute"):
+        CelebA(name="faces", path=str(folder), size=8, attribute="Smilin").read()
+    with pytest.raises(UserError, match=r"data\.pad_to=4 is less"):
+        CelebA(name="faces", path=str(folder), size=8, pad_to=4).read()
+
+
 def test_missing_files_are_named_with_their_place(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         CelebA(name="faces", root=tmp_path).read()

@@ -150,6 +150,15 @@ def test_columns_that_are_not_there(
         source(**changes).read()
 
 
+@pytest.mark.parametrize("missing", [-1, None])
+def test_rows_without_a_label_are_refused(missing: int | None, install: Install) -> None:
+    split = rows([1, 2, 3])
+    split.columns["label"] = [0, missing, missing]
+    install(train=split)
+    with pytest.raises(UserError, match=r"data\.label_column: 2 rows of the split train"):
+        source(label_column="label").read()
+
+
 @pytest.mark.parametrize("item", [{"bytes": b"no image", "path": None}, None, {}])
 def test_a_row_that_is_no_image(item: Any, install: Install) -> None:
     split = rows([1, 2])

@@ -49,18 +49,19 @@ class Archive:
     Args:
         path: the file. A packed tar file is unpacked as a whole into a temporary file
             without a name.
+        scratch: the folder for that; None for the system's.
 
     Raises:
         DamagedArchiveError: it is neither a zip nor a tar file, or would unpack to far
             more than it is.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, scratch: Path | None = None) -> None:
         self.file = open_regular(path)
         head = self.file.read(8)
         self._is_zip = head[:2] == b"PK"
         if opener := next((o for m, o in _PACKED.items() if head.startswith(m)), None):
-            self.file = _unpacked(self.file, opener)
+            self.file = _unpacked(self.file, opener, scratch)
         if not self._is_zip and not _is_tar(self.file):
             raise DamagedArchiveError("it is neither a zip nor a tar file")
 
@@ -139,11 +140,11 @@ def _is_tar(file: BinaryIO) -> bool:
     return file.read(5) == b"ustar"
 
 
-def _unpacked(file: BinaryIO, opener: Callable[..., Any]) -> BinaryIO:
+def _unpacked(file: BinaryIO, opener: Callable[..., Any], scratch: Path | None) -> BinaryIO:
     """A packed tar file as a temporary file without a name."""
     whole = os.fstat(file.fileno()).st_size
     most = max(_AT_LEAST, _TIMES * whole)
-    plain = tempfile.TemporaryFile()  # noqa: SIM115 - it stays open
+    plain = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - it stays open
     file.seek(0)
     try:
         with opener(file) as stream:

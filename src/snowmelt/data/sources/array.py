@@ -15,7 +15,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
 from snowmelt.data.image_levels import Range, checked_range, sparse_note
 from snowmelt.data.sources import class_names
-from snowmelt.data.sources.array_forms import load
+from snowmelt.data.sources.array_forms import heading, load
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.source import RawData
 
@@ -51,16 +51,21 @@ class Array(ImageSource):
         argument_checks.text("data.path", self.path)
         if self.labels is not None:
             argument_checks.text("data.labels", self.labels)
+        elif self.labels_array is not None:
+            raise UserError(
+                f"data.labels_array={self.labels_array} chooses an array of data.labels:"
+                " give that, too"
+            )
         if self.value_range is not None:
             checked_range(self.value_range, 255)
 
     def stored_shape(self) -> tuple[int, ...] | None:
         """By the file's header; None where there is no such array, as `read` then says."""
         try:
-            array = load("data.path", self.located(self.path), self.array, self.scratch)
+            array = heading("data.path", self.located(self.path), self.array)
             is_points = array.ndim == 2 and array.dtype.kind == "f"
             return array.shape[1:] if is_points else _images(array).shape[1:]
-        except UserError:
+        except (UserError, OSError):
             return None
 
     def read_images(self) -> RawData:

@@ -47,12 +47,29 @@ def load(
     Raises:
         UserError: no such file, or not such an array.
     """
+    return _told(key, path, lambda: _loaded(key, path, name, scratch))
+
+
+def heading(key: str, path: Path, name: str | None = None) -> np.ndarray:
+    """An array of the same shape and type without the values; nothing is unpacked.
+
+    Args:
+        key, name: see `load`.
+
+    Raises:
+        UserError: no such file, or not such an array.
+    """
+    return _told(key, path, lambda: _headed(key, path, name))
+
+
+def _told(key: str, path: Path, read: Callable[[], np.ndarray]) -> np.ndarray:
+    """What `read` finds in the file; what is wrong with that in one line."""
     if not path.exists():
         raise UserError(f"{key}: {path} does not exist: give {_FORMS}")
     if (kind := kind_of(path)) is not None:
         raise UserError(f"{key}: {path} is {kind}: give {_FORMS}")
     try:
-        array = _loaded(path, name, scratch)
+        array = read()
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile) or error.errno is None:
             raise _unreadable(key, path, error) from error
@@ -70,48 +87,90 @@ def _unreadable(key: str, path: Path, error: Exception) -> UserError:
     )
 
 
-def _loaded(path: Path, name: str | None, scratch: Path | None) -> np.ndarray:
+def _chooser(key: str) -> str:
+    """The key by which an array of an .npz file is chosen."""
+    return "data.labels_array" if key == "data.labels" else "data.array"
+
+
+def _head(key: str, path: Path, name: str | None) -> bytes:
+    """The first bytes, which tell the form."""
     with path.open("rb") as file:
         head = file.read(4)
+    if name is not None and head != _ZIP:
+        raise ValueError(f"{_chooser(key)}={name} is for an .npz file")
+    return head
+
+
+def _headed(key: str, path: Path, name: str | None) -> np.ndarray:
+    head = _head(key, path, name)
+    dtype: Any = np.uint8
     if head == _ZIP:
-        return _one_of(path, name, scratch)
-    if name is not None:
-        raise ValueError(f"data.array={name} is for an .npz file")
+        with zipfile.ZipFile(path) as pack, pack.open(_chosen(key, pack, name)) as packed:
+            shape, _, dtype = _npy_heading(packed)
+    elif head.startswith(_IDX):
+        with path.open("rb") as file:
+            shape, _ = _idx_heading(file)
+    elif head.startswith(_GZIP):
+        with gzip.open(path) as packed:
+            shape, _ = _idx_heading(packed)
+    else:
+        return _mapped_npy(path)
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def _loaded(key: str, path: Path, name: str | None, scratch: Path | None) -> np.ndarray:
+    head = _head(key, path, name)
+    if head == _ZIP:
+        with zipfile.ZipFile(path) as pack:
+            info = _chosen(key, pack, name)
+            with pack.open(info) as packed:
+                return _npy(_copied(packed, info.file_size, scratch))
     if head.startswith(_IDX):
         with path.open("rb") as file:
             return _idx(file)
     if head.startswith(_GZIP):
         with gzip.open(path) as packed:
             return _unpacked_idx(packed, scratch)
+    return _mapped_npy(path)
+
+
+def _mapped_npy(path: Path) -> np.ndarray:
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     assert isinstance(array, np.ndarray)
     return array
 
 
-def _one_of(path: Path, name: str | None, scratch: Path | None) -> np.ndarray:
+def _chosen(key: str, pack: zipfile.ZipFile, name: str | None) -> zipfile.ZipInfo:
     """An array of an archive that numpy.savez or numpy.savez_compressed wrote."""
-    with zipfile.ZipFile(path) as pack:
-        names = [n.removesuffix(".npy") for n in pack.namelist() if n.endswith(".npy")]
-        if name is None and len(names) != 1:
-            raise ValueError(f"it holds {', '.join(names)}: choose one by data.array=NAME")
-        chosen = names[0] if name is None else name
-        if chosen not in names:
-            raise ValueError(
-                f"it has no array {chosen}{did_you_mean(chosen, names)}: it holds"
-                f" {', '.join(names)}"
-            )
-        info = pack.getinfo(f"{chosen}.npy")
-        if info.file_size > max(_AT_LEAST, _TIMES * info.compress_size):
-            raise ValueError(
-                f"the {info.compress_size} bytes of {chosen} unpack to {info.file_size}"
-            )
-        with pack.open(info) as packed:
-            return _npy(_copied(packed, info.file_size, scratch))
+    names = [n.removesuffix(".npy") for n in pack.namelist() if n.endswith(".npy")]
+    if name is None and len(names) != 1:
+        raise ValueError(f"it holds {', '.join(names)}: choose one by {_chooser(key)}=NAME")
+    chosen = names[0] if name is None else name
+    if chosen not in names:
+        raise ValueError(
+            f"it has no array {chosen}{did_you_mean(chosen, names)}: it holds"
+            f" {', '.join(names)}"
+        )
+    info = pack.getinfo(f"{chosen}.npy")
+    if info.file_size > max(_AT_LEAST, _TIMES * info.compress_size):
+        raise ValueError(
+            f"the {info.compress_size} bytes of {chosen} unpack to {info.file_size}"
+        )
+    return info
 
 
 def _npy(file: BinaryIO) -> np.ndarray:
     """Map a file that numpy.save wrote, from its beginning."""
     file.seek(0)
+    shape, is_fortran, dtype = _npy_heading(file)
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    order = "F" if is_fortran else "C"
+    return np.memmap(file, dtype, "r", file.tell(), shape, order)  # type: ignore[call-overload]
+
+
+def _npy_heading(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The shape, whether the first axis runs fastest, and the type."""
     version = np.lib.format.read_magic(file)
     read_header: Callable[[Any], Any] = (
         np.lib.format.read_array_header_1_0
@@ -121,10 +180,7 @@ def _npy(file: BinaryIO) -> np.ndarray:
     shape, is_fortran, dtype = read_header(file)
     if dtype.hasobject:
         raise ValueError("allow_pickle")  # told as any array of objects is
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    order = "F" if is_fortran else "C"
-    return np.memmap(file, dtype, "r", file.tell(), shape, order)  # type: ignore[call-overload]
+    return shape, is_fortran, dtype
 
 
 def _idx(file: BinaryIO) -> np.ndarray:

@@ -76,11 +76,15 @@ class CelebA(ImageSource):
         """
         folder = self._folder()
         try:
-            archive = Archive(folder / IMAGES)
+            archive = Archive(folder / IMAGES, self.scratch)
             members = archive.members()
-            images = ImageList(m.entry for m in members if m.entry.name.endswith(".jpg"))
+            pictures = (m.entry for m in members if m.entry.name.endswith(".jpg"))
+            images = ImageList(pictures, self.scratch)
         except DamagedArchiveError as error:
             raise UserError(f"{folder / IMAGES} cannot be read: {error}") from error
+        # Before hours of decoding: a table, or a name, may be wrong.
+        split = _values(folder / SPLIT, images, column=0)
+        labels, classes = self._labels(folder, images)
         rows = RowsFile(len(images), self.stored_shape(), self.scratch)
         channels = self.stored_shape()[0]
         found = decode_all(
@@ -98,8 +102,6 @@ class CelebA(ImageSource):
         if found.skipped:
             name, reason = found.skipped[0]
             raise UserError(f"{folder / IMAGES}: {name}: {reason}")
-        split = _values(folder / SPLIT, images, column=0)
-        labels, classes = self._labels(folder, images)
         return RawData(rows.array(), labels, classes, (0, 255), split != 0)
 
     def _folder(self) -> Path:

@@ -78,7 +78,7 @@ class Folder(ImageSource):
                 the disk.
         """
         place = self.located(self.path)
-        listing = image_files(place)
+        listing = image_files(place, self.scratch)
         # An ambiguous layout is told before the long loop.
         folder_layout.understood(entry.name for entry in listing.images)
         rows = RowsFile(len(listing.images), self.stored_shape(), self.scratch)

@@ -8,7 +8,7 @@ images are decoded here, like those of a folder.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -85,15 +85,12 @@ class HuggingFace(ImageSource):
         counts = [len(split) for split in splits]
         rows = RowsFile(sum(counts), self.stored_shape(), self.scratch)
         tally = PictureTally(self.size, self.stored_shape()[0], None)
-        labels: list[np.ndarray] = []
+        numbers, classes = self._classes(splits)
         with tqdm(total=sum(counts), desc="reading images", unit="image") as bar:
             for first, split in zip(np.cumsum([0, *counts]), splits, strict=False):
                 for start, images in self._decoded(split, tally):
                     write_images(rows.descriptor, int(first) + start, images)
                     bar.update(len(images))
-        if self.label_column is not None:
-            labels = [np.asarray(split[self.label_column][:]) for split in splits]
-        numbers, classes = self._classes(splits[0], labels)
         is_official = self.held_out_split is not None
         return RawData(
             examples=rows.array(),
@@ -152,15 +149,23 @@ class HuggingFace(ImageSource):
             yield start, images
 
     def _classes(
-        self, split: Any, labels: list[np.ndarray]
+        self, splits: Sequence[Any]
     ) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
         """Numbers from 0 and the names that they stand for."""
-        if not labels:
+        if self.label_column is None:
             return None, None
-        found, numbers = np.unique(np.concatenate(labels), return_inverse=True)
+        given = [split[self.label_column][:] for split in splits]
+        for name, labels in zip(self._names(), given, strict=True):
+            # The Hub marks rows of a split without labels by -1.
+            if without := sum(label is None or label == -1 for label in labels):
+                raise UserError(
+                    f"data.label_column: {without} rows of the split {name} have no label:"
+                    " choose another split, or give null for no classes"
+                )
+        found, numbers = np.unique(np.concatenate(given), return_inverse=True)
         if len(found) < 2:
             return None, None
-        known = getattr(split.features[self.label_column], "names", None)
+        known = getattr(splits[0].features[self.label_column], "names", None)
         names = tuple(str(value if known is None else known[value]) for value in found)
         class_names.check("data.label_column", names)
         return numbers.astype(np.int64), names

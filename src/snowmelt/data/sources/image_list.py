@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 _RUN = 2**15  # names that are sorted in memory
@@ -31,9 +32,13 @@ class Entry(NamedTuple):
 
 
 class ImageList:
-    """Entries in the order of their names; looking through them is all that it can do."""
+    """Entries in the order of their names; looking through them is all that it can do.
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    Args:
+        scratch: the folder for those that wait on the disk; None for the system's.
+    """
+
+    def __init__(self, entries: Iterable[Entry], scratch: Path | None = None) -> None:
         source = iter(entries)
         runs: list[BinaryIO] = []
         self._few: list[Entry] | None = None
@@ -43,8 +48,8 @@ class ImageList:
             if not runs and len(run) < _RUN:
                 self._few = run
                 return
-            runs.append(_written(run))
-        self._file = _written(heapq.merge(*map(_read, runs)))
+            runs.append(_written(run, scratch))
+        self._file = _written(heapq.merge(*map(_read, runs)), scratch)
 
     def __len__(self) -> int:
         return self._count
@@ -53,9 +58,9 @@ class ImageList:
         return iter(self._few) if self._few is not None else _read(self._file)
 
 
-def _written(entries: Iterable[Entry]) -> BinaryIO:
+def _written(entries: Iterable[Entry], scratch: Path | None) -> BinaryIO:
     """A file without a name, which goes with this process whatever ends it."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - it stays open
+    file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - it stays open
     for name, place in entries:
         numbers = ",".join(map(str, place)).encode()
         file.write(os.fsencode(name) + b"\0" + numbers + b"\0")

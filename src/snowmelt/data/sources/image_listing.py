@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections import Counter
@@ -71,12 +72,15 @@ class _Tally:
         return tuple(f"{about}{what}" for about, what in told.items() if what)
 
 
-def image_files(place: Path) -> Listing:
+def image_files(place: Path, scratch: Path | None = None) -> Listing:
     """All images below a folder, through links too, but into no folder twice; or of a
     zip or tar file.
 
     A file is an image by its ending or, where that says nothing, by its first bytes. What
     is hidden or no regular file never is.
+
+    Args:
+        scratch: a folder for what does not fit into the memory; None for the system's.
 
     Raises:
         UserError: there is no such folder, no image in it, or a part that cannot be read.
@@ -85,26 +89,28 @@ def image_files(place: Path) -> Listing:
         raise UserError(f"data.path: {place} does not exist: give a folder of images")
     tally = _Tally()
     if not place.is_dir():
-        return _archived(place, tally)
+        return _archived(place, tally, scratch)
     walked = _walk(place, tally.again, tally.made)
     found = ((Entry(file), _why_not(place, file)) for file in walked)
-    return Listing(_some_of(place, tally.images(found), tally), tally.notes())
+    return Listing(_some_of(place, tally.images(found), tally, scratch), tally.notes())
 
 
-def _archived(path: Path, tally: _Tally) -> Listing:
+def _archived(path: Path, tally: _Tally, scratch: Path | None) -> Listing:
     try:
-        archive = Archive(path)
+        archive = Archive(path, scratch)
         looked_at = (
             (entry, reason or _why_not_inside(archive, entry))
             for entry, reason in archive.members()
         )
-        images = _some_of(path, tally.images(looked_at), tally)
+        images = _some_of(path, tally.images(looked_at), tally, scratch)
     except DamagedArchiveError as error:
         raise UserError(
             f"data.path: {path} is a file, and no archive of images ({error}): give a"
             " folder, a zip or a tar file, or use data=array"
         ) from error
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise  # the fault of the folder that it is unpacked in
         raise UserError(
             f"data.path: {path} cannot be read ({error.strerror or error})"
         ) from error
@@ -112,8 +118,10 @@ def _archived(path: Path, tally: _Tally) -> Listing:
     return Listing(images, tally.notes(), archive)
 
 
-def _some_of(place: Path, found: Iterable[Entry], tally: _Tally) -> ImageList:
-    images = ImageList(found)
+def _some_of(
+    place: Path, found: Iterable[Entry], tally: _Tally, scratch: Path | None
+) -> ImageList:
+    images = ImageList(found, scratch)
     if len(images):
         return images
     first, made = tally.first_other, tally.made

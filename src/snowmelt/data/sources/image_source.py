@@ -35,10 +35,18 @@ class ImageSource(Source):
     gray: bool = False
     pad_to: Side | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.classes, str):
+            raise UserError(f"data.classes must be a list, got {self.classes!r}")
+        if self.classes is not None and not self.classes:
+            raise UserError("data.classes is an empty list: name a class, or give null")
+
     def read(self) -> RawData:
+        self.event_shape()  # a margin that does not fit is told before hours of reading
         raw = self.read_images()
         if self.classes is not None:
-            raw = _of_classes(raw, tuple(self.classes))
+            raw = _of_classes(raw, tuple(map(str, self.classes)))  # 3 is the digit's name
         is_image = raw.value_range is not None
         if not is_image and (self.gray or self.pad_to is not None):
             key = "gray" if self.gray else "pad_to"
@@ -95,8 +103,6 @@ def _of_classes(raw: RawData, names: tuple[str, ...]) -> RawData:
             f"{did_you_mean(unknown[0], raw.classes)}: the data has"
             f" {', '.join(raw.classes)}"
         )
-    if not names:
-        raise UserError("data.classes is an empty list: name a class, or give null")
     kept = tuple(name for name in raw.classes if name in names)
     number = np.array([kept.index(n) if n in kept else -1 for n in raw.classes])
     labels = number[raw.labels]
