@@ -113,6 +113,11 @@ def test_points_go_the_same_way(workspace: Path, mistake: Mistake) -> None:
     ("arguments", "named"),
     [
         (("train", "schedule=cosin"), "unknown schedule 'cosin' (did you mean 'cosine'?)"),
+        (
+            ("sample", "num_sample=4"),
+            "key 'sample.num_sample' (did you mean 'num_samples'?",
+        ),
+        (("sample", "schedul=cosine"), "unknown key 'schedul' (did you mean 'schedule'?"),
         (("train", "trainng.steps=5"), "unknown key 'trainng.steps'"),
         (
             ("train", "training.steps=many"),

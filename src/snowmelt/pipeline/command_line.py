@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from pathlib import Path
 
 from snowmelt import __version__
@@ -92,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
 def full_override(command: str, text: str, root: Path) -> str:
     """Write out a command's short key: `out=` or a key of the command's own section."""
     from snowmelt.pipeline.config import composition
+    from snowmelt.pipeline.config.overrides import groups
 
     key, equals, value = text.partition("=")
     if not equals or "." in key:
@@ -101,7 +103,11 @@ def full_override(command: str, text: str, root: Path) -> str:
             raise UserError(f"{text}: {command} writes into no folder: leave it out")
         return f"{OUTPUTS[command]}={value}"
     section = SECTIONS.get(command)
-    known = composition.written(root)
-    if section and key not in known and key in known[section]:
-        return f"{section}.{key}={value}"
-    return text
+    written = composition.written(root)
+    known = {*written, *groups(root)}
+    if section is None or key in known:
+        return text
+    # A near miss is one of the section's keys, too: its error then names them.
+    own = written[section]
+    meant = difflib.get_close_matches(key, [*own, *known], n=1)
+    return f"{section}.{key}={value}" if meant and meant[0] in own else text
