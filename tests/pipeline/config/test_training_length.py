@@ -37,6 +37,31 @@ def test_the_stronger_place_decides(
     assert (training.steps, training.minutes) == length
 
 
+@pytest.mark.parametrize(
+    ("experiment", "sweep", "typed", "length"),
+    [
+        ("minutes: 10", "steps: 7", [], (7, None)),
+        ("steps: 7", "minutes: 10", [], (None, 10)),
+        ("minutes: 10", "steps: 7", [MINUTES], (None, 10)),
+        ("minutes: 10", "picture_every: 5", [], (None, 10)),
+    ],
+)
+def test_a_sweep_is_stronger_than_an_experiment(
+    tmp_path: Path,
+    experiment: str,
+    sweep: str,
+    typed: list[str],
+    length: tuple[int | None, float | None],
+) -> None:
+    folder = make_workspace(tmp_path / "project")
+    for group, text in (("experiment", experiment), ("sweep", sweep)):
+        file = folder / "conf" / group / "own.yaml"
+        file.write_text(f"# @package _global_\ntraining: {{{text}}}\n", encoding="utf-8")
+    chosen = ["experiment=own", "sweep=own", *typed]
+    training = compose(folder, chosen, is_checked=False).training
+    assert (training.steps, training.minutes) == length
+
+
 def test_one_place_gives_one_of_the_two() -> None:
     with pytest.raises(UserError) as caught:
         compose(ROOT, [MINUTES, "training.steps=7"], is_checked=False)

@@ -18,8 +18,9 @@ from snowmelt.pipeline.config.overrides import (
 )
 
 STEPS, MINUTES = "training.steps", "training.minutes"
-# Every other place is an experiment or a sweep.
-_STRENGTHS = {PARAMS: 0, OVERRIDES: 2, COMMAND_LINE: 3}
+_STRENGTHS = {PARAMS: 0, OVERRIDES: 3, COMMAND_LINE: 4}
+# Every other place is a file: of an experiment, or of a sweep, which conf/ puts over it.
+_EXPERIMENT, _SWEEP = 1, 2
 
 
 def settled(
@@ -59,4 +60,5 @@ def _strongest(key: str, given: Sequence[SourcedOverride]) -> SourcedOverride | 
 
 
 def _strength(choice: SourcedOverride) -> int:
-    return _STRENGTHS.get(choice.origin, 1)
+    of_file = _SWEEP if choice.origin.startswith("conf/sweep/") else _EXPERIMENT
+    return _STRENGTHS.get(choice.origin, of_file)
