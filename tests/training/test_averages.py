@@ -249,6 +249,31 @@ def test_a_name_is_said_in_words(name: str, said: str) -> None:
     assert names.is_name(name) == (said != "")
 
 
+@pytest.mark.parametrize(
+    ("decay", "digits"),
+    [
+        (0.999, "0.999"),
+        (0.9999999, "0.9999999"),
+        (0.00001, "0.00001"),
+        (0.5, "0.5"),
+        (0.0, "0"),
+    ],
+)
+def test_a_decay_is_written_in_all_its_digits(decay: float, digits: str) -> None:
+    assert names.of_decay(decay) == digits
+    assert names.decay_in(f"ema_{digits}") == decay
+    assert names.said(f"ema_{digits}") == f"averaged (decay {digits})"
+    averages = Averages(One(), EMASettings.of({"further": [decay]}))
+    assert list(averages.by_decay()) == [digits]
+
+
+def test_decays_near_their_ends_are_sampled_from(checkpoint: Checkpoint) -> None:
+    ends = {"0.00001": {}, "0.9999999": {}}
+    found = replace(checkpoint, further=ends)
+    for digits, weights in ends.items():
+        assert found.chosen(f"ema_{digits}") is weights
+
+
 def test_equal_decays_are_refused() -> None:
     with pytest.raises(UserError, match=r"training\.ema\.further must be different decays"):
         EMASettings.of({"further": [0.9, 0.90000001]})

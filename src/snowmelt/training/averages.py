@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from snowmelt.training.budget import Budget
 from snowmelt.training.ema import EMA, PowerEMA
 from snowmelt.training.settings import EMASettings
+from snowmelt.training.weight_sets import names
 from snowmelt.training.weight_sets.snapshots import Snapshot
 
 
@@ -50,7 +51,7 @@ class Averages(nn.Module):
     def by_decay(self) -> dict[str, dict[str, Tensor]]:
         """The weights of each further average, by its decay as `sample.weights` has it."""
         found = [one for one in self.further if isinstance(one, EMA)]
-        return {f"{one.decay:g}": one.net.state_dict() for one in found}
+        return {names.of_decay(one.decay): one.net.state_dict() for one in found}
 
 
 def _copied(net: nn.Module) -> dict[str, Tensor]:

@@ -100,19 +100,19 @@ class Checkpoint:
         return denoiser.eval()
 
     def chosen(self, weights: str) -> dict[str, Tensor]:
-        """The weights of a name: `snowmelt.training.weight_names`.
+        """The weights of a name: `snowmelt.training.weight_sets.names`.
 
         Raises:
             UserError: there are no such weights; it says which there are.
         """
         decay, length = names.decay_in(weights), names.length_in(weights)
-        if decay is not None and f"{decay:g}" in self.further:
-            return self.further[f"{decay:g}"]
+        if decay is not None and (digits := names.of_decay(decay)) in self.further:
+            return self.further[digits]
         if length is not None and self.snapshots:
             return posthoc(self.snapshots, length)
-        if weights in ("ema", "raw"):
-            return self.ema if weights == "ema" else self.raw
-        known = ["ema", "raw", *(f"ema_{decay}" for decay in self.further)]
+        if weights in (names.EMA, names.RAW):
+            return self.ema if weights == names.EMA else self.raw
+        known = [names.EMA, names.RAW, *(f"ema_{decay}" for decay in self.further)]
         missing = (
             "kept no snapshots of its averages (training.ema.snapshots=16 keeps some)"
             if length is not None

@@ -17,7 +17,7 @@ from snowmelt.training.resume import Resume
 class StopPoint(pl.Callback):
     """Ends the training after the step in which any process was asked to stop.
 
-    It comes last of the callbacks: the step is whole, and so is what observers made of it.
+    It comes after all observers: the step is whole, and so is what observers made of it.
     On the way it notes what the process is at, for the one that watches over the group.
 
     Args:

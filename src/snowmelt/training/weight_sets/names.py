@@ -6,6 +6,7 @@ its decay, `posthoc_0.05` the power-function average of that length.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator
@@ -26,6 +27,12 @@ def length_in(name: str) -> float | None:
     return _number(name, _POSTHOC)
 
 
+def of_decay(decay: float) -> str:
+    """A decay in plain digits, all of them, as names have it: 0.999, 0.00001."""
+    digits = f"{Decimal(repr(decay)):f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
 def is_name(name: str) -> bool:
     decay, length = decay_in(name), length_in(name)
     is_decay = decay is not None and 0 <= decay < 1
@@ -36,7 +43,7 @@ def is_name(name: str) -> bool:
 def said(name: str) -> str:
     """Which weights they are, in a word or two."""
     if (decay := decay_in(name)) is not None:
-        return f"averaged (decay {decay:g})"
+        return f"averaged (decay {of_decay(decay)})"
     if (length := length_in(name)) is not None:
         return f"averaged (post hoc, length {length:g})"
     return {EMA: "averaged", RAW: "raw"}.get(name, "")
