@@ -59,14 +59,26 @@ def test_the_same_machine_is_not_probed_again(decide: Decide, probes: list[int])
         {"training": {"batch_size": 4}},
         {"net": {"_target_": "snowmelt.nets.MLP", "width": 16}},
         {"trainer": AUTO | {"threads": "auto"}},
+        {"denoiser": {"self_conditioned": True}},
+        {"loss": {"_target_": "snowmelt.losses.Hybrid"}},
+        {"process": {"_target_": "snowmelt.processes.SubVariancePreserving"}},
+        {"schedule": {"_target_": "snowmelt.schedules.Learned"}},
     ],
 )
-def test_another_network_batch_or_question_is(
+def test_another_step_or_question_is(
     decide: Decide, probes: list[int], other: dict[str, Any]
 ) -> None:
     decide("one")
     assert decide("another", **other).precision == "32-true"
     assert len(probes) == 2
+
+
+def test_how_a_group_is_watched_over_takes_no_time_of_a_step(
+    decide: Decide, probes: list[int]
+) -> None:
+    decide("one")
+    decide("another", trainer=AUTO | {"stall_seconds": 5.0, "max_restarts": 2})
+    assert len(probes) == 1
 
 
 def test_another_machine_is_probed_but_a_training_goes_on_as_it_began(

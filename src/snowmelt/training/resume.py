@@ -7,8 +7,6 @@ data set or source file is another identity and starts anew.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 import time
 import zipfile
@@ -22,6 +20,7 @@ import torch
 from snowmelt.common import distributed
 from snowmelt.common.code_identity import code_digest
 from snowmelt.common.files import new_file
+from snowmelt.common.records import content_digest
 from snowmelt.common.regular_files import kind_of
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training.settings import FitSettings
@@ -60,8 +59,7 @@ def training_identity(settings: FitSettings, manifest: Manifest) -> str:
         },
         "code": code_digest(CODE),
     }
-    text = json.dumps(described, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return content_digest(described)
 
 
 def _decisive(settings: FitSettings) -> dict[str, Any]:

@@ -6,7 +6,6 @@ one of the same network and batch on the same machine need not be probed for aga
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Callable
@@ -17,10 +16,14 @@ import torch
 from snowmelt.common import distributed
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import write_json
+from snowmelt.common.records import content_digest
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.training.execution import has_compiler
 from snowmelt.training.settings import OPEN, FitSettings, TrainerSettings
 from snowmelt.training.speed_probe import fastest, named
+
+# How a group of processes is watched over, which takes no time of a step.
+_OF_GROUPS = ("stall_seconds", "max_restarts")
 
 
 def decided(
@@ -77,26 +80,30 @@ def _of_one_process(settings: FitSettings) -> FitSettings:
 
 
 def _key(settings: FitSettings, data: PreparedData) -> str:
-    """Names what a finding depends on: the machine, torch, the network and the batch."""
+    """Names what a finding depends on: the machine, torch, and what a step computes."""
     length = settings.training.steps, settings.training.minutes
+    asked = settings.trainer.plain()
     described = {
-        "asked": settings.trainer.plain(),
+        "asked": {key: asked[key] for key in asked if key not in _OF_GROUPS},
         "batch_size": settings.training.batch_size,
         "compiler": has_compiler(),
+        "denoiser": settings.denoiser.plain(),
         "devices": [
             torch.cuda.get_device_name(number)
             for number in range(torch.cuda.device_count())
         ],
+        "loss": settings.loss,
         "net": settings.net,
         "optimizer": settings.optimizer,
+        "process": settings.process,
         "processor": processor_name(),
+        "schedule": settings.schedule,
         "shape": list(data.manifest.shape),
         "length": length if settings.trainer.compile == "auto" else None,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    text = json.dumps(described, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return content_digest(described)[:16]
 
 
 def processor_name() -> str:
