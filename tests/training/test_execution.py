@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
+from snowmelt.common.errors import UserError
+from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import VariancePreserving
-from snowmelt.diffusion.schedules import Cosine, Learned, NoiseSchedule
+from snowmelt.diffusion.schedules import Cosine, NoiseSchedule
 from snowmelt.nets.mlp import MLP
 from snowmelt.training import execution
-from snowmelt.training.execution import compile_network, computing
-from snowmelt.training.settings import TrainerSettings
+from snowmelt.training.execution import (
+    compile_network,
+    compiled_where_possible,
+    computing,
+)
+from snowmelt.training.settings import FitSettings, TrainerSettings
 
 
 def state() -> tuple[Any, ...]:
@@ -64,21 +71,43 @@ def test_a_compiled_network_keeps_the_names_of_its_weights(
 @pytest.mark.parametrize(
     ("schedule", "compiler", "said"),
     [
-        (Cosine(), "no-such-compiler", "no C++ compiler here (install g++"),
-        (Learned(), "sh", "a learned schedule"),
+        ("Cosine", "no-such-compiler", "there is no C++ compiler here (install g++"),
+        ("Learned", "sh", "a learned schedule"),
     ],
 )
-def test_without_compiling_there_is_a_word(
-    schedule: NoiseSchedule,
+def test_where_nothing_can_be_compiled_the_settings_say_so(
+    schedule: str,
     compiler: str,
     said: str,
+    settings_of: Callable[..., FitSettings],
+    manifest: Manifest,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("CXX", compiler)
-    denoiser = denoiser_along(schedule)
-    compile_network(denoiser)
+    part = {"_target_": f"snowmelt.schedules.{schedule}"}
+    asked = settings_of(schedule=part, trainer={"compile": True})
+    lines: list[str] = []
+    settled = compiled_where_possible(asked, manifest, lines.append)
+    assert settled == settings_of(schedule=part)
+    (line,) = lines
+    assert line.startswith(f"train: the network is not compiled: {said}")
+    assert compiled_where_possible(settled, manifest, lines.append) is settled
+    assert len(lines) == 1
+
+
+def test_where_it_can_be_compiled_the_settings_stay(
+    settings_of: Callable[..., FitSettings],
+    manifest: Manifest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CXX", "sh")
+    asked = settings_of(trainer={"compile": True})
+    assert compiled_where_possible(asked, manifest, pytest.fail) is asked
+
+
+def test_what_cannot_be_compiled_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    denoiser = denoiser_along(Cosine())
+    with pytest.raises(UserError, match=r"no C\+\+ compiler .* set trainer\.compile=false"):
+        compile_network(denoiser)
     assert denoiser.net._compiled_call_impl is None
-    printed = capsys.readouterr().err
-    assert printed.startswith("train: the network is not compiled: ")
-    assert said in printed

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import torch
 
-from snowmelt.common import distributed
+from snowmelt.common.errors import UserError
+from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.denoiser import Denoiser
-from snowmelt.training.settings import TrainerSettings
+from snowmelt.training.checkpoint import build_denoiser
+from snowmelt.training.settings import FitSettings, TrainerSettings
 
 
 @contextlib.contextmanager
@@ -54,10 +55,33 @@ def why_not_compiled(denoiser: Denoiser) -> str | None:
     return None
 
 
-def compile_network(denoiser: Denoiser) -> None:
-    """Compile the network in its place, under the names of its weights, or say why not."""
+def compiled_where_possible(
+    settings: FitSettings, manifest: Manifest, say: Callable[[str], None]
+) -> FitSettings:
+    """The settings, with `trainer.compile` false where nothing can be compiled here.
+
+    So a training is named, and kept, as what it is.
+
+    Args:
+        say: is told why it is not compiled.
+    """
+    if settings.trainer.compile is not True:
+        return settings
+    denoiser = build_denoiser(settings.plain(), manifest.shape, manifest.classes)
     reason = why_not_compiled(denoiser)
     if reason is None:
-        denoiser.net.compile(dynamic=False)
-    elif distributed.rank() == 0:
-        print(f"train: the network is not compiled: {reason}", file=sys.stderr)
+        return settings
+    say(f"train: the network is not compiled: {reason}")
+    trainer = settings.trainer.model_copy(update={"compile": False})
+    return settings.model_copy(update={"trainer": trainer})
+
+
+def compile_network(denoiser: Denoiser) -> None:
+    """Compile the network in its place, under the names of its weights.
+
+    Raises:
+        UserError: it cannot be compiled here.
+    """
+    if (reason := why_not_compiled(denoiser)) is not None:
+        raise UserError(f"trainer.compile=true, but {reason}: set trainer.compile=false")
+    denoiser.net.compile(dynamic=False)

@@ -124,7 +124,7 @@ def new_module(settings: FitSettings, data: PreparedData) -> DiffusionModule:
     """What the settings train, before its first step; compiled, if they ask for it.
 
     Raises:
-        UserError: a part is refused.
+        UserError: a part is refused, or the network cannot be compiled here.
     """
     torch.manual_seed(settings.seed)
     denoiser, loss, time_sampler = _parts(settings, data)

@@ -257,9 +257,9 @@ class TrainerSettings(Section):
     )
     compile: bool | Auto = Field(
         False,
-        description="Compile the network (torch.compile), which needs a C++ compiler here:"
-        " a word is said where there is none. auto: if it is faster, and the training long"
-        " enough to gain what compiling costs.",
+        description="Compile the network (torch.compile), which needs a C++ compiler here"
+        " and a schedule that is not learned: a word is said where it is left out. auto: if"
+        " it is faster, and the training long enough to gain what compiling costs.",
     )
     threads: Annotated[int, Field(ge=1, le=4096)] | Auto | None = Field(
         None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,12 +18,13 @@ from snowmelt.pipeline.callbacks import watch
 from snowmelt.pipeline.compatibility import shape_rules, training_rules
 from snowmelt.tracking.location import main_root
 from snowmelt.training import checkpoint, model_record
+from snowmelt.training.execution import compiled_where_possible
 from snowmelt.training.finished import Finished
 from snowmelt.training.fit import check, fit
 from snowmelt.training.history import write_history
 from snowmelt.training.intact_data import IntactData
 from snowmelt.training.resume import Resume, training_identity
-from snowmelt.training.settings import FitSettings
+from snowmelt.training.settings import OPEN, FitSettings
 from snowmelt.training.speed_finding import decided
 from snowmelt.training.speed_probe import named
 
@@ -48,12 +50,10 @@ def run(config: DictConfig, root: Path) -> Path:
     # So late only for data whose shape nobody knew before it was read.
     shape_rules.check(plain(config), tuple(data.manifest.shape), _classes(settings, data))
     check(settings, data)
-    identity = training_identity(settings, data.manifest)
     kept = main_root(root) / ".snowmelt"
-    if settings.trainer.is_open:
-        say = print if distributed.is_main_process() else lambda _: None
-        settings = decided(settings, data, kept / "speed", identity, say)
-        identity = training_identity(settings, data.manifest)
+    settings = _settled(settings, data, kept / "speed")
+    config = _with_trainer(config, settings)
+    identity = training_identity(settings, data.manifest)
     state = saved_state.folder_of(root, identity)
     resume = Resume(state, settings.training.checkpoint_every, identity)
     finished = Finished(kept / "finished", identity)
@@ -67,7 +67,7 @@ def run(config: DictConfig, root: Path) -> Path:
             )
         return target / MARKER
     if is_starter:
-        launch.run_group("train", _with_trainer(config, settings), root)
+        launch.run_group("train", config, root)
         return target / MARKER
     with saved_state.only_training_from(state):
         if distributed.rank() == 0 and resume.newest() is not None:
@@ -94,9 +94,38 @@ def run(config: DictConfig, root: Path) -> Path:
     return target / MARKER
 
 
+def _settled(settings: FitSettings, data: PreparedData, findings: Path) -> FitSettings:
+    """The settings with the trainer that will train: nothing open, and compiled if it can.
+
+    Args:
+        findings: the folder of what probes of the speed have found.
+    """
+    is_main = distributed.is_main_process()
+
+    def say(line: str) -> None:
+        if is_main:
+            print(line)
+
+    def warn(line: str) -> None:
+        if is_main:
+            print(line, file=sys.stderr)
+
+    settings = compiled_where_possible(settings, data.manifest, warn)
+    if settings.trainer.is_open:
+        asked = training_identity(settings, data.manifest)
+        settings = decided(settings, data, findings, asked, say)
+        # What was found may be of another machine.
+        settings = compiled_where_possible(settings, data.manifest, warn)
+    return settings
+
+
 def _with_trainer(config: DictConfig, settings: FitSettings) -> DictConfig:
-    """The configuration for the processes of a group, which all compute alike."""
-    merged = OmegaConf.merge(config, {"trainer": settings.trainer.plain()})
+    """The configuration with the trainer as it was settled.
+
+    What is tracked says what was done, and the processes of a group all compute alike.
+    """
+    settled = {key: getattr(settings.trainer, key) for key in OPEN}
+    merged = OmegaConf.merge(config, {"trainer": settled})
     assert isinstance(merged, DictConfig)
     return merged
 
