@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from snowmelt.evaluation.comparison.compared_jobs import Group, Job
 from snowmelt.evaluation.comparison.ranking import Comparison
-from snowmelt.viz.plots.comparison_plot import comparison_dots, comparison_picture
+from snowmelt.viz.plots.comparison_plot import (
+    _sample_rows,
+    comparison_dots,
+    comparison_picture,
+)
 
 
 @pytest.fixture
@@ -46,3 +52,28 @@ def test_picture_adds_a_row_of_samples(comparison, samples, value_range):
     assert picture.height > alone.height + 100
     again = comparison_picture(comparison, [samples, samples], value_range)
     assert picture.tobytes() == again.tobytes()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize(("side", "scale"), [(8, 8), (28, 3), (32, 3), (64, 2)])
+def test_images_are_enlarged_by_whole_factors(count: int, side: int, scale: int) -> None:
+    """An image of one level fills exactly its tile."""
+    images = np.full((30, 1, side, side), 200, np.uint8)
+    known = [(f"setting {number}", images) for number in range(count)]
+    rows = _sample_rows(known, (0, 255))
+    assert len(rows) == math.ceil(count / 3)
+    tile, gap = side * scale, round(min(side * scale, 96) / 12)
+    for row in rows:
+        assert row.width <= 1120
+        line = np.asarray(row.convert("L"))[40 + tile // 2]
+        runs = "".join("x" if level == 200 else " " for level in line).split()
+        assert {len(run) for run in runs} == {tile}
+        assert len(runs) >= 2
+        first = int(np.argmax(line == 200))
+        assert line[first + tile + gap] == 200
+
+
+def test_large_images_are_made_smaller() -> None:
+    images = np.full((30, 1, 300, 300), 200, np.uint8)
+    (row,) = _sample_rows([("one", images), ("two", images), ("three", images)], (0, 255))
+    assert row.width <= 1120

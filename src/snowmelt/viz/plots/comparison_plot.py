@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snowmelt.evaluation.comparison.ranking import Comparison
-from snowmelt.viz.plots.image_grid import image_grid, side_by_side
+from snowmelt.viz.plots.image_grid import (
+    columns_within,
+    image_grid,
+    no_wider,
+    side_by_side,
+)
 from snowmelt.viz.plots.point_scatter import scatter
 from snowmelt.viz.style import (
     INK,
@@ -26,7 +31,8 @@ from snowmelt.viz.style import (
 )
 
 WIDTH = 1100  # pixels, about
-MOST_IN_ROW = 4
+MOST_IN_ROW, MOST_IN_ROW_OF_IMAGES = 4, 3
+ROWS = 4  # of images of a setting
 
 
 def comparison_picture(
@@ -91,9 +97,10 @@ def _sample_rows(
 ) -> list[Image.Image]:
     """The samples of the settings side by side, a few settings in a row."""
     rows = []
-    in_row = min(len(known), MOST_IN_ROW)
-    for start in range(0, len(known), MOST_IN_ROW):
-        part = known[start : start + MOST_IN_ROW]
+    most = MOST_IN_ROW if value_range is None else MOST_IN_ROW_OF_IMAGES
+    in_row = min(len(known), most)
+    for start in range(0, len(known), most):
+        part = known[start : start + most]
         pictures = [_tile(samples, value_range, in_row) for _, samples in part]
         rows.append(rgb(side_by_side(pictures, [label for label, _ in part])))
     return rows
@@ -106,13 +113,6 @@ def _tile(
     width = min(WIDTH // in_row - 20, 520)
     if value_range is None:
         return rgb(scatter(samples)).resize((width, width), Image.Resampling.LANCZOS)
-    side = max(samples.shape[2:])
-    tile = side * max(1, round(40 / side))
-    gap = max(1, round(tile / 12))
-    columns = max(2, (width + gap) // (tile + gap))
-    first = np.asarray(samples[: columns * columns])
-    grid = image_grid(first, value_range, columns, tile // side, gap)
-    if grid.width > width:
-        height = round(grid.height * width / grid.width)
-        return grid.resize((width, height), Image.Resampling.LANCZOS)
-    return grid
+    columns = max(2, columns_within(width, samples))
+    first = np.asarray(samples[: columns * max(columns, ROWS)])
+    return no_wider(image_grid(first, value_range, columns), width)

@@ -7,11 +7,18 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from snowmelt.viz.plots.image_grid import image_grid, side_by_side
+from snowmelt.viz.plots.image_grid import (
+    MARGIN,
+    PAGE_PIXELS,
+    columns_within,
+    image_grid,
+    no_wider,
+    side_by_side,
+)
 from snowmelt.viz.plots.point_scatter import clouds_beside
 from snowmelt.viz.style import save_png
 
-COLUMNS = 4
+FEWEST_COLUMNS, MOST_COLUMNS = 2, 4
 
 
 def save_completion(
@@ -35,5 +42,11 @@ def save_completion(
     if value_range is None:
         save_png(clouds_beside(list(shown.values()), list(shown)), path)
         return
-    grids = [image_grid(part, value_range, COLUMNS) for part in shown.values()]
+    width = (PAGE_PIXELS - MARGIN) // len(shown) - MARGIN
+    columns = min(max(columns_within(width, truth), FEWEST_COLUMNS), MOST_COLUMNS)
+    count = len(truth) // columns * columns or len(truth)  # whole rows
+    grids = [
+        no_wider(image_grid(part[:count], value_range, columns), width)
+        for part in shown.values()
+    ]
     save_png(side_by_side(grids, list(shown)), path)

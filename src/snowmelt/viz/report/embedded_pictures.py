@@ -13,7 +13,10 @@ from PIL import Image
 from snowmelt.viz import style
 from snowmelt.viz.style import image_bytes, svg_text
 
-MOST_BYTES = 450_000  # of one embedded picture, so that the page stays light to send
+# Of one embedded picture, so that the page stays light to send. A strip of 64x64 images in
+# colour needs most of it, since noise cannot be packed.
+MOST_BYTES = 900_000
+LIGHT_BYTES = 110_000  # of a plot, which is left as it is
 
 # Colours of the figures and the variables of the page that stand for them.
 VARIABLES = {
@@ -74,7 +77,7 @@ def png_address(content: bytes) -> str:
 
 def plot_address(content: bytes) -> str:
     """A plot in PNG bytes, with a palette, which holds its few colours in a third."""
-    if len(content) <= MOST_BYTES // 4:
+    if len(content) <= LIGHT_BYTES:
         return data_address(content)
     picture = Image.open(io.BytesIO(content)).convert("RGB")
     few = image_bytes(picture.quantize(256, dither=Image.Dither.NONE))

@@ -7,6 +7,7 @@ scripts and addresses to the browser, should anything ever slip through.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,7 +33,7 @@ from snowmelt.viz.report.likelihood_section import likelihoods
 from snowmelt.viz.report.report_material import Array, Material
 from snowmelt.viz.templates import templates
 
-GRID_PIXELS = 520  # about the width of a grid
+FEWEST_IMAGES = 18  # of each of the two grids, where there are as many
 
 
 def render(material: Material) -> str:
@@ -122,11 +123,11 @@ def _samples_file(material: Material) -> str:
 
 
 def shown(examples: Array) -> tuple[Array, int]:
-    """As many images as fill a square grid on the page, and the columns of it."""
-    side = max(examples.shape[2:])
-    tile = side * max(1, round(image_grid.ENOUGH_PIXELS / side))
-    columns = int(np.clip(GRID_PIXELS // tile, 3, 10))
-    return examples[: columns * columns], columns
+    """As many images as fill half of the page in its width, and the columns of them."""
+    within = image_grid.columns_within(image_grid.HALF_PIXELS, examples)
+    columns = int(np.clip(within, 3, 10))
+    rows = max(columns, math.ceil(FEWEST_IMAGES / columns))
+    return examples[: columns * rows], columns
 
 
 def pairs(material: Material) -> tuple[Array, Array, int]:
@@ -145,6 +146,7 @@ def _grids(material: Material) -> list[tuple[str, str, int]]:
     found = []
     for title, part in (("real", real), ("generated", generated)):
         picture = image_grid.image_grid(part, value_range, columns)
+        picture = image_grid.no_wider(picture, image_grid.HALF_PIXELS)
         found.append((title, embedded_pictures.picture_address(picture), len(part)))
     return found
 

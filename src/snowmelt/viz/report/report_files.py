@@ -22,8 +22,7 @@ from snowmelt.viz.run_figures.run_pictures import save_pictures
 from snowmelt.viz.style import save_png
 
 MARKER = "samples.png"  # the figure that every report has
-GRID_COLUMNS = 16
-GRID_COUNT = 160
+GRID_ROWS = 10
 
 
 def write(material: Material, folder: Path) -> Path:
@@ -51,9 +50,10 @@ def standalone(material: Material) -> dict[str, Figure | Image.Image]:
     found: dict[str, Figure | Image.Image] = {}
     if material.is_images:
         value_range = material.manifest["value_range"]
-        first = material.generated[:GRID_COUNT]
+        wide = image_grid.columns_within(image_grid.PAGE_PIXELS, material.generated)
+        first = material.generated[: wide * GRID_ROWS]
         real, generated, columns = pairs(material)
-        found["samples"] = image_grid.image_grid(first, value_range, GRID_COLUMNS)
+        found["samples"] = image_grid.image_grid(first, value_range, wide)
         found["real_and_generated"] = image_grid.real_and_generated(
             real, generated, value_range, columns
         )

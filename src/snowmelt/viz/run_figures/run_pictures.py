@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from snowmelt.common.errors import left_out_if_it_fails
 from snowmelt.viz.plots.completion import save_completion
 from snowmelt.viz.plots.example_grid import save_examples
-from snowmelt.viz.plots.image_grid import denoising_strip
+from snowmelt.viz.plots.image_grid import PAGE_PIXELS, columns_within, denoising_strip
 from snowmelt.viz.run_figures.density_figure import density_figure
 from snowmelt.viz.run_figures.path_figure import path_figure
 from snowmelt.viz.run_figures.score_field_figure import score_field_figure
 from snowmelt.viz.run_figures.trajectory_animation import save_way
 from snowmelt.viz.style import save_png
 
-PREVIEWED, PREVIEWED_POINTS = 64, 2000
+PREVIEWED_ROWS, PREVIEWED_POINTS = 3, 2000
 Arrays = Mapping[str, NDArray]
 Files = Mapping[str, Arrays]
 
@@ -41,9 +41,8 @@ def save_pictures(
         ways: the arrays of the stage sample by the names of their files.
         truth: those of the stage evaluate.
     """
-    previewed = PREVIEWED if value_range is not None else PREVIEWED_POINTS
     with left_out_if_it_fails("preview"):
-        save_examples(folder / "preview.png", np.array(real[:previewed]), value_range)
+        _save_preview(folder / "preview.png", real, value_range)
     if "completion" in ways:
         with left_out_if_it_fails("completion"):
             arrays = ways["completion"]
@@ -60,6 +59,16 @@ def save_pictures(
         with left_out_if_it_fails("trajectory"):
             strip = denoising_strip(**ways["trajectory"], value_range=value_range)
             save_png(strip, folder / "trajectory.png")
+
+
+def _save_preview(path: Path, real: NDArray, value_range: Sequence[int] | None) -> None:
+    """Some points, or a few rows of images that are as wide as the page."""
+    if value_range is None:
+        save_examples(path, np.array(real[:PREVIEWED_POINTS]), None)
+        return
+    columns = columns_within(PAGE_PIXELS, real)
+    shown = np.array(real[: columns * PREVIEWED_ROWS])
+    save_examples(path, shown, value_range, columns=columns)
 
 
 def _save_pictures_of_points(
