@@ -60,8 +60,8 @@ def test_pictures_show_one_class_after_the_other(
     make_module: Make, fit: Fit, run: Any, loss: Loss, classes: int
 ) -> None:
     sampler = Told(2, eta=0.0)
-    module = make_module(loss=loss, classes=classes, steps=2)
-    fit(module, SamplePictures(run, 2, sampler, seed=0, classes=classes))
+    module = make_module(loss=loss, classes=classes, steps=2, picture_every=2)
+    fit(module, SamplePictures(run, sampler, seed=0, classes=classes))
     assert run.kept == [("samples", True)]
     if classes:
         assert torch.equal(sampler.labels, torch.arange(callbacks.PICTURED) % 3)
@@ -119,7 +119,7 @@ def test_a_training_of_minutes_shows_its_seconds_and_pictures_at_shares(
     seconds = iter(range(0, 1000, 10))  # read at the start and at the end of a step
     module = make_module(steps=None, minutes=1, log_every=2)
     module.watch = Stopwatch(lambda: float(next(seconds)))
-    pictures = SamplePictures(run, module.budget.picture_every, Told(2, eta=0.0), seed=0)
+    pictures = SamplePictures(run, Told(2, eta=0.0), seed=0)
     bar = callbacks.ProgressBar()
     assert fit(module, History(2, np.zeros((4, 2), np.float32), 600), bar, pictures)
     assert run.kept == [("samples", True)] * 4  # after 20, 30, 50 and 60 seconds

@@ -191,13 +191,27 @@ def test_a_training_of_steps_has_their_numbers_for_places() -> None:
         passed += [step] if budget.passed(budget.picture_every) else []
     assert passed == [4, 8]
     assert budget.said(3) == "step 3 of 10"
+    assert (budget.is_timed, budget.length, budget.used(3)) == (False, 10, 3)
 
 
 def test_minutes_say_how_far_they_are() -> None:
     budget = budget_of(TrainingSettings.of({"minutes": 10}))
     assert isinstance(budget, Minutes)
+    assert (budget.is_timed, budget.length, budget.used(0)) == (True, 600.0, 0.0)
     budget.took(1, 90.0)
     assert budget.said(1) == "step 1, 1.50 of 10 minutes"
+    assert budget.used(1) == 90.0
+    budget.took(2, 900.0)
+    assert budget.used(2) == 600.0, "a bar ends at its end"
+
+
+def test_a_budget_goes_on_from_what_was_used() -> None:
+    budget = budget_of(TrainingSettings.of({"minutes": 10}))
+    budget.go_on(150.0)
+    assert (budget.seconds, budget.before, budget.after) == (150.0, PARTS / 4, PARTS / 4)
+    steps = budget_of(TrainingSettings.of({"steps": 10}))
+    steps.go_on(None)
+    assert steps.seconds is None
 
 
 @pytest.mark.parametrize(

@@ -524,7 +524,8 @@ def test_the_sums_of_another_group_go_to_its_first_process(
     monkeypatch.setattr(type(module), "global_rank", rank)
     monkeypatch.setattr(type(module), "_world_size", 3)
     rows = torch.tensor([[3.0, 2.0, 10.0, 1.0], [4.0, 2.0, 20.0, 1.0]])
-    module.on_load_checkpoint({"history": [], "processes": [2], "sums": rows})
+    about = {"history": [], "processes": [2], "seconds": None}
+    module.on_load_checkpoint({**about, "sums": rows})
     assert [float(part) for part in module._sums()] == total
 
 
@@ -535,5 +536,6 @@ def test_a_process_of_an_equal_group_takes_its_own_sums(
     monkeypatch.setattr(type(module), "global_rank", 1)
     monkeypatch.setattr(type(module), "_world_size", 2)
     rows = torch.tensor([[3.0, 2.0, 10.0, 1.0], [4.0, 2.0, 20.0, 1.0]])
-    module.on_load_checkpoint({"history": [], "processes": [2], "sums": rows})
+    about = {"history": [], "processes": [2], "seconds": None}
+    module.on_load_checkpoint({**about, "sums": rows})
     assert [float(part) for part in module._sums()] == rows[1].tolist()

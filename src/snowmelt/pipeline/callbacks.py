@@ -20,7 +20,6 @@ from tqdm import tqdm
 
 from snowmelt.common import distributed
 from snowmelt.common.drafts import scratch_folder
-from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.pipeline.compatibility import training_rules
@@ -28,10 +27,8 @@ from snowmelt.pipeline.schedule_cards import log_card
 from snowmelt.sampling.samplers import DDIM, Sampler, sample
 from snowmelt.sampling.samplers.thresholds import Clip
 from snowmelt.tracking.run import Run
-from snowmelt.training.budget import Minutes, budget_of
 from snowmelt.training.history import newest_row
 from snowmelt.training.module import DiffusionModule
-from snowmelt.training.settings import TrainingSettings
 from snowmelt.viz.plots.example_grid import save_examples
 
 PICTURED = 64
@@ -55,12 +52,9 @@ def watch(
     # A quick deterministic sampler: pictures show the weights, not the sampler.
     threshold = Clip() if data.manifest.kind == "images" else None
     sampler = DDIM(PICTURE_STEPS, eta=0.0, threshold=threshold)
-    training = TrainingSettings.of(plain(config.training))
-    every, seed = budget_of(training).picture_every, config.seed
-    pictures = SamplePictures(run, every, sampler, seed, classes)
     observers = {
         "the log of numbers": MetricLog(run),
-        "the picture of samples": pictures,
+        "the picture of samples": SamplePictures(run, sampler, config.seed, classes),
         "the progress bar": ProgressBar(),
     }
     return [Guarded(name, one, harmless) for name, one in observers.items()]
@@ -122,8 +116,7 @@ class ProgressBar(pl.Callback):
                 " byte"
             )
         budget = module.budget
-        is_timed = isinstance(budget, Minutes)
-        if trainer.is_global_zero and is_timed:
+        if trainer.is_global_zero and budget.is_timed:
             print(
                 f"train: training.minutes={module.training_config.minutes:g} ends by the"
                 " clock: how many steps that is, and so the weights, cannot be repeated to"
@@ -131,11 +124,11 @@ class ProgressBar(pl.Callback):
             )
         self.loss, self.first = "", trainer.global_step
         self.bar = tqdm(
-            total=budget.limit if isinstance(budget, Minutes) else trainer.max_steps,
-            initial=self._done(trainer, module),
+            total=budget.length,
+            initial=budget.used(trainer.global_step),
             desc="train",
-            unit="s" if is_timed else "step",
-            bar_format=TIMED if is_timed else None,
+            unit="s" if budget.is_timed else "step",
+            bar_format=TIMED if budget.is_timed else None,
             disable=not trainer.is_global_zero,
             dynamic_ncols=True,
         )
@@ -151,11 +144,11 @@ class ProgressBar(pl.Callback):
             self.loss = f"loss={row['loss']:.4f}, "
         # Shown when the bar is drawn next, a few times a second.
         self.bar.set_postfix_str(self._said(trainer.global_step, module), refresh=False)
-        self.bar.update(self._done(trainer, module) - self.bar.n)
+        self.bar.update(module.budget.used(trainer.global_step) - self.bar.n)
 
     def _said(self, step: int, module: DiffusionModule) -> str:
         """Such as `loss=0.1234, 54.4 images/s, 12.8k images`."""
-        shown, is_timed = self.bar.format_dict, isinstance(module.budget, Minutes)
+        shown, is_timed = self.bar.format_dict, module.budget.is_timed
         # The bar's own mean of late, which it has once it was drawn twice.
         of_late = None if is_timed else shown["rate"]
         rate = of_late or (step - self.first) / shown["elapsed"]
@@ -163,13 +156,6 @@ class ProgressBar(pl.Callback):
         counted = f"step={step}, " if is_timed else ""
         speed, seen = _short(rate * size), _short(step * size)
         return f"{counted}{self.loss}{speed} {noun}/s, {seen} {noun}"
-
-    def _done(self, trainer: pl.Trainer, module: DiffusionModule) -> float:
-        """Seconds of training, or steps."""
-        budget = module.budget
-        if not isinstance(budget, Minutes):
-            return trainer.global_step
-        return min(budget.seconds or 0.0, budget.limit)
 
     def on_train_end(self, *_: Any) -> None:
         self.bar.close()
@@ -209,15 +195,11 @@ class SamplePictures(pl.Callback):
     """Logs samples of the averaged weights every so often, from the same noise each time.
 
     Args:
-        every: places of the training between two: `snowmelt.training.budget`.
         classes: how many classes a conditional network knows; they take turns.
     """
 
-    def __init__(
-        self, run: Run, every: float, sampler: Sampler, seed: int, classes: int = 0
-    ) -> None:
+    def __init__(self, run: Run, sampler: Sampler, seed: int, classes: int = 0) -> None:
         self.run = run
-        self.every = every
         self.sampler = sampler
         self.seed = seed
         self.classes = classes
@@ -226,8 +208,8 @@ class SamplePictures(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
     ) -> None:
         assert isinstance(module, DiffusionModule)
-        step = trainer.global_step
-        if not trainer.is_global_zero or not module.budget.passed(self.every):
+        step, budget = trainer.global_step, module.budget
+        if not trainer.is_global_zero or not budget.passed(budget.picture_every):
             return
         index = torch.arange(PICTURED, device=module.device)
         labels = index % self.classes if self.classes else None

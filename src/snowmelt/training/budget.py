@@ -26,13 +26,17 @@ class Budget(ABC):
     """The length of a training.
 
     Attributes:
+        is_timed: whether it ends by the clock, and at a step that nobody knows before.
+        length: its steps, or its seconds if it is timed.
         total: the place at which it ends.
         warmup: the place at which the warm-up of the learning rate ends.
         picture_every: places between two pictures and held-out losses.
-        seconds: what its steps took, where that ends it; else None.
+        seconds: what its steps took, if it is timed; else None.
         before, after: the places before and after the newest step.
     """
 
+    is_timed: bool = False
+    length: float
     total: float
     warmup: float
     picture_every: float
@@ -48,6 +52,14 @@ class Budget(ABC):
     @abstractmethod
     def took(self, step: int, seconds: float) -> None:
         """Note that step `step`, counted from 1, was taken in so many seconds."""
+
+    def go_on(self, seconds: float | None) -> None:
+        """Count what was used before the training was cut short."""
+        self.seconds = seconds
+
+    @abstractmethod
+    def used(self, step: int) -> float:
+        """What of its length `step` steps have used."""
 
     @abstractmethod
     def place_of(self, step: int) -> float:
@@ -77,7 +89,7 @@ class Steps(Budget):
 
     def __init__(self, training: TrainingSettings) -> None:
         assert training.steps is not None
-        self.total = self._max_steps = training.steps
+        self.length = self.total = self._max_steps = training.steps
         self.warmup = training.warmup_steps
         self.picture_every = training.picture_every
 
@@ -87,6 +99,9 @@ class Steps(Budget):
 
     def took(self, step: int, seconds: float) -> None:
         self.before, self.after = step - 1, step
+
+    def used(self, step: int) -> float:
+        return step
 
     def place_of(self, step: int) -> float:
         return step
@@ -98,9 +113,11 @@ class Steps(Budget):
 class Minutes(Budget):
     """A training that ends by the clock; how many steps it takes depends on the machine."""
 
+    is_timed = True
+
     def __init__(self, training: TrainingSettings) -> None:
         assert training.minutes is not None
-        self.limit = 60.0 * training.minutes
+        self.length = 60.0 * training.minutes
         self.total = PARTS
         self.warmup = PARTS * training.warmup_share
         self.picture_every = PARTS * training.picture_share
@@ -115,19 +132,23 @@ class Minutes(Budget):
         self.seconds = (self.seconds or 0.0) + seconds
         self.after = self._place()
 
-    def go_on(self, seconds: float) -> None:
-        """Count what was used before the training was cut short."""
-        self.seconds = seconds
+    def go_on(self, seconds: float | None) -> None:
+        super().go_on(seconds)
         self.before = self.after = self._place()
+
+    def used(self, step: int) -> float:
+        return min(self.seconds or 0.0, self.length)
 
     def place_of(self, step: int) -> float:
         return self._place()
 
     def said(self, step: int) -> str:
-        return f"step {step}, {(self.seconds or 0) / 60:.2f} of {self.limit / 60:g} minutes"
+        return (
+            f"step {step}, {(self.seconds or 0) / 60:.2f} of {self.length / 60:g} minutes"
+        )
 
     def _place(self) -> float:
-        return PARTS * min((self.seconds or 0.0) / self.limit, 1.0)
+        return PARTS * min((self.seconds or 0.0) / self.length, 1.0)
 
 
 def budget_of(training: TrainingSettings) -> Budget:

@@ -26,7 +26,7 @@ class Clock(pl.Callback):
     def _go_on(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         assert isinstance(module, DiffusionModule)
         # One that was saved after its last step has none left to take.
-        if module.budget.is_spent and module.budget.max_steps == -1:
+        if module.budget.is_spent and module.budget.is_timed:
             trainer.should_stop = True
         else:
             module.watch.start()

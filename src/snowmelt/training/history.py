@@ -50,7 +50,7 @@ class History(pl.Callback):
         # In a training of minutes the moment may lie between two rows.
         is_measured = module.budget.passed(self.held_out_every)
         is_row = step % self.every == 0
-        if not (is_row or is_last or (is_measured and module.budget.seconds is not None)):
+        if not (is_row or is_last or (is_measured and module.budget.is_timed)):
             return
         row = {
             "step": step,

@@ -21,7 +21,7 @@ from snowmelt.training import learning_rate
 from snowmelt.training.accumulation import add_gradient
 from snowmelt.training.averages import Averages
 from snowmelt.training.batch_order import Batch
-from snowmelt.training.budget import Minutes, Stopwatch, budget_of
+from snowmelt.training.budget import Stopwatch, budget_of
 from snowmelt.training.ema import EMA
 from snowmelt.training.finite import SCALED, check_finite
 from snowmelt.training.objective import Objective
@@ -245,7 +245,7 @@ class DiffusionModule(LightningModule):
     def _elapsed(self) -> float:
         """The seconds of this step in the slowest process, so that all stop together."""
         seconds = self.watch.stop()
-        if self._world_size == 1 or self.budget.seconds is None:
+        if self._world_size == 1 or not self.budget.is_timed:
             return seconds
         return float(self._of_all(torch.tensor(seconds, device=self.device)).max())
 
@@ -297,8 +297,7 @@ class DiffusionModule(LightningModule):
         self.history = list(checkpoint["history"])
         self.processes = list(checkpoint["processes"])
         self.averages.snapshots = list(checkpoint.get("snapshots", []))
-        if isinstance(self.budget, Minutes):
-            self.budget.go_on(float(checkpoint["seconds"]))
+        self.budget.go_on(checkpoint["seconds"])
         sums, rank = checkpoint["sums"], self.global_rank
         if len(sums) != self._world_size:  # another group goes on: the first has all
             sums = torch.cat((sums.sum(0, keepdim=True), torch.zeros_like(sums)))
