@@ -26,6 +26,8 @@ Many = Annotated[int, Interval(ge=1, le=100_000_000)]
 """Examples of a data set."""
 Few = Annotated[int, Interval(ge=1, le=1000)]
 """What takes a part of a network, or a pass over the data, each."""
+Iterations = Annotated[int, Interval(ge=1, le=99)]
+"""Of a method that comes close in a few."""
 Blocks = Annotated[int, Interval(ge=1, le=100)]
 """Blocks of a network, at each resolution where there are several."""
 Width = Annotated[int, Interval(ge=1, le=65_536)]

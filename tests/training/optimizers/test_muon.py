@@ -115,5 +115,5 @@ def test_a_weight_and_its_matrix_are_one_memory(shape: tuple[int, ...]) -> None:
 
 def test_too_many_iterations_are_refused() -> None:
     node = {"_target_": "snowmelt.optimizers.Muon", "iterations": 100}
-    with pytest.raises(UserError, match="iterations must be below 100, got 100"):
+    with pytest.raises(UserError, match="must be a positive integer, at most 99"):
         build(node, Recipe)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch.optim import Optimizer
@@ -43,11 +43,8 @@ class AdamW(Recipe):
         self.takes_scaled = implementation != "fused"
 
     def optimizer(self, trained: Trained) -> Optimizer:
-        groups: list[dict[str, Any]] = [{"params": list(trained.net.parameters())}]
-        if trained.schedule:
-            groups.append({"params": list(trained.schedule), "weight_decay": 0.0})
         return torch.optim.AdamW(
-            groups,
+            trained.groups(),
             lr=trained.learning_rate,
             betas=self.betas,
             eps=self.eps,

@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 from torch.optim._muon import muon
 from torch.optim.adamw import adamw
 
-from snowmelt.common.bounds import BelowOne, Few, Positive
+from snowmelt.common.bounds import BelowOne, Iterations, Positive
 from snowmelt.training.optimizers.recipe import Recipe, Trained, hidden_weights
 
 Scale = Literal["match_rms_adamw", "original", "spectral_unclamped"]
@@ -51,14 +51,12 @@ class Muon(Recipe):
         self,
         momentum: BelowOne = 0.95,
         nesterov: bool = True,
-        iterations: Few = 5,
+        iterations: Iterations = 5,
         scale: Scale = "match_rms_adamw",
         beta_1: BelowOne = 0.9,
         beta_2: BelowOne = 0.99,
         eps: Positive = 1e-8,
     ) -> None:
-        if iterations >= 100:
-            raise ValueError(f"iterations must be below 100, got {iterations}")
         self.matrices = {
             "momentum": momentum,
             "nesterov": nesterov,

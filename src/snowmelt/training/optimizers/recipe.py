@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -29,6 +30,13 @@ class Trained:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     is_scaled: bool = False
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The weights of the network, and those of a learned schedule without a decay."""
+        found: list[dict[str, Any]] = [{"params": list(self.net.parameters())}]
+        if self.schedule:
+            found.append({"params": list(self.schedule), "weight_decay": 0.0})
+        return found
 
 
 class Recipe(ABC):

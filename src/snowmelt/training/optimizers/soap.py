@@ -54,11 +54,8 @@ class SOAP(Recipe):
         }
 
     def optimizer(self, trained: Trained) -> Optimizer:
-        groups: list[dict[str, Any]] = [{"params": list(trained.net.parameters())}]
-        if trained.schedule:
-            groups.append({"params": list(trained.schedule), "weight_decay": 0.0})
         how = {"lr": trained.learning_rate, "weight_decay": trained.weight_decay}
-        return _SOAP(groups, how | self.settings)
+        return _SOAP(trained.groups(), how | self.settings)
 
 
 class _SOAP(Optimizer):
