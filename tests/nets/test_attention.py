@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from snowmelt.nets.attention import attend, heads_for
+from snowmelt.nets.attention import attend
 
 
 def test_bfloat16_on_a_cpu_gives_the_same_in_its_precision() -> None:
@@ -43,10 +43,3 @@ def test_the_fused_kernel_is_called_where_it_is_as_fast(
     dtype = torch.bfloat16 if is_half else torch.float32
     attend(*torch.randn(3, 1, 1, 4, 8, dtype=dtype))
     assert bool(called) != is_half
-
-
-@pytest.mark.parametrize(
-    ("width", "head_width", "heads"), [(64, 32, 2), (24, 32, 1), (96, 40, 2), (7, 2, 1)]
-)
-def test_heads_divide_the_width(width: int, head_width: int, heads: int) -> None:
-    assert heads_for(width, head_width) == heads

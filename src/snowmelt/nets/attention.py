@@ -7,14 +7,6 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def heads_for(width: int, head_width: int) -> int:
-    """The number of heads of about `head_width` features, such that it divides `width`."""
-    heads = max(width // head_width, 1)
-    while width % heads:
-        heads -= 1
-    return heads
-
-
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     r"""$\mathrm{softmax}(q k^\top / \sqrt d)\, v$ over the n places of an image.
 

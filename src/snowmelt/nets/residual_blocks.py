@@ -6,15 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from snowmelt.nets.attention import attend, heads_for
+from snowmelt.nets.attention import attend
+from snowmelt.nets.equal_parts import equal_parts
 
 
 def group_norm(width: int) -> nn.GroupNorm:
     """Groups of about eight channels, whatever the width."""
-    groups = max(width // 8, 1)
-    while width % groups:
-        groups -= 1
-    return nn.GroupNorm(groups, width)
+    return nn.GroupNorm(equal_parts(width, 8), width)
 
 
 class ResidualBlock(nn.Module):
@@ -61,7 +59,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, head_width: int) -> None:
         super().__init__()
-        self.heads = heads_for(width, head_width)
+        self.heads = equal_parts(width, head_width)
         self.norm = group_norm(width)
         self.query_key_value = nn.Conv2d(width, 3 * width, 1)
         self.out = nn.Conv2d(width, width, 1)

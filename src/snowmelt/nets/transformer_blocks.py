@@ -16,7 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from snowmelt.nets.attention import attend, heads_for
+from snowmelt.nets.attention import attend
+from snowmelt.nets.equal_parts import equal_parts
 
 _MLP_RATIO = 4
 _NORM_EPS = 1e-6
@@ -61,7 +62,7 @@ class _Attention(nn.Module):
 
     def __init__(self, width: int, head_width: int) -> None:
         super().__init__()
-        self.heads = heads_for(width, head_width)
+        self.heads = equal_parts(width, head_width)
         self.query_key_value = linear(width, 3 * width)
         self.out = linear(width, width)
 
