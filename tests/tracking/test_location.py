@@ -159,6 +159,29 @@ def test_where_a_store_can_be(project: Any, uri: str, database: str | None) -> N
     assert found.is_database == (database is not None)
 
 
+@pytest.mark.parametrize(
+    ("uri", "artifacts"),
+    [
+        ("sqlite:///mine.db", "mlartifacts"),
+        ("sqlite:///stores/mine.db?timeout=3", "stores/mlartifacts"),
+        ("sqlite+pysqlite:///stores/a%20b.db", "stores/mlartifacts"),
+        ("sqlite:///{root}/stores/mine.db", "stores/mlartifacts"),
+        ("postgresql+json://me:secret@host/runs", "mlartifacts"),
+        ("databricks", None),
+    ],
+)
+def test_files_lie_beside_the_database_or_at_the_root(
+    project: Any, uri: str, artifacts: str | None
+) -> None:
+    """A driver that is installed everywhere, since nothing is asked of it."""
+    (project.root / "stores").mkdir()
+    project.config["tracking"]["uri"] = uri.format(root=project.root)
+    expected = None if artifacts is None else f"{project.root}/{artifacts}"
+    assert locate(project.settings, project.root).artifacts == expected
+    project.config["tracking"]["artifacts"] = "chosen"
+    assert locate(project.settings, project.root).artifacts == f"{project.root}/chosen"
+
+
 def test_a_place_for_artifacts_that_is_none(project: Any) -> None:
     (project.root / "file").touch()
     for place in ("file", "file/below", f"file://{project.root}/file"):

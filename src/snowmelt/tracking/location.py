@@ -117,7 +117,8 @@ def _artifacts(chosen: str | None, uri: str, home: Path) -> str | None:
         check_artifacts(chosen)
         return chosen
     database = database_file(uri)
-    place = home / chosen if chosen else (database or home / "_").with_name("mlartifacts")
+    beside = home if database is None else database.parent
+    place = home / (chosen or beside / "mlartifacts")
     if chosen:
         check_artifacts(str(place))
     return str(place).replace("%", "%25")  # MLflow takes it for an address: %20 is a space

@@ -33,7 +33,8 @@ class TrackingSettings(Section):
     artifacts: Place | None = Field(
         None,
         description="Folder of a new experiment's files; null for mlartifacts beside the"
-        " sqlite file, or what a server decides.",
+        " sqlite file, at the project's root for another database, or what a server"
+        " decides.",
     )
     flush_seconds: float = Field(
         2.0, gt=0, le=3600, description="Time between two deliveries in the background."
