@@ -24,7 +24,7 @@ from snowmelt.diffusion.time_sampling import Importance
 from snowmelt.training import resume
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.optimizers import SOAP, AdamW, Muon, Recipe
-from snowmelt.training.resume import DAMAGED_KEPT, STATE_PARTS, Resume, training_identity
+from snowmelt.training.resume import ASIDE_KEPT, STATE_PARTS, Resume, training_identity
 from snowmelt.training.settings import FitSettings
 
 Make = Callable[..., DiffusionModule]
@@ -237,7 +237,7 @@ def test_a_damaged_state_is_set_aside_and_the_one_before_serves(
     assert saved.newest() == saved.before
     (said,) = capsys.readouterr().err.splitlines()
     what = "no state of a training" if damage is take_a_model else "damaged"
-    assert f"{saved.path} is {what} and is kept as last.damaged-20" in said
+    assert f"{saved.path} is {what} and is kept as last.aside-20" in said
     assert said.endswith("; the training goes on from the state before it")
     assert torch.load(saved.before, weights_only=True)["global_step"] == 6
     resumed = make_module()
@@ -257,15 +257,15 @@ def test_without_a_whole_state_the_training_begins_anew(
         saved.before.write_bytes(b"torn")
         assert saved.newest() is None
         (said,) = capsys.readouterr().err.splitlines()
-        assert f"{saved.path} is damaged and is kept as last.damaged-" in said
-        assert f"{saved.before} is damaged and is kept as before.damaged-" in said
+        assert f"{saved.path} is damaged and is kept as last.aside-" in said
+        assert f"{saved.before} is damaged and is kept as before.aside-" in said
         assert said.endswith(
             "no other is left, and the training begins with its first step"
         )
         assert "goes on" not in said
         for path in saved.folder.iterdir():  # an hour passes
             path.rename(path.with_name(f"{path.name}{number}"))
-    assert len(list(tmp_path.iterdir())) <= 2 * DAMAGED_KEPT
+    assert len(list(tmp_path.iterdir())) <= 2 * ASIDE_KEPT
 
 
 def test_a_folder_in_the_place_of_a_state_is_moved_away(
@@ -294,7 +294,7 @@ def test_the_state_of_another_training_is_not_gone_on_from(
     assert other.newest() == other.path
     assert saved.newest() is None
     (said,) = capsys.readouterr().err.splitlines()
-    assert f"{saved.path} is of another training and is kept as last.damaged-" in said
+    assert f"{saved.path} is of another training and is kept as last.aside-" in said
 
 
 def test_other_processes_choose_the_same_state_and_say_nothing(

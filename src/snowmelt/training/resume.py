@@ -25,7 +25,7 @@ from snowmelt.common.regular_files import kind_of
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training.settings import FitSettings
 
-DAMAGED_KEPT = 2
+ASIDE_KEPT = 2
 # What a training goes on from; a finished model, or other weights, lack some of it.
 STATE_PARTS = {
     "global_step",
@@ -85,7 +85,8 @@ class Resume(pl.Callback):
     """Saves the whole state every so often, and keeps the state before the last, too.
 
     A kill at any moment, a full disk or a cut in power leaves a whole file. One that was
-    damaged all the same is set aside, and the training goes on from the other.
+    damaged all the same, or is none of this training, is set aside, and the training goes
+    on from the other.
 
     Args:
         folder: where the states lie.
@@ -144,11 +145,11 @@ class Resume(pl.Callback):
         """
         told = []
         for path, fault in refused.items():
-            aside = path.with_suffix(time.strftime(".damaged-%Y%m%d-%H%M%S"))
+            aside = path.with_suffix(time.strftime(".aside-%Y%m%d-%H%M%S"))
             path.replace(aside)
             told.append(f"{path} {fault} and is kept as {aside.name}")
-        known = filter(Path.is_file, self.folder.glob("*.damaged-*"))
-        for old in sorted(known, key=lambda p: p.stat().st_mtime)[:-DAMAGED_KEPT]:
+        known = filter(Path.is_file, self.folder.glob("*.aside-*"))
+        for old in sorted(known, key=lambda p: p.stat().st_mtime)[:-ASIDE_KEPT]:
             old.unlink(missing_ok=True)
         remedy = (
             "no other is left, and the training begins with its first step"
