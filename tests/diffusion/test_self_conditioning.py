@@ -78,8 +78,8 @@ def test_estimates_that_explode_are_cut() -> None:
 
 
 def test_what_is_remembered_holds_no_graph() -> None:
-    source = Last()
-    source.made(torch.ones(2, requires_grad=True) * 2)
+    source, answer = Last(), torch.ones(2, requires_grad=True) * 2
+    source.made(lambda: answer)
     assert source.x_0_hat is not None
     assert not source.x_0_hat.requires_grad
 
@@ -120,7 +120,34 @@ def test_no_gradient_goes_through_the_first_answer() -> None:
     found, spy.weight.grad = spy.weight.grad, None
     x_t = denoiser.process.perturb(states(), TIMES, eps)
     source = Last()
-    source.made(denoiser.x_0(x_t, TIMES))
+    source.made(lambda: denoiser.x_0(x_t, TIMES))
     Simple()(denoiser.with_estimates(source), states(), TIMES, eps).mean().backward()
     assert found is not None
     torch.testing.assert_close(found, spy.weight.grad)
+
+
+class Counted(V):
+    """Notes for each estimate of the data whether it is one to train on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[bool] = []
+
+    def x_0(self, output: Tensor, *others: Tensor) -> Tensor:
+        found = super().x_0(output, *others)
+        self.asked.append(found.requires_grad)
+        return found
+
+
+def test_training_computes_no_estimate_but_the_one_that_is_shown() -> None:
+    prediction = Counted()
+    denoiser, _ = made(prediction)
+    fresh = denoiser.with_estimates(Fresh(torch.ones(5, dtype=torch.bool)))
+    Simple()(fresh, states(), TIMES, states() - 1).mean().backward()
+    assert prediction.asked == [False]
+
+
+def test_what_a_trajectory_remembers_is_computed_without_a_graph() -> None:
+    prediction = Counted()
+    made(prediction)[0].on_a_trajectory()(states(), TIMES)
+    assert prediction.asked == [False]

@@ -59,9 +59,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     heard: list[Tensor] = []
     keep = Last.made
 
-    def hear(self: Last, x_0_hat: Tensor) -> None:
-        heard.append(x_0_hat)
-        keep(self, x_0_hat)
+    def hear(self: Last, estimate: Callable[[], Tensor]) -> None:
+        heard.append(estimate())
+        keep(self, estimate)
 
     monkeypatch.setattr(Last, "made", hear)
     return heard

@@ -123,7 +123,7 @@ class Denoiser(nn.Module):
         """The answer, of which the source of estimates hears."""
         output, share = self._answer(x_t, t)
         if self.estimate_source is not None:
-            self.estimate_source.made(self.estimates_from(output, x_t, t)[0])
+            self.estimate_source.made(lambda: self.estimates_from(output, x_t, t)[0])
         return output, share
 
     def _answer(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -47,8 +47,12 @@ class EstimateSource(ABC):
             -> (B, *D)
         """
 
-    def made(self, x_0_hat: Tensor) -> None:  # noqa: B027
-        """Hear of the estimate that the evaluation gave. Shapes: (B, *D)"""
+    def made(self, estimate: Callable[[], Tensor]) -> None:  # noqa: B027
+        """Hear of an evaluation, and compute its estimate if it is of use.
+
+        Shapes:
+            -> (B, *D)
+        """
 
 
 class Last(EstimateSource):
@@ -65,8 +69,10 @@ class Last(EstimateSource):
     def seen(self, first: FirstPass) -> Tensor | None:
         return self.x_0_hat
 
-    def made(self, x_0_hat: Tensor) -> None:
-        self.x_0_hat = x_0_hat.detach()
+    @torch.no_grad()
+    def made(self, estimate: Callable[[], Tensor]) -> None:
+        # Detached too: what the network answers may be the estimate itself.
+        self.x_0_hat = estimate().detach()
 
 
 class Fresh(EstimateSource):
