@@ -164,6 +164,23 @@ def test_made_from(tmp_path: Path) -> None:
         data.check_made_from({"path": "here", "size": 3, "more": 1})
 
 
+@pytest.mark.parametrize("value", [None, False])
+def test_a_choice_that_was_not_there_was_not_made(tmp_path: Path, value: Any) -> None:
+    write(tmp_path / "p", **labelled())
+    PreparedData.open(tmp_path / "p").check_made_from(
+        {"path": "here", "size": 3, "new": value}
+    )
+
+
+@pytest.mark.parametrize("value", [0, 0.0, "", [], True])
+def test_a_number_is_a_choice_though_it_is_zero(tmp_path: Path, value: Any) -> None:
+    """Zero equals false, and is not what a choice that was not made would be."""
+    write(tmp_path / "p", **labelled())
+    data = PreparedData.open(tmp_path / "p")
+    with pytest.raises(UserError, match=r"prepared with data\.new=None"):
+        data.check_made_from({"path": "here", "size": 3, "new": value})
+
+
 def test_nothing_prepared(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"manifest\.json is missing: run `snowmelt prepare`"

@@ -102,7 +102,7 @@ class PreparedData:
         then, now = self.manifest.config, json.loads(json.dumps(plain(data_config)))
         for key in sorted(then.keys() | now.keys()):
             # A choice that an earlier version did not have was not made.
-            is_new = key not in then and now[key] in (None, False)
+            is_new = key not in then and (now[key] is None or now[key] is False)
             if not is_new and then.get(key) != now.get(key):
                 raise UserError(
                     f"{self.folder} was prepared with data.{key}={then.get(key)}, the"
