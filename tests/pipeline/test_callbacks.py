@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +15,9 @@ import torch
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Hybrid, Loss, Simple
 from snowmelt.pipeline import callbacks
-from snowmelt.pipeline.callbacks import MetricLog, ProgressBar, SamplePictures
+from snowmelt.pipeline.callbacks import MetricLog, SamplePictures
 from snowmelt.pipeline.config import composition
+from snowmelt.pipeline.progress_bar import ProgressBar
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.tracking.run import Run
 from snowmelt.training import history
@@ -120,32 +120,13 @@ def test_a_training_of_minutes_shows_its_seconds_and_pictures_at_shares(
     module = make_module(steps=None, minutes=1, log_every=2)
     module.watch = Stopwatch(lambda: float(next(seconds)))
     pictures = SamplePictures(run, Told(2, eta=0.0), seed=0)
-    bar = callbacks.ProgressBar()
-    assert fit(module, History(2, np.zeros((4, 2), np.float32), 600), bar, pictures)
+    seen = History(2, np.zeros((4, 2), np.float32), 600)
+    assert fit(module, seen, ProgressBar(), pictures)
     assert run.kept == [("samples", True)] * 4  # after 20, 30, 50 and 60 seconds
     said, shown = capsys.readouterr()
     assert said.startswith("train: training.minutes=1 ends by the clock: how many steps")
     assert "100%" in shown
     assert "60/60 s, step=6, loss=" in shown
-
-
-def test_the_bar_says_steps_examples_their_rate_and_the_loss(
-    make_module: Make, fit: Fit, examples: np.ndarray, capsys: pytest.CaptureFixture[str]
-) -> None:
-    module = make_module(steps=4)
-    fit(module, History(2, examples, 4), ProgressBar())
-    line = capsys.readouterr().err.rpartition("\r")[2]
-    assert "4/4 [" in line
-    assert re.search(r"step/s, loss=\d\.\d{4}, \S+ points/s, 32 points\]", line), line
-    assert f"loss={module.history[-1]['loss']:.4f}," in line
-
-
-@pytest.mark.parametrize(
-    ("number", "said"),
-    [(640, "640"), (12_800, "12.8k"), (3_000_000, "3.00M"), (54.37, "54.4")],
-)
-def test_large_numbers_are_short(number: float, said: str) -> None:
-    assert callbacks._short(number) == said
 
 
 class Broken(pl.Callback):
