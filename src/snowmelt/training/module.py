@@ -11,10 +11,10 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from snowmelt.common.randomness import Stream, normal, uniform
+from snowmelt.common.randomness import Stream, normal
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
-from snowmelt.diffusion.denoiser import NULL_CLASS, Denoiser
+from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training import learning_rate
@@ -27,8 +27,7 @@ from snowmelt.training.finite import SCALED, check_finite
 from snowmelt.training.objective import Objective
 from snowmelt.training.optimizers import AdamW, Recipe, Trained
 from snowmelt.training.settings import TrainingSettings
-
-_DROPOUT_SEED_STRIDE = 1_000_003
+from snowmelt.training.step_draws import StepDraws, seed_dropout
 
 
 class DiffusionModule(LightningModule):
@@ -89,7 +88,7 @@ class DiffusionModule(LightningModule):
         self.processes: list[int] = []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        self._seed_dropout()
+        seed_dropout(self.seed, self.global_step, self.global_rank, self.device)
         if self.accumulate > 1:
             self.trainer.optimizers[0].zero_grad()
         *first, last = batch.parts(self.accumulate)
@@ -122,15 +121,13 @@ class DiffusionModule(LightningModule):
             step=self.global_step,
             process=self.denoiser.process,
         )
-        eps = normal(
-            x_0.shape[1:],
-            seed=self.seed,
-            stream=Stream.TRAINING_NOISE,
-            index=batch.slot,
-            step=self.global_step,
-        )
+        draws = StepDraws(self.seed, self.global_step, batch.slot)
+        eps, labels = draws.noise(x_0.shape[1:]), draws.labels(batch.labels, self.p_uncond)
+        chosen = None
+        if self.denoiser.self_conditioned:
+            chosen = draws.self_conditioned(self.p_self_conditioned)
         objective = Objective(self.denoiser, self.loss)
-        example = x_0, t, eps, self._labels(batch), self._self_conditioned(batch)
+        example = x_0, t, eps, labels, chosen
         losses = objective.network_losses(*example)
         loss = (weight * losses).mean()
         value = loss.detach()
@@ -139,25 +136,6 @@ class DiffusionModule(LightningModule):
             # It adds to the gradient, and nothing to the value.
             loss = loss + (spread - spread.detach())
         return loss / self.accumulate, t, losses.detach(), value[None]
-
-    def _labels(self, batch: Batch) -> Tensor | None:
-        """The classes of the batch, some replaced by the null class with `p_uncond`."""
-        if batch.labels is None:
-            return None
-        drawn = self._uniform(Stream.LABEL_DROPOUT, batch)
-        return torch.where(drawn < self.p_uncond, NULL_CLASS, batch.labels)
-
-    def _self_conditioned(self, batch: Batch) -> Tensor | None:
-        """Which examples see the network's own estimate. Shapes: -> (B,) bool"""
-        if not self.denoiser.self_conditioned:
-            return None
-        return self._uniform(Stream.SELF_CONDITIONING, batch) < self.p_self_conditioned
-
-    def _uniform(self, stream: Stream, batch: Batch) -> Tensor:
-        """One number for each place of the batch in this step. Shapes: -> (B,)"""
-        step = self.global_step
-        drawn = uniform((1,), seed=self.seed, stream=stream, index=batch.slot, step=step)
-        return drawn[:, 0]
 
     def _of_all(self, mine: Tensor) -> Tensor:
         """The values of all processes, in the order of the batch. Shapes: (B,) -> (N,)"""
@@ -200,15 +178,6 @@ class DiffusionModule(LightningModule):
             total=self.budget.total,
             decay=self.training_config.decay,
         )
-
-    def _seed_dropout(self) -> None:
-        """Seed the generator that dropout draws from by the step."""
-        seed = self.seed + _DROPOUT_SEED_STRIDE * (self.global_step + 1) + self.global_rank
-        # `torch.manual_seed` would queue the call, and a printed stack, for each kind of
-        # device that nobody uses: at every step, for as long as the training runs.
-        torch.default_generator.manual_seed(seed)
-        if self.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         norms = [self._clipped(self._network_parameters)]
