@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help repository setup repro sweep gallery films ui test test-slow bench bench-gpu mutation docs lint format clean
+.PHONY: help repository setup repro sweep gallery films ui test test-slow bench bench-quality bench-gpu mutation docs lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ test-slow: $(STAMP) ## the tests that take long
 
 bench: $(STAMP) ## the speed of training beside other libraries (most of an hour); ARGS=--quick to try it
 	@python -m tests.benchmarks $(ARGS)
+
+bench-quality: $(STAMP) ## what ten minutes of training draw, beside other libraries (two hours; goes on where it was stopped)
+	@python -m tests.benchmarks.quality $(ARGS)
 
 bench-gpu: $(STAMP) ## the speed of training on a GPU (eight minutes); without one a dry run
 	@python -m tests.benchmarks.gpu $(ARGS)

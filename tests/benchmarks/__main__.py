@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 def peak(plan: Plan, python: Path) -> dict[str, float]:
     """GFLOP a second of a product of matrices, in either kind of numbers."""
     with started([Contestant("", h, python, "peak") for h in ("fp32", "bf16")], {}) as both:
-        found = in_turn(both, plan.rounds, min(plan.seconds, 1.0))
+        found = in_turn(both, plan.rounds, min(plan.seconds, 1.0), "peak")
         return {
             worker.contestant.how: rate(seconds, worker.about["flops"])["median"] / 1e9
             for worker, seconds in zip(both, found, strict=True)
@@ -104,7 +104,7 @@ def training(plan: Plan, pythons: dict[str, Path], ours: dict[str, Any]) -> list
     asked += [(OURS, "conv_bf16"), *([(OURS, "compiled")] if plan.compiles else [])]
     contestants = [Contestant(n, h, pythons[n], batch=plan.batch) for n, h in asked]
     with started(contestants, ours) as workers:
-        found = in_turn(workers, plan.rounds, plan.seconds)
+        found = in_turn(workers, plan.rounds, plan.seconds, "training")
         rows = [
             {"name": w.contestant.name, "how": w.contestant.how, **w.about}
             | {"images": rate(seconds, plan.batch)}
@@ -138,7 +138,7 @@ def sampling(plan: Plan, pythons: dict[str, Path], ours: dict[str, Any]) -> list
     size = plan.sampling_batch
     contestants = [Contestant(n, h, pythons[n], "sample", size) for n, h in asked]
     with started(contestants, ours) as workers:
-        found = in_turn(workers, plan.rounds, plan.seconds)
+        found = in_turn(workers, plan.rounds, plan.seconds, "sampling")
     return [
         {"name": name, "how": how, "evaluations": rate(seconds, size)}
         for (name, how), seconds in zip(asked, found, strict=True)
@@ -171,7 +171,8 @@ def on_a_busy_machine(plan: Plan, python: Path, ours: dict[str, Any]) -> list[An
     with started(contestants, ours) as workers:
         for count in plan.neighbours:
             with busy(count):
-                found[count] = in_turn(workers, plan.rounds, plan.seconds)
+                told = f"beside {count} busy"
+                found[count] = in_turn(workers, plan.rounds, plan.seconds, told)
     rows = []
     for place, one in enumerate(contestants):
         waiting = plan.waiting[place % len(plan.waiting)]

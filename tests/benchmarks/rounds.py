@@ -17,8 +17,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tqdm import tqdm
+
 ROOT = Path(__file__).parents[2]
 QUIET = {"KINETO_LOG_LEVEL": "5"}  # the profiler looks for a GPU, and says so
+
+
+def environment_of_a_worker() -> dict[str, str]:
+    """The variables with which either Python finds the benchmarks and the project."""
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    return dict(os.environ) | QUIET | {"PYTHONPATH": path}
 
 
 @dataclass(frozen=True)
@@ -50,10 +58,9 @@ class Worker:
             "ours": dict(ours),
         }
         self.contestant = contestant
-        path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         self.process = subprocess.Popen(
             [contestant.python, "-m", "tests.benchmarks.worker", json.dumps(asked)],
-            env=os.environ | QUIET | {"PYTHONPATH": path} | dict(contestant.environment),
+            env=environment_of_a_worker() | dict(contestant.environment),
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -101,17 +108,22 @@ def started(
     """Their processes, ready to be asked."""
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(Worker(one, ours)) for one in contestants]
-        for worker in workers:
+        for worker in tqdm(workers, desc="first steps", unit="contestant", leave=False):
             worker.ready()
         yield workers
 
 
-def in_turn(workers: Sequence[Worker], rounds: int, seconds: float) -> list[list[float]]:
-    """The seconds of a step of each worker, in each of the rounds."""
+def in_turn(
+    workers: Sequence[Worker], rounds: int, seconds: float, desc: str = "turns"
+) -> list[list[float]]:
+    """The seconds of a step of each worker, in each of the rounds, under a bar."""
     found: list[list[float]] = [[] for _ in workers]
-    for number in range(rounds):
-        order = range(len(workers)) if number % 2 == 0 else reversed(range(len(workers)))
-        for place in order:
+    there, back = range(len(workers)), range(len(workers))[::-1]
+    turns = [place for number in range(rounds) for place in (back if number % 2 else there)]
+    with tqdm(turns, desc=desc, unit="turn") as bar:
+        for place in bar:
+            asked = workers[place].contestant
+            bar.set_postfix_str(f"{asked.name} {asked.how}".strip())
             found[place].append(workers[place].ask(str(seconds))["seconds"])
     return found
 

@@ -42,7 +42,6 @@ class Evaluation:
 
 def of_checkpoint(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
     """The part of a protocol that names the model and the held-out data."""
-    timed = {"training_seconds": checkpoint.seconds, "is_repeatable": False}
     return {
         "data": checkpoint.manifest.name,
         "data_digest": checkpoint.manifest.digest,
@@ -50,7 +49,7 @@ def of_checkpoint(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:
         "weights": weights,
         "checkpoint": checkpoint.identity,
         "checkpoint_step": checkpoint.step,
-        **({} if checkpoint.seconds is None else timed),
+        **checkpoint.clock_facts,
     }
 
 

@@ -61,11 +61,7 @@ class SampleRequest:
             "weights": self.weights,
             "sha256": self.checkpoint_digest,
         }
-        if self.checkpoint.seconds is not None:
-            checkpoint |= {
-                "training_seconds": self.checkpoint.seconds,
-                "is_repeatable": False,
-            }
+        checkpoint |= self.checkpoint.clock_facts
         settings = {
             "checkpoint": checkpoint,
             "sampler": self.settings["sampler"],

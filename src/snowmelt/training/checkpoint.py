@@ -99,6 +99,13 @@ class Checkpoint:
             ) from error
         return denoiser.eval()
 
+    @property
+    def clock_facts(self) -> dict[str, Any]:
+        """What a record says of a training that the clock has ended; nothing of another."""
+        if self.seconds is None:
+            return {}
+        return {"training_seconds": self.seconds, "is_repeatable": False}
+
     def chosen(self, weights: str) -> dict[str, Tensor]:
         """The weights of a name: `snowmelt.training.weight_sets.names`.
 

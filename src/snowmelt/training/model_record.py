@@ -20,7 +20,6 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         "made_from": {"data": checkpoint.manifest.digest},
         "config": checkpoint.config,
         "digests": file_digests(folder),
+        **checkpoint.clock_facts,
     }
-    if checkpoint.seconds is not None:
-        content |= {"training_seconds": checkpoint.seconds, "is_repeatable": False}
     write_record(folder / RECORD, content)

@@ -154,7 +154,7 @@ class DiffusionModule(LightningModule):
             schedule=self._schedule_parameters(),
             learning_rate=self.training_config.learning_rate,
             weight_decay=self.training_config.weight_decay,
-            is_scaled=self.trainer.precision == "16-mixed",
+            is_scaled=self.trainer.precision == SCALED,
         )
         optimizer = self.optimizer.optimizer(trained)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)

@@ -53,11 +53,13 @@ def fastest(settings: FitSettings, data: PreparedData, say: Say = print) -> Trai
         say: is told each timing, a line each.
     """
     asked, chosen = settings.trainer, settings.trainer.without_probe()
+    seconds = None
     for possibilities in (_numbers, _threads):
         several = possibilities(asked, chosen)
         if len(several) > 1:
-            chosen = _best(settings, data, several, say).trainer
-    if asked.compile == "auto" and _may_pay(settings, data, chosen):
+            best = _best(settings, data, several, say)
+            chosen, seconds = best.trainer, best.seconds
+    if asked.compile == "auto" and _may_pay(settings, data, chosen, seconds):
         compiled = chosen.model_copy(update={"compile": True})
         chosen = _best(settings, data, [chosen, compiled], say).trainer
     return chosen
@@ -94,8 +96,17 @@ def _threads(asked: TrainerSettings, chosen: TrainerSettings) -> list[TrainerSet
     return [chosen, chosen.model_copy(update={"threads": cores})]
 
 
-def _may_pay(settings: FitSettings, data: PreparedData, chosen: TrainerSettings) -> bool:
-    """Whether the training is so long that a compiled network may gain what it costs."""
+def _may_pay(
+    settings: FitSettings,
+    data: PreparedData,
+    chosen: TrainerSettings,
+    seconds: float | None,
+) -> bool:
+    """Whether the training is so long that a compiled network may gain what it costs.
+
+    Args:
+        seconds: of a step, if that is known.
+    """
     candidate = settings.model_copy(update={"trainer": chosen})
     if why_not_compiled(new_module(candidate, data).denoiser) is not None:
         return False
@@ -103,7 +114,7 @@ def _may_pay(settings: FitSettings, data: PreparedData, chosen: TrainerSettings)
     if training.steps is None:
         whole = 60.0 * (training.minutes or 0.0)
     else:
-        whole = training.steps * _seconds(candidate, data)
+        whole = training.steps * (seconds or _seconds(candidate, data))
     return whole * GAIN_OF_COMPILING > COMPILE_SECONDS
 
 

@@ -1,0 +1,100 @@
+"""What was found of quality, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.benchmarks.quality.judge import spread
+
+Row = Mapping[str, Any]
+
+
+def page(content: Mapping[str, Any]) -> str:
+    """All tables of `content`, the content of quality.json."""
+    parts = [_machine(content), _contest(content)]
+    if content["choices"]:
+        parts.append(_choices(content))
+    return "\n\n".join(parts) + "\n"
+
+
+def _machine(content: Mapping[str, Any]) -> str:
+    told, plan, floor = content["machine"], content["plan"], content["floor"]
+    return (
+        f"{told['processor']} ({', '.join(told['instruction_sets'])}),"
+        f" {told['threads']} threads on {told['cores']} processors, torch {told['torch']}."
+        f" Fashion-MNIST at 32x32, {plan['minutes']:g} minutes of training each,"
+        f" {plan['samples']} samples. Frechet distance to the training images on the features"
+        f" of a classifier; as many held-out images are at {value(floor)},"
+        f" {content['floor_recognised']:.0%} of them recognised (the independent classifier"
+        " gives a class over 90 %)."
+    )
+
+
+def _contest(content: Mapping[str, Any]) -> str:
+    lines = [
+        "| who | seeds | steps | images seen | samples | distance | less the floor"
+        " | recognised |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, rows in content["contest"].items():
+        lines.append(f"| {name} | {_row(rows, content['floor'])} |")
+    return "\n".join([*lines, "", *_verdict(content)])
+
+
+def _row(rows: Sequence[Row], floor: Mapping[str, Any]) -> str:
+    first, distances = rows[0], spread([row["distance"] for row in rows])
+    above = distances["mean"] - floor["mean"]
+    recognised = spread([row["recognised"] for row in rows])["mean"]
+    cells = [
+        str(len(rows)),
+        f"{first['steps']:,}",
+        f"{first['images']:,}",
+        f"{first['evaluations']} evaluations, {first['sampling_seconds']:.0f} s",
+        value(distances),
+        f"{above:.2f}",
+        f"{recognised:.0%}",
+    ]
+    return " | ".join(cells)
+
+
+def _verdict(content: Mapping[str, Any]) -> list[str]:
+    """How many times nearer ours is than the better of the others."""
+    above = {
+        name: spread([row["distance"] for row in rows])["mean"] - content["floor"]["mean"]
+        for name, rows in content["contest"].items()
+    }
+    if "snowmelt" not in above or len(above) == 1:
+        return []
+    better = min((name for name in above if name != "snowmelt"), key=above.__getitem__)
+    share = above["snowmelt"] / above[better]
+    return [f"Floors taken off, ours is 1/{1 / share:.1f} of the better peer's ({better})."]
+
+
+def _choices(content: Mapping[str, Any]) -> str:
+    """What each choice is worth: the distance with it undone."""
+    base = content["base"]
+    lines = [
+        f"What each choice was worth, in {content['plan']['choice_minutes']:g} minutes each:"
+        " the distance with one of them undone.",
+        "",
+        "| changed | seeds | steps | distance | times the floorless distance | recognised |",
+        "|---|---|---|---|---|---|",
+    ]
+    floor = content["floor"]["mean"]
+    reference = spread([row["distance"] for row in base])["mean"] - floor
+    for name, rows in {"nothing": base, **content["choices"]}.items():
+        distances = spread([row["distance"] for row in rows])
+        recognised = spread([row["recognised"] for row in rows])["mean"]
+        lines.append(
+            f"| {name} | {len(rows)} | {rows[0]['steps']:,} | {value(distances)}"
+            f" | {(distances['mean'] - floor) / reference:.2f} | {recognised:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def value(found: Mapping[str, Any]) -> str:
+    """A mean with its deviation."""
+    if found["deviation"] is None:
+        return f"{found['mean']:.2f}"
+    return f"{found['mean']:.2f} ± {found['deviation']:.2f}"
