@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ WAITING = {
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 OURS = "snowmelt"
+PARTS = ("peak", "training", "sampling", "command", "busy")
 
 
 @dataclass(frozen=True)
@@ -65,22 +66,29 @@ def main() -> None:
     names = [OURS] if given.alone else [OURS, *networks.PEERS]
     of_peers = python if given.alone else environment.made(given.environment)
     pythons = {name: python if name == OURS else of_peers for name in names}
-    content["peak"] = peak(plan, python)
-    content["training"] = training(plan, pythons, ours)
-    content["sampling"] = sampling(plan, pythons, ours)
-    content["command"] = command(plan, ours)
-    content["busy"] = on_a_busy_machine(plan, python, ours)
-    content["machine"]["load_after"] = machine.load()
+    parts: dict[str, Callable[[], Any]] = {
+        "peak": lambda: peak(plan, python),
+        "training": lambda: training(plan, pythons, ours),
+        "sampling": lambda: sampling(plan, pythons, ours),
+        "command": lambda: command(plan, ours),
+        "busy": lambda: on_a_busy_machine(plan, python, ours),
+    }
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "bench.json").write_text(json.dumps(content, indent=2) + "\n")
-    (given.out / "bench.md").write_text(tables.page(content))
+    for name in given.only or parts:
+        content[name] = parts[name]()
+        content["machine"]["load_after"] = machine.load()
+        # After each part: the whole takes most of an hour.
+        (given.out / "bench.json").write_text(json.dumps(content, indent=2) + "\n")
+        (given.out / "bench.md").write_text(tables.page(content))
     print(tables.page(content))
+    print(f"numbers: {given.out / 'bench.json'}   tables: {given.out / 'bench.md'}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="all of it once, tiny")
     parser.add_argument("--alone", action="store_true", help="without the peers")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="some of its parts")
     parser.add_argument("--net", type=Path, default=networks.OURS, help="our network")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "bench")
     parser.add_argument("--environment", type=Path, default=ROOT / ".venv-bench")

@@ -18,8 +18,15 @@ NAMES = {
 
 
 def page(content: dict[str, Any]) -> str:
-    parts = [_machine(content), _training(content), _profile(content)]
-    parts += [_sampling(content), _command(content), _busy(content)]
+    """The tables of what was measured so far."""
+    told = {
+        "peak": (_machine,),
+        "training": (_training, _profile),
+        "sampling": (_sampling,),
+        "command": (_command,),
+        "busy": (_busy,),
+    }
+    parts = [part(content) for name in told if name in content for part in told[name]]
     return "\n\n".join(parts) + "\n"
 
 
@@ -35,7 +42,7 @@ def _machine(content: dict[str, Any]) -> str:
 
 
 def _training(content: dict[str, Any]) -> str:
-    peak = content["peak"]
+    peak = content.get("peak")
     lines = [
         "Images a second of full training steps, 32x32x1, batch"
         f" {content['plan']['batch']}: medians (quartiles), and how many times those of the"
@@ -46,12 +53,14 @@ def _training(content: dict[str, Any]) -> str:
     ]
     for row in content["training"]:
         images, kind = row["images"], "fp32" if row["how"] == "fp32" else "bf16"
-        share = images["median"] * row["flops"] / 1e9 / peak[kind]
+        share = "?"
+        if peak is not None:
+            share = f"{images['median'] * row['flops'] / 1e9 / peak[kind]:.0%}"
         times = ", ".join(f"{n} {_spread(r)}" for n, r in row["times_shipped"].items())
         lines.append(
             f"| {row['name']}: {row['described']} | {row['parameters'] / 1e6:.3f} M"
             f" | {row['flops'] / 1e9:.2f} | {NAMES[row['how']]} | {_spread(images)}"
-            f" | {share:.0%} | {times} |"
+            f" | {share} | {times} |"
         )
     return "\n".join([*lines, "", _sizes(content["training"])])
 

@@ -20,6 +20,7 @@ from snowmelt.common.rank_reports import Reporter, is_lost_connection
 from snowmelt.pipeline import endings, memory_advice
 from snowmelt.pipeline.command_line import SHOWN, STAGES, full_override, parser
 from snowmelt.pipeline.compatibility import issues
+from snowmelt.pipeline.freed_memory import keep_freed_memory
 from snowmelt.pipeline.shared_machine import wait_briefly
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
     wait_briefly()
+    keep_freed_memory()
     given = parser().parse_intermixed_args(arguments)
     given.overrides = list(map(public_names.current_override, given.overrides))
     reporter = Reporter()

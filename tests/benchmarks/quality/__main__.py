@@ -1,8 +1,8 @@
 """`make bench-quality`: what so many minutes of training on this machine can draw.
 
-Ours and the peers' see the same images for the same time, and the same classifier looks at as
-many samples of each. What was finished is kept in the folder, so a benchmark that was stopped
-goes on; remove the folder to measure anew.
+Ours and the peers' see the same images for the same time, and the same classifier looks at
+as many samples of each. What was finished is kept in the folder, so a benchmark that was
+stopped goes on; remove the folder to measure anew.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ def _machine(content: Mapping[str, Any]) -> str:
         f"{told['processor']} ({', '.join(told['instruction_sets'])}),"
         f" {told['threads']} threads on {told['cores']} processors, torch {told['torch']}."
         f" Fashion-MNIST at 32x32, {plan['minutes']:g} minutes of training each,"
-        f" {plan['samples']} samples. Frechet distance to the training images on the features"
-        f" of a classifier; as many held-out images are at {value(floor)},"
+        f" {plan['samples']} samples. Frechet distance to the training images on the"
+        f" features of a classifier; as many held-out images are at {value(floor)},"
         f" {content['floor_recognised']:.0%} of them recognised (the independent classifier"
         " gives a class over 90 %)."
     )
@@ -75,10 +75,10 @@ def _choices(content: Mapping[str, Any]) -> str:
     """What each choice is worth: the distance with it undone."""
     base = content["base"]
     lines = [
-        f"What each choice was worth, in {content['plan']['choice_minutes']:g} minutes each:"
-        " the distance with one of them undone.",
+        f"What each choice was worth, in {content['plan']['choice_minutes']:g} minutes"
+        " each: the distance with one of them undone.",
         "",
-        "| changed | seeds | steps | distance | times the floorless distance | recognised |",
+        "| changed | seeds | steps | distance | less the floor, times | recognised |",
         "|---|---|---|---|---|---|",
     ]
     floor = content["floor"]["mean"]

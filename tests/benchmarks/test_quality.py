@@ -1,0 +1,162 @@
+"""The benchmark of quality trains by the clock, judges alike and tells what it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from snowmelt.pipeline.config.composition import compose
+from tests.benchmarks.networks import SHAPE
+from tests.benchmarks.quality import __main__ as quality
+from tests.benchmarks.quality import choices
+from tests.benchmarks.quality.judge import Judge, spread
+from tests.benchmarks.quality.page import page
+from tests.benchmarks.quality.peer import Peer, sampled, trained
+from tests.benchmarks.quality.project import DATA, Project
+from tests.benchmarks.rounds import ROOT
+
+
+def a_peer(rates: list[float]) -> Peer:
+    """One weight, pulled to the mean of the images; its rates of learning are noted."""
+    net = torch.nn.Linear(1, 1, bias=False)
+
+    def rate(step: int, share: float) -> float:
+        rates.append(share)
+        return 1.0 - share
+
+    def loss(images: torch.Tensor) -> torch.Tensor:
+        return (net.weight - images.mean()).square().sum()
+
+    return Peer(
+        net=net,
+        batch=4,
+        accumulate=2,
+        optimizer=torch.optim.SGD(net.parameters(), lr=0.1),
+        loss=loss,
+        rate=rate,
+        average=lambda: None,
+        draw=lambda count: net.weight.detach() * torch.ones(count, *SHAPE),
+    )
+
+
+def test_a_peer_trains_by_the_clock_and_draws_levels() -> None:
+    shares: list[float] = []
+    peer = a_peer(shares)
+    images = np.full((10, *SHAPE), 255, np.uint8)
+    told = trained(peer, images, seconds=0.5, bf16=False)
+    assert told["images"] == told["steps"] * 8
+    assert 0.5 <= told["seconds"] < 5
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < 0.5 < shares[-1] < 1
+    samples = sampled(peer, 3, bf16=False)
+    assert samples.shape == (3, *SHAPE)
+    assert samples.dtype == np.uint8
+    assert samples.min() > 250  # of a weight that was pulled to one
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Of the embedded digits, which are quick."""
+    data = ["data=digits", "tracking=none", "features.steps=60"]
+    data += ["features.independent_classifier.steps=60"]
+    return Project(tmp_path_factory.mktemp("quality") / "project", data)
+
+
+def test_the_judge_knows_real_images_from_noise(project: Project) -> None:
+    judge = Judge(project.folder, count=100, floors=4)
+    real = judge(np.array(judge.data.held_out[:100]))
+    noise = judge(np.random.default_rng(0).integers(0, 16, (100, 1, 8, 8), np.uint8))
+    assert real["distance"] < 3 * judge.floor["mean"]
+    assert noise["distance"] > 10 * judge.floor["mean"]
+    assert len(judge.floor["values"]) == 4
+    assert noise["class_deviation"] > real["class_deviation"]
+    with pytest.raises(ValueError, match="99 samples, the judge compares 100"):
+        judge(np.array(judge.data.held_out[:99]))
+
+
+def test_ours_is_trained_and_sampled_by_the_commands(project: Project) -> None:
+    short = [
+        "training.minutes=0.02",
+        "net.widths=[8,16]",
+        "sampler=ddim",
+        "sampler.steps=2",
+    ]
+    told = project.learned("tiny", 5, short)
+    assert told["model"]["training_seconds"] >= 1.2
+    assert told["samples"]["num_samples"] == 5
+    assert told["sampling_seconds"] > 0
+    assert project.samples("tiny").shape == (5, 1, 8, 8)
+
+
+def test_what_was_measured_is_kept(tmp_path: Path, project: Project) -> None:
+    benchmark = object.__new__(quality.Benchmark)
+    benchmark.out, benchmark.project = tmp_path, project
+    benchmark.judge = Judge(project.folder, count=10, floors=2)
+    calls: list[int] = []
+
+    def made() -> tuple[dict[str, Any], np.ndarray]:
+        calls.append(1)
+        return {"steps": 7}, np.array(benchmark.judge.data.held_out[:10])
+
+    first, again = benchmark._kept("a", made), benchmark._kept("a", made)
+    assert first == again
+    assert first["steps"] == 7
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("name", ["nothing", *choices.CHOICES])
+def test_the_settings_of_ours_exist(name: str) -> None:
+    changed = choices.CHOICES.get(name, [])
+    config = compose(ROOT, [*DATA, *choices.OURS, *changed, "training.minutes=3"])
+    assert config.data.pad_to == 32
+    unchanged = compose(ROOT, [*DATA, *choices.OURS, "training.minutes=3"])
+    assert (config == unchanged) == (name == "nothing")
+
+
+def rows(*distances: float) -> list[dict[str, Any]]:
+    told = {"steps": 1400, "images": 89_600, "evaluations": 50, "sampling_seconds": 9.0}
+    return [told | {"distance": one, "recognised": 0.38} for one in distances]
+
+
+def content() -> dict[str, Any]:
+    machine = {"processor": "a processor", "instruction_sets": ["avx2"], "threads": 2}
+    return {
+        "machine": machine | {"cores": 2, "torch": "2.14"},
+        "plan": {"minutes": 10.0, "samples": 2000, "choice_minutes": 3.0},
+        "floor": spread([1.0, 2.0]),
+        "floor_recognised": 0.9,
+        "contest": {
+            "lucidrains": rows(121.5),
+            "diffusers": rows(241.5),
+            "snowmelt": rows(4.5, 6.5),
+        },
+        "base": rows(10.5, 12.5),
+        "choices": {"adamw": rows(20.5, 22.5)},
+    }
+
+
+def test_the_page_tells_who_is_nearer_and_what_a_choice_is_worth() -> None:
+    told = page(content())
+    assert "as many held-out images are at 1.50 ± 0.71, 90% of them" in told
+    assert (
+        "| snowmelt | 2 | 1,400 | 89,600 | 50 evaluations, 9 s | 5.50 ± 1.41 | 4.00 | 38% |"
+    ) in told
+    assert "ours is 1/30.0 of the better peer's (lucidrains)" in told
+    assert "| nothing | 2 | 1,400 | 11.50 ± 1.41 | 1.00 | 38% |" in told
+    assert "| adamw | 2 | 1,400 | 21.50 ± 1.41 | 2.00 | 38% |" in told
+    alone = content() | {"contest": {"snowmelt": rows(4.5)}, "choices": {}}
+    assert "better peer" not in page(alone)
+    assert "nothing" not in page(alone)
+
+
+def test_spread() -> None:
+    assert spread([1.0, 3.0]) == {
+        "mean": 2.0,
+        "deviation": pytest.approx(2**0.5),
+        "values": [1.0, 3.0],
+    }
+    assert spread([1.0])["deviation"] is None
