@@ -15,7 +15,14 @@ from tests.benchmarks.quality import __main__ as quality
 from tests.benchmarks.quality import choices
 from tests.benchmarks.quality.judge import Judge, spread
 from tests.benchmarks.quality.page import page
-from tests.benchmarks.quality.peer import Peer, sampled, trained
+from tests.benchmarks.quality.peer import (
+    POSSIBLE,
+    Peer,
+    batches,
+    fastest,
+    sampled,
+    trained,
+)
 from tests.benchmarks.quality.project import DATA, Project
 from tests.benchmarks.rounds import ROOT
 
@@ -47,15 +54,29 @@ def test_a_peer_trains_by_the_clock_and_draws_levels() -> None:
     shares: list[float] = []
     peer = a_peer(shares)
     images = np.full((10, *SHAPE), 255, np.uint8)
-    told = trained(peer, images, seconds=0.5, bf16=False)
+    told = trained(peer, images, seconds=0.5, how="fp32")
     assert told["images"] == told["steps"] * 8
+    assert told["numbers"] == "fp32"
     assert 0.5 <= told["seconds"] < 5
     assert shares == sorted(shares)
     assert 0 <= shares[0] < 0.5 < shares[-1] < 1
-    samples = sampled(peer, 3, bf16=False)
+    samples = sampled(peer, 3, how="fp32")
     assert samples.shape == (3, *SHAPE)
     assert samples.dtype == np.uint8
     assert samples.min() > 250  # of a weight that was pulled to one
+
+
+def test_every_image_comes_once_before_one_comes_again() -> None:
+    images = np.arange(6, dtype=np.uint8)[:, None, None, None] * 51
+    source = batches(images, 2, seed=0)
+    seen = torch.cat([next(source) for _ in range(6)]).flatten()
+    for half in (seen[:6], seen[6:]):
+        assert sorted(half.tolist()) == pytest.approx([-1, -0.6, -0.2, 0.2, 0.6, 1])
+
+
+def test_a_peer_computes_in_what_is_fastest_for_it() -> None:
+    images = np.zeros((10, *SHAPE), np.uint8)
+    assert fastest(lambda: a_peer([]), images) in POSSIBLE
 
 
 @pytest.fixture(scope="module")

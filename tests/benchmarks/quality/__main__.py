@@ -59,7 +59,7 @@ class Benchmark:
         return self._kept(_label(name, seed, minutes), made)
 
     def peer(self, name: str, python: Path) -> Row:
-        """A training of a peer, in the faster of its two kinds of numbers."""
+        """A training of a peer."""
         label = _label(name, 0, self.given.minutes)
 
         def made() -> tuple[Row, np.ndarray]:
@@ -72,7 +72,6 @@ class Benchmark:
                 "count": len(self.judge.data.train),
                 "seconds": self.given.minutes * 60,
                 "samples": self.given.samples,
-                "bf16": True,
                 "target": str(target),
             }
             subprocess.run(

@@ -1,8 +1,8 @@
 """One peer's training and sampling, as its own example or trainer does them.
 
 `python -m tests.benchmarks.quality.peer JSON`, by the Python of the peers' environment. The
-networks are those of `make bench`. Each is given the faster of float32 and bfloat16, which
-both of their documentations offer, and the DDIM steps that both offer for fast samples.
+networks are those of `make bench`. Each computes in what is fastest for it on this machine,
+and draws by DDIM, which both offer for fast samples.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tests.benchmarks.networks import PEERS, SHAPE
+from tests.benchmarks.steps import numbers, prepared
 
-SAMPLING_STEPS = 50
-SAMPLING_BATCH = 250
+SAMPLING_STEPS = 25
+SAMPLING_BATCH = 100
+POSSIBLE = ("fp32", "bf16", "bf16_nhwc")
+TRIED = 3  # steps, after a first one
 Draw = Callable[[int], Tensor]
 
 
@@ -118,50 +121,84 @@ QUALITY_PEERS: dict[str, Callable[[], Peer]] = {
 }
 
 
+def fastest(make: Callable[[], Peer], images: np.ndarray) -> str:
+    """In what numbers a step takes the least time; its steps are forgotten."""
+    seconds = {}
+    for how in POSSIBLE:
+        peer = made(make, how, 0)
+        step(peer, batches(images, peer.batch, 0), how)
+        since = time.perf_counter()
+        for _ in range(TRIED):
+            step(peer, batches(images, peer.batch, 0), how)
+        seconds[how] = time.perf_counter() - since
+    return min(seconds, key=seconds.__getitem__)
+
+
+def made(make: Callable[[], Peer], how: str, seed: int) -> Peer:
+    """A peer with new weights, to compute in some numbers."""
+    torch.manual_seed(seed)
+    peer = make()
+    prepared(peer.net.train(), how)
+    return peer
+
+
+def batches(images: np.ndarray, size: int, seed: int) -> Iterator[Tensor]:
+    """Images in [-1, 1], each once before any comes again: (B, C, H, W) without end."""
+    random = np.random.default_rng(seed)
+    while True:
+        rows = random.permutation(len(images))
+        for start in range(0, len(rows) - size + 1, size):
+            chosen = np.sort(rows[start : start + size])
+            yield torch.from_numpy(images[chosen].astype(np.float32)) / 127.5 - 1
+
+
+def step(peer: Peer, source: Iterator[Tensor], how: str) -> float:
+    """One step of its training; the loss."""
+    peer.optimizer.zero_grad()
+    for _ in range(peer.accumulate):
+        with numbers(how):
+            loss = peer.loss(next(source))
+        (loss / peer.accumulate).backward()
+    torch.nn.utils.clip_grad_norm_(peer.net.parameters(), 1.0)
+    peer.optimizer.step()
+    peer.average()
+    return loss.item()
+
+
 def trained(
-    peer: Peer, images: np.ndarray, seconds: float, bf16: bool, seed: int = 0
+    peer: Peer, images: np.ndarray, seconds: float, how: str, seed: int = 0
 ) -> dict[str, Any]:
     """Train by the clock; what is told of it.
 
     Shapes:
         images: (N, C, H, W) uint8
     """
-    steps, seen, since = 0, 0, time.perf_counter()
-    random = np.random.default_rng(seed)
-    rows, place = random.permutation(len(images)), 0
+    source, steps, since = batches(images, peer.batch, seed), 0, time.perf_counter()
     bar = tqdm(total=round(seconds), unit="s", desc="training")
-    peer.net.train()
     while (used := time.perf_counter() - since) < seconds:
         for group in peer.optimizer.param_groups:
             largest = group.setdefault("largest", group["lr"])
             group["lr"] = largest * peer.rate(steps, used / seconds)
-        peer.optimizer.zero_grad()
-        for _ in range(peer.accumulate):
-            if place + peer.batch > len(rows):
-                rows, place = random.permutation(len(images)), 0
-            chosen = np.sort(rows[place : place + peer.batch])
-            place += peer.batch
-            batch = torch.from_numpy(images[chosen].astype(np.float32)) / 127.5 - 1
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                loss = peer.loss(batch)
-            (loss / peer.accumulate).backward()
-        torch.nn.utils.clip_grad_norm_(peer.net.parameters(), 1.0)
-        peer.optimizer.step()
-        peer.average()
-        steps, seen = steps + 1, seen + peer.batch * peer.accumulate
+        loss = step(peer, source, how)
+        steps += 1
         bar.update(round(used) - bar.n)
-        bar.set_postfix(loss=f"{loss.item():.3f}", images=seen, refresh=False)
+        bar.set_postfix(loss=f"{loss:.3f}", steps=steps, refresh=False)
     bar.close()
-    return {"steps": steps, "images": seen, "seconds": time.perf_counter() - since}
+    return {
+        "numbers": how,
+        "steps": steps,
+        "images": steps * peer.batch * peer.accumulate,
+        "seconds": time.perf_counter() - since,
+    }
 
 
-def sampled(peer: Peer, count: int, bf16: bool) -> np.ndarray:
+def sampled(peer: Peer, count: int, how: str) -> np.ndarray:
     """Samples as the data is stored, uint8 (N, C, H, W)."""
     peer.net.eval()
     found = []
     for start in tqdm(range(0, count, SAMPLING_BATCH), desc="sampling"):
         size = min(SAMPLING_BATCH, count - start)
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        with torch.inference_mode(), numbers(how):
             drawn = peer.draw(size).float()
         levels = ((drawn.clamp(-1, 1) + 1) * 127.5).round()
         found.append(levels.to(torch.uint8).numpy())
@@ -170,14 +207,14 @@ def sampled(peer: Peer, count: int, bf16: bool) -> np.ndarray:
 
 def main() -> None:
     asked = json.loads(sys.argv[1])
-    torch.manual_seed(asked["seed"])
-    peer = QUALITY_PEERS[asked["name"]]()
-    if asked["bf16"]:
-        peer.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    make, seed = QUALITY_PEERS[asked["name"]], asked["seed"]
     images = np.load(asked["images"], mmap_mode="r")[: asked["count"]]
-    told = trained(peer, images, asked["seconds"], asked["bf16"], asked["seed"])
+    how = fastest(make, images)
+    print(f"{asked['name']} is fastest in {how}", flush=True)
+    peer = made(make, how, seed)
+    told = trained(peer, images, asked["seconds"], how, seed)
     since = time.perf_counter()
-    samples = sampled(peer, asked["samples"], asked["bf16"])
+    samples = sampled(peer, asked["samples"], how)
     told["sampling_seconds"] = time.perf_counter() - since
     told["evaluations"] = SAMPLING_STEPS
     target = Path(asked["target"])
