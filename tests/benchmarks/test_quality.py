@@ -131,8 +131,8 @@ def test_what_was_measured_is_kept(tmp_path: Path, project: Project) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", *choices.CHOICES])
 def test_the_settings_of_ours_exist(name: str) -> None:
-    changed = choices.CHOICES.get(name, [])
-    config = compose(ROOT, [*DATA, *choices.OURS, *changed, "training.minutes=3"])
+    asked = choices.changed_to(choices.OURS, choices.CHOICES.get(name, []))
+    config = compose(ROOT, [*DATA, *asked, "training.minutes=3"])
     assert config.data.pad_to == 32
     unchanged = compose(ROOT, [*DATA, *choices.OURS, "training.minutes=3"])
     assert (config == unchanged) == (name == "nothing")
@@ -166,7 +166,7 @@ def test_the_page_tells_who_is_nearer_and_what_a_choice_is_worth() -> None:
     assert (
         "| snowmelt | 2 | 1,400 | 89,600 | 50 evaluations, 9 s | 5.50 ± 1.41 | 4.00 | 38% |"
     ) in told
-    assert "ours is 1/30.0 of the better peer's (lucidrains)" in told
+    assert "the better peer's (lucidrains): snowmelt 1/30.0." in told
     assert "| nothing | 2 | 1,400 | 11.50 ± 1.41 | 1.00 | 38% |" in told
     assert "| adamw | 2 | 1,400 | 21.50 ± 1.41 | 2.00 | 38% |" in told
     alone = content() | {"contest": {"snowmelt": rows(4.5)}, "choices": {}}

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks import environment, machine
-from tests.benchmarks.quality.choices import CHOICES, OURS
+from tests.benchmarks.quality.choices import CHOICES, OURS, WITHOUT_CLASSES, changed_to
 from tests.benchmarks.quality.judge import Judge
 from tests.benchmarks.quality.page import page
 from tests.benchmarks.quality.peer import QUALITY_PEERS
@@ -36,15 +36,13 @@ class Benchmark:
         self.project = Project(self.out / "project")
         self.judge = Judge(self.project.folder, given.samples)
 
-    def ours(self, name: str, seed: int, minutes: float, changed: list[str]) -> Row:
-        """A training of ours with some keys changed."""
+    def ours(self, name: str, seed: int, minutes: float, asked: list[str]) -> Row:
+        """A training of ours."""
 
         def made() -> tuple[Row, np.ndarray]:
             clock = [f"training.minutes={minutes:g}", f"seed={seed}"]
             label = _label(name, seed, minutes)
-            told = self.project.learned(
-                label, self.given.samples, [*OURS, *changed, *clock]
-            )
+            told = self.project.learned(label, self.given.samples, [*asked, *clock])
             batch = told["model"]["config"]["training"]["batch_size"]
             row = {
                 "steps": told["model"]["step"],
@@ -114,16 +112,22 @@ def main() -> None:
     if not given.alone:
         python = environment.made(given.environment)
         contest |= {name: [benchmark.peer(name, python)] for name in QUALITY_PEERS}
-    contest["snowmelt"] = [benchmark.ours("ours", s, given.minutes, []) for s in seeds]
+    for name, asked in (("snowmelt", OURS), ("snowmelt without classes", WITHOUT_CLASSES)):
+        contest[name] = [benchmark.ours(name, s, given.minutes, asked) for s in seeds]
     content: dict[str, Any] = {"machine": machine.described(), "contest": contest}
     content |= {"plan": {"minutes": given.minutes, "samples": given.samples}}
     content |= {"floor": benchmark.judge.floor}
     content |= {"floor_recognised": benchmark.judge.recognised, "choices": {}}
     if given.choices:
         content["plan"]["choice_minutes"] = given.choices
-        content["base"] = [benchmark.ours("ours", s, given.choices, []) for s in seeds]
+        content["base"] = [
+            benchmark.ours("snowmelt", s, given.choices, OURS) for s in seeds
+        ]
         content["choices"] = {
-            name: [benchmark.ours(name, s, given.choices, changed) for s in seeds]
+            name: [
+                benchmark.ours(name, s, given.choices, changed_to(OURS, changed))
+                for s in seeds
+            ]
             for name, changed in CHOICES.items()
         }
     (given.out / "quality.json").write_text(json.dumps(content, indent=2) + "\n")

@@ -2,5 +2,44 @@
 
 from __future__ import annotations
 
-OURS = ["experiment=images32", "trainer=auto"]
-CHOICES: dict[str, list[str]] = {}
+# A process a core is faster than a thread a core where there are two.
+PROCESSES = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=bf16-mixed"]
+OURS = ["experiment=classes32", *PROCESSES]
+WITHOUT_CLASSES = ["experiment=images32", *PROCESSES]
+CHOICES: dict[str, list[str]] = {
+    "AdamW instead of Muon, at 2e-3": [
+        "optimizer=adamw",
+        "training.learning_rate=2e-3",
+    ],
+    "SOAP instead of Muon": ["optimizer=soap"],
+    "a learning rate of 2e-3": ["training.learning_rate=2e-3"],
+    "a learning rate of 1e-2": ["training.learning_rate=1e-2"],
+    "batches of 32": ["training.batch_size=32"],
+    "batches of 128": ["training.batch_size=128"],
+    "no guidance beyond the class": ["guidance.scale=1"],
+    "guidance of 2": ["guidance.scale=2"],
+    "no classes": ["denoiser.conditional=false", "guidance=none"],
+    "net=unet_tiny": ["net=unet_tiny"],
+    "patches of 2x2, widths 48, 96": [
+        "net=unet_tiny",
+        "net.patch=2",
+        "net.widths=[48,96]",
+        "net.blocks=2",
+        "net.attention=[false,false]",
+        "net.middle_attention=true",
+    ],
+    "net=dit_tiny": ["net=dit_tiny"],
+    "a linear schedule": ["schedule=linear"],
+    "eps instead of v": ["prediction=eps"],
+    "min-SNR weights": ["loss=min_snr"],
+    "the last weights instead of the average": ["sample.weights=raw"],
+    "sampler=ddpm": ["sampler=ddpm"],
+    "one process": ["trainer=cpu", "trainer.precision=bf16-mixed"],
+    "float32": ["trainer.precision=32-true"],
+}
+
+
+def changed_to(asked: list[str], changed: list[str]) -> list[str]:
+    """The settings with some keys changed: a key is given once."""
+    keys = {one.partition("=")[0] for one in changed}
+    return [one for one in asked if one.partition("=")[0] not in keys] + changed

@@ -64,11 +64,13 @@ def _verdict(content: Mapping[str, Any]) -> list[str]:
         name: spread([row["distance"] for row in rows])["mean"] - content["floor"]["mean"]
         for name, rows in content["contest"].items()
     }
-    if "snowmelt" not in above or len(above) == 1:
+    ours = [name for name in above if name.startswith("snowmelt")]
+    peers = [name for name in above if name not in ours]
+    if not peers:
         return []
-    better = min((name for name in above if name != "snowmelt"), key=above.__getitem__)
-    share = above["snowmelt"] / above[better]
-    return [f"Floors taken off, ours is 1/{1 / share:.1f} of the better peer's ({better})."]
+    better = min(peers, key=above.__getitem__)
+    told = ", ".join(f"{name} 1/{above[better] / above[name]:.1f}" for name in ours)
+    return [f"Floors taken off, the shares of the better peer's ({better}): {told}."]
 
 
 def _choices(content: Mapping[str, Any]) -> str:

@@ -360,3 +360,37 @@ def test_params_of_before_are_taken_under_todays_keys(project: Project) -> None:
     composed = composition.compose(project(params))
     assert composed.time_sampling["_target_"] == "snowmelt.time_sampling.Importance"
     assert composed.denoiser.p_uncond == 0.3
+
+
+BASED = """\
+# @package _global_
+defaults:
+  - mine
+  - override /sampler: ddim
+training:
+  batch_size: 3
+"""
+
+
+def test_an_experiment_may_build_on_another_and_both_beat_params(project: Project) -> None:
+    params = "schedule: sigmoid\nsampler: heun\noverrides: [training.learning_rate=0.5]\n"
+    root = project(params, experiment__mine=EXPERIMENT, experiment__based=BASED)
+    built = composition.compose(root, ["experiment=based"])
+    assert steps_and_schedule(built) == (7, "Linear")
+    assert (built.sampler.eta, built.training.batch_size) == (0.0, 3)
+    assert built.training.learning_rate == 0.5
+    own = BASED.replace("override /sampler: ddim", "override /schedule: quadratic")
+    root = project(experiment__mine=EXPERIMENT, experiment__based=own)
+    built = composition.compose(root, ["experiment=based"])
+    assert steps_and_schedule(built) == (7, "Quadratic")
+
+
+def test_an_experiment_that_builds_on_none_or_on_itself_is_refused(
+    project: Project,
+) -> None:
+    root = project(experiment__based=BASED)
+    with pytest.raises(UserError, match="name mine, but there is no conf/experiment/mine"):
+        composition.compose(root, ["experiment=based"])
+    root = project(experiment__mine=BASED)
+    with pytest.raises(UserError, match="round in a circle: mine -> mine"):
+        composition.compose(root, ["experiment=mine"])

@@ -78,6 +78,14 @@ def chosen_in(body: Mapping[str, Any], shown: str) -> Iterator[tuple[str, Any]]:
         yield group.strip(" /"), value
 
 
+def named_in(body: Mapping[str, Any]) -> list[str]:
+    """The files of its own folder that a file's defaults list names, but itself."""
+    defaults = body.get("defaults") or []
+    listed = defaults if isinstance(defaults, list) else [defaults]
+    texts = [item for item in listed if isinstance(item, str)]
+    return [text.strip(" /") for text in texts if text != "_self_"]
+
+
 @functools.cache
 def _look_at(file: Path, folder: Path, changed: int, size: int) -> None:
     """Look at a file once, as long as it stays what it is."""
@@ -85,9 +93,8 @@ def _look_at(file: Path, folder: Path, changed: int, size: int) -> None:
     body = body_of(file, shown)
     references.check_form(body, shown)
     groups = [key for key, _ in chosen_in(body, shown)]
-    plain = [item for item in body.get("defaults") or [] if isinstance(item, str)]
     headers = _HEADER.findall(file.read_text(encoding="utf-8-sig"))
-    if any(_is_hydras(name) for name in (*groups, *plain, *headers, shown[5:])):
+    if any(_is_hydras(name) for name in (*groups, *named_in(body), *headers, shown[5:])):
         raise UserError(_refusal(shown))
     for key, value in body.items():
         if not _is_hydras(key):

@@ -7,7 +7,7 @@ the list `overrides` of params.yaml, the command line.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from snowmelt.common import public_names
 from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.pipeline.config import conf_files, references
-from snowmelt.pipeline.config.conf_files import body_of, chosen_in
+from snowmelt.pipeline.config.conf_files import body_of, chosen_in, named_in
 
 PARAMS = "params.yaml"
 OVERRIDES = "params.yaml: overrides"
@@ -257,9 +257,31 @@ def _settled_by_files(root: Path, choices: Sequence[SourcedOverride]) -> set[str
 
 def _set_by(file: Path) -> set[str]:
     """The groups and keys that a file of conf/ sets, and those that it sweeps over."""
-    body, shown = body_of(file), _shown(file)
-    chosen = {group for group, _ in chosen_in(body, shown)}
-    return chosen | swept_in(file).keys() | {key for key, _ in _keys_in(body)}
+    settled: set[str] = set()
+    for one in built_on(file):
+        body = body_of(one)
+        settled |= {group for group, _ in chosen_in(body, _shown(one))}
+        settled |= swept_in(one).keys() | {key for key, _ in _keys_in(body)}
+    return settled
+
+
+def built_on(file: Path, above: Sequence[Path] = ()) -> Iterator[Path]:
+    """An experiment after those of its folder that its defaults name, each after its own.
+
+    Raises:
+        UserError: one is not there, or names one that names it.
+    """
+    if file in above:
+        names = " -> ".join(one.stem for one in (*above, file))
+        raise UserError(f"{_shown(file)}: its defaults go round in a circle: {names}")
+    if above and not file.is_file():
+        raise UserError(
+            f"{_shown(above[-1])}: its defaults name {file.stem}, but there is no"
+            f" {_shown(file)}"
+        )
+    for name in named_in(body_of(file)):
+        yield from built_on(file.with_name(f"{name}.yaml"), (*above, file))
+    yield file
 
 
 def swept_in(file: Path) -> dict[str, str]:
@@ -274,12 +296,16 @@ def written_in(file: Path) -> tuple[list[str], list[SourcedOverride]]:
     Raises:
         UserError: the file is not a mapping in valid YAML.
     """
-    body, shown = body_of(file), _shown(file)
-    chosen = [f"{group}={name}" for group, name in chosen_in(body, shown)]
-    keys = [
-        SourcedOverride(f"{key}={quoted(value)}", shown) for key, value in _keys_in(body)
-    ]
-    return chosen, keys
+    chosen: dict[str, str] = {}
+    keys: dict[str, SourcedOverride] = {}
+    for one in built_on(file):
+        body, shown = body_of(one), _shown(one)
+        chosen |= {group: f"{group}={name}" for group, name in chosen_in(body, shown)}
+        keys |= {
+            key: SourcedOverride(f"{key}={quoted(value)}", shown)
+            for key, value in _keys_in(body)
+        }
+    return list(chosen.values()), list(keys.values())
 
 
 def _shown(file: Path) -> str:
