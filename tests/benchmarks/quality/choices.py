@@ -18,7 +18,7 @@ CHOICES: dict[str, list[str]] = {
     "batches of 128": ["training.batch_size=128"],
     "no guidance beyond the class": ["guidance.scale=1"],
     "guidance of 2": ["guidance.scale=2"],
-    "no classes": ["denoiser.conditional=false", "guidance=none"],
+    "no classes": ["experiment=images32"],
     "net=unet_tiny": ["net=unet_tiny"],
     "patches of 2x2, widths 48, 96": [
         "net=unet_tiny",
