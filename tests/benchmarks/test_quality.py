@@ -114,16 +114,14 @@ def test_ours_is_trained_and_sampled_by_the_commands(project: Project) -> None:
 
 
 def test_what_was_measured_is_kept(tmp_path: Path, project: Project) -> None:
-    benchmark = object.__new__(quality.Benchmark)
-    benchmark.out, benchmark.project = tmp_path, project
-    benchmark.judge = Judge(project.folder, count=10, floors=2)
+    benchmark = quality.Benchmark(tmp_path, project, minutes=1, samples=10)
     calls: list[int] = []
 
     def made() -> tuple[dict[str, Any], np.ndarray]:
         calls.append(1)
         return {"steps": 7}, np.array(benchmark.judge.data.held_out[:10])
 
-    first, again = benchmark._kept("a", made), benchmark._kept("a", made)
+    first, again = benchmark.kept("a", made), benchmark.kept("a", made)
     assert first == again
     assert first["steps"] == 7
     assert calls == [1]
@@ -143,35 +141,56 @@ def rows(*distances: float) -> list[dict[str, Any]]:
     return [told | {"distance": one, "recognised": 0.38} for one in distances]
 
 
-def content() -> dict[str, Any]:
-    machine = {"processor": "a processor", "instruction_sets": ["avx2"], "threads": 2}
+def content(**tables: Any) -> dict[str, Any]:
+    machine = {"processor": "a processor", "instruction_sets": ["avx2"], "cores": 2}
     return {
-        "machine": machine | {"cores": 2, "torch": "2.14"},
-        "plan": {"minutes": 10.0, "samples": 2000, "choice_minutes": 3.0},
+        "machine": machine | {"torch": "2.14"},
+        "minutes": 10.0,
+        "samples": 2000,
         "floor": spread([1.0, 2.0]),
         "floor_recognised": 0.9,
-        "contest": {
-            "lucidrains": rows(121.5),
-            "diffusers": rows(241.5),
-            "snowmelt": rows(4.5, 6.5),
-        },
-        "base": rows(10.5, 12.5),
-        "choices": {"adamw": rows(20.5, 22.5)},
+        **tables,
     }
 
 
-def test_the_page_tells_who_is_nearer_and_what_a_choice_is_worth() -> None:
-    told = page(content())
+def test_the_page_tells_who_is_nearer() -> None:
+    contest = {
+        "lucidrains": rows(121.5),
+        "diffusers": rows(241.5),
+        "snowmelt": rows(4.5, 6.5),
+        "snowmelt without classes": rows(9.5),
+    }
+    told = page(content(contest=contest))
     assert "as many held-out images are at 1.50 ± 0.71, 90% of them" in told
     assert (
         "| snowmelt | 2 | 1,400 | 89,600 | 50 evaluations, 9 s | 5.50 ± 1.41 | 4.00 | 38% |"
     ) in told
-    assert "the better peer's (lucidrains): snowmelt 1/30.0." in told
+    assert (
+        "the better peer's (lucidrains): snowmelt 1/30.0, snowmelt without classes 1/15.0."
+    ) in told
+    assert "better peer" not in page(content(contest={"snowmelt": rows(4.5)}))
+
+
+def test_the_page_tells_what_a_choice_is_worth() -> None:
+    told = page(content(choices={"nothing": rows(10.5, 12.5), "AdamW": rows(20.5, 22.5)}))
     assert "| nothing | 2 | 1,400 | 11.50 ± 1.41 | 1.00 | 38% |" in told
-    assert "| adamw | 2 | 1,400 | 21.50 ± 1.41 | 2.00 | 38% |" in told
-    alone = content() | {"contest": {"snowmelt": rows(4.5)}, "choices": {}}
-    assert "better peer" not in page(alone)
-    assert "nothing" not in page(alone)
+    assert "| AdamW | 2 | 1,400 | 21.50 ± 1.41 | 2.00 | 38% |" in told
+
+
+def test_choices_are_measured_at_once_and_told_in_order(
+    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benchmark = quality.Benchmark(tmp_path, project, minutes=1, samples=10)
+    monkeypatch.setattr(quality, "CHOICES", {"other": ["optimizer=soap"]})
+
+    def ours(name: str, seed: int, asked: list[str], threads: int) -> dict[str, Any]:
+        assert threads == 1
+        return rows(seed + 10.0 * ("optimizer=soap" in asked))[0]
+
+    monkeypatch.setattr(benchmark, "ours", ours)
+    found = quality.choices(benchmark, seeds=2, jobs=2)["choices"]
+    assert [row["distance"] for row in found["nothing"]] == [0, 1]
+    assert [row["distance"] for row in found["other"]] == [10, 11]
 
 
 def test_spread() -> None:

@@ -3,22 +3,34 @@
 Ours and the peers' see the same images for the same time, and the same classifier looks at
 as many samples of each. What was finished is kept in the folder, so a benchmark that was
 stopped goes on; remove the folder to measure anew.
+
+`--choices MINUTES` measures instead what each choice of ours is worth: short trainings, each
+in one thread, as many at once as there are processors, with one choice undone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
-import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.benchmarks import environment, machine
-from tests.benchmarks.quality.choices import CHOICES, OURS, WITHOUT_CLASSES, changed_to
+from tests.benchmarks.quality.choices import (
+    CHOICES,
+    NOTHING,
+    OURS,
+    PROCESSES,
+    WITHOUT_CLASSES,
+    changed_to,
+)
 from tests.benchmarks.quality.judge import Judge
 from tests.benchmarks.quality.page import page
 from tests.benchmarks.quality.peer import QUALITY_PEERS
@@ -29,24 +41,32 @@ Row = dict[str, Any]
 
 
 class Benchmark:
-    """Its project, its judge and what it kept."""
+    """Its project, and what it kept of one length of training and one number of samples.
 
-    def __init__(self, given: argparse.Namespace) -> None:
-        self.given, self.out = given, given.out
-        self.project = Project(self.out / "project")
-        self.judge = Judge(self.project.folder, given.samples)
+    Args:
+        out: the folder of all that is kept.
+        minutes: of each training.
+        samples: that are drawn and judged of each.
+    """
 
-    def ours(self, name: str, seed: int, minutes: float, asked: list[str]) -> Row:
-        """A training of ours."""
+    def __init__(self, out: Path, project: Project, minutes: float, samples: int) -> None:
+        self.out, self.project = out, project
+        self.minutes, self.samples = minutes, samples
+        self.judge, self._turn = Judge(project.folder, samples), threading.Lock()
+
+    def ours(
+        self, name: str, seed: int, asked: Sequence[str], threads: int | None = None
+    ) -> Row:
+        """A training of ours; by one process with so many threads, if they are given."""
+        label = self._label(name, seed)
 
         def made() -> tuple[Row, np.ndarray]:
-            clock = [f"training.minutes={minutes:g}", f"seed={seed}"]
-            label = _label(name, seed, minutes)
-            told = self.project.learned(label, self.given.samples, [*asked, *clock])
-            batch = told["model"]["config"]["training"]["batch_size"]
+            chosen = [*asked, f"training.minutes={self.minutes:g}", f"seed={seed}"]
+            told = self.project.learned(label, self.samples, chosen, threads)
+            step, trained = told["model"]["step"], told["model"]["config"]["training"]
             row = {
-                "steps": told["model"]["step"],
-                "images": told["model"]["step"] * batch,
+                "steps": step,
+                "images": step * trained["batch_size"],
                 "seconds": told["model"]["training_seconds"],
                 "sampling_seconds": told["sampling_seconds"],
                 "evaluations": told["samples"]["evaluations"],
@@ -54,11 +74,11 @@ class Benchmark:
             }
             return row, self.project.samples(label)
 
-        return self._kept(_label(name, seed, minutes), made)
+        return self.kept(label, made)
 
     def peer(self, name: str, python: Path) -> Row:
         """A training of a peer."""
-        label = _label(name, 0, self.given.minutes)
+        label = self._label(name, 0)
 
         def made() -> tuple[Row, np.ndarray]:
             target = self.out / label
@@ -68,8 +88,8 @@ class Benchmark:
                 "seed": 0,
                 "images": str(self.project.folder / "data" / "prepared" / "images.npy"),
                 "count": len(self.judge.data.train),
-                "seconds": self.given.minutes * 60,
-                "samples": self.given.samples,
+                "seconds": self.minutes * 60,
+                "samples": self.samples,
                 "target": str(target),
             }
             subprocess.run(
@@ -81,9 +101,9 @@ class Benchmark:
             told = json.loads((target / "told.json").read_text(encoding="utf-8"))
             return told, np.load(target / "samples.npy")
 
-        return self._kept(label, made)
+        return self.kept(label, made)
 
-    def _kept(self, label: str, made: Callable[[], tuple[Row, np.ndarray]]) -> Row:
+    def kept(self, label: str, made: Callable[[], tuple[Row, np.ndarray]]) -> Row:
         """What was measured before under this label, or is now."""
         path = self.out / f"{label}.json"
         if path.is_file():
@@ -91,49 +111,69 @@ class Benchmark:
         else:
             print(f"bench-quality: {label}", flush=True)
             row, samples = made()
-            row |= self.judge(samples) | {"load": machine.load()}
+            with self._turn:
+                row |= self.judge(samples) | {"load": machine.load()}
             np.save(self.out / f"{label}.npy", samples)
             path.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
             print(f"bench-quality: {label}: {row['distance']:.2f}", flush=True)
         found: Row = json.loads(path.read_text(encoding="utf-8"))
         return found
 
+    def content(self) -> dict[str, Any]:
+        """What every page tells first."""
+        return {
+            "machine": machine.described(),
+            "minutes": self.minutes,
+            "samples": self.samples,
+            "floor": self.judge.floor,
+            "floor_recognised": self.judge.recognised,
+        }
 
-def _label(name: str, seed: int, minutes: float) -> str:
-    return f"{name.replace(' ', '_')}-{minutes:g}m-{seed}"
+    def _label(self, name: str, seed: int) -> str:
+        return f"{name.replace(' ', '_')}-{self.minutes:g}m-{self.samples}-{seed}"
+
+
+def contest(benchmark: Benchmark, seeds: int, python: Path | None) -> dict[str, Any]:
+    """Ours beside the peers; without them if there is no `python` of theirs."""
+    rows: dict[str, list[Row]] = {}
+    if python is not None:
+        rows |= {name: [benchmark.peer(name, python)] for name in QUALITY_PEERS}
+    asked = {"snowmelt": OURS, "snowmelt without classes": WITHOUT_CLASSES}
+    for name, chosen in asked.items():
+        settings = [*chosen, *PROCESSES]
+        rows[name] = [benchmark.ours(name, seed, settings) for seed in range(seeds)]
+    return benchmark.content() | {"contest": rows}
+
+
+def choices(benchmark: Benchmark, seeds: int, jobs: int) -> dict[str, Any]:
+    """Each choice undone, in one thread, `jobs` of them at once."""
+    waiting: dict[str, list[Future[Row]]] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        for name, changed in {NOTHING: [], **CHOICES}.items():
+            asked = changed_to([*OURS, "trainer.precision=bf16-mixed"], changed)
+            waiting[name] = [
+                pool.submit(benchmark.ours, name, seed, asked, 1) for seed in range(seeds)
+            ]
+    rows = {name: [one.result() for one in all_] for name, all_ in waiting.items()}
+    return benchmark.content() | {"choices": rows}
 
 
 def main() -> None:
     given = _parser().parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    benchmark = Benchmark(given)
-    seeds = range(given.seeds)
-    contest: dict[str, list[Row]] = {}
-    if not given.alone:
-        python = environment.made(given.environment)
-        contest |= {name: [benchmark.peer(name, python)] for name in QUALITY_PEERS}
-    for name, asked in (("snowmelt", OURS), ("snowmelt without classes", WITHOUT_CLASSES)):
-        contest[name] = [benchmark.ours(name, s, given.minutes, asked) for s in seeds]
-    content: dict[str, Any] = {"machine": machine.described(), "contest": contest}
-    content |= {"plan": {"minutes": given.minutes, "samples": given.samples}}
-    content |= {"floor": benchmark.judge.floor}
-    content |= {"floor_recognised": benchmark.judge.recognised, "choices": {}}
-    if given.choices:
-        content["plan"]["choice_minutes"] = given.choices
-        content["base"] = [
-            benchmark.ours("snowmelt", s, given.choices, OURS) for s in seeds
-        ]
-        content["choices"] = {
-            name: [
-                benchmark.ours(name, s, given.choices, changed_to(OURS, changed))
-                for s in seeds
-            ]
-            for name, changed in CHOICES.items()
-        }
-    (given.out / "quality.json").write_text(json.dumps(content, indent=2) + "\n")
-    (given.out / "quality.md").write_text(page(content), encoding="utf-8")
+    project = Project(given.out / "project")
+    if given.choices is None:
+        benchmark = Benchmark(given.out, project, given.minutes, given.samples)
+        python = None if given.alone else environment.made(given.environment)
+        name, content = "contest", contest(benchmark, given.seeds, python)
+    else:
+        benchmark = Benchmark(given.out, project, given.choices, given.samples // 2)
+        jobs = os.cpu_count() or 1
+        name, content = "choices", choices(benchmark, given.seeds, jobs)
+    (given.out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+    (given.out / f"{name}.md").write_text(page(content), encoding="utf-8")
     print(page(content))
-    print(f"pictures and numbers: {given.out}")
+    print(f"tables: {given.out / name}.md   samples: {given.out}/*.npy")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=3, help="of ours")
     parser.add_argument("--alone", action="store_true", help="without the peers")
     parser.add_argument(
-        "--choices", type=float, metavar="MINUTES", help="what each choice is worth, too"
+        "--choices", type=float, metavar="MINUTES", help="what each choice is worth"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "bench-quality")
     parser.add_argument("--environment", type=Path, default=ROOT / ".venv-bench")
@@ -151,4 +191,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

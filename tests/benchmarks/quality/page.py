@@ -11,20 +11,18 @@ Row = Mapping[str, Any]
 
 
 def page(content: Mapping[str, Any]) -> str:
-    """All tables of `content`, the content of quality.json."""
-    parts = [_machine(content), _contest(content)]
-    if content["choices"]:
-        parts.append(_choices(content))
-    return "\n\n".join(parts) + "\n"
+    """The tables of a contest, or of choices."""
+    told = _contest if "contest" in content else _choices
+    return "\n\n".join([_machine(content), told(content)]) + "\n"
 
 
 def _machine(content: Mapping[str, Any]) -> str:
-    told, plan, floor = content["machine"], content["plan"], content["floor"]
+    told, floor = content["machine"], content["floor"]
     return (
         f"{told['processor']} ({', '.join(told['instruction_sets'])}),"
-        f" {told['threads']} threads on {told['cores']} processors, torch {told['torch']}."
-        f" Fashion-MNIST at 32x32, {plan['minutes']:g} minutes of training each,"
-        f" {plan['samples']} samples. Frechet distance to the training images on the"
+        f" {told['cores']} processors, torch {told['torch']}."
+        f" Fashion-MNIST at 32x32, {content['minutes']:g} minutes of training each,"
+        f" {content['samples']} samples. Frechet distance to the training images on the"
         f" features of a classifier; as many held-out images are at {value(floor)},"
         f" {content['floor_recognised']:.0%} of them recognised (the independent classifier"
         " gives a class over 90 %)."
@@ -75,17 +73,16 @@ def _verdict(content: Mapping[str, Any]) -> list[str]:
 
 def _choices(content: Mapping[str, Any]) -> str:
     """What each choice is worth: the distance with it undone."""
-    base = content["base"]
     lines = [
-        f"What each choice was worth, in {content['plan']['choice_minutes']:g} minutes"
-        " each: the distance with one of them undone.",
+        "What each choice is worth, each training in one thread: the distance with it"
+        " undone.",
         "",
         "| changed | seeds | steps | distance | less the floor, times | recognised |",
         "|---|---|---|---|---|---|",
     ]
-    floor = content["floor"]["mean"]
-    reference = spread([row["distance"] for row in base])["mean"] - floor
-    for name, rows in {"nothing": base, **content["choices"]}.items():
+    floor, first = content["floor"]["mean"], next(iter(content["choices"].values()))
+    reference = spread([row["distance"] for row in first])["mean"] - floor
+    for name, rows in content["choices"].items():
         distances = spread([row["distance"] for row in rows])
         recognised = spread([row["recognised"] for row in rows])["mean"]
         lines.append(

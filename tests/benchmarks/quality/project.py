@@ -36,20 +36,23 @@ class Project:
             self.run("prepare", [])
             self.run("reference", [])
 
-    def learned(self, name: str, samples: int, overrides: Sequence[str]) -> dict[str, Any]:
+    def learned(
+        self, name: str, samples: int, overrides: Sequence[str], threads: int | None = None
+    ) -> dict[str, Any]:
         """Train and sample; what is told of it, with the samples beside it.
 
         Args:
             name: of the folder under `runs`, which is made.
             overrides: of the configuration, beside those of the data.
+            threads: of each command; None for as many as torch takes.
         """
         target = self.folder / "runs" / name
         shutil.rmtree(target, ignore_errors=True)
         chosen = [f"paths.model={target / 'model'}", f"paths.samples={target / 'samples'}"]
         chosen += [f"sample.num_samples={samples}", *overrides]
-        self.run("train", chosen)
+        self.run("train", chosen, threads)
         since = time.perf_counter()
-        self.run("sample", chosen)
+        self.run("sample", chosen, threads)
         seconds = time.perf_counter() - since
         model = json.loads((target / "model" / "model.json").read_text(encoding="utf-8"))
         drawn = json.loads((target / "samples" / "samples.json").read_text("utf-8"))
@@ -58,13 +61,17 @@ class Project:
     def samples(self, name: str) -> np.ndarray:
         return np.load(self.folder / "runs" / name / "samples" / "samples.npy")
 
-    def run(self, command: str, overrides: Sequence[str]) -> None:
+    def run(
+        self, command: str, overrides: Sequence[str], threads: int | None = None
+    ) -> None:
         """Run a command of ours; its bars stay to be seen."""
         environment = os.environ | {
             "PYTHONPATH": str(ROOT / "src"),
             "PROJECT_ROOT": str(self.folder),
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
         }
+        if threads is not None:
+            environment["OMP_NUM_THREADS"] = str(threads)
         subprocess.run(
             [sys.executable, "-m", "snowmelt", command, *self.data, *overrides],
             env=environment,
