@@ -4,8 +4,8 @@ Ours and the peers' see the same images for the same time, and the same classifi
 as many samples of each. What was finished is kept in the folder, so a benchmark that was
 stopped goes on; remove the folder to measure anew.
 
-`--choices MINUTES` measures instead what each choice of ours is worth: short trainings, each
-in one thread, as many at once as there are processors, with one choice undone.
+`--choices MINUTES` measures instead what each choice of ours is worth: short trainings,
+each in one thread, as many at once as there are processors, with one choice undone.
 """
 
 from __future__ import annotations

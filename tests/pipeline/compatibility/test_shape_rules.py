@@ -58,3 +58,27 @@ def test_a_class_that_the_data_does_not_have_is_named_before_the_training() -> N
     config = plain(composition.compose(ROOT, given))
     with pytest.raises(UserError, match="there is no class 'cta'; the network knows cat"):
         shape_rules.check(config, (1, 8, 8), ("cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "is_named"),
+    [
+        (["data=fashion_mnist", "data.pad_to=32"], True),
+        (["data=fashion_mnist", "data.pad_to=32", "experiment=images32"], False),
+        (["data=fashion_mnist", "data.pad_to=32", "net=dit_tiny"], False),
+        (["data=fashion_mnist", "data.pad_to=32", "net=unet_tiny"], False),
+        (["data=cifar10", "net=unet_lean", "net.patch=2"], False),
+        (["data=folder", "data.size=64", "net=unet_tiny", *SMALL], True),
+        ([], False),
+    ],
+)
+def test_a_network_of_small_images_is_named_for_large_ones(
+    overrides: list[str], is_named: bool
+) -> None:
+    config = plain(composition.compose(ROOT, overrides))
+    shape = shape_rules.shape_of(config["data"], ROOT)
+    assert shape is not None
+    found = [str(issue) for issue in shape_rules.issues(config, shape)]
+    told = [text for text in found if "experiment=images32" in text]
+    assert found == told
+    assert bool(told) == is_named

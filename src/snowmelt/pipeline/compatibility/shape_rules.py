@@ -22,10 +22,12 @@ from snowmelt.evaluation.features.extractor import Extractor
 from snowmelt.evaluation.likelihood import Exact
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.nets.net import Net
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, raise_errors
+from snowmelt.nets.unet import UNet
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
 
+COARSE = 8  # places along the side of the coarsest resolution of a network for its images
 MOST_PARAMETERS = 2_000_000_000
 """Weights, their average, the gradient and two moments of them take 40 GB then."""
 
@@ -46,13 +48,15 @@ def check(
     shape: tuple[int, ...] | None,
     classes: tuple[str, ...] | None = None,
 ) -> None:
-    """Refuse parts that cannot take data of a shape; of one that is unknown, nothing.
+    """Refuse parts that cannot take data of a shape, and say what is unwise for it.
+
+    Of a shape that is unknown nothing is said.
 
     Raises:
         UserError: with the keys, the reason and what to do.
     """
     if shape is not None:
-        raise_errors(issues(config, shape, classes))
+        settle(issues(config, shape, classes))
 
 
 def issues(
@@ -60,7 +64,7 @@ def issues(
     shape: tuple[int, ...],
     classes: tuple[str, ...] | None = None,
 ) -> list[CompatibilityIssue]:
-    """The issues of the parts with data of a shape; all of them are errors.
+    """The issues of the parts with data of a shape.
 
     Args:
         shape: of one example, (C, H, W) or (D,).
@@ -71,6 +75,7 @@ def issues(
     """
     return [
         *_net(config, shape),
+        *_resolutions(config["net"], shape),
         *_features(config["features"], shape),
         *_guidance(config, shape, classes),
         *_flow(config["likelihood"]["ode"], shape),
@@ -102,6 +107,23 @@ def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Compatibilit
         " not fit into a machine with their average, gradient and moments: make it smaller"
     )
     return [_error(("net",), text)]
+
+
+def _resolutions(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
+    """Of a U-Net that nowhere sees an image as a whole."""
+    is_unet = issubclass(instantiate.class_of(node, Net), UNet)
+    if not is_unet or len(shape) != 3:
+        return []
+    halved = node.get("patch", 1) * 2 ** (len(node["widths"]) - 1)
+    coarsest = max(shape[1:]) // halved
+    if coarsest <= COARSE:
+        return []
+    text = (
+        f"the coarsest of {len(node['widths'])} resolutions is {coarsest} places wide for"
+        f" images of {'x'.join(map(str, shape[1:]))}, where a network learns shapes slowly:"
+        " net=unet_lean (experiment=images32) draws better in the same time"
+    )
+    return [CompatibilityIssue(("net", "data"), text)]
 
 
 class _WeightsWithoutMemory(TorchFunctionMode):
