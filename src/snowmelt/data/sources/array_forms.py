@@ -2,10 +2,6 @@
 
 It comes back mapped. What is packed is unpacked into a temporary file without a name, no
 further than it claims to be; an array that is not packed is mapped where it is.
-
-References:
-    The idx form is described with MNIST: two zeros, the kind of numbers, how many axes, the
-    length of each in four bytes, the numbers.
 """
 
 from __future__ import annotations
@@ -26,8 +22,9 @@ import numpy as np
 from snowmelt.common.array_files import take_room, why_unreadable
 from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.common.regular_files import kind_of
+from snowmelt.data.sources.idx_form import IDX, idx_heading
 
-_GZIP, _ZIP, _IDX = b"\x1f\x8b", b"PK\3\4", b"\0\0\x08"  # idx of bytes alone
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\3\4"
 # Images of one level shrink to a thousandth; what unpacks to more was made to fill a disk.
 _TIMES, _AT_LEAST = 1100, 2**28
 _COPIED = 2**20
@@ -107,12 +104,12 @@ def _headed(key: str, path: Path, name: str | None) -> np.ndarray:
     if head == _ZIP:
         with zipfile.ZipFile(path) as pack, pack.open(_chosen(key, pack, name)) as packed:
             shape, _, dtype = _npy_heading(packed)
-    elif head.startswith(_IDX):
+    elif head.startswith(IDX):
         with path.open("rb") as file:
-            shape, _ = _idx_heading(file)
+            shape, _ = idx_heading(file)
     elif head.startswith(_GZIP):
         with gzip.open(path) as packed:
-            shape, _ = _idx_heading(packed)
+            shape, _ = idx_heading(packed)
     else:
         return _mapped_npy(path)
     return np.broadcast_to(np.zeros((), dtype), shape)
@@ -125,7 +122,7 @@ def _loaded(key: str, path: Path, name: str | None, scratch: Path | None) -> np.
             info = _chosen(key, pack, name)
             with pack.open(info) as packed:
                 return _npy(_copied(packed, info.file_size, scratch))
-    if head.startswith(_IDX):
+    if head.startswith(IDX):
         with path.open("rb") as file:
             return _idx(file)
     if head.startswith(_GZIP):
@@ -186,7 +183,7 @@ def _npy_heading(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 def _idx(file: BinaryIO) -> np.ndarray:
     """Map an idx file of bytes."""
     file.seek(0)
-    shape, start = _idx_heading(file)
+    shape, start = idx_heading(file)
     if os.fstat(file.fileno()).st_size != start + math.prod(shape):
         raise ValueError(f"its heading says {shape}, and it is of another length")
     if 0 in shape:
@@ -194,17 +191,8 @@ def _idx(file: BinaryIO) -> np.ndarray:
     return np.memmap(file, np.uint8, "r", start, shape)
 
 
-def _idx_heading(file: Any) -> tuple[tuple[int, ...], int]:
-    """The shape, and where the numbers begin."""
-    head = file.read(4)
-    if not head.startswith(_IDX) or len(head) < 4 or head[3] == 0:
-        raise ValueError("not an idx file of bytes")
-    lengths = file.read(4 * head[3])
-    return tuple(np.frombuffer(lengths, ">u4", head[3]).tolist()), 4 + len(lengths)
-
-
 def _unpacked_idx(packed: gzip.GzipFile, scratch: Path | None) -> np.ndarray:
-    shape, start = _idx_heading(packed)
+    shape, start = idx_heading(packed)
     size = start + math.prod(shape)
     whole = os.fstat(packed.fileno()).st_size
     if size > max(_AT_LEAST, _TIMES * whole):

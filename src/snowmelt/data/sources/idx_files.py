@@ -1,11 +1,4 @@
-"""Data sets of four idx files: images and labels, to train on and held out.
-
-The idx form is a magic number that ends in the number of axes, the length of each as four
-bytes, and the numbers, one byte each.
-
-References:
-    LeCun, Cortes & Burges, "The MNIST database of handwritten digits" describe the form.
-"""
+"""Data sets of four idx files: images and labels, to train on and held out."""
 
 from __future__ import annotations
 
@@ -13,6 +6,7 @@ import gzip
 import hashlib
 import zlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +16,7 @@ from snowmelt.common.bounds import Fraction
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
 from snowmelt.common.regular_files import open_regular
+from snowmelt.data.sources.idx_form import idx_heading
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.official_files import check_keys, from_mirrors
 from snowmelt.data.sources.source import RawData
@@ -111,9 +106,8 @@ class IdxFiles(ImageSource):
         if path is None:
             raise UserError(f"{folder / stem} has vanished")
         content = self._official_content(path, path, stem)
-        axes = content[3]
-        shape = np.frombuffer(content, ">u4", axes, offset=4)
-        return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
+        shape, start = idx_heading(BytesIO(content))
+        return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
     def _official_content(self, source: Path, path: Path, stem: str) -> bytes:
         """Read `source`, unpack it if need be, and check that it is the official `stem`.
