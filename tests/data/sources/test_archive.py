@@ -19,6 +19,7 @@ from PIL import Image
 from snowmelt.common.errors import UserError
 from snowmelt.data.sources import archive
 from snowmelt.data.sources.folder import Folder
+from snowmelt.data.sources.image_listing import image_files
 from snowmelt.data.sources.source import RawData
 from snowmelt.data.sources.zip_index import zip_entries
 
@@ -167,6 +168,39 @@ def test_an_entry_that_claims_too_much_is_not_unpacked(
     packed = pack_zip(tmp_path / "a.zip", {"1.png": bytes(1001), "2.png": png(2)})
     (skipped,) = read(packed, on_corrupt="skip").skipped
     assert skipped.reason == "it claims 1001 bytes, at most 1000 are read"
+
+
+@pytest.mark.parametrize("name", ["a.zip", "stored.zip", "a.tar"])
+def test_only_the_beginning_is_read_to_tell_what_an_entry_is(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, read_at = [], os.pread
+    monkeypatch.setattr(
+        os, "pread", lambda fd, count, at: (asked.append(count), read_at(fd, count, at))[1]
+    )
+    noise = np.random.default_rng(0).bytes(1_000_000)
+    files = {"picture": png(1) + noise, "noise": noise, "zeros": bytes(50_000_000)}
+    tracemalloc.start()
+    packed = PACKED[name](tmp_path / name, files | {"nothing": b""})
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    listing = image_files(packed)
+    grown = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert [entry.name for entry in listing.images] == ["picture"]
+    assert "left out: 3 without an ending" in listing.notes
+    assert max(asked) <= 2**12
+    assert grown < 1e6
+
+
+def test_the_beginning_of_an_entry_is_that_of_the_whole(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).bytes(100_000)
+    for name, pack in PACKED.items():
+        if not name.endswith((".gz", ".bz2", ".xz")):
+            found = archive.Archive(pack(tmp_path / name, contents() | {"n": noise}))
+            for (_, place), _ in found.members():
+                whole = archive.member_bytes(found.file.fileno(), place).read()
+                assert archive.member_head(found.file.fileno(), place, 16) == whole[:16]
 
 
 def test_a_packed_tar_file_that_unpacks_to_far_more_than_it_is(

@@ -29,6 +29,7 @@ _NO_CRC = -1
 _HEADING = 2**20  # bytes of a name or the like in a tar file
 _TIMES, _AT_LEAST = 100, 2**30  # a packed tar file may become so much larger, or so large
 _COPIED = 2**20
+_BEGINNING = 2**12  # packed bytes that surely hold the tables and the first bytes
 _PACKED: dict[bytes, Callable[..., Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -97,6 +98,19 @@ class Archive:
             raise DamagedArchiveError(f"it is damaged ({error})") from error
 
 
+def member_head(descriptor: int, place: tuple[int, ...], most: int) -> bytes:
+    """The first bytes of what an entry of an open archive holds; no more is unpacked.
+
+    Raises:
+        DamagedArchiveError: as `member_bytes`, as far as the beginning tells.
+    """
+    _, packed, _, method, _ = place
+    start = _start(descriptor, place)
+    if method != DEFLATED:
+        return os.pread(descriptor, min(packed, most), start)
+    return _inflated(os.pread(descriptor, min(packed, _BEGINNING), start), most)
+
+
 def member_bytes(descriptor: int, place: tuple[int, ...]) -> BytesIO:
     """What an entry of an open archive holds.
 
@@ -104,25 +118,30 @@ def member_bytes(descriptor: int, place: tuple[int, ...]) -> BytesIO:
         DamagedArchiveError: it claims too much, holds something else than it claims, or is
             packed in a way that is not read here.
     """
-    offset, packed, size, method, crc = place
-    if max(size, packed) > LARGEST:
-        raise DamagedArchiveError(f"it claims {size} bytes, at most {LARGEST} are read")
-    start = offset if method == TAR else data_offset(descriptor, offset)
-    content = os.pread(descriptor, packed, start)
+    _, packed, size, method, crc = place
+    content = os.pread(descriptor, packed, _start(descriptor, place))
     if len(content) < packed:
         raise DamagedArchiveError("the archive is cut short")
     if method == DEFLATED:
-        content = _inflated(content, size)
-    elif method not in (TAR, STORED):
-        raise DamagedArchiveError(f"it is packed by method {method}: pack it by deflate")
+        content = _inflated(content, size + 1)
     if len(content) != size or (crc != _NO_CRC and zlib.crc32(content) != crc):
         raise DamagedArchiveError("it holds other bytes than the archive says")
     return BytesIO(content)
 
 
-def _inflated(content: bytes, size: int) -> bytes:
+def _start(descriptor: int, place: tuple[int, ...]) -> int:
+    """Where the bytes of an entry begin that can be read here."""
+    offset, packed, size, method, _ = place
+    if max(size, packed) > LARGEST:
+        raise DamagedArchiveError(f"it claims {size} bytes, at most {LARGEST} are read")
+    if method not in (TAR, STORED, DEFLATED):
+        raise DamagedArchiveError(f"it is packed by method {method}: pack it by deflate")
+    return offset if method == TAR else data_offset(descriptor, offset)
+
+
+def _inflated(content: bytes, most: int) -> bytes:
     try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, size + 1)
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, most)
     except zlib.error as error:
         raise DamagedArchiveError(f"it is damaged ({error})") from error
 

@@ -19,7 +19,7 @@ from snowmelt.data.image_formats import (
     has_image_ending,
     is_head_of_an_image,
 )
-from snowmelt.data.sources.archive import Archive, member_bytes
+from snowmelt.data.sources.archive import Archive, member_head
 from snowmelt.data.sources.image_list import Entry, ImageList
 from snowmelt.data.sources.printable import printable
 from snowmelt.data.sources.zip_index import DamagedArchiveError
@@ -150,7 +150,7 @@ def _why_not_inside(archive: Archive, entry: Entry) -> str | None:
     if has_image_ending(entry.name):
         return None
     try:
-        head = member_bytes(archive.file.fileno(), entry.place).read(16)
+        head = member_head(archive.file.fileno(), entry.place, 16)
     except DamagedArchiveError:
         head = b""
     return None if is_head_of_an_image(head) else _ending(entry.name)
