@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from snowmelt.common.drafts import PREFIX
+from snowmelt.data.sources import decoding_group, image_source
 from snowmelt.pipeline.cli import main
 from snowmelt.pipeline.command_line import STAGES
 from tests.conftest import Mistake
@@ -81,6 +83,33 @@ def test_every_stage_on_a_full_disk(
             assert "No space left on device" in line, said
             assert before.items() <= content(small_disk).items()
         assert main([stage, *chosen]) == 0
+
+
+@pytest.mark.slow
+def test_a_prepare_without_room_for_its_output_reads_no_image_again(
+    small_disk: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(small_disk)
+    monkeypatch.delenv("PROJECT_ROOT", raising=False)
+    monkeypatch.setattr(image_source, "FEW", 100)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(300):
+        Image.new("RGB", (64, 64), (number % 256, 0, 0)).save(pictures / f"{number}.png")
+    chosen = ["prepare", "data=folder", f"data.path={pictures}", "data.size=64"]
+    ballast = small_disk.parent / "ballast"
+    fill(ballast, 5_000_000)  # 3.7 MB are needed twice
+    assert main([*chosen, "tracking=none"]) == 2
+    said = capsys.readouterr().err
+    assert "prepare: 300 of 300 images are read and kept: the next one goes on" in said
+    assert "No space left on device" in said.splitlines()[-1]
+    ballast.unlink()
+    monkeypatch.setattr(decoding_group, "decode_run", None)
+    assert main([*chosen, "tracking=none"]) == 0
+    assert not list((small_disk / ".snowmelt").rglob("rows"))
 
 
 def test_a_stage_says_in_one_line_that_the_disk_is_full(

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.data.sources.stopped_prepare import stop_after
 
+from snowmelt.common import stopping
 from snowmelt.common.errors import UserError
-from snowmelt.data.sources import celeba
+from snowmelt.data.sources import celeba, image_source
 from snowmelt.data.sources.celeba import ATTRIBUTES, IMAGES, SPLIT, CelebA
+from snowmelt.data.sources.kept_rows import keeping
 
 NAMES = [f"{number:06}.jpg" for number in range(1, 7)]
 PARTS = (0, 0, 0, 1, 2, 2)
@@ -129,3 +132,25 @@ def test_the_official_split_is_not_to_be_changed() -> None:
 def test_the_shape_is_known_before_reading() -> None:
     assert CelebA(name="f", size=16, gray=True, pad_to=20).event_shape() == (1, 20, 20)
     assert np.prod(CelebA(name="f").event_shape() or ()) == 3 * 64 * 64
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_one_that_was_stopped_goes_on(
+    folder: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_source, "FEW", 5)
+    kept = folder / "kept"
+
+    def examples() -> np.ndarray:
+        with keeping(kept) as rows:
+            faces = CelebA(name="faces", path=str(folder), size=8, kept=rows)
+            return np.array(faces.read().examples)
+
+    with monkeypatch.context() as patch:
+        stop_after(1, patch)
+        with pytest.raises(stopping.Stopped, match="after 4 of 6 images, which are kept"):
+            examples()
+    whole = CelebA(name="faces", path=str(folder), size=8).read().examples
+    decoded.clear()
+    assert np.array_equal(examples(), whole)
+    assert decoded == [f"img_align_celeba/{name}" for name in NAMES[4:]]

@@ -12,9 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.data.sources.stopped_prepare import stop_after
 
+from snowmelt.common import stopping
 from snowmelt.common.errors import UserError
 from snowmelt.data.sources.hugging_face import HuggingFace
+from snowmelt.data.sources.kept_rows import keeping
+from snowmelt.data.sources.rows_file import RowsFile
+from snowmelt.data.sources.source import RawData
 
 
 def png(level: int) -> bytes:
@@ -171,3 +176,36 @@ def test_a_row_that_is_no_image(item: Any, install: Install) -> None:
 def test_a_split_that_is_held_out_and_a_fraction() -> None:
     with pytest.raises(UserError, match=r"held_out_fraction must be null with .*=test"):
         source(held_out_split="test")
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_one_that_was_stopped_goes_on(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(png(77))
+    splits = {"train": rows([*range(9)]), "test": rows([*range(9, 22)])}
+    splits["train"].columns["image"][3] = {"bytes": None, "path": str(tmp_path / "a.png")}
+    install(**splits)
+    firsts: list[int] = []
+    one = HuggingFace._decoded_run
+
+    def counted(self: Any, rows: RowsFile, first: int, *given: Any) -> Any:
+        firsts.append(first)
+        return one(self, rows, first, *given)
+
+    monkeypatch.setattr(HuggingFace, "_decoded_run", counted)
+    held_out: dict[str, Any] = {"held_out_split": "test", "held_out_fraction": None}
+
+    def read() -> RawData:
+        with keeping(tmp_path / "kept") as kept:
+            return source(kept=kept, **held_out).read()
+
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after(4, patch)
+        with pytest.raises(stopping.Stopped, match="after 13 of 22 images, which are kept"):
+            read()
+    splits["train"].columns["image"][5] = {"bytes": png(55), "path": None}
+    firsts.clear()
+    levels = np.asarray(read().examples)[:, 0, 0, 0].tolist()
+    assert levels == [0, 1, 2, 77, 4, 55, *range(6, 22)]
+    assert firsts == [4, 13, 17, 21]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from snowmelt.common.regular_files import open_regular
+from snowmelt.data.sources.entry_digests import file_stamp
 from snowmelt.data.sources.image_list import Entry
 from snowmelt.data.sources.zip_index import DamagedArchiveError, data_offset, zip_entries
 
@@ -52,6 +53,9 @@ class Archive:
             without a name.
         scratch: the folder for that; None for the system's.
 
+    Attributes:
+        stamp: where it lies, its size and times.
+
     Raises:
         DamagedArchiveError: it is neither a zip nor a tar file, or would unpack to far
             more than it is.
@@ -59,6 +63,8 @@ class Archive:
 
     def __init__(self, path: Path, scratch: Path | None = None) -> None:
         self.file = open_regular(path)
+        # Before it is read: what changes later is another file.
+        self.stamp = str(path.resolve()), *file_stamp(self.file.fileno())
         head = self.file.read(8)
         self._is_zip = head[:2] == b"PK"
         if opener := next((o for m, o in _PACKED.items() if head.startswith(m)), None):

@@ -10,7 +10,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,7 @@ from snowmelt.common.places import Place
 from snowmelt.data.image_file import MOST_PIXELS
 from snowmelt.data.sources.archive import Archive
 from snowmelt.data.sources.decoding import Plan
-from snowmelt.data.sources.decoding_group import decode_all
+from snowmelt.data.sources.decoding_group import Outcome, decode_all
 from snowmelt.data.sources.image_list import ImageList
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.official_files import OfficialFile, check_keys
@@ -85,24 +85,26 @@ class CelebA(ImageSource):
         # Before hours of decoding: a table, or a name, may be wrong.
         split = _values(folder / SPLIT, images, column=0)
         labels, classes = self._labels(folder, images)
-        rows = RowsFile(len(images), self.stored_shape(), self.scratch)
-        channels = self.stored_shape()[0]
-        found = decode_all(
-            images,
-            Plan(
-                place="",
-                archive=archive.file.fileno(),
-                rows=rows.descriptor,
-                size=self.size,
-                channels=channels,
-                value_range=None,
-                max_pixels=MOST_PIXELS,
-            ),
-        )
+        rows, found = self._decoded(archive, images)
         if found.skipped:
             name, reason = found.skipped[0]
             raise UserError(f"{folder / IMAGES}: {name}: {reason}")
         return RawData(rows.array(), labels, classes, (0, 255), split != 0)
+
+    def _decoded(self, archive: Archive, images: ImageList) -> tuple[RowsFile, Outcome]:
+        plan = Plan(
+            place="",
+            archive=archive.file.fileno(),
+            rows=-1,
+            size=self.size,
+            channels=self.stored_shape()[0],
+            value_range=None,
+            max_pixels=MOST_PIXELS,
+        )
+        decisive = plan.decisive() | {"archive": archive.stamp}
+        rows, journal = self.rows_for(len(images), decisive)
+        plan = replace(plan, rows=rows.descriptor)
+        return rows, decode_all(images, plan, journal=journal)
 
     def _folder(self) -> Path:
         """The folder of the files, each of which is there and the official one."""

@@ -6,6 +6,7 @@ same whatever their number. What is to be done, and what was found, are lines of
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -16,12 +17,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from snowmelt.common import stopping
 from snowmelt.data.image_file import (
+    PictureFacts,
     TooLargeImageError,
     UnreadableImageError,
     read_picture,
 )
 from snowmelt.data.sources.archive import member_bytes
+from snowmelt.data.sources.decoded import Decoded
 from snowmelt.data.sources.image_list import Entry
 from snowmelt.data.sources.picture_tally import PictureTally
 from snowmelt.data.sources.printable import printable
@@ -54,23 +58,15 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def decisive(self) -> dict[str, Any]:
+        """What decides a row, beside the bytes of an image."""
+        of_process = ("archive", "rows")
+        return {k: value for k, value in self.to_dict().items() if k not in of_process}
+
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Plan:
         levels = plain["value_range"]
         return cls(**{**plain, "value_range": None if levels is None else tuple(levels)})
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """What is known of a run of images.
-
-    Attributes:
-        skipped: the number of each one that cannot be read in its run, and the reason.
-        tally: of the others, as plain values.
-    """
-
-    skipped: tuple[tuple[int, str], ...]
-    tally: dict[str, Any]
 
 
 def decode_run(plan: Plan, first: int, entries: Sequence[Entry]) -> Decoded:
@@ -82,21 +78,37 @@ def decode_run(plan: Plan, first: int, entries: Sequence[Entry]) -> Decoded:
     tally, skipped = plan.tally(), []
     images = np.zeros((len(entries), plan.channels, plan.size, plan.size), np.uint8)
     for number, entry in enumerate(entries):
-        try:
-            images[number], facts = read_picture(
-                _source(plan, entry),
-                size=plan.size,
-                channels=plan.channels,
-                value_range=plan.value_range,
-                max_pixels=plan.max_pixels,
-            )
-        except (UnreadableImageError, DamagedArchiveError) as error:
-            cure = ", data.max_pixels" if isinstance(error, TooLargeImageError) else ""
-            skipped.append((number, f"{error}{cure}"))
+        found = _read(plan, entry)
+        if isinstance(found, str):
+            skipped.append((number, found))
             continue
+        images[number], facts = found
         tally.add(printable(entry.name), facts)
-    write_images(plan.rows, first, images)
-    return Decoded(tuple(skipped), tally.to_dict())
+    rows = write_images(plan.rows, first, images)
+    return Decoded(tuple(skipped), tally.to_dict(), rows)
+
+
+def is_still_unreadable(plan: Plan, entries: Sequence[Entry], found: Decoded) -> bool:
+    """Whether the images that were skipped still cannot be read, for the same reasons.
+
+    A lack of memory, or a disk that failed for a moment, may be over.
+    """
+    return all(_read(plan, entries[number]) == reason for number, reason in found.skipped)
+
+
+def _read(plan: Plan, entry: Entry) -> tuple[np.ndarray, PictureFacts] | str:
+    """An image and what is known of it, or why it cannot be read."""
+    try:
+        return read_picture(
+            _source(plan, entry),
+            size=plan.size,
+            channels=plan.channels,
+            value_range=plan.value_range,
+            max_pixels=plan.max_pixels,
+        )
+    except (UnreadableImageError, DamagedArchiveError) as error:
+        cure = ", data.max_pixels" if isinstance(error, TooLargeImageError) else ""
+        return f"{error}{cure}"
 
 
 def _source(plan: Plan, entry: Entry) -> Path | BinaryIO:
@@ -106,13 +118,17 @@ def _source(plan: Plan, entry: Entry) -> Path | BinaryIO:
 
 
 def serve() -> None:
-    """Do what the lines of standard input say, and answer each with a line, to its end."""
-    plan = Plan.from_dict(json.loads(sys.stdin.buffer.readline()))
-    for line in sys.stdin.buffer:
-        first, entries = json.loads(line)
-        done = decode_run(plan, first, [_entry(*entry) for entry in entries])
-        sys.stdout.buffer.write(json.dumps([done.skipped, done.tally]).encode() + b"\n")
-        sys.stdout.buffer.flush()
+    """Do what the lines of standard input say, and answer each with a line, to its end.
+
+    Once the process that asks is gone, an image is finished, and nothing more is written.
+    """
+    with contextlib.suppress(stopping.Stopped), stopping.in_good_order():
+        plan = Plan.from_dict(json.loads(sys.stdin.buffer.readline()))
+        for line in sys.stdin.buffer:
+            first, entries = json.loads(line)
+            done = decode_run(plan, first, [_entry(*entry) for entry in entries])
+            sys.stdout.buffer.write(json.dumps(done.to_dict()).encode() + b"\n")
+            sys.stdout.buffer.flush()
 
 
 def _entry(name: str, place: Sequence[int]) -> Entry:
@@ -127,5 +143,4 @@ def asked(first: int, entries: Sequence[Entry]) -> bytes:
 
 def answered(line: bytes) -> Decoded:
     """What `serve` said."""
-    skipped, tally = json.loads(line)
-    return Decoded(tuple((number, reason) for number, reason in skipped), tally)
+    return Decoded.from_dict(json.loads(line))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ from snowmelt.data.prepared.image_rows import ImageRows
 from snowmelt.data.prepared.manifest import Skipped
 from snowmelt.data.sources import folder_layout
 from snowmelt.data.sources.decoding import Plan
-from snowmelt.data.sources.decoding_group import decode_all
+from snowmelt.data.sources.decoding_group import Outcome, decode_all
 from snowmelt.data.sources.image_listing import Listing, image_files
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.printable import printable
@@ -81,8 +81,7 @@ class Folder(ImageSource):
         listing = image_files(place, self.scratch)
         # An ambiguous layout is told before the long loop.
         folder_layout.understood(entry.name for entry in listing.images)
-        rows = RowsFile(len(listing.images), self.stored_shape(), self.scratch)
-        found = decode_all(listing.images, self._plan(place, listing, rows))
+        rows, found = self._decoded(place, listing)
         if found.skipped and (self.on_corrupt == "error" or not found.kept.any()):
             raise UserError(_listed(found.skipped, len(found.kept), place))
         names = (entry.name for entry in listing.images)
@@ -100,17 +99,21 @@ class Folder(ImageSource):
             notes=(*meaning.notes, *listing.notes, *found.tally.notes()),
         )
 
-    def _plan(self, place: Path, listing: Listing, rows: RowsFile) -> Plan:
+    def _decoded(self, place: Path, listing: Listing) -> tuple[RowsFile, Outcome]:
         archive = listing.archive
-        return Plan(
-            place=str(place) if archive is None else "",
+        plan = Plan(
+            place=str(place.resolve()) if archive is None else "",
             archive=-1 if archive is None else archive.file.fileno(),
-            rows=rows.descriptor,
+            rows=-1,
             size=self.size,
             channels=self.stored_shape()[0],
             value_range=self._range,
             max_pixels=self.max_pixels,
         )
+        decisive = plan.decisive() | {"archive": archive and archive.stamp}
+        rows, journal = self.rows_for(len(listing.images), decisive)
+        plan = replace(plan, rows=rows.descriptor)
+        return rows, decode_all(listing.images, plan, journal=journal)
 
     @property
     def _range(self) -> tuple[int, int] | None:

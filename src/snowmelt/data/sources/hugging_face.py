@@ -7,6 +7,7 @@ images are decoded here, like those of a folder.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,13 +24,14 @@ from snowmelt.common.bounds import Fraction, Pixels, Side
 from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.data.image_file import MOST_PIXELS, UnreadableImageError, read_picture
 from snowmelt.data.sources import class_names
+from snowmelt.data.sources.decoded import RUN, Decoded
+from snowmelt.data.sources.entry_digests import file_stamp
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.picture_tally import PictureTally
 from snowmelt.data.sources.rows_file import RowsFile, write_images
 from snowmelt.data.sources.source import RawData
 
 _RUNS_CODE_BEFORE = 4  # the first version that does not
-_RUN = 256  # images that are written at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +85,8 @@ class HuggingFace(ImageSource):
         package = _package()
         splits = [self._split(package, name) for name in self._names()]
         counts = [len(split) for split in splits]
-        rows = RowsFile(sum(counts), self.stored_shape(), self.scratch)
-        tally = PictureTally(self.size, self.stored_shape()[0], None)
         numbers, classes = self._classes(splits)
-        with tqdm(total=sum(counts), desc="reading images", unit="image") as bar:
-            for first, split in zip(np.cumsum([0, *counts]), splits, strict=False):
-                for start, images in self._decoded(split, tally):
-                    write_images(rows.descriptor, int(first) + start, images)
-                    bar.update(len(images))
+        rows, tally = self._decoded(splits)
         is_official = self.held_out_split is not None
         return RawData(
             examples=rows.array(),
@@ -127,26 +123,59 @@ class HuggingFace(ImageSource):
                 )
         return split.cast_column(self.image_column, package.Image(decode=False))
 
-    def _decoded(self, split: Any, tally: PictureTally) -> Iterator[tuple[int, np.ndarray]]:
-        """Runs of images (n, C, H, W), each with its first row."""
-        for start in range(0, len(split), _RUN):
-            stored = split[start : start + _RUN][self.image_column]
-            images = np.empty((len(stored), *self.stored_shape()), np.uint8)
-            for number, item in enumerate(stored):
-                name = f"row {start + number}"
-                try:
-                    images[number], facts = read_picture(
-                        _content(item),
-                        size=self.size,
-                        channels=images.shape[1],
-                        max_pixels=self.max_pixels,
-                    )
-                except UnreadableImageError as error:
-                    raise UserError(
-                        f"data.dataset: {self.dataset}, {name}: {error}"
-                    ) from error
-                tally.add(name, facts)
-            yield start, images
+    def _decoded(self, splits: Sequence[Any]) -> tuple[RowsFile, PictureTally]:
+        count = sum(map(len, splits))
+        rows, journal = self.rows_for(count, self._decisive())
+        tally = self._tally()
+        first = 0
+        with tqdm(total=count, desc="reading images", unit="image") as bar:
+            for start, stored in self._runs(splits):
+                size = len(stored)
+                made_from = _digest(stored) if journal else ""
+                found = journal.find(first, size, made_from) if journal else None
+                if found is None:
+                    found = self._decoded_run(rows, first, start, stored)
+                    if journal is not None:
+                        journal.add(first, size, made_from, found)
+                tally.merge(found.tally)
+                bar.update(size)
+                first += size
+        return rows, tally
+
+    def _decisive(self) -> dict[str, Any]:
+        """What decides a row, beside the stored bytes of its image."""
+        names = ("dataset", "configuration", "revision", "size", "max_pixels")
+        chosen = {name: getattr(self, name) for name in names}
+        return chosen | {"channels": self.stored_shape()[0]}
+
+    def _tally(self) -> PictureTally:
+        return PictureTally(self.size, self.stored_shape()[0], None)
+
+    def _runs(self, splits: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
+        """Stored images, some at a time, and the row of the first in its split."""
+        for split in splits:
+            for start in range(0, len(split), RUN):
+                yield start, split[start : start + RUN][self.image_column]
+
+    def _decoded_run(
+        self, rows: RowsFile, first: int, start: int, stored: Sequence[Any]
+    ) -> Decoded:
+        """Decode images into the rows from `first` on; see `_runs`."""
+        tally = self._tally()
+        images = np.empty((len(stored), *self.stored_shape()), np.uint8)
+        for number, item in enumerate(stored):
+            name = f"row {start + number}"
+            try:
+                images[number], facts = read_picture(
+                    _content(item),
+                    size=self.size,
+                    channels=images.shape[1],
+                    max_pixels=self.max_pixels,
+                )
+            except UnreadableImageError as error:
+                raise UserError(f"data.dataset: {self.dataset}, {name}: {error}") from error
+            tally.add(name, facts)
+        return Decoded((), tally.to_dict(), write_images(rows.descriptor, first, images))
 
     def _classes(
         self, splits: Sequence[Any]
@@ -200,3 +229,19 @@ def _content(item: Any) -> Path | BinaryIO:
     if isinstance(item, dict) and item.get("path"):
         return Path(item["path"])
     raise UnreadableImageError("it holds no image")
+
+
+def _digest(stored: Sequence[Any]) -> str:
+    """A digest of the bytes of some images, or of the files that they are in."""
+    digest = hashlib.sha256()
+    for item in stored:
+        try:
+            content = _content(item)
+        except UnreadableImageError:
+            content = BytesIO()  # whoever decodes it says so
+        if isinstance(content, Path):
+            told = repr((str(content), file_stamp(content))).encode()
+        else:
+            told = content.read()
+        digest.update(b"%d %s" % (len(told), told))
+    return digest.hexdigest()

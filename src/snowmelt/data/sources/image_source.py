@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from snowmelt.common.bounds import Side
 from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.data.prepared.image_rows import ImageRows
+from snowmelt.data.sources.decoded import FEW
+from snowmelt.data.sources.decoding_journal import Journal
+from snowmelt.data.sources.rows_file import RowsFile
 from snowmelt.data.sources.source import RawData, Source
 
 
@@ -76,6 +80,23 @@ class ImageSource(Source):
     def stored_shape(self) -> tuple[int, ...] | None:
         """The shape of one example before it is changed, where it is known."""
         return None
+
+    def rows_for(
+        self, count: int, decisive: Mapping[str, Any]
+    ) -> tuple[RowsFile, Journal | None]:
+        """Room for the images of `stored_shape`; of many, with those decoded before.
+
+        Args:
+            decisive: what decides a row, beside the images.
+
+        Raises:
+            OSError: there is not enough room.
+        """
+        shape = self.stored_shape()
+        assert shape is not None
+        if self.kept is None or count <= FEW:
+            return RowsFile(count, shape, self.scratch), None
+        return self.kept.opened(decisive, count, shape, self.scratch)
 
     def _shown(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape (C, H, W) with what is asked for."""

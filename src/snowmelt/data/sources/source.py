@@ -19,6 +19,7 @@ from snowmelt.common.bounds import Fraction, Seed
 from snowmelt.common.places import located
 from snowmelt.data.prepared.image_rows import ImageRows
 from snowmelt.data.prepared.manifest import Skipped
+from snowmelt.data.sources.kept_rows import KeptRows
 
 if TYPE_CHECKING:
     from snowmelt.densities import Perturbable
@@ -62,6 +63,7 @@ class Source(ABC):
             of the experiment, so that runs with different seeds share one split.
         root: what a relative path is relative to.
         scratch: a folder for what does not fit into the memory; None for the system's.
+        kept: where decoded images outlive a prepare that is stopped; None for nowhere.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Source(ABC):
     split_seed: Seed = 0
     root: Path = Path()
     scratch: Path | None = None
+    kept: KeptRows | None = None
 
     def __post_init__(self) -> None:
         argument_checks.text("data.name", self.name)

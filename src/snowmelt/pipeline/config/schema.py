@@ -66,7 +66,7 @@ class PartKind:
 
 
 PARTS = {
-    "data": PartKind(Source, ("root", "scratch")),
+    "data": PartKind(Source, ("root", "scratch", "kept")),
     "density": PartKind(Perturbable, ("root",)),
     "schedule": PartKind(NoiseSchedule),
     "process": PartKind(Process, ("schedule",)),

@@ -12,13 +12,18 @@ from snowmelt.common.instantiate import build, plain
 from snowmelt.common.places import located, not_copied
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.sources import kept_rows
 from snowmelt.data.sources.source import RawData, Source
+from snowmelt.tracking.location import main_root
 
 MARKER = "manifest.json"
 
 
 def run(config: DictConfig, root: Path) -> Path:
-    """Read, split and write the data; returns its folder.
+    """Read, split and write the data, going on from images that an earlier run decoded.
+
+    Returns:
+        Its folder.
 
     Args:
         config: reads `data` and `paths.prepared`.
@@ -29,29 +34,36 @@ def run(config: DictConfig, root: Path) -> Path:
     """
     target = root / str(config.paths.prepared)
     require_ours(target, MARKER)
-    with new_directory(target, MARKER) as draft:
-        source = build(config.data, Source, root=root, scratch=draft.parent)
-        try:
-            raw = _read(source)
-        except StorageError:
-            raise
-        except UserError as error:
-            named = [v for v in plain(config.data).values() if isinstance(v, str)]
-            reasons = [not_copied(located(root, name)) for name in named]
-            raise UserError(f"{error}{next(filter(None, reasons), '')}") from error
-        manifest = dataset.write(
-            draft,
-            **vars(raw),
-            name=source.name,
-            held_out_fraction=source.held_out_fraction,
-            split_seed=source.split_seed,
-            config=plain(config.data),
-        )
+    with kept_rows.keeping(main_root(root) / ".snowmelt" / "prepare") as kept:
+        with new_directory(target, MARKER) as draft:
+            given = {"root": root, "scratch": draft.parent, "kept": kept}
+            source = build(config.data, Source, **given)
+            manifest = dataset.write(
+                draft,
+                **vars(_read(source, config)),
+                name=source.name,
+                held_out_fraction=source.held_out_fraction,
+                split_seed=source.split_seed,
+                config=plain(config.data),
+            )
+        kept.finished()
     print(summary(manifest))
     return target
 
 
-def _read(source: Source) -> RawData:
+def _read(source: Source, config: DictConfig) -> RawData:
+    """What the source reads; where DVC works in a copy, what is not in it is explained."""
+    try:
+        return _within_memory(source)
+    except StorageError:
+        raise
+    except UserError as error:
+        named = [v for v in plain(config.data).values() if isinstance(v, str)]
+        reasons = [not_copied(located(source.root, name)) for name in named]
+        raise UserError(f"{error}{next(filter(None, reasons), '')}") from error
+
+
+def _within_memory(source: Source) -> RawData:
     try:
         return source.read()
     except MemoryError as error:
