@@ -129,10 +129,10 @@ def test_what_was_measured_is_kept(tmp_path: Path, project: Project) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", *choices.CHOICES])
 def test_the_settings_of_ours_exist(name: str) -> None:
-    asked = choices.changed_to(choices.OURS, choices.CHOICES.get(name, []))
+    asked = choices.changed_to(choices.ALONE, choices.CHOICES.get(name, []))
     config = compose(ROOT, [*DATA, *asked, "training.minutes=3"])
     assert config.data.pad_to == 32
-    unchanged = compose(ROOT, [*DATA, *choices.OURS, "training.minutes=3"])
+    unchanged = compose(ROOT, [*DATA, *choices.ALONE, "training.minutes=3"])
     assert (config == unchanged) == (name == "nothing")
 
 

@@ -65,7 +65,8 @@ def test_the_fastest_is_taken(probed: Any) -> None:
     first = ["32-true", "32-true, convolutions in bf16", "bf16-mixed"]
     assert tried[:6] == first + first[::-1]
     once, compiled = "bf16-mixed", "bf16-mixed, compiled"
-    assert tried[6:] == [once, once, compiled, compiled, once]
+    # What a step takes is known by then: compiling may pay, and is tried.
+    assert tried[6:] == [once, compiled, compiled, once]
 
 
 def test_coarser_numbers_must_save_a_twentieth(probed: Any) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 
 from tests.benchmarks import environment, machine
 from tests.benchmarks.quality.choices import (
+    ALONE,
     CHOICES,
     NOTHING,
     OURS,
@@ -150,7 +151,7 @@ def choices(benchmark: Benchmark, seeds: int, jobs: int) -> dict[str, Any]:
     waiting: dict[str, list[Future[Row]]] = {}
     with ThreadPoolExecutor(jobs) as pool:
         for name, changed in {NOTHING: [], **CHOICES}.items():
-            asked = changed_to([*OURS, "trainer.precision=bf16-mixed"], changed)
+            asked = changed_to(ALONE, changed)
             waiting[name] = [
                 pool.submit(benchmark.ours, name, seed, asked, 1) for seed in range(seeds)
             ]

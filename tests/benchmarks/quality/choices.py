@@ -7,6 +7,8 @@ WITHOUT_CLASSES = ["experiment=images32"]
 # Of the contest: where there are two cores, a process for each is faster than a thread.
 PROCESSES = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=bf16-mixed"]
 NOTHING = "nothing"
+# Of one thread, in which the choices are compared.
+ALONE = [*OURS, "trainer.precision=bf16-mixed"]
 CHOICES: dict[str, list[str]] = {
     "AdamW instead of Muon, at 2e-3": [
         "optimizer=adamw",
