@@ -64,6 +64,14 @@ def snowmelt(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return run_command(sys.executable, "-m", "snowmelt", *last_of_each(arguments), cwd=cwd)
 
 
+def said_by(program: str, without: Iterable[str], **given: str) -> str:
+    """What a program in Python prints, without some variables of the environment."""
+    kept = {name: value for name, value in os.environ.items() if name not in set(without)}
+    run = [sys.executable, "-c", program]
+    done = subprocess.run(run, env=kept | given, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def in_process(*arguments: str, cwd: Path) -> str:
     """Run `snowmelt` as `snowmelt` above does, but here; what it printed.
 
@@ -112,9 +120,12 @@ def pictures_among_data(folder: Path) -> list[str]:
 
 
 def make_workspace(folder: Path) -> Path:
-    """A project with this tree's conf/ and a params.yaml that is this tree's."""
+    """A project with this tree's conf/ and a params.yaml that is this tree's.
+
+    One that is there already gets these anew and keeps the rest.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(ROOT / "conf", folder / "conf")
+    shutil.copytree(ROOT / "conf", folder / "conf", dirs_exist_ok=True)
     shutil.copy(ROOT / "params.yaml", folder)
-    (folder / "data" / "raw").mkdir(parents=True)
+    (folder / "data" / "raw").mkdir(parents=True, exist_ok=True)
     return folder

@@ -26,6 +26,15 @@ def described() -> dict[str, Any]:
     }
 
 
+def told(machine: dict[str, Any]) -> str:
+    """The machine that was described, in words."""
+    return (
+        f"{machine['processor']} ({', '.join(machine['instruction_sets'])}),"
+        f" {machine['threads']} threads on {machine['cores']} processors, torch"
+        f" {machine['torch']}"
+    )
+
+
 def load() -> list[float]:
     """The load average: how many processes wanted a core in the last 1, 5, 15 minutes."""
     return [round(one, 2) for one in os.getloadavg()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.benchmarks import machine
 from tests.benchmarks.operators import GROUPS
 
 MATCHED = 0.05  # of the parameters
@@ -33,8 +34,7 @@ def page(content: dict[str, Any]) -> str:
 def _machine(content: dict[str, Any]) -> str:
     told, peak = content["machine"], content["peak"]
     return (
-        f"{told['processor']} ({', '.join(told['instruction_sets'])}),"
-        f" {told['threads']} threads on {told['cores']} processors, torch {told['torch']};"
+        f"{machine.told(told)};"
         f" load average {told['load'][0]:.1f} before and {told['load_after'][0]:.1f} after."
         f" Product of matrices: {peak['fp32']:.0f} GFLOP/s in fp32,"
         f" {peak['bf16']:.0f} in bf16."

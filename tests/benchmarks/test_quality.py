@@ -14,6 +14,7 @@ from tests.benchmarks.networks import SHAPE
 from tests.benchmarks.quality import __main__ as quality
 from tests.benchmarks.quality import choices
 from tests.benchmarks.quality.judge import Judge, spread
+from tests.benchmarks.quality.learning import DATA, Learning
 from tests.benchmarks.quality.page import page
 from tests.benchmarks.quality.peer import (
     POSSIBLE,
@@ -23,8 +24,7 @@ from tests.benchmarks.quality.peer import (
     sampled,
     trained,
 )
-from tests.benchmarks.quality.project import DATA, Project
-from tests.benchmarks.rounds import ROOT
+from tests.project import ROOT, last_of_each
 
 
 def a_peer(rates: list[float]) -> Peer:
@@ -80,15 +80,15 @@ def test_a_peer_computes_in_what_is_fastest_for_it() -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def learning(tmp_path_factory: pytest.TempPathFactory) -> Learning:
     """Of the embedded digits, which are quick."""
     data = ["data=digits", "tracking=none", "features.steps=60"]
     data += ["features.independent_classifier.steps=60"]
-    return Project(tmp_path_factory.mktemp("quality") / "project", data)
+    return Learning(tmp_path_factory.mktemp("quality") / "project", data)
 
 
-def test_the_judge_knows_real_images_from_noise(project: Project) -> None:
-    judge = Judge(project.folder, count=100, floors=4)
+def test_the_judge_knows_real_images_from_noise(learning: Learning) -> None:
+    judge = Judge(learning.folder, count=100, floors=4)
     real = judge(np.array(judge.data.held_out[:100]))
     noise = judge(np.random.default_rng(0).integers(0, 16, (100, 1, 8, 8), np.uint8))
     assert real["distance"] < 3 * judge.floor["mean"]
@@ -99,22 +99,22 @@ def test_the_judge_knows_real_images_from_noise(project: Project) -> None:
         judge(np.array(judge.data.held_out[:99]))
 
 
-def test_ours_is_trained_and_sampled_by_the_commands(project: Project) -> None:
+def test_ours_is_trained_and_sampled_by_the_commands(learning: Learning) -> None:
     short = [
         "training.minutes=0.02",
         "net.widths=[8,16]",
         "sampler=ddim",
         "sampler.steps=2",
     ]
-    told = project.learned("tiny", 5, short)
+    told = learning.learned("tiny", 5, short)
     assert told["model"]["training_seconds"] >= 1.2
     assert told["samples"]["num_samples"] == 5
     assert told["sampling_seconds"] > 0
-    assert project.samples("tiny").shape == (5, 1, 8, 8)
+    assert learning.samples("tiny").shape == (5, 1, 8, 8)
 
 
-def test_what_was_measured_is_kept(tmp_path: Path, project: Project) -> None:
-    benchmark = quality.Benchmark(tmp_path, project, minutes=1, samples=10)
+def test_what_was_measured_is_kept(tmp_path: Path, learning: Learning) -> None:
+    benchmark = quality.Benchmark(tmp_path, learning, minutes=1, samples=10)
     calls: list[int] = []
 
     def made() -> tuple[dict[str, Any], np.ndarray]:
@@ -129,7 +129,7 @@ def test_what_was_measured_is_kept(tmp_path: Path, project: Project) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", *choices.CHOICES])
 def test_the_settings_of_ours_exist(name: str) -> None:
-    asked = choices.changed_to(choices.ALONE, choices.CHOICES.get(name, []))
+    asked = last_of_each([*choices.ALONE, *choices.CHOICES.get(name, [])])
     config = compose(ROOT, [*DATA, *asked, "training.minutes=3"])
     assert config.data.pad_to == 32
     unchanged = compose(ROOT, [*DATA, *choices.ALONE, "training.minutes=3"])
@@ -144,7 +144,7 @@ def rows(*distances: float) -> list[dict[str, Any]]:
 def content(**tables: Any) -> dict[str, Any]:
     machine = {"processor": "a processor", "instruction_sets": ["avx2"], "cores": 2}
     return {
-        "machine": machine | {"torch": "2.14"},
+        "machine": machine | {"threads": 2, "torch": "2.14"},
         "minutes": 10.0,
         "samples": 2000,
         "floor": spread([1.0, 2.0]),
@@ -178,9 +178,9 @@ def test_the_page_tells_what_a_choice_is_worth() -> None:
 
 
 def test_choices_are_measured_at_once_and_told_in_order(
-    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, learning: Learning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    benchmark = quality.Benchmark(tmp_path, project, minutes=1, samples=10)
+    benchmark = quality.Benchmark(tmp_path, learning, minutes=1, samples=10)
     monkeypatch.setattr(quality, "CHOICES", {"other": ["optimizer=soap"]})
 
     def ours(name: str, seed: int, asked: list[str], threads: int) -> dict[str, Any]:

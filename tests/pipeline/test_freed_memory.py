@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import subprocess
-import sys
 
 import pytest
 
 from snowmelt.pipeline.freed_memory import SAID_BY, keep_freed_memory
+from tests.project import said_by
 
 HAS_GLIBC = platform.libc_ver()[0] == "glibc"
 # How many pages the system had to give out while 64 MB were taken and freed ten times.
@@ -30,10 +28,7 @@ cli.main(["settings"])
 
 
 def pages(**given: str) -> int:
-    kept = {name: value for name, value in os.environ.items() if name not in SAID_BY}
-    run = [sys.executable, "-c", PROGRAM]
-    done = subprocess.run(run, env=kept | given, capture_output=True, text=True, check=True)
-    return int(done.stdout)
+    return int(said_by(PROGRAM, SAID_BY, **given))
 
 
 @pytest.mark.skipif(not HAS_GLIBC, reason="another library of memory")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from snowmelt.pipeline.shared_machine import SAID_BY, SPIN, wait_briefly
+from tests.project import said_by
 
 # The variables as the command has set them when torch is loaded.
 PROGRAM = """
@@ -21,15 +20,8 @@ cli.main(["settings"])
 """.replace("NAMES", repr(SAID_BY))
 
 
-def said(**given: str) -> str:
-    kept = {name: value for name, value in os.environ.items() if name not in SAID_BY}
-    run = [sys.executable, "-c", PROGRAM]
-    done = subprocess.run(run, env=kept | given, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 def test_the_command_sets_it_before_torch_is_loaded() -> None:
-    assert said() == f"{SPIN} None None False"
+    assert said_by(PROGRAM, SAID_BY) == f"{SPIN} None None False"
 
 
 @pytest.mark.parametrize("name", SAID_BY)

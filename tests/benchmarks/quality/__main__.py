@@ -5,7 +5,8 @@ as many samples of each. What was finished is kept in the folder, so a benchmark
 stopped goes on; remove the folder to measure anew.
 
 `--choices MINUTES` measures instead what each choice of ours is worth: short trainings,
-each in one thread, as many at once as there are processors, with one choice undone.
+each in one thread, as many at once as there are processors, with one choice undone. Half as
+many samples are judged.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ from tests.benchmarks.quality.choices import (
     OURS,
     PROCESSES,
     WITHOUT_CLASSES,
-    changed_to,
 )
 from tests.benchmarks.quality.judge import Judge
+from tests.benchmarks.quality.learning import Learning
 from tests.benchmarks.quality.page import page
 from tests.benchmarks.quality.peer import QUALITY_PEERS
-from tests.benchmarks.quality.project import Project
-from tests.benchmarks.rounds import ROOT, environment_of_a_worker
+from tests.benchmarks.rounds import environment_of_a_worker
+from tests.project import ROOT, last_of_each
 
 Row = dict[str, Any]
 
 
 class Benchmark:
-    """Its project, and what it kept of one length of training and one number of samples.
+    """Our trainings, and what it kept of one length of training and one number of samples.
 
     Args:
         out: the folder of all that is kept.
@@ -50,10 +51,10 @@ class Benchmark:
         samples: that are drawn and judged of each.
     """
 
-    def __init__(self, out: Path, project: Project, minutes: float, samples: int) -> None:
-        self.out, self.project = out, project
+    def __init__(self, out: Path, learning: Learning, minutes: float, samples: int) -> None:
+        self.out, self.learning = out, learning
         self.minutes, self.samples = minutes, samples
-        self.judge, self._turn = Judge(project.folder, samples), threading.Lock()
+        self.judge, self._turn = Judge(learning.folder, samples), threading.Lock()
 
     def ours(
         self, name: str, seed: int, asked: Sequence[str], threads: int | None = None
@@ -63,7 +64,7 @@ class Benchmark:
 
         def made() -> tuple[Row, np.ndarray]:
             chosen = [*asked, f"training.minutes={self.minutes:g}", f"seed={seed}"]
-            told = self.project.learned(label, self.samples, chosen, threads)
+            told = self.learning.learned(label, self.samples, chosen, threads)
             step, trained = told["model"]["step"], told["model"]["config"]["training"]
             row = {
                 "steps": step,
@@ -73,7 +74,7 @@ class Benchmark:
                 "evaluations": told["samples"]["evaluations"],
                 "sampler": told["samples"]["sampler"],
             }
-            return row, self.project.samples(label)
+            return row, self.learning.samples(label)
 
         return self.kept(label, made)
 
@@ -87,7 +88,7 @@ class Benchmark:
             asked = {
                 "name": name,
                 "seed": 0,
-                "images": str(self.project.folder / "data" / "prepared" / "images.npy"),
+                "images": str(self.learning.folder / "data" / "prepared" / "images.npy"),
                 "count": len(self.judge.data.train),
                 "seconds": self.minutes * 60,
                 "samples": self.samples,
@@ -151,24 +152,24 @@ def choices(benchmark: Benchmark, seeds: int, jobs: int) -> dict[str, Any]:
     waiting: dict[str, list[Future[Row]]] = {}
     with ThreadPoolExecutor(jobs) as pool:
         for name, changed in {NOTHING: [], **CHOICES}.items():
-            asked = changed_to(ALONE, changed)
+            asked = last_of_each([*ALONE, *changed])
             waiting[name] = [
                 pool.submit(benchmark.ours, name, seed, asked, 1) for seed in range(seeds)
             ]
-    rows = {name: [one.result() for one in all_] for name, all_ in waiting.items()}
+    rows = {name: [one.result() for one in some] for name, some in waiting.items()}
     return benchmark.content() | {"choices": rows}
 
 
 def main() -> None:
     given = _parser().parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    project = Project(given.out / "project")
+    learning = Learning(given.out / "project")
     if given.choices is None:
-        benchmark = Benchmark(given.out, project, given.minutes, given.samples)
+        benchmark = Benchmark(given.out, learning, given.minutes, given.samples)
         python = None if given.alone else environment.made(given.environment)
         name, content = "contest", contest(benchmark, given.seeds, python)
     else:
-        benchmark = Benchmark(given.out, project, given.choices, given.samples // 2)
+        benchmark = Benchmark(given.out, learning, given.choices, given.samples // 2)
         jobs = os.cpu_count() or 1
         name, content = "choices", choices(benchmark, given.seeds, jobs)
     (given.out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")

@@ -39,9 +39,3 @@ CHOICES: dict[str, list[str]] = {
     "sampler=ddpm": ["sampler=ddpm"],
     "float32": ["trainer.precision=32-true"],
 }
-
-
-def changed_to(asked: list[str], changed: list[str]) -> list[str]:
-    """The settings with some keys changed: a key is given once."""
-    keys = {one.partition("=")[0] for one in changed}
-    return [one for one in asked if one.partition("=")[0] not in keys] + changed

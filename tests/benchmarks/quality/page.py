@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.benchmarks import machine
 from tests.benchmarks.quality.judge import spread
 
 Row = Mapping[str, Any]
@@ -17,10 +18,9 @@ def page(content: Mapping[str, Any]) -> str:
 
 
 def _machine(content: Mapping[str, Any]) -> str:
-    told, floor = content["machine"], content["floor"]
+    floor = content["floor"]
     return (
-        f"{told['processor']} ({', '.join(told['instruction_sets'])}),"
-        f" {told['cores']} processors, torch {told['torch']}."
+        f"{machine.told(content['machine'])}."
         f" Fashion-MNIST at 32x32, {content['minutes']:g} minutes of training each,"
         f" {content['samples']} samples. Frechet distance to the training images on the"
         f" features of a classifier; as many held-out images are at {value(floor)},"

@@ -82,7 +82,7 @@ def test_what_is_wrong_with_a_name_is_told_before_hours_of_decoding(
     def decode(*_: object) -> None:
         raise AssertionError("the images were decoded first")
 
-    monkeypatch.setattr(celeba, "decode_all", decode)
+    monkeypatch.setattr(image_source, "decode_all", decode)
     with pytest.raises(UserError, match="no attribute"):
         CelebA(name="faces", path=str(folder), size=8, attribute="Smilin").read()
     with pytest.raises(UserError, match=r"data\.pad_to=4 is less"):

@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 def decoded(folder: Path, processes: int) -> tuple[np.ndarray, Outcome]:
     images = ImageList(Entry(path.name) for path in folder.iterdir())
     rows = RowsFile(len(images), (3, 4, 4), None)
-    plan = Plan(str(folder), -1, rows.descriptor, 4, 3, None, 1000)
+    plan = Plan(str(folder), -1, 4, 3, None, 1000, rows.descriptor)
     return rows.array(), decode_all(images, plan, processes)
 
 
@@ -76,7 +76,7 @@ KILLED = """
 import os, signal
 from snowmelt.data.sources.decoding import Plan
 from snowmelt.data.sources.decoding_group import _started
-with _started(Plan("", -1, -1, 4, 3, None, 1000), 2) as workers:
+with _started(Plan("", -1, 4, 3, None, 1000), 2) as workers:
     print(*(worker.pid for worker in workers), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -102,5 +102,5 @@ def test_few_images_start_no_process(folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(decoding_group, "_SERVE", "no python")
     images = ImageList(Entry(path.name) for path in folder.iterdir())
     rows = RowsFile(len(images), (3, 4, 4), None)
-    plan = Plan(str(folder), -1, rows.descriptor, 4, 3, None, 1000)
+    plan = Plan(str(folder), -1, 4, 3, None, 1000, rows.descriptor)
     assert decode_all(images, plan).kept.sum() == COUNT - 2

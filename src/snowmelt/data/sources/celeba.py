@@ -10,7 +10,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,7 @@ from snowmelt.common.places import Place
 from snowmelt.data.image_file import MOST_PIXELS
 from snowmelt.data.sources.archive import Archive
 from snowmelt.data.sources.decoding import Plan
-from snowmelt.data.sources.decoding_group import Outcome, decode_all
+from snowmelt.data.sources.decoding_group import Outcome
 from snowmelt.data.sources.image_list import ImageList
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.official_files import OfficialFile, check_keys
@@ -95,16 +95,12 @@ class CelebA(ImageSource):
         plan = Plan(
             place="",
             archive=archive.file.fileno(),
-            rows=-1,
             size=self.size,
             channels=self.stored_shape()[0],
             value_range=None,
             max_pixels=MOST_PIXELS,
         )
-        decisive = plan.decisive() | {"archive": archive.stamp}
-        rows, journal = self.rows_for(len(images), decisive)
-        plan = replace(plan, rows=rows.descriptor)
-        return rows, decode_all(images, plan, journal=journal)
+        return self.decoded(images, plan, archive)
 
     def _folder(self) -> Path:
         """The folder of the files, each of which is there and the official one."""

@@ -40,17 +40,17 @@ class Plan:
     Attributes:
         place: the folder of the images, or "" for those of an archive.
         archive: the descriptor of an open archive, -1 for a folder.
-        rows: the descriptor of the file of rows.
         size, channels, value_range, max_pixels: see `read_picture`.
+        rows: the descriptor of the file of rows, -1 until there is one.
     """
 
     place: str
     archive: int
-    rows: int
     size: int
     channels: int
     value_range: tuple[int, int] | None
     max_pixels: int
+    rows: int = -1
 
     def tally(self) -> PictureTally:
         return PictureTally(self.size, self.channels, self.value_range)

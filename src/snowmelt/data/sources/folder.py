@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ from snowmelt.data.prepared.image_rows import ImageRows
 from snowmelt.data.prepared.manifest import Skipped
 from snowmelt.data.sources import folder_layout
 from snowmelt.data.sources.decoding import Plan
-from snowmelt.data.sources.decoding_group import Outcome, decode_all
+from snowmelt.data.sources.decoding_group import Outcome
 from snowmelt.data.sources.image_listing import Listing, image_files
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.printable import printable
@@ -104,16 +104,12 @@ class Folder(ImageSource):
         plan = Plan(
             place=str(place.resolve()) if archive is None else "",
             archive=-1 if archive is None else archive.file.fileno(),
-            rows=-1,
             size=self.size,
             channels=self.stored_shape()[0],
             value_range=self._range,
             max_pixels=self.max_pixels,
         )
-        decisive = plan.decisive() | {"archive": archive and archive.stamp}
-        rows, journal = self.rows_for(len(listing.images), decisive)
-        plan = replace(plan, rows=rows.descriptor)
-        return rows, decode_all(listing.images, plan, journal=journal)
+        return self.decoded(listing.images, plan, archive)
 
     @property
     def _range(self) -> tuple[int, int] | None:

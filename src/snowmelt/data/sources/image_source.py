@@ -17,8 +17,12 @@ import numpy as np
 from snowmelt.common.bounds import Side
 from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.data.prepared.image_rows import ImageRows
+from snowmelt.data.sources.archive import Archive
 from snowmelt.data.sources.decoded import FEW
+from snowmelt.data.sources.decoding import Plan
+from snowmelt.data.sources.decoding_group import Outcome, decode_all
 from snowmelt.data.sources.decoding_journal import Journal
+from snowmelt.data.sources.image_list import ImageList
 from snowmelt.data.sources.rows_file import RowsFile
 from snowmelt.data.sources.source import RawData, Source
 
@@ -80,6 +84,24 @@ class ImageSource(Source):
     def stored_shape(self) -> tuple[int, ...] | None:
         """The shape of one example before it is changed, where it is known."""
         return None
+
+    def decoded(
+        self, images: ImageList, plan: Plan, archive: Archive | None
+    ) -> tuple[RowsFile, Outcome]:
+        """Decode images, or go on from those that were decoded before.
+
+        Args:
+            plan: without a file of rows.
+            archive: that they lie in; None for a folder.
+
+        Raises:
+            UserError: a process was ended, as the system does for lack of memory.
+            OSError: the disk is full.
+        """
+        decisive = plan.decisive() | {"archive": archive and archive.stamp}
+        rows, journal = self.rows_for(len(images), decisive)
+        plan = dataclasses.replace(plan, rows=rows.descriptor)
+        return rows, decode_all(images, plan, journal=journal)
 
     def rows_for(
         self, count: int, decisive: Mapping[str, Any]

@@ -1,0 +1,49 @@
+"""A project in a folder of its own, in which our commands run as anybody's do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.project import clean_environment, make_workspace
+
+
+class Project:
+    """A project with this tree's conf/, sources and params.yaml.
+
+    Args:
+        folder: made if it is not there.
+        chosen: overrides of every command.
+        is_quiet: whether what the commands say is kept from the terminal; it is told of
+            one that fails.
+    """
+
+    def __init__(self, folder: Path, chosen: Sequence[str], is_quiet: bool = False) -> None:
+        self.folder, self.chosen, self.is_quiet = make_workspace(folder), chosen, is_quiet
+
+    def run(
+        self, command: str, overrides: Sequence[str] = (), threads: int | None = None
+    ) -> None:
+        """Run a command of ours.
+
+        Args:
+            threads: of torch; None for as many as it takes by itself.
+
+        Raises:
+            RuntimeError: it failed.
+        """
+        environment = clean_environment({"PROJECT_ROOT": str(self.folder)})
+        del environment["OMP_NUM_THREADS"]
+        if threads is not None:
+            environment["OMP_NUM_THREADS"] = str(threads)
+        done = subprocess.run(
+            [sys.executable, "-m", "snowmelt", command, *self.chosen, *overrides],
+            env=environment,
+            cwd=self.folder,
+            capture_output=self.is_quiet,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"snowmelt {command}: {(done.stderr or '')[-2000:]}")
