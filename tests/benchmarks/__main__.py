@@ -156,14 +156,10 @@ def sampling(plan: Plan, pythons: dict[str, Path], ours: dict[str, Any]) -> list
 def command(plan: Plan, ours: dict[str, Any]) -> dict[str, Any]:
     """The command beside the bare step, in turns."""
     bare = Contestant(OURS, "fp32", Path(sys.executable), batch=plan.batch)
-    shares = []
     with tempfile.TemporaryDirectory() as folder, started([bare], ours) as (worker,):
         whole = TrainCommand(Path(folder) / "project", ours, plan.batch)
-        for _ in range(min(plan.rounds, 2)):
-            before = worker.ask(str(plan.seconds))["seconds"]
-            with_all = whole.seconds_a_step(plan.steps)
-            after = worker.ask(str(plan.seconds))["seconds"]
-            shares.append((before + after) / 2 / with_all)
+        rounds = range(min(plan.rounds, 2))
+        shares = [whole.share_of(worker, plan.steps, plan.seconds) for _ in rounds]
     return {"share_of_bare": rate([1 / one for one in shares], 1), "steps": plan.steps}
 
 

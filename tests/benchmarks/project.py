@@ -34,16 +34,34 @@ class Project:
         Raises:
             RuntimeError: it failed.
         """
-        environment = clean_environment({"PROJECT_ROOT": str(self.folder)})
-        del environment["OMP_NUM_THREADS"]
-        if threads is not None:
-            environment["OMP_NUM_THREADS"] = str(threads)
         done = subprocess.run(
-            [sys.executable, "-m", "snowmelt", command, *self.chosen, *overrides],
-            env=environment,
+            self._line(command, overrides),
+            env=self._environment(threads),
             cwd=self.folder,
             capture_output=self.is_quiet,
             text=True,
         )
         if done.returncode:
             raise RuntimeError(f"snowmelt {command}: {(done.stderr or '')[-2000:]}")
+
+    def started(self, command: str, overrides: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start a command of ours, unheard, in a process group of its own."""
+        return subprocess.Popen(
+            self._line(command, overrides),
+            env=self._environment(None),
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            process_group=0,
+        )
+
+    def _line(self, command: str, overrides: Sequence[str]) -> list[str]:
+        return [sys.executable, "-m", "snowmelt", command, *self.chosen, *overrides]
+
+    def _environment(self, threads: int | None) -> dict[str, str]:
+        environment = clean_environment({"PROJECT_ROOT": str(self.folder)})
+        del environment["OMP_NUM_THREADS"]
+        if threads is not None:
+            environment["OMP_NUM_THREADS"] = str(threads)
+        return environment

@@ -127,13 +127,17 @@ def test_what_was_measured_is_kept(tmp_path: Path, learning: Learning) -> None:
     assert calls == [1]
 
 
-@pytest.mark.parametrize("name", ["nothing", *choices.CHOICES])
+@pytest.mark.parametrize("name", ["nothing", *choices.CHOICES, *choices.DRAWN])
 def test_the_settings_of_ours_exist(name: str) -> None:
-    asked = last_of_each([*choices.ALONE, *choices.CHOICES.get(name, [])])
+    changed = {**choices.CHOICES, **choices.DRAWN}.get(name, [])
+    asked = last_of_each([*choices.ALONE, *changed])
     config = compose(ROOT, [*DATA, *asked, "training.minutes=3"])
     assert config.data.pad_to == 32
     unchanged = compose(ROOT, [*DATA, *choices.ALONE, "training.minutes=3"])
     assert (config == unchanged) == (name == "nothing")
+    of_sampling = {"sampler", "guidance", "sample"}
+    changed_sections = {key for key in config if config[key] != unchanged[key]}
+    assert (changed_sections <= of_sampling) == (name in ("nothing", *choices.DRAWN))
 
 
 def rows(*distances: float) -> list[dict[str, Any]]:
@@ -174,7 +178,10 @@ def test_the_page_tells_who_is_nearer() -> None:
 def test_the_page_tells_what_a_choice_is_worth() -> None:
     told = page(content(choices={"nothing": rows(10.5, 12.5), "AdamW": rows(20.5, 22.5)}))
     assert "| nothing | 2 | 1,400 | 11.50 ± 1.41 | 1.00 | 38% |" in told
-    assert "| AdamW | 2 | 1,400 | 21.50 ± 1.41 | 2.00 | 38% |" in told
+    # The deviations are 14.1 % and 7.1 % of 10 and 20, so 11.2 % pooled, of each mean.
+    assert "| AdamW | 2 | 1,400 | 21.50 ± 1.41 | 2.00 ± 0.22 | 38% |" in told
+    one = page(content(choices={"nothing": rows(11.5), "AdamW": rows(21.5)}))
+    assert "| AdamW | 1 | 1,400 | 21.50 | 2.00 | 38% |" in one
 
 
 def test_choices_are_measured_at_once_and_told_in_order(
@@ -182,15 +189,25 @@ def test_choices_are_measured_at_once_and_told_in_order(
 ) -> None:
     benchmark = quality.Benchmark(tmp_path, learning, minutes=1, samples=10)
     monkeypatch.setattr(quality, "CHOICES", {"other": ["optimizer=soap"]})
+    monkeypatch.setattr(quality, "DRAWN", {"raw": ["sample.weights=raw"]})
+    told: list[list[str]] = []
 
-    def ours(name: str, seed: int, asked: list[str], threads: int) -> dict[str, Any]:
+    def ours(
+        name: str, seed: int, asked: list[str], threads: int, of: str | None
+    ) -> dict[str, Any]:
         assert threads == 1
+        assert of == ("nothing" if "sample.weights=raw" in asked else None)
         return rows(seed + 10.0 * ("optimizer=soap" in asked))[0]
 
     monkeypatch.setattr(benchmark, "ours", ours)
-    found = quality.choices(benchmark, seeds=2, jobs=2)["choices"]
+    found = quality.choices(
+        benchmark, seeds=2, jobs=2, tell=lambda one: told.append(list(one["choices"]))
+    )["choices"]
+    assert list(found) == ["nothing", "other", "raw"]
     assert [row["distance"] for row in found["nothing"]] == [0, 1]
     assert [row["distance"] for row in found["other"]] == [10, 11]
+    assert told[0] == ["nothing"]
+    assert len(told) == 6
 
 
 def test_spread() -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +19,23 @@ import numpy as np
 
 from tests.benchmarks.networks import SHAPE
 from tests.benchmarks.project import Project
+from tests.benchmarks.rounds import Worker
 
 EXAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Halt:
+    """When a command was halted, and what the bare step did meanwhile.
+
+    Attributes:
+        since: seconds of the system's clock.
+        bare: the answer of its worker, the seconds of a step and how many it took.
+    """
+
+    since: float
+    until: float
+    bare: Mapping[str, float]
 
 
 class TrainCommand:
@@ -40,24 +60,61 @@ class TrainCommand:
         (folder / "conf" / "net" / "benchmark.yaml").write_text(net, encoding="utf-8")
         self.project.run("prepare")
 
-    def seconds_a_step(self, steps: int, overrides: Sequence[str] = ()) -> float:
-        """The seconds of a step, from a tenth of the training to nearly its end.
+    def share_of(
+        self, bare: Worker, steps: int, seconds: float, overrides: Sequence[str] = ()
+    ) -> float:
+        """The rate of the command as a share of that of bare steps, taken in turns.
 
-        The last step is left out: the loss on held-out data that comes with it belongs to
-        as many steps as there are between two pictures.
+        The command is halted every few seconds while the bare step has half as long, so
+        that a machine that slows down does so to both. Of the training counts what lies
+        between a tenth of it and nearly its end: the last step is left out, as the loss on
+        held-out data that comes with it belongs to as many steps as there are between two
+        pictures.
 
         Args:
+            bare: takes the steps without a command around them.
             steps: of the training.
+            seconds: that the command has between two halts.
             overrides: of the configuration, beside network, data and batch.
+
+        Raises:
+            RuntimeError: the command failed.
         """
         every = max(steps // 20, 1)
         asked = [f"training.steps={steps}", f"training.log_every={every}", *overrides]
-        self.project.run("train", asked)
+        halts = self._halted(self.project.started("train", asked), bare, seconds)
         _, (first, since), *_, (last, until), _ = self._logged()
         for made in (".snowmelt", "outputs"):
             shutil.rmtree(self.folder / made)
         self.store.unlink()
-        return (until - since) / 1000 / (last - first)
+        within = [halt for halt in halts if since / 1000 < halt.since < until / 1000]
+        active = (until - since) / 1000 - sum(halt.until - halt.since for halt in within)
+        counted = within or halts  # a training may be too short for one
+        steps_taken = sum(halt.bare["steps"] for halt in counted)
+        taken = sum(halt.bare["seconds"] * halt.bare["steps"] for halt in counted)
+        return (taken / steps_taken) / (active / (last - first))
+
+    def _halted(
+        self, process: subprocess.Popen[str], bare: Worker, seconds: float
+    ) -> list[Halt]:
+        """Take turns with a command until it has ended."""
+        halts = []
+        try:
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(seconds)
+                    break
+                os.killpg(process.pid, signal.SIGSTOP)
+                since = time.time()
+                told = bare.ask(str(seconds / 2))
+                halts.append(Halt(since, time.time(), told))
+                os.killpg(process.pid, signal.SIGCONT)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+        if process.wait():
+            raise RuntimeError(f"{process.args} ended with {process.returncode}")
+        return halts
 
     def _logged(self) -> list[tuple[int, int]]:
         """Step and milliseconds of every logged loss, as the tracker has them."""

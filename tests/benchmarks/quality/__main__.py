@@ -6,7 +6,8 @@ stopped goes on; remove the folder to measure anew.
 
 `--choices MINUTES` measures instead what each choice of ours is worth: short trainings,
 each in one thread, as many at once as there are processors, with one choice undone. Half as
-many samples are judged.
+many samples are judged. The most telling choices come first, and the page is written after
+each of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.benchmarks import environment, machine
 from tests.benchmarks.quality.choices import (
     ALONE,
     CHOICES,
+    DRAWN,
     NOTHING,
     OURS,
     PROCESSES,
@@ -40,6 +42,7 @@ from tests.benchmarks.rounds import environment_of_a_worker
 from tests.project import ROOT, last_of_each
 
 Row = dict[str, Any]
+Tell = Callable[[dict[str, Any]], None]
 
 
 class Benchmark:
@@ -57,14 +60,27 @@ class Benchmark:
         self.judge, self._turn = Judge(learning.folder, samples), threading.Lock()
 
     def ours(
-        self, name: str, seed: int, asked: Sequence[str], threads: int | None = None
+        self,
+        name: str,
+        seed: int,
+        asked: Sequence[str],
+        threads: int | None = None,
+        of: str | None = None,
     ) -> Row:
-        """A training of ours; by one process with so many threads, if they are given."""
+        """A training of ours; by one process with so many threads, if they are given.
+
+        Args:
+            of: the name of a training that is there, to sample it only.
+        """
         label = self._label(name, seed)
 
         def made() -> tuple[Row, np.ndarray]:
             chosen = [*asked, f"training.minutes={self.minutes:g}", f"seed={seed}"]
-            told = self.learning.learned(label, self.samples, chosen, threads)
+            if of is None:
+                told = self.learning.learned(label, self.samples, chosen, threads)
+            else:
+                there = self._label(of, seed)
+                told = self.learning.drawn(label, self.samples, chosen, threads, of=there)
             step, trained = told["model"]["step"], told["model"]["config"]["training"]
             row = {
                 "steps": step,
@@ -135,45 +151,80 @@ class Benchmark:
         return f"{name.replace(' ', '_')}-{self.minutes:g}m-{self.samples}-{seed}"
 
 
-def contest(benchmark: Benchmark, seeds: int, python: Path | None) -> dict[str, Any]:
-    """Ours beside the peers; without them if there is no `python` of theirs."""
+def contest(
+    benchmark: Benchmark, seeds: int, python: Path | None, tell: Tell
+) -> dict[str, Any]:
+    """Ours beside the peers; without them if there is no `python` of theirs.
+
+    Args:
+        tell: is given what there is after each training.
+    """
     rows: dict[str, list[Row]] = {}
+
+    def measured(name: str, row: Row) -> None:
+        rows.setdefault(name, []).append(row)
+        tell(benchmark.content() | {"contest": rows})
+
     if python is not None:
-        rows |= {name: [benchmark.peer(name, python)] for name in QUALITY_PEERS}
+        for name in QUALITY_PEERS:
+            measured(name, benchmark.peer(name, python))
     asked = {"snowmelt": OURS, "snowmelt without classes": WITHOUT_CLASSES}
     for name, chosen in asked.items():
-        settings = [*chosen, *PROCESSES]
-        rows[name] = [benchmark.ours(name, seed, settings) for seed in range(seeds)]
+        for seed in range(seeds):
+            measured(name, benchmark.ours(name, seed, [*chosen, *PROCESSES]))
     return benchmark.content() | {"contest": rows}
 
 
-def choices(benchmark: Benchmark, seeds: int, jobs: int) -> dict[str, Any]:
-    """Each choice undone, in one thread, `jobs` of them at once."""
-    waiting: dict[str, list[Future[Row]]] = {}
+def choices(benchmark: Benchmark, seeds: int, jobs: int, tell: Tell) -> dict[str, Any]:
+    """Each choice undone, in one thread, `jobs` of them at once.
+
+    Args:
+        tell: is given what there is after each of them.
+    """
+    found: dict[str, dict[int, Row]] = {}
+    of_training = [(name, seed) for name in (NOTHING, *CHOICES) for seed in range(seeds)]
+    of_sampling = [(name, seed) for name in DRAWN for seed in range(seeds)]
+
+    def measured(name: str, seed: int) -> Row:
+        asked = last_of_each([*ALONE, *{**CHOICES, **DRAWN}.get(name, [])])
+        of = NOTHING if name in DRAWN else None
+        return benchmark.ours(name, seed, asked, 1, of)
+
+    def content() -> dict[str, Any]:
+        names = [name for name in (NOTHING, *CHOICES, *DRAWN) if name in found]
+        rows = {name: [found[name][seed] for seed in sorted(found[name])] for name in names}
+        return benchmark.content() | {"choices": rows}
+
     with ThreadPoolExecutor(jobs) as pool:
-        for name, changed in {NOTHING: [], **CHOICES}.items():
-            asked = last_of_each([*ALONE, *changed])
-            waiting[name] = [
-                pool.submit(benchmark.ours, name, seed, asked, 1) for seed in range(seeds)
-            ]
-    rows = {name: [one.result() for one in some] for name, some in waiting.items()}
-    return benchmark.content() | {"choices": rows}
+        first = of_training[:seeds]
+        for group in (first, of_sampling + of_training[seeds:]):
+            waiting = {pool.submit(measured, *one): one for one in group}
+            for done in as_completed(waiting):
+                name, seed = waiting[done]
+                found.setdefault(name, {})[seed] = done.result()
+                if NOTHING in found:
+                    tell(content())
+    return content()
 
 
 def main() -> None:
     given = _parser().parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     learning = Learning(given.out / "project")
+    name = "contest" if given.choices is None else "choices"
+
+    def tell(content: dict[str, Any]) -> None:
+        (given.out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+        (given.out / f"{name}.md").write_text(page(content), encoding="utf-8")
+
     if given.choices is None:
         benchmark = Benchmark(given.out, learning, given.minutes, given.samples)
         python = None if given.alone else environment.made(given.environment)
-        name, content = "contest", contest(benchmark, given.seeds, python)
+        content = contest(benchmark, given.seeds, python, tell)
     else:
         benchmark = Benchmark(given.out, learning, given.choices, given.samples // 2)
-        jobs = os.cpu_count() or 1
-        name, content = "choices", choices(benchmark, given.seeds, jobs)
-    (given.out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
-    (given.out / f"{name}.md").write_text(page(content), encoding="utf-8")
+        content = choices(benchmark, given.seeds, os.cpu_count() or 1, tell)
+    tell(content)
     print(page(content))
     print(f"tables: {given.out / name}.md   samples: {given.out}/*.npy")
 

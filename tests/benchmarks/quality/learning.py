@@ -43,15 +43,28 @@ class Learning:
         """
         target = self.folder / "runs" / name
         shutil.rmtree(target, ignore_errors=True)
-        chosen = [f"paths.model={target / 'model'}", f"paths.samples={target / 'samples'}"]
+        self.project.run("train", [f"paths.model={target / 'model'}", *overrides], threads)
+        return self.drawn(name, samples, overrides, threads, of=name)
+
+    def drawn(
+        self,
+        name: str,
+        samples: int,
+        overrides: Sequence[str],
+        threads: int | None = None,
+        *,
+        of: str,
+    ) -> dict[str, Any]:
+        """Sample a model that was trained under the name `of`; see `learned`."""
+        model, target = (self.folder / "runs" / one for one in (of, name))
+        chosen = [f"paths.model={model / 'model'}", f"paths.samples={target / 'samples'}"]
         chosen += [f"sample.num_samples={samples}", *overrides]
-        self.project.run("train", chosen, threads)
         since = time.perf_counter()
         self.project.run("sample", chosen, threads)
         seconds = time.perf_counter() - since
-        model = json.loads((target / "model" / "model.json").read_text(encoding="utf-8"))
+        trained = json.loads((model / "model" / "model.json").read_text(encoding="utf-8"))
         drawn = json.loads((target / "samples" / "samples.json").read_text("utf-8"))
-        return {"model": model, "samples": drawn, "sampling_seconds": seconds}
+        return {"model": trained, "samples": drawn, "sampling_seconds": seconds}
 
     def samples(self, name: str) -> np.ndarray:
         """The samples that were drawn under a name, as the data is stored."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from tests.benchmarks import machine
 from tests.benchmarks.quality.judge import spread
@@ -75,21 +78,38 @@ def _choices(content: Mapping[str, Any]) -> str:
     """What each choice is worth: the distance with it undone."""
     lines = [
         "What each choice is worth, each training in one thread: the distance with it"
-        " undone.",
+        " undone. The errors of the ratios are those of the deviation over seeds that all"
+        " rows have in common.",
         "",
         "| changed | seeds | steps | distance | less the floor, times | recognised |",
         "|---|---|---|---|---|---|",
     ]
-    floor, first = content["floor"]["mean"], next(iter(content["choices"].values()))
-    reference = spread([row["distance"] for row in first])["mean"] - floor
+    above = {
+        name: [row["distance"] - content["floor"]["mean"] for row in rows]
+        for name, rows in content["choices"].items()
+    }
+    scatter, first = _relative_deviation(list(above.values())), next(iter(above.values()))
     for name, rows in content["choices"].items():
         distances = spread([row["distance"] for row in rows])
         recognised = spread([row["recognised"] for row in rows])["mean"]
+        times = float(np.mean(above[name]) / np.mean(first))
+        error = None
+        if scatter is not None and above[name] is not first:
+            error = times * scatter * math.sqrt(1 / len(rows) + 1 / len(first))
         lines.append(
             f"| {name} | {len(rows)} | {rows[0]['steps']:,} | {value(distances)}"
-            f" | {(distances['mean'] - floor) / reference:.2f} | {recognised:.0%} |"
+            f" | {value({'mean': times, 'deviation': error})} | {recognised:.0%} |"
         )
     return "\n".join(lines)
+
+
+def _relative_deviation(groups: Sequence[Sequence[float]]) -> float | None:
+    """The deviation over seeds as a share of the mean, pooled; None of single seeds."""
+    several = [np.asarray(group) / np.mean(group) for group in groups if len(group) > 1]
+    free = sum(len(group) - 1 for group in several)
+    if not free:
+        return None
+    return math.sqrt(sum(float(np.square(group - 1).sum()) for group in several) / free)
 
 
 def value(found: Mapping[str, Any]) -> str:
