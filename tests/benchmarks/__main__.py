@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snowmelt.pipeline.shared_machine import SPIN
 from tests.benchmarks import environment, machine, networks, tables
 from tests.benchmarks.neighbours import busy
 from tests.benchmarks.rounds import ROOT, Contestant, in_turn, rate, ratio, started
@@ -22,7 +23,7 @@ from tests.benchmarks.train_command import TrainCommand
 
 # How the threads of a process wait for each other: as the command sets it, and otherwise.
 WAITING = {
-    "a short spin": {"GOMP_SPINCOUNT": "1000"},
+    "a short spin": {"GOMP_SPINCOUNT": SPIN},
     "as torch comes": {},
     "no spin": {"OMP_WAIT_POLICY": "PASSIVE"},
     "one thread": {"OMP_NUM_THREADS": "1"},
@@ -95,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def waits(name: str) -> tuple[tuple[str, str], ...]:
+    """How the threads of a contestant wait: ours as our commands let them."""
+    return tuple(WAITING["a short spin"].items()) if name == OURS else ()
+
+
 def peak(plan: Plan, python: Path) -> dict[str, float]:
     """GFLOP a second of a product of matrices, in either kind of numbers."""
     with started([Contestant("", h, python, "peak") for h in ("fp32", "bf16")], {}) as both:
@@ -110,7 +116,10 @@ def training(plan: Plan, pythons: dict[str, Path], ours: dict[str, Any]) -> list
     asked = [(name, how) for name in pythons for how in ("fp32", "bf16", "bf16_nhwc")]
     asked.remove((OURS, "bf16_nhwc"))
     asked += [(OURS, "conv_bf16"), *([(OURS, "compiled")] if plan.compiles else [])]
-    contestants = [Contestant(n, h, pythons[n], batch=plan.batch) for n, h in asked]
+    contestants = [
+        Contestant(n, h, pythons[n], batch=plan.batch, environment=waits(n))
+        for n, h in asked
+    ]
     with started(contestants, ours) as workers:
         found = in_turn(workers, plan.rounds, plan.seconds, "training")
         rows = [
@@ -144,7 +153,7 @@ def sampling(plan: Plan, pythons: dict[str, Path], ours: dict[str, Any]) -> list
     ours_too = ("bf16", "compiled") if plan.compiles else ("bf16",)
     asked = [(name, "fp32") for name in pythons] + [(OURS, how) for how in ours_too]
     size = plan.sampling_batch
-    contestants = [Contestant(n, h, pythons[n], "sample", size) for n, h in asked]
+    contestants = [Contestant(n, h, pythons[n], "sample", size, waits(n)) for n, h in asked]
     with started(contestants, ours) as workers:
         found = in_turn(workers, plan.rounds, plan.seconds, "sampling")
     return [
@@ -155,7 +164,8 @@ def sampling(plan: Plan, pythons: dict[str, Path], ours: dict[str, Any]) -> list
 
 def command(plan: Plan, ours: dict[str, Any]) -> dict[str, Any]:
     """The command beside the bare step, in turns."""
-    bare = Contestant(OURS, "fp32", Path(sys.executable), batch=plan.batch)
+    python, waiting = Path(sys.executable), waits(OURS)
+    bare = Contestant(OURS, "fp32", python, batch=plan.batch, environment=waiting)
     with tempfile.TemporaryDirectory() as folder, started([bare], ours) as (worker,):
         whole = TrainCommand(Path(folder) / "project", ours, plan.batch)
         rounds = range(min(plan.rounds, 2))
