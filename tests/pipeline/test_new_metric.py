@@ -86,9 +86,9 @@ def test_jobs_are_compared_by_it_if_asked(measured: dict[str, Any]) -> None:
     asked = compare(jobs, "feature_power")
     assert asked.metric_label == "power of the features (random_conv)"
     assert [group.label for group in asked.groups] == ["cosine", "linear"]
-    assert asked.groups[0].verdict == "highest (one seed)"
-    assert asked.groups[1].verdict == "lower than cosine by 100 (one seed)"
-    assert "Cosine came out higher than linear" in asked.summary
+    assert asked.groups[0].verdict == "highest of these runs (one seed)"
+    assert asked.groups[1].verdict == "lower than cosine by 100 in these runs (one seed)"
+    assert "Cosine and linear have one seed" in asked.summary
     usual = compare(jobs)
     assert usual.metric == "frechet_distance"
     assert "power" in comparison_table(usual).splitlines()[0].split()

@@ -17,8 +17,8 @@ from snowmelt.viz.plots.comparison_plot import (
 @pytest.fixture
 def comparison() -> Comparison:
     groups = [
-        Group("cosine", [], [1.0, 2.4], verdict="lowest"),
-        Group("linear", [], [4.0], verdict="higher"),
+        Group("cosine", [], {"0": 1.0, "1": 2.4}, verdict="lowest"),
+        Group("linear", [], {"0": 4.0}, verdict="higher"),
     ]
     failed = [Job("job 3", {}, "failed", "it broke")]
     return Comparison("d", "distance", groups, failed, 0.5, "", "")

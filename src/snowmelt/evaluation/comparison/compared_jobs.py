@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-SEEDS = ("seed", "sample.seed")
+SEED = "seed"  # of a training, and of its samples unless these have their own
+SEEDS = (SEED, "sample.seed")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Job:
         return f"{typed or self.name}: {self.reason}"
 
     @property
+    def seed(self) -> str:
+        """Of the training; jobs that do not name one have the same."""
+        return str(self.overrides.get(SEED, "default"))
+
+    @property
     def setting(self) -> dict[str, str]:
         return {k: str(v) for k, v in sorted(self.overrides.items()) if k not in SEEDS}
 
@@ -65,10 +71,13 @@ class Job:
 class Group:
     """Jobs with one setting and different seeds, and the metric that they are ranked by.
 
+    A seed of the sampling is none of the training: values of one training seed count as
+    one, their mean.
+
     Attributes:
         label: the setting, as short as it can be distinguished from the others.
         jobs: all of them, failed ones too.
-        values: the metric of each job that finished.
+        by_seed: the metric by the seed of the training.
         resampling: the spread of the metric within one job, where one is known.
         rank: 1 and up, equal for indistinguishable settings; None when not ranked.
         verdict: how it compares with the best, in words.
@@ -76,14 +85,19 @@ class Group:
 
     label: str
     jobs: Sequence[Job]
-    values: Sequence[float]
+    by_seed: Mapping[str, float]
     resampling: float | None = None
     rank: int | None = None
     verdict: str = ""
 
     @property
+    def values(self) -> list[float]:
+        """One for each seed of the training."""
+        return list(self.by_seed.values())
+
+    @property
     def count(self) -> int:
-        return len(self.values)
+        return len(self.by_seed)
 
     @property
     def mean(self) -> float:

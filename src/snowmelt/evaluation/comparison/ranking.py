@@ -1,33 +1,26 @@
-r"""Which setting is better, and whether that can be said at all.
+"""Which setting is better, and whether that can be said at all.
 
-With two seeds or more on both sides, Welch's test decides at 95 %. With one seed on a side
-nothing is known about another seed of it. Then the difference must exceed 1.96 standard
-errors made of the spread that is known (over fresh draws of samples, or over the other
-side's seeds, whichever is larger), and the verdict says "one seed". With no spread at all
-the two are indistinguishable.
+Settings with two seeds or more are compared over seeds, all with each other at once: see
+`snowmelt.evaluation.comparison.simultaneous_differences`. Of a setting with one seed
+nothing is known but the one run: it has no rank, and how it compares is said of runs.
 
-References:
-    Welch (1947), Biometrika 34, 28-35.
+A difference that was not found is not equality, so the size is said that would have been.
 """
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
-from scipy import stats
 
 from snowmelt.common.errors import UserError
 from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER, Metric
 from snowmelt.evaluation.catalogue.readings import Reading, readings
 from snowmelt.evaluation.comparison.compared_jobs import Group, Job, labels, mean_known
-from snowmelt.evaluation.number_format import number
-
-CONFIDENCE = 0.95
+from snowmelt.evaluation.comparison.verdicts import Verdicts, listed
 
 
 @dataclass(frozen=True)
@@ -79,8 +72,10 @@ def compare(jobs: Sequence[Job], metric: str | None = None) -> Comparison:
     floors = [reading.floor for reading in known.dropna() if reading.floor is not None]
     groups = _groups(jobs, names, known)
     problem = _problem(finished)
+    summary = f"Not ranked: {problem}."
     if not problem:  # otherwise they stay in the order of the jobs: to sort is to rank
-        groups = _ranked(groups, is_higher_better=entry.better == HIGHER)
+        verdicts = Verdicts(groups, entry)
+        groups, summary = verdicts.groups(), verdicts.summary()
     return Comparison(
         metric=entry.key,
         metric_label=known.dropna().iloc[0].label,
@@ -88,7 +83,7 @@ def compare(jobs: Sequence[Job], metric: str | None = None) -> Comparison:
         failed=failed,
         floor=statistics.median(floors) if floors else None,
         problem=problem,
-        summary=f"Not ranked: {problem}." if problem else _summary(groups),
+        summary=summary,
         key=key,
     )
 
@@ -118,98 +113,23 @@ def _groups(jobs: Sequence[Job], names: Sequence[str], known: pd.Series) -> list
     for label, rows in frame.groupby("label", sort=False):
         found = rows["reading"].dropna()
         if len(found):
-            values = [reading.value for reading in found]
+            jobs_of = rows.loc[found.index, "job"]
+            by_seed: dict[str, list[float]] = {}
+            for job, reading in zip(jobs_of, found, strict=True):
+                by_seed.setdefault(job.seed, []).append(reading.value)
+            means = {seed: statistics.fmean(values) for seed, values in by_seed.items()}
             spread = mean_known([reading.spread for reading in found])
-            groups.append(Group(str(label), rows["job"].tolist(), values, spread))
+            groups.append(Group(str(label), rows["job"].tolist(), means, spread))
     return groups
-
-
-def are_apart(one: Group, two: Group) -> bool:
-    """Whether the difference of two settings is more than chance; see the module."""
-    difference = abs(one.mean - two.mean)
-    first, second = one.over_seeds, two.over_seeds
-    if first is not None and second is not None:
-        if first == second == 0.0:
-            return difference > 0.0
-        test = stats.ttest_ind_from_stats(
-            one.mean, first, one.count, two.mean, second, two.count, equal_var=False
-        )
-        return bool(test.pvalue < 1 - CONFIDENCE)
-    spreads = [group.spread for group in (one, two) if group.spread is not None]
-    if not spreads:
-        return False
-    # A single seed is trusted no more than the worse side.
-    errors = [
-        max(spreads) if spread is None else spread / math.sqrt(group.count)
-        for group, spread in ((one, first), (two, second))
-    ]
-    return difference > float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * math.hypot(*errors)
-
-
-def _ranked(groups: Sequence[Group], *, is_higher_better: bool) -> list[Group]:
-    """Groups with rank and verdict; the rank counts the settings that are surely better."""
-    sign = -1 if is_higher_better else 1
-    groups = sorted(groups, key=lambda group: (sign * group.mean, group.label))
-    extreme, beyond = ("highest", "lower") if is_higher_better else ("lowest", "higher")
-    return [
-        replace(
-            group,
-            rank=1 + sum(are_apart(other, group) for other in groups[:place]),
-            verdict=_verdict(group, groups, extreme, beyond),
-        )
-        for place, group in enumerate(groups)
-    ]
-
-
-def _verdict(group: Group, groups: Sequence[Group], extreme: str, beyond: str) -> str:
-    """How a setting compares with the best, in words."""
-    best = groups[0]
-    if len(groups) == 1:
-        return "nothing to compare with"
-    if group is best:
-        ties = [other.label for other in groups[1:] if not are_apart(best, other)]
-        said = f"{extreme}, but indistinguishable from {_listed(ties)}" if ties else extreme
-    elif are_apart(best, group):
-        worse = "worse" if min(group.count, best.count) > 1 else beyond
-        said = f"{worse} than {best.label} by {number(abs(group.mean - best.mean))}"
-    else:
-        said = f"indistinguishable from {best.label}"
-    return f"{said} (one seed)" if group.count == 1 else said
-
-
-def _summary(groups: Sequence[Group]) -> str:
-    """The outcome in one sentence, from groups in their order."""
-    best = groups[0]
-    if len(groups) == 1:
-        return f"Only {best.label} finished: there is nothing to compare it with."
-    ties = [group.label for group in groups[1:] if not are_apart(best, group)]
-    worse = [group.label for group in groups[1:] if are_apart(best, group)]
-    parts = []
-    single = any(group.count == 1 for group in groups)
-    if worse:
-        came_out = "higher" if best.mean > groups[-1].mean else "lower"
-        better = f"came out {came_out} than" if single else "is better than"
-        parts.append(f"{best.label} {better} {_listed(worse)}")
-    if ties:
-        parts.append(f"{_listed([best.label, *ties])} are indistinguishable")
-    said = "; ".join(parts)
-    if single:
-        said += "; a setting with one seed says nothing about another seed"
-    return said[0].upper() + said[1:] + "."
-
-
-def _listed(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _problem(finished: Sequence[Job]) -> str:
     """Why these jobs must not be ranked together, or nothing."""
     unknown = [job.name for job in finished if not job.protocol]
     if unknown:
-        return f"the protocol of {_listed(unknown)} is not known"
+        return f"the protocol of {listed(unknown)} is not known"
     protocols = {str(job.protocol) for job in finished}
     if len(protocols) > 1:
-        names = _listed(sorted({digest[:12] for digest in protocols}))
+        names = listed(sorted({digest[:12] for digest in protocols}))
         return f"the jobs were measured under different protocols ({names})"
     return ""
