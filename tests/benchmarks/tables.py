@@ -56,9 +56,8 @@ def _training(content: dict[str, Any]) -> str:
         share = "?"
         if peak is not None:
             share = f"{images['median'] * row['flops'] / 1e9 / peak[kind]:.0%}"
-        times = ", ".join(f"{n} {_spread(r)}" for n, r in row["times_shipped"].items())
-        if row["name"] != "snowmelt":
-            times = ""
+        told = row["times_shipped"] if row["name"] == "snowmelt" else {}
+        times = ", ".join(f"{name} {_spread(found)}" for name, found in told.items())
         lines.append(
             f"| {row['name']}: {row['described']} | {row['parameters'] / 1e6:.3f} M"
             f" | {row['flops'] / 1e9:.2f} | {NAMES[row['how']]} | {_spread(images)}"

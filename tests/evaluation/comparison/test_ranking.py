@@ -113,6 +113,13 @@ def test_one_seed_each_is_about_two_runs():
     assert "says nothing about another seed" in beyond.summary
 
 
+def test_one_setting_with_seeds_beside_single_runs_is_not_ranked():
+    comparison = compare([*jobs(a=[3.0, 3.1]), job("b", 0, 9.0, spread=0.1)])
+    assert [group.rank for group in comparison.groups] == [None, None]
+    assert comparison.groups[1].verdict == "higher than a by 5.95 in these runs (one seed)"
+    assert "better" not in comparison.summary
+
+
 def test_many_runs_are_many_chances():
     """The more runs there are, the further off is the worst by chance."""
     few = [job("a", 0, 3.0, spread=0.5), job("b", 0, 4.5, spread=0.5)]

@@ -79,7 +79,7 @@ class Group:
         jobs: all of them, failed ones too.
         by_seed: the metric by the seed of the training.
         resampling: the spread of the metric within one job, where one is known.
-        rank: 1 and up, equal for indistinguishable settings; None when not ranked.
+        rank: 1 and up, equal for settings that are not told apart; None when not ranked.
         verdict: how it compares with the best, in words.
     """
 

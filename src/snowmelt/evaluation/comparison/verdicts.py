@@ -78,7 +78,9 @@ class Verdicts:
     def _between(self, one: Group, two: Group) -> Difference:
         return self.differences.between(one.label, two.label)
 
-    def _rank(self, place: int) -> int:
+    def _rank(self, place: int) -> int | None:
+        if len(self._several) == 1 and self._single:
+            return None  # beside runs of one seed there is nothing to rank it with
         group, better = self._several[place], self._several[:place]
         return 1 + sum(self._between(group, other).is_found for other in better)
 
