@@ -30,6 +30,7 @@ READ = {
     "reports/metrics.json": ("report",),
     "reports/likelihood.csv": ("report",),
     "reports/score_error.csv": ("report",),
+    "reports/by_class.csv": ("report",),
 }
 
 

@@ -79,9 +79,7 @@ def read_metrics(folder: Path, reports: Path, wanted: Mapping[str, str]) -> dict
     """
     path, record = reports / "metrics.json", folder / ARRAYS_OF
     metrics = read_json(path, made_by=_STAGE)
-    said = read_record(record, made_by=_STAGE)
-    kinds = {"made_from": dict, "metrics": str, "tables": dict, "digests": dict}
-    require_keys(said, record, kinds, made_by=_STAGE)
+    said = _read(record)
     for what, digest in wanted.items():
         then = said["made_from"].get(what)
         if then != digest:
@@ -89,11 +87,38 @@ def read_metrics(folder: Path, reports: Path, wanted: Mapping[str, str]) -> dict
                 f"{path} was measured on other {what} than there is now"
                 f" ({str(then)[:SHOWN]}, now {digest[:SHOWN]}): {_AGAIN}"
             )
+    _check_numbers(metrics, path, said, record)
+    Verification(reports, said["tables"], made_by=_STAGE).finish()
+    Verification(folder, said["digests"], made_by=_STAGE).finish()
+    return metrics
+
+
+def check_unedited(metrics: Mapping[str, Any], path: Path, folder: Path) -> None:
+    """Refuse numbers that are not those of the record in `folder`.
+
+    Args:
+        metrics: the content of metrics.json.
+        path: of that file, for the error.
+
+    Raises:
+        UserError: they were edited, or are of another evaluation.
+    """
+    record = folder / ARRAYS_OF
+    _check_numbers(metrics, path, _read(record), record)
+
+
+def _read(record: Path) -> dict[str, Any]:
+    said = read_record(record, made_by=_STAGE)
+    kinds = {"made_from": dict, "metrics": str, "tables": dict, "digests": dict}
+    require_keys(said, record, kinds, made_by=_STAGE)
+    return said
+
+
+def _check_numbers(
+    metrics: Mapping[str, Any], path: Path, said: Mapping[str, Any], record: Path
+) -> None:
     if content_digest(metrics) != said["metrics"]:
         raise UserError(
             f"{path} does not hold the numbers that {record} tells of, it was edited or is"
             f" of another evaluation: {_AGAIN}"
         )
-    Verification(reports, said["tables"], made_by=_STAGE).finish()
-    Verification(folder, said["digests"], made_by=_STAGE).finish()
-    return metrics

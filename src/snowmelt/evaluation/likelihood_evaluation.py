@@ -110,6 +110,7 @@ def _add_bound(
     terms = Terms(*held_out.each("bound", ask))
     model = ModelLikelihood(held_out, terms.total, terms=terms)
     found.metrics.update(measured(measured_of(Subject.BOUND), model))
+    found.by_example["bound_bits_per_dim"] = model.bits.cpu().numpy()
     found.rows.extend(rows(terms, bound, held_out.denoiser.process))
     discrete = f"discretised normal, open tails, at least {LEAST_PROBABILITY:g}"
     how |= {
@@ -130,6 +131,7 @@ def _add_flow(
     bits, error = held_out.each("flow", ask)
     model = ModelLikelihood(held_out, bits, step_error=error)
     found.metrics.update(measured(measured_of(Subject.FLOW), model))
+    found.by_example["ode_bits_per_dim"] = model.bits.cpu().numpy()
     how |= {
         "solver": f"Runge-Kutta of order {flow.order}, equal steps in log-SNR",
         "steps": flow.steps,

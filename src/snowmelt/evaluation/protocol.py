@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from snowmelt.common.records import content_digest
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training.checkpoint import Checkpoint
@@ -15,6 +17,7 @@ from snowmelt.training.checkpoint import Checkpoint
 SUBJECT = (
     "checkpoint",
     "checkpoint_step",
+    "checkpoint_digest",
     "training_seconds",
     "is_repeatable",
     "sample_seed",
@@ -33,11 +36,13 @@ class Evaluation:
         metrics: flat numbers.
         protocol: how they were measured.
         rows: the lines of the table that goes with them.
+        by_example: what metrics that are means are means of, (N,) each.
     """
 
     metrics: dict[str, float | None] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    by_example: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def of_checkpoint(checkpoint: Checkpoint, weights: str) -> dict[str, Any]:

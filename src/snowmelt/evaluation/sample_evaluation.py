@@ -3,26 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation.catalogue import Subject, measured_of
 from snowmelt.evaluation.catalogue.metric import Numbers, measured
 from snowmelt.evaluation.catalogue.sample_entries import TRAINING_SCALE
+from snowmelt.evaluation.completed_examples import Completions
+from snowmelt.evaluation.conditioned_reference import Real, of_classes
+from snowmelt.evaluation.drawn_samples import Drawn
 from snowmelt.evaluation.metrics import pairwise
 from snowmelt.evaluation.metrics.sample_metrics import Context
 from snowmelt.evaluation.metrics.two_sample_test import neighbours
 from snowmelt.evaluation.protocol import protocol_digest, quantiser
+from snowmelt.evaluation.reference_features import Reference
+from snowmelt.evaluation.settings import EvaluationSettings
 
 
 def measure(context: Context) -> Numbers:
     """All metrics of the samples, in the order of the catalogue.
 
     A metric with a measured floor is taken of the samples and, in the same way, of the
-    held-out split.
+    held-out split. Of completed examples, the distance from the examples is measured
+    instead.
     """
+    if context.drawn.is_completed:
+        both = (Completions(context, is_generated=told) for told in (True, False))
+        return measured(measured_of(Subject.COMPLETIONS), *both)
     metrics = measured_of(Subject.SAMPLES)
     return measured(metrics, context.generated, context.held_out)
+
+
+def compared(
+    samples: np.ndarray,
+    description: Mapping[str, Any],
+    folder: Path,
+    data: PreparedData,
+    reference: Reference,
+    settings: EvaluationSettings,
+) -> Context:
+    """Samples, and the real data that they are compared with.
+
+    Args:
+        description: the content of samples.json in `folder`.
+
+    Raises:
+        UserError: the classes that were asked for are not those of the data, or too few
+            real examples are of them.
+    """
+    drawn = Drawn.of(description, folder, data.manifest.classes)
+    whole = real = Real.all_of(reference, data)
+    if drawn.labels is not None:
+        real = of_classes(reference, data, drawn.labels)
+    labels = real.train_labels
+    return Context(samples, real.reference, settings, labels, real, whole, drawn)
 
 
 def protocol(
@@ -63,12 +101,16 @@ def protocol(
         "samples_digest": description["digest"],
         "checkpoint": checkpoint["identity"],
         "checkpoint_step": checkpoint["step"],
+        "checkpoint_digest": checkpoint["sha256"],
     }
     for key in ("training_seconds", "is_repeatable"):
         if key in checkpoint:
             found[key] = checkpoint[key]
     if context.is_points:
         found["points"] = points_protocol(context)
+    found |= context.drawn.protocol(manifest.classes)
+    if context.drawn.is_completed:
+        found["n"] = len(context.samples)
     return found | {"digest": protocol_digest(found)}
 
 

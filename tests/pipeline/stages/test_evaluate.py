@@ -125,6 +125,7 @@ def test_flat_numbers_and_a_protocol(project: MakeProject, tmp_path: Path) -> No
         "samples_digest": sha256(tmp_path / "samples/samples.npy"),
         "checkpoint": "c",
         "checkpoint_step": 6000,
+        "checkpoint_digest": "x",
         "digest": protocol_digest(protocol),
     }
 
@@ -165,6 +166,9 @@ def test_likelihoods_stand_beside_the_distances(
     assert found["likelihood"]["ode"]["checkpoint"] == "c"
     assert found["bound_bits_per_dim"] != found["ode_bits_per_dim"]
     assert found["bound_bits_per_dim_se"] > 0
+    each = read_arrays(tmp_path / "evaluation" / "by_example.npz")
+    for key in ("bound_bits_per_dim", "ode_bits_per_dim"):
+        assert each[key].mean() == pytest.approx(found[key], rel=1e-5)
     # How likelihoods are measured does not decide which distances may be ranked.
     assert found["protocol"] == without["protocol"]
     assert not [key for key in without if key.startswith(("bound", "ode", "likelihood"))]
@@ -379,11 +383,11 @@ def test_points_get_the_arrays_that_their_model_is_shown_by(
 ) -> None:
     config = project("points", "coordinates")
     run(config, tmp_path)
-    assert arrays_in(tmp_path) == {"arrays.json"}
+    assert arrays_in(tmp_path) == {"arrays.json", "nearest.npz"}
     assert "pictures of the model: left out, since" in capsys.readouterr().out
     put_model(tmp_path)
     run(config, tmp_path)
-    learned = {"arrays.json", "paths.npz", "fields.npz", "densities.npz"}
+    learned = {"arrays.json", "nearest.npz", "paths.npz", "fields.npz", "densities.npz"}
     assert arrays_in(tmp_path) == learned
     assert "true" not in read_arrays(tmp_path / "evaluation" / "fields.npz")
     said = json.loads((tmp_path / "evaluation" / "arrays.json").read_text())
@@ -403,11 +407,16 @@ def test_points_get_the_arrays_that_their_model_is_shown_by(
     assert len(behind["values"]) == 2
 
 
-def test_images_need_no_checkpoint_and_get_no_arrays(
+def test_images_need_no_checkpoint_and_get_their_nearest_neighbours(
     project: MakeProject, tmp_path: Path
 ) -> None:
     run(project(), tmp_path)
-    assert arrays_in(tmp_path) == {"arrays.json"}
+    assert arrays_in(tmp_path) == {"arrays.json", "by_example.npz", "nearest.npz"}
+    found = read_arrays(tmp_path / "evaluation" / "nearest.npz")
+    # The samples are the first of the raw examples, most of which are trained on.
+    assert found["pixels_worst_distances"][0] == 0.0
+    assert (found["pixels_worst"][0] == found["pixels_worst_train"][0]).all()
+    assert len(found["features_samples"]) == 20
 
 
 def test_an_array_that_fails_costs_no_number(
@@ -437,3 +446,60 @@ def test_a_folder_of_somebody_else_is_refused_before_anything_is_measured(
         evaluate.run(config, tmp_path)
     assert theirs.exists()
     assert not (tmp_path / "reports").exists()
+
+
+def put_classes(config: DictConfig, root: Path) -> PreparedData:
+    """Labelled points in place of the others: a left and a right heap."""
+    labels = np.arange(200, dtype=np.int64) % 2
+    points = np.random.default_rng(0).normal(size=(200, 2)) + 9.0 * labels[:, None]
+    dataset.write(
+        root / "prepared",
+        examples=points.astype(np.float32),
+        labels=labels,
+        classes=("left", "right"),
+        name="some",
+        held_out_fraction=0.3,
+        config=plain(config.data),
+    )
+    reference.run(config, root)
+    return PreparedData.open(root / "prepared")
+
+
+def test_samples_of_a_class_are_measured_against_it(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project("points", "coordinates")
+    data = put_classes(config, tmp_path)
+    assert data.held_out_labels is not None
+    right = np.asarray(data.held_out)[data.held_out_labels == 1]
+    put(tmp_path / "samples", right)
+    free = run(config, tmp_path)
+    rows = (tmp_path / "reports" / "by_class.csv").read_text().splitlines()
+    assert len(rows) == 3
+    assert rows[1].startswith("left,0,0.0,")
+    assert free["by_class"]["classes"] == "told by the nearest training point"
+    np.save(tmp_path / "samples" / "labels.npy", np.ones(len(right), np.int64))
+    put(tmp_path / "samples", right)
+    asked = run(config, tmp_path)
+    assert asked["frechet_distance"] < 0.1 * free["frechet_distance"]
+    assert asked["protocol"]["reference_classes"] == {"right": 1.0}
+    assert asked["protocol"]["n"] == len(right)
+    assert asked["protocol"]["digest"] != free["protocol"]["digest"]
+
+
+def test_completions_are_not_measured_as_new_samples(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    config = project()
+    data = PreparedData.open(tmp_path / "prepared")
+    put(
+        tmp_path / "samples",
+        np.asarray(data.held_out),
+        examples=data.manifest.digests["images.npy"],
+    )
+    found = run(config, tmp_path)
+    assert found["completion_error"] == 0.0
+    assert not {"frechet_distance", "near_share", "memorised_share"} & found.keys()
+    assert "not new samples" in found["protocol"]["measured_as"]
+    assert "memorisation" in found["protocol"]["left_out"]
+    assert arrays_in(tmp_path) == {"arrays.json"}

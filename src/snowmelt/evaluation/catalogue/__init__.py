@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from snowmelt.evaluation.catalogue.completion_entries import COMPLETION_METRICS
 from snowmelt.evaluation.catalogue.metric import Metric, Section, Subject
 from snowmelt.evaluation.catalogue.model_entries import MODEL_METRICS
 from snowmelt.evaluation.catalogue.sample_entries import SAMPLE_METRICS
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 METRICS: dict[str, Metric] = {
-    metric.key: metric for metric in (*SAMPLE_METRICS, *MODEL_METRICS)
+    metric.key: metric for metric in (*SAMPLE_METRICS, *COMPLETION_METRICS, *MODEL_METRICS)
 }
 
 

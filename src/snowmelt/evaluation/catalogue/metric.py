@@ -17,11 +17,12 @@ Measured = Estimate | float | None
 class Subject(enum.Enum):
     """What a metric is measured of, and hence what its function takes.
 
-    `Examples`, a `ModelLikelihood` of the chain or of the probability flow, or
-    `KnownTruth`. The value is the key of the protocol in metrics.json.
+    `Examples`, completed examples, a `ModelLikelihood` of the chain or of the probability
+    flow, or `KnownTruth`. The value is the key of the protocol in metrics.json.
     """
 
     SAMPLES = "protocol"
+    COMPLETIONS = "completions"
     BOUND = "bound"
     FLOW = "ode"
     TRUTH = "truth"

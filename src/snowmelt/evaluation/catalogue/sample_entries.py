@@ -16,6 +16,7 @@ from snowmelt.evaluation.metrics import (
 )
 from snowmelt.evaluation.metrics.sample_metrics import Examples
 
+COPIES = "above real data: copies of training data"
 TRAINING_SCALE = "the scale of the training split"
 _of_points = attrgetter("context.is_points")
 _with_modes = attrgetter("context.has_modes")
@@ -25,6 +26,18 @@ _on_inception = attrgetter("context.reference.extractor.is_standard_inception")
 def _on_other_features(examples: Examples) -> bool:
     """Whether a distance must not be called FID or KID."""
     return not _on_inception(examples)
+
+
+def _with_pixels(examples: Examples) -> bool:
+    return examples.context.neighbourhood.has_pixels
+
+
+def _with_real_examples(examples: Examples) -> bool:
+    return examples.context.real is not None
+
+
+def _with_asked_classes(examples: Examples) -> bool:
+    return examples.context.drawn.labels is not None
 
 
 _compared = partial(Metric, floor="floor")
@@ -87,10 +100,37 @@ SAMPLE_METRICS = (
         " {value} of the samples",
     ),
     _share(
+        "class_agreement", "classified as the class that was asked for",
+        class_recognition.agreement, floor="real", better=HIGHER,
+        applies=_with_asked_classes,
+    ),
+    _share(
         "near_share",
         "memorisation rate: nearer to training data than the median real example",
         memorisation.memorisation_rate, floor=0.5,
         better="far above one half: copies, or only what is common",
+    ),
+    _share(
+        "memorised_share", "memorised: as near to training data as the nearest real ones",
+        memorisation.memorised, floor="real", better=COPIES,
+    ),
+    _share(
+        "memorised_share_pixels", "memorised, by pixels",
+        memorisation.memorised_pixels, floor="real", applies=_with_pixels, better=COPIES,
+    ),
+    _share(
+        "copied_share", "three times nearer to one training image than to any other",
+        memorisation.copied, floor="real", applies=_with_pixels, better=COPIES,
+    ),
+    _share(
+        "nearer_train_share", "nearer to training data than to as much held-out data",
+        memorisation.nearer_to_training, floor=0.5, applies=_with_real_examples,
+        better="one half: neither is known; above: what was trained on is",
+    ),
+    Metric(
+        "data_copying", "data-copying test (z of the distances to training data)",
+        memorisation.data_copying, floor=0.0,
+        better="below -3: copies, or only what is common; above 3: unlike the data",
     ),
     _share(
         "class_deviation", "deviation of the classes' shares",

@@ -38,6 +38,23 @@ def imbalance(examples: Examples) -> Estimate | None:
     )
 
 
+def agreement(examples: Examples) -> Estimate | None:
+    """The share of examples that are classified as the class that was asked for.
+
+    Of images by the independent classifier, of points by the nearest training point. Real
+    examples are classified as well as that: there the class is the true one.
+    """
+    context = examples.context
+    named, real = examples.named_classes, context.real
+    asked = context.drawn.labels
+    if not examples.is_generated:
+        asked = None if real is None else real.held_out_labels
+    if named is None or asked is None:
+        return None
+    share = float(np.mean(named == np.asarray(asked)))
+    return Estimate(share, math.sqrt(share * (1 - share) / len(named)))
+
+
 def accuracy(network: str) -> Callable[[Examples], float | None]:
     """The accuracy on held-out data that the stage reference found of a network."""
 

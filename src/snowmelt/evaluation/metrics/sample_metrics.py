@@ -11,15 +11,18 @@ model would still come out a little above the floor.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from snowmelt.evaluation.conditioned_reference import Real
+from snowmelt.evaluation.drawn_samples import Drawn
 from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.features.extractor import extract
 from snowmelt.evaluation.features.nearest_neighbours import nearest_class
 from snowmelt.evaluation.metrics import pairwise
+from snowmelt.evaluation.metrics.neighbourhood import Neighbourhood
 from snowmelt.evaluation.metrics.subsets import at_count
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.settings import EvaluationSettings
@@ -35,12 +38,28 @@ class Context:
         samples: stored as the data is, (N, *D), at least two.
         reference: the features of the real data and the networks that made them.
         labels: the class of each training example, (M,), or None.
+        real: the real examples as they are stored; None where only features are at hand.
+        whole: all of the real data, where `real` is a part of it.
+        drawn: what was asked of the samples.
     """
 
     samples: np.ndarray
     reference: Reference
     settings: EvaluationSettings
     labels: np.ndarray | None = None
+    real: Real | None = None
+    whole: Real | None = None
+    drawn: Drawn = field(default_factory=Drawn)
+
+    @property
+    def everything(self) -> Real | None:
+        """All of the real data, of which samples may be compared with a part."""
+        return self.whole or self.real
+
+    @cached_property
+    def neighbourhood(self) -> Neighbourhood:
+        """The training examples that are nearest to samples and to held-out examples."""
+        return Neighbourhood(self)
 
     @cached_property
     def generated(self) -> Examples:
@@ -130,6 +149,25 @@ class Examples:
         """The class of the training point next to each example, (N,)."""
         assert self.context.labels is not None
         return nearest_class(self.features, self.context.train, self.context.labels)
+
+    @property
+    def named_classes(self) -> np.ndarray | None:
+        """The class of each example, (N,), as it is recognised; None where none can be.
+
+        Of images by the independent classifier, of points by the nearest training point.
+        """
+        whole = self.context.everything
+        if self.context.drawn.labels is not None and self.context.is_points:
+            assert whole is not None
+            assert whole.train_labels is not None
+            train = np.asarray(whole.reference.train)
+            return nearest_class(self.features, train, whole.train_labels)
+        if self.context.has_modes:
+            return self.modes
+        if self.probabilities is None:
+            return None
+        classes: np.ndarray = self.probabilities.argmax(axis=1)
+        return classes
 
     def at_count(
         self,

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from snowmelt.common.code_identity import code_digest
 from snowmelt.common.csv_table import write_csv
 from snowmelt.common.device import chosen_device
-from snowmelt.common.errors import UserError
+from snowmelt.common.errors import UserError, left_out_if_it_fails
 from snowmelt.common.files import new_directory, require_ours, sha256, write_json
 from snowmelt.common.instantiate import plain
 from snowmelt.common.places import located
@@ -24,9 +24,12 @@ from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.real_points import real_points
 from snowmelt.densities.exact import Perturbable
 from snowmelt.evaluation import (
+    by_example,
+    class_evaluation,
     evaluation_record,
     generated_samples,
     likelihood_evaluation,
+    nearest_arrays,
     sample_evaluation,
     truth_evaluation,
 )
@@ -58,14 +61,15 @@ CODE = (
 TABLES = {
     "likelihood": ("likelihood.csv", bound_table.COLUMNS),
     "truth": ("score_error.csv", score_error_table.COLUMNS),
+    "by_class": ("by_class.csv", class_evaluation.COLUMNS),
 }
 
 
 def run(config: DictConfig, root: Path) -> Path:
-    """Write metrics.json, two tables beside it and arrays for pictures; returns the first.
+    """Write metrics.json, tables beside it and arrays for pictures; returns the first.
 
-    likelihood.csv and score_error.csv are always written: without anything to tell, their
-    headings alone.
+    likelihood.csv, score_error.csv and by_class.csv are always written: without anything to
+    tell, their headings alone.
 
     Args:
         config: reads `evaluation`, `likelihood`, the checkpoint and the device of `sample`
@@ -85,6 +89,9 @@ def run(config: DictConfig, root: Path) -> Path:
     target = root / config.paths.reports / "metrics.json"
     arrays = root / config.paths.evaluation
     require_ours(arrays, truth_arrays.ARRAYS_OF)
+    context = sample_evaluation.compared(
+        samples, description, folder, data, reference, settings
+    )
     checkpoint = description["checkpoint"]["identity"]
     tracked = open_evaluation(
         plain(config),
@@ -96,7 +103,6 @@ def run(config: DictConfig, root: Path) -> Path:
     with tracked as run_of_samples:
         # By the stage that depends on it: a training may come before there is one.
         run_of_samples.log_file(source / "reference.json", "reference")
-        context = Context(samples, reference, settings, data.train_labels)
         metrics = sample_evaluation.measure(context)
         how = sample_evaluation.protocol(context, data.manifest, description)
         density = known_density(data.manifest, root)
@@ -104,6 +110,7 @@ def run(config: DictConfig, root: Path) -> Path:
         evaluations = {
             "likelihood": model.likelihood(),
             "truth": model.score_error(settings.truth),
+            "by_class": class_evaluation.measure(context, data.manifest.classes),
         }
         measured: dict[str, Any] = dict(metrics)
         for evaluation in evaluations.values():
@@ -112,9 +119,7 @@ def run(config: DictConfig, root: Path) -> Path:
         verification.finish()
         measured |= _write_tables(target.parent, evaluations, run_of_samples)
         with new_directory(arrays, truth_arrays.ARRAYS_OF) as draft:
-            shown = model.of_points(description["seed"])
-            if shown is not None:
-                truth_arrays.save(shown, samples, folder, draft)
+            _write_arrays(draft, context, model, evaluations["likelihood"], description)
             evaluation_record.write(
                 draft,
                 made_from=evaluation_record.made_from(
@@ -128,6 +133,23 @@ def run(config: DictConfig, root: Path) -> Path:
         if (main := ranking(measured)) is not None:
             run_of_samples.set_tags({"main_metric": main.key})
     return target
+
+
+def _write_arrays(
+    draft: Path,
+    context: Context,
+    model: _Model,
+    likelihood: Evaluation,
+    description: Mapping[str, Any],
+) -> None:
+    """Write what comparisons and pictures are made from."""
+    by_example.save(draft, likelihood.by_example | by_example.of_samples(context))
+    with left_out_if_it_fails("nearest"):
+        nearest_arrays.save(context, draft)
+    shown = model.of_points(description["seed"])
+    if shown is not None:
+        folder = model.root / model.config.paths.samples
+        truth_arrays.save(shown, context.samples, folder, draft)
 
 
 def _write_tables(
