@@ -245,6 +245,18 @@ def test_samples_that_were_guided_are_not_passed_off_as_free():
     target = "snowmelt.sampling.guidance.classifier_free.ClassifierFreeGuidance"
     page = render(material(samples={"guidance": {"_target_": target}}))
     assert "measure that choice too" in page
+    how = {"measured_as": "samples of chosen classes", "reference_classes": {"3": 1.0}}
+    numbers = {"frechet_distance": 3.0, "protocol": how}
+    asked = material(samples={"guidance": {"_target_": target}}, metrics=numbers)
+    assert "They are samples of chosen classes." in render(asked)
+    assert "samples of the classes 3 against training examples of the same" in render(asked)
+    numbers = {"completion_error": 0.2, "completion_error_real": 0.4}
+    numbers["protocol"] = {"measured_as": "completions", "left_out": "distances"}  # type: ignore[assignment]
+    page = render(material(samples=completed, metrics=numbers))
+    assert "Left out here: distances." in page
+    assert "completions of held-out examples: root of the mean squared difference" in page
+    assert "Another held-out example in its place would be 0.400 away." in page
+    assert "Two real sets" not in page
     free = {"guidance": {"_target_": "snowmelt.guidance.Unguided"}}
     assert "guided" not in render(material(samples=free))
 

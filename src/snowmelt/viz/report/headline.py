@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from snowmelt.evaluation import catalogue
-from snowmelt.evaluation.catalogue.metric import Metric
+from snowmelt.evaluation.catalogue.metric import Metric, Subject
 from snowmelt.evaluation.catalogue.readings import Reading, readings
 
 
@@ -18,16 +18,33 @@ def headline_sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str
     if entry is not None:
         main = found[entry.key]
         said.append(
-            f"{num_samples:,} samples against the training split: {main.label} {main.text}"
+            f"{num_samples:,} {_what(metrics)}: {main.label} {main.text}"
             f"{_taken_at(entry, metrics, num_samples)}."
         )
-        if main.floor is not None:
+        if entry.subject is Subject.COMPLETIONS:
+            said.append(
+                f"Another held-out example in its place would be {main.floor_text} away."
+            )
+        elif main.floor is not None:
             said.append(_against_floor(main, main.floor))
     for key, reading in found.items():
         metric = catalogue.METRICS.get(key)
         if metric is not None and metric.sentence:
             said.append(_with_floor(metric, reading))
     return said
+
+
+def _what(metrics: Mapping[str, Any]) -> str:
+    """What was measured, against what."""
+    protocol = metrics.get("protocol")
+    protocol = protocol if isinstance(protocol, Mapping) else {}
+    if "left_out" in protocol:
+        return "completions of held-out examples"
+    if names := list(protocol.get("reference_classes") or ()):
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        told = f"{', '.join(names[:5])}{more}"
+        return f"samples of the classes {told} against training examples of the same"
+    return "samples against the training split"
 
 
 def _with_floor(metric: Metric, reading: Reading) -> str:

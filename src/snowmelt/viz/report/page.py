@@ -26,10 +26,12 @@ from snowmelt.viz.plots import (
     training_curves,
 )
 from snowmelt.viz.report import embedded_pictures, nested_tables, reverse_section
+from snowmelt.viz.report.class_section import classes
 from snowmelt.viz.report.ground_truth_section import sentences as truth_sentences
 from snowmelt.viz.report.ground_truth_section import truth
 from snowmelt.viz.report.headline import headline_sentences
 from snowmelt.viz.report.likelihood_section import likelihoods
+from snowmelt.viz.report.memorisation_section import memorisation
 from snowmelt.viz.report.report_material import Array, Material
 from snowmelt.viz.templates import templates
 
@@ -57,7 +59,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "sentences": [
             *headline_sentences(material.metrics, len(material.generated)),
             *truth_sentences(material.metrics),
-            *_guided(samples),
+            *_guided(samples, material.metrics.get("protocol") or {}),
         ],
         "completion": _embedded(material, "completion"),
         "plots": {
@@ -72,6 +74,8 @@ def _sections(material: Material) -> dict[str, Any]:
         "turning": "" if material.is_images else "turning",
         "known": known,
         "has_spread": any(reading.spread for reading in known),
+        "memorisation": memorisation(material),
+        "classes": classes(material),
         "likelihoods": likelihoods(material.metrics),
         "truth": truth(material),
         "protocol": nested_tables.rows(material.metrics.get("protocol") or {}),
@@ -88,20 +92,25 @@ def _sections(material: Material) -> dict[str, Any]:
     }
 
 
-def _guided(samples: Mapping[str, Any]) -> list[str]:
-    """A sentence on samples that were not drawn freely, if they were not."""
+def _guided(samples: Mapping[str, Any], protocol: Mapping[str, Any]) -> list[str]:
+    """Sentences on samples that were not drawn freely, if they were not."""
     name = str((samples.get("guidance") or {}).get("_target_", "")).rpartition(".")[2]
     if name in ("", "Unguided"):
         return []
-    said = f"The samples were not drawn freely but guided ({name})"
+    said = [f"The samples were not drawn freely but guided ({name})."]
+    if measured_as := protocol.get("measured_as"):
+        said.append(f"They are {measured_as}.")
+    if left_out := protocol.get("left_out"):
+        said.append(f"Left out here: {left_out}.")
     error = samples.get("error_to_examples")
     if error is None:
-        return [f"{said}: the distances to all of the data measure that choice too."]
-    return [
-        f"{said}, from what was seen of held-out examples: the distances are not those of"
-        " new samples. From the examples themselves they are"
-        f" {number_format.number(error)} away (root mean square, in the data's own units)."
-    ]
+        said.append("The distances measure that choice too.")
+    else:
+        said.append(
+            f"From the examples themselves they are {number_format.number(error)} away"
+            " (root mean square, in the data's own units)."
+        )
+    return [" ".join(said)]
 
 
 def _drawn_from(checkpoint: Mapping[str, Any]) -> str:

@@ -11,7 +11,9 @@ from PIL import Image
 from snowmelt.common.files import new_directory, new_file
 from snowmelt.viz.plots import (
     bound_terms,
+    class_shares,
     image_grid,
+    nearest_pairs,
     point_scatter,
     score_error_plot,
     training_curves,
@@ -67,6 +69,10 @@ def standalone(material: Material) -> dict[str, Figure | Image.Image]:
         found["likelihood"] = bound_terms.bound_terms(material.likelihood)
     if material.score_error:
         found["score_error"] = score_error_plot.score_error(material.score_error)
+    if material.by_class:
+        found["by_class"] = class_shares.class_shares(material.by_class)
+    if distances := material.truth.get("nearest"):
+        found["nearest_distances"] = nearest_pairs.nearest_distances(distances)
     if material.schedule is not None:
         name, t, log_snr = material.schedule
         found["schedule"] = training_curves.schedule_plot({name: (t, log_snr)})

@@ -21,7 +21,7 @@ from snowmelt.common.verification import Verification
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.processes import Process
-from snowmelt.evaluation import generated_samples
+from snowmelt.evaluation import class_evaluation, generated_samples
 from snowmelt.evaluation.evaluation_record import made_from, read_metrics
 from snowmelt.evaluation.reference_features import described
 from snowmelt.training.checkpoint import load
@@ -51,7 +51,12 @@ JOURNEY = {
     "fields": "fields.png",
     "densities": "densities.png",
 }
-EMBEDDED = {"preview": "preview.png", "completion": "completion.png", **JOURNEY}
+EMBEDDED = {
+    "preview": "preview.png",
+    "completion": "completion.png",
+    "nearest": "nearest.png",
+    **JOURNEY,
+}
 # Those of a training that the page shows.
 PARTS = ("schedule", "process", "prediction", "loss", "time_sampling", "net", "denoiser")
 LIKELIHOOD = ("log_snr", "log_snr_gained", "bits_per_dim")  # what the page draws of it
@@ -73,6 +78,7 @@ class Material:
             come from another checkpoint than the one beside it.
         likelihood: the columns of likelihood.csv; empty where no bound was measured.
         score_error: the columns of score_error.csv; empty where no density is known.
+        by_class: the columns of by_class.csv; empty where classes are not known.
         schedule: name, times and log-SNR of the noise schedule.
         ways: the arrays that show how the samples came about, by the names of their files.
         truth: those that show model and truth, likewise.
@@ -90,6 +96,7 @@ class Material:
     losses: Mapping[str, Curve] = field(default_factory=dict)
     likelihood: Mapping[str, Array] = field(default_factory=dict)
     score_error: Mapping[str, Curve] = field(default_factory=dict)
+    by_class: Mapping[str, Array] = field(default_factory=dict)
     schedule: tuple[str, Curve, Curve] | None = None
     ways: Mapping[str, Arrays] = field(default_factory=dict)
     truth: Mapping[str, Arrays] = field(default_factory=dict)
@@ -138,6 +145,7 @@ def read(config: Mapping[str, Any], root: Path, run_id: str | None = None) -> Ma
         losses=_losses(model) if is_sampled else {},
         likelihood=_measured(reports / "likelihood.csv", LIKELIHOOD, "term"),
         score_error=_measured(reports / "score_error.csv", SCORE_ERROR),
+        by_class=_measured(reports / "by_class.csv", class_evaluation.COLUMNS[1:], "class"),
         schedule=_schedule(config, root / config["sample"]["checkpoint"]),
         ways=_arrays(folder),
         truth=_arrays(paths["evaluation"]),

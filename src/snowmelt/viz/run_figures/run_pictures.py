@@ -12,6 +12,7 @@ from snowmelt.common.errors import left_out_if_it_fails
 from snowmelt.viz.plots.completion import save_completion
 from snowmelt.viz.plots.example_grid import save_examples
 from snowmelt.viz.plots.image_grid import PAGE_PIXELS, columns_within, denoising_strip
+from snowmelt.viz.plots.nearest_pairs import nearest_pairs
 from snowmelt.viz.run_figures.density_figure import density_figure
 from snowmelt.viz.run_figures.path_figure import path_figure
 from snowmelt.viz.run_figures.score_field_figure import score_field_figure
@@ -53,6 +54,9 @@ def save_pictures(
                 completed=np.array(generated[: len(arrays["real"])]),
                 value_range=value_range,
             )
+    if value_range is not None and "nearest" in truth:
+        with left_out_if_it_fails("nearest"):
+            save_png(nearest_pairs(truth["nearest"], value_range), folder / "nearest.png")
     if value_range is None:
         _save_pictures_of_points(folder, real, ways, truth)
     elif "trajectory" in ways:

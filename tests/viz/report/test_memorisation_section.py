@@ -1,0 +1,67 @@
+"""The section on memorisation: what it says of copies, and what it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tests.viz.report.test_page import material
+
+from snowmelt.viz.plots.nearest_pairs import nearest_distances, nearest_pairs
+from snowmelt.viz.report.memorisation_section import sentences
+from snowmelt.viz.report.page import render
+from snowmelt.viz.style import image_bytes
+
+
+def arrays(count: int = 12) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 17, (count, 1, 8, 8)).astype(np.uint8)
+    found: dict[str, np.ndarray] = {}
+    for space in ("features", "pixels"):
+        found[f"{space}_samples"] = random.random(300).astype(np.float32)
+        found[f"{space}_held_out"] = random.random(200).astype(np.float32)
+        for end in ("worst", "held_out_worst"):
+            found[f"{space}_{end}"] = found[f"{space}_{end}_train"] = images
+    return found
+
+
+def told(**metrics: Any) -> str:
+    return " ".join(sentences(material(metrics=metrics)))
+
+
+def test_copies_are_told_by_the_interval() -> None:
+    share = {"memorised_share_real": 0.05}
+    said = told(memorised_share=0.15, memorised_share_spread=0.02, **share)
+    assert "15.0 % of the samples (95 % interval 11.1 to 18.9 %)" in said
+    assert "and 5.0 % of real ones: more than of real data." in said
+    said = told(memorised_share=0.06, memorised_share_spread=0.02, **share)
+    assert (
+        "no sign of copies; 5.6 % more of them than of real ones would have shown" in said
+    )
+    assert "fewer may be there" in said
+    assert "fewer than of real data" in told(
+        memorised_share=0.001, memorised_share_spread=0.001, **share
+    )
+    assert told(memorised_share=0.06, **share) == ""
+
+
+def test_the_page_shows_the_worst_cases() -> None:
+    assert "Memorisation" not in render(material())
+    shown = arrays()
+    pairs = image_bytes(nearest_pairs(shown, (0, 16)))
+    page = render(material(truth={"nearest": shown}, pictures={"nearest": pairs}))
+    assert "<h2>Memorisation</h2>" in page
+    assert "The worst cases" in page
+    points = {key: value for key, value in shown.items() if "worst" not in key}
+    page = render(material("points", truth={"nearest": points}))
+    assert "<h2>Memorisation</h2>" in page
+    assert "The worst cases" not in page
+
+
+def test_the_pictures_have_a_block_for_each_space_and_kind() -> None:
+    shown = arrays()
+    both = nearest_pairs(shown, (0, 16))
+    half = nearest_pairs({k: v for k, v in shown.items() if "pixels" in k}, (0, 16))
+    assert both.height == 2 * half.height
+    assert len(nearest_distances(shown).axes) == 2
+    assert nearest_pairs(arrays(1), (0, 16)).height > 0
