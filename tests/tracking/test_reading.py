@@ -125,3 +125,36 @@ def test_a_store_that_does_not_answer(project: Any) -> None:
 def test_a_value_stands_before_a_class() -> None:
     run = PastRun("i", "n", "FINISHED", params={"a": "1", "a._target_": "x.Y"})
     assert run.value_or_class("a") == "1"
+
+
+def test_an_evaluation_is_read_back_whole(project: Any) -> None:
+    experiment(project, 3, 0.5)
+    reader = RunReader(project.settings, project.root)
+    (run,) = reader.runs()
+    for named in (run.run_id, "digits cosine v"):
+        assert reader.find(named) == run
+    found = reader.evaluation(run)
+    assert found == {"frechet_distance": 0.5, "protocol": {"digest": "d", "n": 5}}
+
+
+def test_a_run_that_is_not_there_and_one_of_several(project: Any) -> None:
+    experiment(project, 3, 0.5)
+    experiment(project, 1, 0.25)
+    reader = RunReader(project.settings, project.root)
+    with pytest.raises(UserError, match="has no run of the id or name nothing"):
+        reader.find("nothing")
+    ids = [run.run_id for run in reader.runs()]
+    with pytest.raises(UserError, match=f"2 runs .* digits cosine v: .*{', '.join(ids)}"):
+        reader.find("digits cosine v")
+
+
+def test_a_run_without_an_evaluation(project: Any) -> None:
+    state = project.state / "trained"
+    with tracking.open_training(
+        project.config, project.root, state=state, identity="trained"
+    ) as run:
+        run.log_metrics({"loss": 1.0}, 1)
+    reader = RunReader(project.settings, project.root)
+    (found,) = reader.runs()
+    with pytest.raises(UserError, match="has no evaluation: run `snowmelt evaluate`"):
+        reader.evaluation(found)

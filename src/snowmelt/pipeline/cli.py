@@ -62,6 +62,8 @@ def _run(given: argparse.Namespace) -> int:
     from snowmelt.pipeline import output_locks
     from snowmelt.pipeline.config import composition
 
+    if given.json and given.command != "compare":
+        raise UserError(f"--json: for `snowmelt compare` only, not {given.command}")
     root = composition.project_root()
     _say_where(root)
     if given.command == "card":
@@ -70,6 +72,8 @@ def _run(given: argparse.Namespace) -> int:
         return _density(given, root)
     if given.command == "settings":
         return _settings(given, root)
+    if given.command == "compare":
+        return _compare(given, root)
     from snowmelt import tracking
     from snowmelt.common.instantiate import plain
 
@@ -179,6 +183,19 @@ def _density(given: argparse.Namespace, root: Path) -> int:
         result: Path = stage.run(settled, root, out)
     print(f"{given.command}: {result}")
     return 0
+
+
+def _compare(given: argparse.Namespace, root: Path) -> int:
+    """What can be said of the difference of runs; only checkpoints are worked on."""
+    from snowmelt.pipeline.comparing.command import Typed, run
+
+    if given.multirun:
+        raise UserError("compare takes runs that are there: leave --multirun out")
+    typed = Typed.of(given.overrides, root, Path.cwd())
+    settled = _settled(given, typed.overrides, root)
+    if given.cfg:
+        return _print(settled)
+    return run(typed, settled, root, run_stage, as_json=given.json)
 
 
 def _settings(given: argparse.Namespace, root: Path) -> int:

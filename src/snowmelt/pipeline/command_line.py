@@ -20,6 +20,7 @@ STAGES = {
 }
 COMMANDS = STAGES | {
     "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
+    "compare": "say how runs, folders or checkpoints differ: `snowmelt compare RUN RUN`",
     "card": "show what schedules do, before anything is trained",
     "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
     "gallery": "draw every animation of diffusion on a known density, and one page of them",
@@ -54,6 +55,8 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
   snowmelt sample checkpoint=model.ckpt num_samples=64 seed=1 batch_size=16 out=DIR
   snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
   snowmelt pipeline sweep=schedules
+  snowmelt compare runs/one runs/two out=DIR
+  snowmelt compare RUN_ID model.ckpt across=sampler --json
   snowmelt card schedule=linear,cosine,sigmoid out=card.png
   snowmelt mcmc density=double_gaussian density.distance=2.4 out=DIR
   snowmelt gallery density=llama points=2000 checkpoint=model.ckpt
@@ -80,6 +83,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("overrides", nargs="*", metavar="key=value")
     made.add_argument("--config", type=Path, help="a composed configuration to run")
     made.add_argument("--cfg", action="store_true", help="print the configuration only")
+    made.add_argument(
+        "--json", action="store_true", help="compare: print plain values, not a table"
+    )
     made.add_argument(
         "-m",
         "--multirun",

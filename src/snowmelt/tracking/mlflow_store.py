@@ -9,6 +9,7 @@ from typing import Any
 
 import mlflow.entities as entities
 
+from snowmelt.common.drafts import scratch_folder
 from snowmelt.tracking.location import Location
 from snowmelt.tracking.run_records import RunRecord
 from snowmelt.tracking.store_connection import Connection
@@ -77,6 +78,14 @@ class Store(Connection):
         with self._client(run_id) as (client, _):
             points = client.get_metric_history(run_id, key)
         return [(point.step, point.value) for point in points]
+
+    def file(self, run_id: str, name: str, folder: str) -> bytes | None:
+        """The content of an artifact; None where the run has none of this name."""
+        if not self.has_file(run_id, name, folder):
+            return None
+        path = f"{folder}/{name}" if folder else name
+        with self._client(run_id) as (client, _), scratch_folder() as here:
+            return Path(client.download_artifacts(run_id, path, str(here))).read_bytes()
 
     # --- writing --------------------------------------------------------------------------
 

@@ -10,11 +10,12 @@ store where there is none.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 READING_SECONDS = 60  # many runs have many pages
+_EVALUATION = ("metrics.json", "evaluation")
+_SHOWN_IDS = 5
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,48 @@ class RunReader:
             return sorted(store.history(run_id, metric))
 
         return self._ask(asked)
+
+    def find(self, named: str) -> PastRun:
+        """The run of an id or a name.
+
+        Raises:
+            UserError: there is none, or several have the name; their ids are told.
+        """
+        runs = self.runs()
+        exact = [run for run in runs if run.run_id == named]
+        found = exact or [run for run in runs if run.name == named]
+        where = self._store.location.shown
+        if not found:
+            raise UserError(
+                f"the tracking store {where} has no run of the id or name {named}"
+                " (`snowmelt sync` sends runs that still wait)"
+            )
+        if len(found) > 1:
+            ids = ", ".join(run.run_id for run in found[-_SHOWN_IDS:])
+            more = f"the last of {len(found)}: " if len(found) > _SHOWN_IDS else ""
+            raise UserError(
+                f"{len(found)} runs in the tracking store {where} are named {named}: name"
+                f" one by its id ({more}{ids})"
+            )
+        return found[0]
+
+    def evaluation(self, run: PastRun) -> dict[str, Any]:
+        """The content of the metrics.json that the stage evaluate sent.
+
+        Raises:
+            UserError: the run was not evaluated, or the store does not answer.
+        """
+        content = self._ask(lambda store: store.file(run.run_id, *_EVALUATION))
+        try:
+            found = json.loads(content) if content is not None else None
+        except ValueError as error:
+            raise UserError(f"metrics.json of the run {run.run_id}: {error}") from error
+        if not isinstance(found, dict):
+            raise UserError(
+                f"the run {run.name} ({run.run_id}) has no evaluation: run `snowmelt"
+                " evaluate` for it, and `snowmelt sync` if it still waits"
+            )
+        return found
 
     def _ask(self, question: Callable[[Store], Answer]) -> Answer:
         """The store's answer; what it cannot answer is a user's matter."""
