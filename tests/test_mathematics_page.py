@@ -20,7 +20,7 @@ OURS = {
     "prediction": 5,
     "loss": 8,
     "time_sampling": 6,
-    "sampler": 13,
+    "sampler": 16,
     "grid": 5,
     "threshold": 3,
     "guidance": 9,

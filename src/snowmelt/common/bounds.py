@@ -34,6 +34,8 @@ Width = Annotated[int, Interval(ge=1, le=65_536)]
 """Features of a layer, or examples at once."""
 Patch = Annotated[int, Interval(ge=1, le=256)]
 """Pixels along the side of a square that a network takes as one place."""
+Memories = Annotated[int, Interval(ge=1, le=4)]
+"""Estimates that a rule of several steps looks back on."""
 Octaves = Annotated[int, Interval(ge=0, le=32)]
 """Waves, each of twice the frequency of the one before: float32 tells no more apart."""
 Level = Annotated[int, Interval(ge=0, le=255)]

@@ -40,7 +40,9 @@ class Exact(nn.Module):
     ) -> None:
         super().__init__()
         self.prediction, self.share = prediction, share
-        self.weights, self.stds = (torch.tensor(v).double() for v in (weights, stds))
+        self.weights, self.stds = (
+            torch.tensor(v, dtype=torch.float64) for v in (weights, stds)
+        )
         self.means = torch.tensor(means, dtype=torch.float64)
         # Samplers ask a network for its device.
         self.scale = nn.Parameter(torch.ones(()))

@@ -88,7 +88,7 @@ class Inpainting(Guidance):
 
     def evaluations(self, sampler: Sampler, process: Process) -> int:
         """Every step but the last one, which takes one call, is repeated."""
-        return (sampler.evaluations - 1) * self.resamples + 1
+        return sampler.repeated_evaluations(self.resamples)
 
     def seen(self, index: Tensor, conditioning: Conditioning, *, seed: int) -> Tensor:
         known = self.mask.known(index, conditioning.shape, seed=seed)

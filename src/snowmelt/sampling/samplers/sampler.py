@@ -62,6 +62,10 @@ class Sampler(ABC):
         """Calls of the network for one sample."""
         return self.steps
 
+    def repeated_evaluations(self, turns: int) -> int:
+        """The same where every step but the last is taken several times in turn."""
+        return (self.evaluations - 1) * turns + 1
+
     def times(self, process: Process) -> Tensor:
         """The grid of this sampler for a process. Shapes: -> (steps,) float64
 
