@@ -75,6 +75,26 @@ def test_the_keys_and_their_order(make_images: Callable, tmp_path: Path) -> None
         "class_deviation_spread",
         "class_deviation_real",
         "class_deviation_real_spread",
+        "precision",
+        "precision_spread",
+        "precision_floor",
+        "precision_floor_spread",
+        "recall",
+        "recall_spread",
+        "recall_floor",
+        "recall_floor_spread",
+        "density",
+        "density_spread",
+        "density_floor",
+        "density_floor_spread",
+        "coverage",
+        "coverage_spread",
+        "coverage_floor",
+        "coverage_floor_spread",
+        "classifier_score",
+        "classifier_score_spread",
+        "classifier_score_floor",
+        "classifier_score_floor_spread",
         "judge_accuracy",
     ]
 
@@ -84,12 +104,16 @@ def test_standard_inception_alone_gives_fid(
 ) -> None:
     data = make_images(count=100)
     found = referred(data, tmp_path)
+    monkeypatch.setattr(RandomConv, "has_classes", True)
+    monkeypatch.setattr(RandomConv, "class_logits", lambda self, features: features)
     other = measured(data.held_out, found)
-    assert not {"fid", "kid"} & set(other)
+    assert not {"fid", "kid", "inception_score"} & set(other)
     monkeypatch.setattr(RandomConv, "is_standard_inception", True)
     standard = measured(data.held_out, found)
     assert standard["fid"] == other["frechet_distance"]
     assert standard["kid_floor"] == other["kernel_distance_floor"]
+    assert standard["inception_score"] == other["class_score"] > 1.0
+    assert "class_score" not in standard
     assert not any(key.startswith(("frechet", "kernel")) for key in standard)
 
 

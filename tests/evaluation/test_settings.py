@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from snowmelt.common.errors import UserError
-from snowmelt.evaluation.settings import EvaluationSettings, PointSettings, TruthSettings
+from snowmelt.evaluation.settings import (
+    EvaluationSettings,
+    ManifoldSettings,
+    PointSettings,
+    TruthSettings,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,13 @@ def test_the_least_value(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "least"),
-    [("subsets", 1), ("kernel_subsets", 1), ("kernel_subset_size", 2), ("seed", 0)],
+    [
+        ("subsets", 1),
+        ("kernel_subsets", 1),
+        ("kernel_subset_size", 2),
+        ("score_parts", 1),
+        ("seed", 0),
+    ],
 )
 def test_bad_settings_of_samples_name_their_key(key: str, least: int) -> None:
     EvaluationSettings.of({key: least})
@@ -51,3 +62,13 @@ def test_bad_settings_of_points_name_their_key(key: str, least: int) -> None:
     PointSettings.of({key: least})
     with pytest.raises(UserError, match=rf"evaluation\.points\.{key}"):
         PointSettings.of({key: least - 1})
+
+
+@pytest.mark.parametrize(
+    ("key", "least"),
+    [("precision_neighbours", 1), ("density_neighbours", 1), ("examples", 2)],
+)
+def test_bad_settings_of_neighbours_name_their_key(key: str, least: int) -> None:
+    ManifoldSettings.of({key: least})
+    with pytest.raises(UserError, match=rf"evaluation\.manifold\.{key}"):
+        ManifoldSettings.of({key: least - 1})

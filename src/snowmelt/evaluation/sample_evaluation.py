@@ -84,6 +84,8 @@ def protocol(
         "subsets": settings.subsets,
         "kernel_subsets": settings.kernel_subsets,
         "kernel_subset_size": context.kernel_subset_size,
+        "manifold": {**settings.manifold.plain(), "examples": context.manifold_count},
+        "score_parts": settings.score_parts,
         "evaluation_seed": settings.seed,
         "extractor": extractor.name,
         "extractor_digest": extractor.digest,

@@ -64,6 +64,32 @@ class TruthSettings(Section):
     seed: Seed = Field(0, description="Of the noise and of the draws.")
 
 
+class ManifoldSettings(Section):
+    """The section `evaluation.manifold`: what is measured by neighbours in a set."""
+
+    key: ClassVar[str] = "evaluation.manifold"
+    precision_neighbours: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="The neighbour that the balls of precision and recall reach to; 3 in"
+        " the paper.",
+    )
+    density_neighbours: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="The same of density and coverage; 5 in the paper.",
+    )
+    examples: int = Field(
+        10_000,
+        ge=2,
+        le=1_000_000,
+        description="Examples of each set, at most. The time grows with their square: of"
+        " 10,000 with 2,048 features some minutes of two cores.",
+    )
+
+
 class EvaluationSettings(Section):
     """The section `evaluation`: samples against real data."""
 
@@ -87,7 +113,15 @@ class EvaluationSettings(Section):
         description="Examples of these, at most; half of the smallest set if that is less."
         " The estimate is unbiased, so the size changes no expectation.",
     )
+    score_parts: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Parts of a set that the Inception score and its like are averaged"
+        " over.",
+    )
     seed: Seed = Field(0, description="Of the choice of subsets.")
+    manifold: ManifoldSettings = ManifoldSettings()
     points: PointSettings = PointSettings()
     truth: TruthSettings = TruthSettings()
 

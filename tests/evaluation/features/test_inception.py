@@ -64,6 +64,31 @@ def test_it_is_torch_fidelity_on_levels_of_three_channels(
         np.testing.assert_allclose(found, theirs(gray)[0].numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_classes_are_those_of_the_score(
+    make_images: Callable, file: Path, tmp_path: Path
+) -> None:
+    """From features what torch-fidelity takes from the picture, without the bias."""
+    data = make_images(count=8)
+    extractor = Inception(data.manifest, weights=str(file))
+    extractor.fit(data, tmp_path)
+    features = np.load(_saved(tmp_path, extract(extractor, data.train, "test")), "r")
+    theirs = FeatureExtractorInceptionV3(
+        "inception", ["logits_unbiased"], feature_extractor_weights_path=str(file)
+    )
+    levels = torch.round(torch.tensor(data.train) * 255 / 16).to(torch.uint8)
+    with torch.inference_mode():
+        expected = theirs(levels.expand(-1, 3, -1, -1))[0].numpy()
+    found = extractor.class_logits(features)
+    assert found.shape == (len(data.train), 1008)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def _saved(folder: Path, array: np.ndarray) -> Path:
+    """A file, which gives read-only rows when it is mapped."""
+    np.save(folder / "features.npy", array)
+    return folder / "features.npy"
+
+
 @pytest.mark.parametrize("value_range", [(0, 16), (0, 255), (3, 8)])
 def test_levels_span_the_byte(make_images: Callable, value_range: tuple[int, int]) -> None:
     low, high = value_range

@@ -108,6 +108,12 @@ def test_flat_numbers_and_a_protocol(project: MakeProject, tmp_path: Path) -> No
         "subsets": 10,
         "kernel_subsets": 50,
         "kernel_subset_size": manifest.held_out_count // 2,
+        "manifold": {
+            "precision_neighbours": 3,
+            "density_neighbours": 5,
+            "examples": manifest.held_out_count,
+        },
+        "score_parts": 10,
         "evaluation_seed": 0,
         "extractor": "random_conv",
         "extractor_digest": description["extractor"]["digest"],

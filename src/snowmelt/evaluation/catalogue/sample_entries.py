@@ -8,7 +8,9 @@ from operator import attrgetter
 from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER, Metric
 from snowmelt.evaluation.metrics import (
     class_recognition,
+    class_scores,
     feature_distances,
+    manifold_metrics,
     memorisation,
     mode_balance,
     paired_sets,
@@ -40,12 +42,18 @@ def _with_asked_classes(examples: Examples) -> bool:
     return examples.context.drawn.labels is not None
 
 
+def _on_other_classes(examples: Examples) -> bool:
+    """Whether a score of the extractor's classes must not be called Inception score."""
+    return not examples.context.is_points and not _on_inception(examples)
+
+
 _compared = partial(Metric, floor="floor")
 _distance = partial(_compared, better=LOWER)
 _main = partial(_distance, ranks=True)
 _of_sets = partial(_distance, applies=_of_points, is_over_sets=True)
 _of_modes = partial(_compared, applies=_with_modes)
 _share = partial(Metric, is_share=True)
+_merit = partial(_compared, better=HIGHER)
 
 SAMPLE_METRICS = (
     _main("fid", "FID", feature_distances.frechet, applies=_on_inception),
@@ -135,6 +143,35 @@ SAMPLE_METRICS = (
     _share(
         "class_deviation", "deviation of the classes' shares",
         class_recognition.imbalance, floor="real", better=LOWER,
+    ),
+    _merit(
+        "precision", "precision ({features})", manifold_metrics.precision, is_share=True,
+        remark="samples that lie where training examples do",
+    ),
+    _merit(
+        "recall", "recall ({features})", manifold_metrics.recall, is_share=True,
+        remark="training examples that lie where samples do",
+    ),
+    _compared(
+        "density", "density ({features})", manifold_metrics.density,
+        better="about 1: true samples; less: off the data; more: where it is densest",
+    ),
+    _merit(
+        "coverage", "coverage ({features})", manifold_metrics.coverage, is_share=True,
+        remark="training examples that have a sample beside them",
+    ),
+    _merit(
+        "inception_score", "Inception score", class_scores.of_extractor,
+        applies=_on_inception,
+    ),
+    _merit(
+        "class_score", "Inception score's formula on the classes of {features}",
+        class_scores.of_extractor, applies=_on_other_classes,
+    ),
+    _merit(
+        "classifier_score",
+        "Inception score's formula on the independent classifier's classes",
+        class_scores.of_classifier,
     ),
     _share(
         "judge_accuracy", "accuracy of the independent classifier on held-out data",

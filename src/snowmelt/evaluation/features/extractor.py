@@ -37,6 +37,7 @@ class Extractor(nn.Module, abc.ABC):
             depend on it.
         is_small: it runs in one thread of the CPU, with or without a GPU, and gives the
             same bytes on machines with more cores or fewer.
+        has_classes: its network sorts pictures into classes; see `class_logits`.
 
     Raises:
         UserError: the data is of another kind.
@@ -47,6 +48,7 @@ class Extractor(nn.Module, abc.ABC):
     resize: ClassVar[str] = "none"
     batch: ClassVar[int] = 250
     is_small: ClassVar[bool] = True
+    has_classes: ClassVar[bool] = False
 
     def __init__(self, manifest: Manifest) -> None:
         super().__init__()
@@ -56,7 +58,7 @@ class Extractor(nn.Module, abc.ABC):
         fitting = (
             "features=coordinates"
             if manifest.kind == "points"
-            else "features=classifier (needs labels), random_conv or inception"
+            else "features=classifier (needs labels), random_conv, inception or dinov2"
         )
         raise UserError(
             f"features={self.name} reads {self.kind}, the data '{manifest.name}' holds"
@@ -100,6 +102,14 @@ class Extractor(nn.Module, abc.ABC):
     def is_standard_inception(self) -> bool:
         """Whether a distance on these features may be called FID or KID."""
         return False
+
+    def class_logits(self, features: np.ndarray) -> np.ndarray:
+        """The logits of the network's own classes, from features that it gave.
+
+        Shapes:
+            features: (N, F) -> (N, K)
+        """
+        raise NotImplementedError(f"features={self.name} knows no classes")
 
     @property
     def device(self) -> torch.device:

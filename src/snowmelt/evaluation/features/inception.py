@@ -6,6 +6,7 @@ import hashlib
 import io
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ from snowmelt.evaluation.features import inception_weights, weight_files
 from snowmelt.evaluation.features.extractor import AGAIN, Extractor
 
 LAYER = "2048"
+_PART = 4096  # rows of features at once
 
 
 class Inception(Extractor):
@@ -40,6 +42,7 @@ class Inception(Extractor):
     resize = "299x299, bilinear as in TensorFlow 1 (torch-fidelity), not antialiased"
     batch = 32
     is_small = False  # some ten images a second on two cores
+    has_classes = True
 
     def __init__(self, manifest: Manifest, *, weights: Place | None) -> None:
         super().__init__(manifest)
@@ -102,6 +105,14 @@ class Inception(Extractor):
                 f"{name} does not hold torch-fidelity's InceptionV3 ({reason}): {remedy}"
             ) from error
         self.content = content
+
+    def class_logits(self, features: np.ndarray) -> np.ndarray:
+        """Those of the last layer without its bias, as the Inception score takes them."""
+        weight = self.net.get_parameter("fc.weight").detach().cpu()
+        starts = range(0, len(features), _PART)
+        # Copies: torch does not take read-only arrays.
+        parts = (torch.from_numpy(np.array(features[k : k + _PART])) for k in starts)
+        return np.concatenate([part.mm(weight.T).numpy() for part in parts])
 
     def forward(self, stored: Tensor) -> Tensor:
         levels = torch.round(255 * to_unit(stored, self.manifest)).to(torch.uint8)

@@ -18,7 +18,7 @@ import numpy as np
 from snowmelt.common.array_files import gathered
 from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
-from snowmelt.evaluation.metrics.sample_metrics import Examples
+from snowmelt.evaluation.metrics.sample_metrics import Examples, fidelity_seed
 
 
 def frechet(examples: Examples) -> Estimate:
@@ -34,22 +34,31 @@ def frechet(examples: Examples) -> Estimate:
 def kernel(examples: Examples) -> Estimate:
     """The mean kernel distance of subsets of the examples and of the training split.
 
+    Subsets, their order and the precision of images' features, float32, are those of
+    torch-fidelity, whose command line gives the same number. Points are in float64: the
+    cube of their products has no such bounds.
+
     The spread is the standard deviation over the pairs of subsets.
     """
     context, rows = examples.context, examples.features
-    size, random = context.kernel_subset_size, np.random.default_rng(context.settings.seed)
+    size, seed = context.kernel_subset_size, fidelity_seed(context.settings.seed)
+    random = np.random.RandomState(seed)
     found = []
     for _ in range(context.settings.kernel_subsets):
         one = rows[random.choice(len(rows), size, replace=False)]
-        chosen = np.sort(random.choice(len(context.train), size, replace=False))
+        chosen = random.choice(len(context.train), size, replace=False)
         two = gathered(context.train, chosen)
+        if context.is_points:
+            one, two = one.astype(np.float64), two.astype(np.float64)
         found.append(kernel_distance(one, two))
     spread = float(np.std(found, ddof=1)) if len(found) > 1 else None
     return Estimate(float(np.mean(found)), spread)
 
 
 def kernel_distance(one: np.ndarray, two: np.ndarray) -> float:
-    """The unbiased squared maximum mean discrepancy of two sets of one size, in float64.
+    """The unbiased squared maximum mean discrepancy of two sets of one size.
+
+    It is computed in the precision of the features.
 
     Shapes:
         one, two: (N, F) with N > 1
@@ -61,5 +70,4 @@ def kernel_distance(one: np.ndarray, two: np.ndarray) -> float:
         raise ValueError(f"sets must be alike (N, F), N > 1: {one.shape}, {two.shape}")
     from torch_fidelity.metric_kid import kernel_mmd  # takes seconds; a report needs none
 
-    value = kernel_mmd(np.asarray(one, np.float64), np.asarray(two, np.float64))
-    return float(value)
+    return float(kernel_mmd(one, two))

@@ -21,7 +21,7 @@ from snowmelt.evaluation.drawn_samples import Drawn
 from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.features.extractor import extract
 from snowmelt.evaluation.features.nearest_neighbours import nearest_class
-from snowmelt.evaluation.metrics import pairwise
+from snowmelt.evaluation.metrics import manifolds, pairwise
 from snowmelt.evaluation.metrics.neighbourhood import Neighbourhood
 from snowmelt.evaluation.metrics.subsets import at_count
 from snowmelt.evaluation.reference_features import Reference
@@ -89,6 +89,16 @@ class Context:
         return max(2, min(self.settings.kernel_subset_size, smallest // 2))
 
     @property
+    def manifold_count(self) -> int:
+        """How many of each set are compared by their neighbours."""
+        return min(self.count, len(self.train), self.settings.manifold.examples)
+
+    @cached_property
+    def manifold_train(self) -> np.ndarray:
+        """As many rows of the training split."""
+        return _chosen(self.train, self.manifold_count, self.settings.seed)
+
+    @property
     def set_size(self) -> int:
         fewest = min(self.count, len(self.train))
         return max(2, min(self.settings.points.set_size, fewest // _FEWEST_SETS))
@@ -145,6 +155,24 @@ class Examples:
         return reference.independent_classifier.probabilities(self.context.samples)
 
     @cached_property
+    def precision_and_recall(self) -> tuple[float, float]:
+        context = self.context
+        neighbours = context.settings.manifold.precision_neighbours
+        return manifolds.precision_and_recall(self._few, context.manifold_train, neighbours)
+
+    @cached_property
+    def density_and_coverage(self) -> tuple[np.ndarray, np.ndarray]:
+        """What each example adds to the one, and each training example to the other."""
+        context = self.context
+        neighbours = context.settings.manifold.density_neighbours
+        return manifolds.density_and_coverage(self._few, context.manifold_train, neighbours)
+
+    @property
+    def _few(self) -> np.ndarray:
+        context = self.context
+        return _chosen(self.features, context.manifold_count, context.settings.seed)
+
+    @cached_property
     def modes(self) -> np.ndarray:
         """The class of the training point next to each example, (N,)."""
         assert self.context.labels is not None
@@ -185,3 +213,16 @@ class Examples:
             seed=settings.seed,
             desc=desc,
         )
+
+
+def _chosen(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """So many rows, in their order."""
+    if count == len(rows):
+        return rows
+    chosen = np.random.default_rng(seed).choice(len(rows), count, replace=False)
+    return rows[np.sort(chosen)]
+
+
+def fidelity_seed(seed: int) -> int:
+    """The seed of torch-fidelity's choices, which takes 32 bits."""
+    return seed % 2**32
