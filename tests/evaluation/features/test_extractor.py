@@ -17,7 +17,7 @@ from snowmelt.evaluation.features.extractor import Extractor, extract
 
 CONF = Path(__file__).parents[3] / "conf" / "features"
 CHOICES = sorted(path.stem for path in CONF.glob("*.yaml"))
-OFFLINE = [choice for choice in CHOICES if choice != "inception"]
+OFFLINE = [choice for choice in CHOICES if choice not in ("dinov2", "inception")]
 
 
 def made(choice: str, data: PreparedData, **changes: object) -> Extractor:

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from snowmelt.common.errors import UserError
 from snowmelt.common.tensor_files import read_tensors
 
+Source = Path | BinaryIO
+
 
 def digest(module: nn.Module, *facts: str) -> str:
     """The SHA-256 of a module's weights and buffers, and of `facts` that define the rest.
@@ -53,7 +55,7 @@ def load(module: nn.Module, path: Path, *, remedy: str) -> None:
         ) from error
 
 
-def read(source: Path | BinaryIO, *, name: str, remedy: str) -> dict[str, Tensor]:
+def read(source: Source, *, name: str, remedy: str) -> dict[str, Tensor]:
     """The tensors of a file by name; nothing in it is executed.
 
     Args:

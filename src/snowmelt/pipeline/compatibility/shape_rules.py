@@ -148,7 +148,11 @@ def _features(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
     kind = "points" if len(shape) == 1 else "images"
     if extractor.kind == kind:
         return []
-    fitting = "coordinates" if kind == "points" else "classifier, random_conv or inception"
+    fitting = (
+        "coordinates"
+        if kind == "points"
+        else "classifier, random_conv, inception or dinov2"
+    )
     text = (
         f"features={extractor.name} reads {extractor.kind}, and the data holds {kind}:"
         f" choose features={fitting}"
