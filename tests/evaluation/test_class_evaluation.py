@@ -43,7 +43,7 @@ def context(samples: np.ndarray, drawn: Drawn | None = None) -> Context:
     )
     real = Real(reference, train, held_out, labels, held_labels)
     settings, drawn = EvaluationSettings(), drawn or Drawn()
-    return Context(samples, reference, settings, labels, real, drawn=drawn)
+    return Context(samples, reference, settings, labels, real=real, drawn=drawn)
 
 
 def test_shares_with_their_intervals() -> None:

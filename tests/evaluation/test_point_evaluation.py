@@ -86,7 +86,8 @@ def wrong(truth: Context, samples: np.ndarray) -> Numbers:
 
 
 def test_every_number_has_its_floor(measured: Numbers) -> None:
-    names = [key for key in measured if not key.endswith(("_floor", "_spread"))]
+    ends = ("_floor", "_spread", "_freedom")
+    names = [key for key in measured if not key.endswith(ends)]
     assert names == [
         *BIASED,
         "two_sample_accuracy",
@@ -96,6 +97,7 @@ def test_every_number_has_its_floor(measured: Numbers) -> None:
         "energy_distance",
         "squared_mmd",
         "frechet_distance",
+        "frechet_distance_infinity",
         "kernel_distance",
         "near_share",
         "memorised_share",
@@ -109,6 +111,12 @@ def test_every_number_has_its_floor(measured: Numbers) -> None:
     without = ("near_share", "memorised_share", "memorised_share_real", "data_copying")
     assert all(f"{name}_floor" in measured for name in names if name not in without)
     assert all(value is not None and np.isfinite(value) for value in measured.values())
+
+
+def test_few_sets_say_how_few(measured: Numbers) -> None:
+    assert measured["wasserstein_2_freedom"] == 3
+    assert measured["wasserstein_2_floor_freedom"] == 3
+    assert "frechet_distance_freedom" not in measured
 
 
 def test_a_true_sampler_is_at_the_floor(measured: Numbers) -> None:
@@ -171,6 +179,7 @@ def test_two_of_each_are_enough() -> None:
     labels = np.array([0, 1])
     found = measure(context(points[:2], points[2:4], points[4:6], labels, PointSettings()))
     assert found["wasserstein_2_spread"] is None
+    assert "wasserstein_2_freedom" not in found
     assert np.isfinite([value for value in found.values() if value is not None]).all()
 
 

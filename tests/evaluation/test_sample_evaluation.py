@@ -14,13 +14,13 @@ from snowmelt.evaluation import reference_features
 from snowmelt.evaluation.features.extractor import extract
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
 from snowmelt.evaluation.features.random_conv import RandomConv
-from snowmelt.evaluation.metrics import feature_distances
+from snowmelt.evaluation.metrics.frechet_statistic import FrechetTo
 from snowmelt.evaluation.metrics.sample_metrics import Context
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.sample_evaluation import measure
 from snowmelt.evaluation.settings import EvaluationSettings
 
-SETTINGS = EvaluationSettings(subsets=4, kernel_subsets=5, kernel_subset_size=1000, seed=0)
+SETTINGS = EvaluationSettings(subsets=8, kernel_subsets=5, kernel_subset_size=1000, seed=0)
 PLAN = {"seed": 1, "steps": 20, "batch_size": 32, "learning_rate": 0.01}
 RANDOM = {
     "_target_": "snowmelt.features.RandomConv",
@@ -49,6 +49,14 @@ def measured(
     return measure(Context(samples, reference, settings))
 
 
+def with_classes(
+    data: PreparedData, reference: Reference, samples: np.ndarray, **changes: Any
+) -> Context:
+    """What the stage evaluate compares: both splits have their labels."""
+    settings = SETTINGS.model_copy(update=changes)
+    return Context(samples, reference, settings, data.train_labels, data.held_out_labels)
+
+
 def test_the_keys_and_their_order(make_images: Callable, tmp_path: Path) -> None:
     data = make_images(count=200)
     found = measured(data.train, referred(data, tmp_path))
@@ -64,6 +72,7 @@ def test_the_keys_and_their_order(make_images: Callable, tmp_path: Path) -> None
         "confident_share",
         "confident_share_spread",
         "confident_share_real",
+        "confident_share_real_spread",
         "near_share",
         "near_share_spread",
         "memorised_share",
@@ -156,18 +165,54 @@ def test_value_and_floor_are_taken_at_one_count(
     found = referred(data, tmp_path)
     counts: list[int] = []
 
-    def counted(rows: np.ndarray) -> Statistics:
+    def counted(self: FrechetTo, rows: np.ndarray) -> float:
         counts.append(len(rows))
-        mean = rows.mean(axis=0, dtype=np.float64)
-        return Statistics(mean, np.eye(rows.shape[1]))
+        return float(rows.mean())
 
-    monkeypatch.setattr(feature_distances.Statistics, "of", counted)
+    monkeypatch.setattr(FrechetTo, "__call__", counted)
     measured(data.train[:num_samples], found)
     assert Context(data.train[:num_samples], found, SETTINGS).count == n
-    # Whole sets once, larger ones in four subsets; halves are for the spread alone.
-    times = (1 if num_samples == n else 4) + (1 if n == 60 else 4)
-    assert counts.count(n) == times
-    assert set(counts) <= {n, n // 2, min(n, num_samples // 2), 30}
+    # Whole sets once, of larger pools eight or more; quarters are for the error alone.
+    for pool in (num_samples, 60):
+        parts = pool // n
+        times = 1 if pool == n else max(2, -(-8 // parts)) * parts
+        assert counts[:times] == [n] * times
+        assert counts[times : times + 8] == [pool // 4] * 8
+        counts = counts[times + 8 :]
+    assert not counts
+
+
+def test_the_floor_is_drawn_as_a_model_draws(make_images: Callable, tmp_path: Path) -> None:
+    data = make_images(count=200)
+    found = referred(data, tmp_path)
+    context = with_classes(data, found, data.train)
+    assert 35 < context.count < 50  # of 60, half of them of each class
+    assert context.has_floor
+    metrics = measure(context)
+    assert metrics["class_deviation_real"] > 0.02  # type: ignore[operator]
+    # With another count there may be no floor for it, and the value compares with others.
+    whole = with_classes(data, found, data.train, count=140)
+    assert whole.count == 140
+    assert not whole.has_floor
+    alone = measure(whole)
+    direct = frechet_distance(Statistics.of(found.train), Statistics.of(found.train))
+    assert alone["frechet_distance"] == pytest.approx(direct, abs=1e-6)
+    assert "frechet_distance_floor" not in alone
+    assert "class_deviation_real" not in alone
+    assert "confident_share_real" in alone
+
+
+def test_more_rows_than_features_give_the_limit(
+    make_points: Callable, tmp_path: Path
+) -> None:
+    data = make_points(count=300, dimension=2)
+    metrics = measured(data.held_out, referred(data, tmp_path, COORDINATES))
+    limit = metrics["frechet_distance_infinity"]
+    assert limit == metrics["frechet_distance_infinity_floor"]
+    assert limit < metrics["frechet_distance"]  # type: ignore[operator]
+    few = measured(data.held_out[:8], referred(data, tmp_path, COORDINATES))
+    assert "frechet_distance_infinity" not in few
+    assert "frechet_distance_infinity_floor" in few
 
 
 def test_all_subsets_together_are_the_whole(make_images: Callable, tmp_path: Path) -> None:
@@ -202,6 +247,7 @@ def test_two_samples_are_enough(make_images: Callable, tmp_path: Path) -> None:
     data = make_images(count=100)
     found = measured(data.train[:2], referred(data, tmp_path))
     assert found["frechet_distance_spread"] is None
+    assert found["kernel_distance_spread"] is None
     numbers = [value for value in found.values() if value is not None]
     assert np.isfinite(numbers).all()
 

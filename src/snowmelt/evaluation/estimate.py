@@ -10,10 +10,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and the standard deviation that it is known to; None where it is unknown."""
+    """A value and its standard error.
+
+    Attributes:
+        spread: the standard error; None where it is unknown.
+        freedom: its degrees of freedom where it comes from a few sets, else infinite.
+    """
 
     value: float
     spread: float | None
+    freedom: float = math.inf
 
     @classmethod
     def of_mean(cls, values: Tensor) -> Estimate:
@@ -24,4 +30,4 @@ class Estimate:
     def scaled(self, factor: float) -> Estimate:
         """The same in another unit."""
         spread = None if self.spread is None else self.spread * factor
-        return Estimate(self.value * factor, spread)
+        return Estimate(self.value * factor, spread, self.freedom)

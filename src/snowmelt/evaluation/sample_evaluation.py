@@ -59,8 +59,18 @@ def compared(
     whole = real = Real.all_of(reference, data)
     if drawn.labels is not None:
         real = of_classes(reference, data, drawn.labels)
-    labels = real.train_labels
-    return Context(samples, real.reference, settings, labels, real, whole, drawn)
+    # The shares that were asked for are exact, in the samples and in their real examples.
+    held_out_labels = real.held_out_labels if drawn.labels is None else None
+    return Context(
+        samples,
+        real.reference,
+        settings,
+        labels=real.train_labels,
+        held_out_labels=held_out_labels,
+        real=real,
+        whole=whole,
+        drawn=drawn,
+    )
 
 
 def protocol(
@@ -80,8 +90,9 @@ def protocol(
         "reference_split": "training",
         "reference_count": len(reference.train),
         "floor_split": "held-out",
+        "floor_draws": floor_draws(context),
         "n": context.count,
-        "subsets": settings.subsets,
+        "subsets": context.subsets,
         "kernel_subsets": settings.kernel_subsets,
         "kernel_subset_size": context.kernel_subset_size,
         "manifold": {**settings.manifold.plain(), "examples": context.manifold_count},
@@ -114,6 +125,15 @@ def protocol(
     if context.drawn.is_completed:
         found["n"] = len(context.samples)
     return found | {"digest": protocol_digest(found)}
+
+
+def floor_draws(context: Context) -> str | None:
+    """How the sets of real examples are drawn that the floor is measured of."""
+    if not context.has_floor:
+        return None
+    if context.held_out.is_one_sample:
+        return "at random, none twice"
+    return "random shares of the classes, as independent draws have; none twice"
 
 
 def points_protocol(context: Context) -> dict[str, Any]:

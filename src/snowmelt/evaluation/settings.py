@@ -94,11 +94,20 @@ class EvaluationSettings(Section):
     """The section `evaluation`: samples against real data."""
 
     key: ClassVar[str] = "evaluation"
+    count: int | None = Field(
+        None,
+        ge=2,
+        le=100_000_000,
+        description="Examples that biased distances are taken at; null for as many as the"
+        " floor allows. Above that there is no floor; with all samples the number compares"
+        " with those of others.",
+    )
     subsets: int = Field(
-        10,
+        200,
         ge=1,
         le=10_000,
-        description="Random subsets that the Frechet distance is averaged over.",
+        description="Random sets that the Frechet distance is averaged over and its error"
+        " taken from; of features wider than a hundred fewer, down to 20.",
     )
     kernel_subsets: int = Field(
         50,

@@ -79,14 +79,48 @@ def test_a_share_with_spread_carries_one_sign():
 
 
 @pytest.mark.parametrize(
-    ("value", "is_at_floor"), [(1.0, True), (1.58, True), (1.6, False)]
+    ("value", "said"),
+    [
+        (1.0, "-0.10 (95 % interval -0.59 to 0.39); 0.70 would have been found"),
+        (1.58, "0.48 (95 % interval -0.01 to 0.97); 0.70 would have been found"),
+        (1.6, "0.50 (95 % interval 0.01 to 0.99)"),
+    ],
 )
-def test_a_distance_that_chance_explains_is_at_the_floor(value: float, is_at_floor: bool):
+def test_the_difference_from_the_floor_has_an_interval(value: float, said: str):
     # The error of the difference is hypot(0.15, 0.2) = 0.25, and 1.1 + 1.96 * 0.25 = 1.59.
     metrics = {"fid": value, "fid_spread": 0.15, "fid_floor": 1.1, "fid_floor_spread": 0.2}
     (reading,) = readings(metrics)
     assert reading.floor_text == "1.10 ± 0.20"
-    assert reading.is_at_floor is is_at_floor
+    assert reading.excess_text == said
+
+
+def test_without_an_error_nothing_is_said_of_the_difference():
+    (alone,) = readings({"fid": 2.0, "fid_floor": 1.0, "fid_spread": 0.1})
+    (exact,) = readings({"fid": 2.0, "fid_spread": 0.1})
+    assert (alone.excess_text, exact.excess_text) == ("", "")
+
+
+def test_few_sets_widen_the_interval():
+    metrics = {
+        "wasserstein_2": 0.3,
+        "wasserstein_2_spread": 0.1,
+        "wasserstein_2_freedom": 7.0,
+        "wasserstein_2_floor": 0.1,
+        "wasserstein_2_floor_spread": 0.0,
+    }
+    (reading,) = readings(metrics)
+    assert reading.excess_text.startswith("0.20 (95 % interval -0.04 to 0.44)")
+
+
+def test_shares_differ_by_shares():
+    metrics = {
+        "confident_share": 0.9,
+        "confident_share_spread": 0.01,
+        "confident_share_real": 0.98,
+        "confident_share_real_spread": 0.0,
+    }
+    (reading,) = readings(metrics)
+    assert reading.excess_text == "-8.0 % (95 % interval -10.0 % to -6.0 %)"
 
 
 def test_without_metrics_nothing_is_read():

@@ -11,7 +11,7 @@ from torch import nn
 from torch_fidelity.metric_isc import isc_features_to_metric
 from torchmetrics.image import InceptionScore
 
-from snowmelt.evaluation.metrics.class_scores import class_score
+from snowmelt.evaluation.metrics.class_scores import ClassScore
 from snowmelt.evaluation.metrics.sample_metrics import fidelity_seed
 
 
@@ -28,32 +28,32 @@ class Passed(nn.Module):
 
 def test_by_hand() -> None:
     sure = np.log(np.eye(3)[[0, 1, 2, 0, 1, 2]] + 1e-30)
-    assert class_score(sure, parts=1, seed=0) == pytest.approx(3.0)
-    assert class_score(np.ones((6, 3)), parts=1, seed=0) == pytest.approx(1.0)
+    assert ClassScore(1, seed=0)(sure) == pytest.approx(3.0)
+    assert ClassScore(1, seed=0)(np.ones((6, 3))) == pytest.approx(1.0)
     # One of two classes, with shares of 3/4 and 1/4: the entropy of the mean.
     uneven = np.log(np.eye(2)[[0, 0, 0, 1]] + 1e-30)
     entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
-    assert class_score(uneven, parts=1, seed=0) == pytest.approx(math.exp(entropy))
+    assert ClassScore(1, seed=0)(uneven) == pytest.approx(math.exp(entropy))
 
 
 @pytest.mark.parametrize("parts", [1, 3])
 def test_it_is_that_of_torch_fidelity(parts: int) -> None:
     theirs = isc_features_to_metric(torch.from_numpy(logits()), splits=parts, rng_seed=5)
-    found = class_score(logits(), parts=parts, seed=5)
+    found = ClassScore(parts, seed=5)(logits())
     assert found == theirs["inception_score_mean"]
-    other = class_score(logits(), parts=parts, seed=6)
+    other = ClassScore(parts, seed=6)(logits())
     assert (other == pytest.approx(found)) == (parts == 1)
 
 
 def test_it_is_that_of_torchmetrics() -> None:
     theirs = InceptionScore(Passed(), splits=1)
     theirs.update(torch.from_numpy(logits()))
-    found = class_score(logits(), parts=1, seed=0)
+    found = ClassScore(1, seed=0)(logits())
     assert found == pytest.approx(float(theirs.compute()[0]), rel=1e-5)
 
 
 def test_fewer_rows_than_parts() -> None:
-    assert class_score(logits(3), parts=10, seed=0) == 1.0
+    assert ClassScore(10, seed=0)(logits(3)) == 1.0
 
 
 def test_any_seed_is_one_of_32_bits() -> None:

@@ -10,26 +10,22 @@ from snowmelt.evaluation.metrics import mode_balance
 REAL = np.array([60, 30, 10])
 
 
-def classes(*counts: int) -> np.ndarray:
-    return np.repeat(np.arange(len(counts)), counts)
-
-
 def test_right_shares() -> None:
-    right = classes(12, 6, 2)
+    right = np.array([12, 6, 2])
     assert mode_balance.coverage(right, REAL) == 1.0
     assert mode_balance.largest_deviation(right, REAL) == pytest.approx(0.0)
     assert mode_balance.chi_square(right, REAL) == pytest.approx(0.0)
 
 
 def test_a_lost_mode() -> None:
-    lost = classes(70, 30)
+    lost = np.array([70, 30, 0])
     assert mode_balance.coverage(lost, REAL) == pytest.approx(2 / 3)
     assert mode_balance.largest_deviation(lost, REAL) == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(("count", "covered"), [(99, 2 / 3), (101, 1.0)])
 def test_a_mode_is_covered_from_a_tenth_of_its_share(count: int, covered: float) -> None:
-    found = mode_balance.coverage(classes(6900 - count, 3100, count), REAL)
+    found = mode_balance.coverage(np.array([6900 - count, 3100, count]), REAL)
     assert found == pytest.approx(covered)
 
 
@@ -38,8 +34,8 @@ def test_chi_square_by_hand() -> None:
     table = np.array([[30, 20], [60, 40 + 50]])
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     by_hand = (np.square(table - expected) / expected).sum()
-    assert mode_balance.chi_square(classes(30, 20), table[1]) == pytest.approx(by_hand)
-    three = mode_balance.chi_square(classes(40, 40, 20), REAL)
+    assert mode_balance.chi_square(table[0], table[1]) == pytest.approx(by_hand)
+    three = mode_balance.chi_square(np.array([40, 40, 20]), REAL)
     table = np.array([[40, 40, 20], REAL])
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     assert three == pytest.approx((np.square(table - expected) / expected).sum() / 2)
@@ -50,7 +46,7 @@ def test_chi_square_is_near_one_by_chance() -> None:
     shares = REAL / REAL.sum()
     found = [
         mode_balance.chi_square(
-            random.choice(3, 300, p=shares), random.multinomial(900, shares)
+            random.multinomial(300, shares), random.multinomial(900, shares)
         )
         for _ in range(300)
     ]
@@ -59,5 +55,5 @@ def test_chi_square_is_near_one_by_chance() -> None:
 
 def test_a_class_without_training_points_does_not_count() -> None:
     real = np.array([50, 0, 50])
-    assert mode_balance.coverage(classes(5, 0, 5), real) == 1.0
-    assert mode_balance.chi_square(classes(5, 0, 5), real) == pytest.approx(0.0)
+    assert mode_balance.coverage(np.array([5, 0, 5]), real) == 1.0
+    assert mode_balance.chi_square(np.array([5, 0, 5]), real) == pytest.approx(0.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.excess import Excess
 from snowmelt.evaluation.metrics.paired_sets import over_sets
 
 
@@ -23,7 +24,21 @@ def test_sets_are_disjoint_and_of_one_size() -> None:
         together = np.concatenate([pair[part] for pair in seen]).ravel()
         assert len(set(together.tolist())) == 90
     assert max(one.max() for one, _ in seen) < 1000 <= min(two.min() for _, two in seen)
-    assert found == Estimate(2.0, pytest.approx(1 / np.sqrt(3)))
+    assert found == Estimate(2.0, pytest.approx(1 / np.sqrt(3)), freedom=2)
+
+
+def test_intervals_of_eight_sets_hold_what_they_say() -> None:
+    # The normal quantile would be beside the truth in 9 % of the cases.
+    held, evaluations = [], 1000
+    for seed in range(evaluations):
+        rows = np.random.default_rng(seed).normal(size=(40, 1))
+        found = over_sets(
+            rows, rows, lambda one, two: float(one.mean()), size=5, sets=8, seed=seed
+        )
+        assert found.spread is not None
+        excess = Excess.over((0.0, 0.0), (found.value, found.spread), (1, found.freedom))
+        held.append(excess.holds_zero)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)
 
 
 def test_one_pair_has_no_spread() -> None:

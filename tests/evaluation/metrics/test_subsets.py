@@ -1,81 +1,119 @@
-"""Estimates at a fixed count: their value, their spread, their repeatability."""
+"""Estimates at a fixed count: their value, their error, their repeatability."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from snowmelt.evaluation.metrics.subsets import at_count
+from snowmelt.evaluation.metrics.example_pools import Pool
+from snowmelt.evaluation.metrics.subsets import at_count, variance_of_pool
 
 
-def mean(rows: np.ndarray) -> float:
-    return float(rows.mean())
+class Mean:
+    """The mean of numbers, which remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.seen: list[np.ndarray] = []
+
+    def __call__(self, rows: np.ndarray) -> float:
+        self.seen.append(rows)
+        return float(rows.mean())
+
+    def gradient(self, rows: np.ndarray) -> np.ndarray:
+        return np.zeros(1)
+
+    def influence(self, rows: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        return np.asarray(rows, np.float64)
+
+
+class SquareOfMean(Mean):
+    """A statistic that is all of second order where the mean is zero."""
+
+    def __call__(self, rows: np.ndarray) -> float:
+        return float(rows.mean()) ** 2
+
+    def gradient(self, rows: np.ndarray) -> np.ndarray:
+        return np.array([2 * rows.mean()])
+
+    def influence(self, rows: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        return np.asarray(gradient[0] * rows)
 
 
 def test_the_whole_pool_is_taken_once() -> None:
-    pool, seen = np.arange(10.0), []
-
-    def statistic(rows: np.ndarray) -> float:
-        seen.append(np.sort(rows).tolist())
-        return float(rows.mean())
-
-    estimate = at_count(pool, 10, statistic, subsets=4, seed=0)
-    assert estimate.value == 4.5
-    assert seen.count(pool.tolist()) == 1
-    halves = [rows for rows in seen if len(rows) == 5]
-    assert len(halves) == 4
-    assert len(seen) == 5
+    statistic = Mean()
+    estimate = at_count(Pool(np.arange(12.0)), 12, statistic, subsets=8, seed=0)
+    assert estimate.value == 5.5
+    sizes = [len(rows) for rows in statistic.seen]
+    assert (sizes.count(12), sizes.count(3), len(sizes)) == (1, 8, 9)
 
 
-def test_subsets_have_the_count_and_no_row_twice() -> None:
-    seen: list[np.ndarray] = []
-    at_count(np.arange(100), 30, lambda r: seen.append(r) or 0.0, subsets=6, seed=0)
-    assert [len(rows) for rows in seen] == [30] * 6
-    assert all(len(set(rows.tolist())) == 30 for rows in seen)
-    assert len({tuple(rows.tolist()) for rows in seen}) == 6
+def test_sets_have_the_count_and_no_row_twice() -> None:
+    statistic = Mean()
+    at_count(Pool(np.arange(100)), 30, statistic, subsets=6, seed=0)
+    sets = [set(rows.tolist()) for rows in statistic.seen if len(rows) == 30]
+    assert len(sets) == 6
+    assert all(len(rows) == 30 for rows in sets)
+    assert not sets[0] & sets[1] & sets[2]
 
 
 @pytest.mark.parametrize(("count", "total"), [(50, 50), (50, 60), (50, 200), (49, 50)])
-def test_the_spread_is_that_of_a_fresh_set(count: int, total: int) -> None:
-    # The mean of n numbers with variance 4 has the variance 4 / n, whatever the pool.
+def test_the_error_is_that_of_the_mean_over_sets(count: int, total: int) -> None:
+    # Sets of a mean add up to the mean of all N rows, whose variance is 4 / N.
     random = np.random.default_rng(0)
-    squares = []
+    values, squares = [], []
     for seed in range(300):
-        pool = random.normal(0.0, 2.0, total)
-        spread = at_count(pool, count, mean, subsets=10, seed=seed).spread
-        assert spread is not None
-        squares.append(spread**2)
-    assert np.mean(squares) == pytest.approx(4 / count, rel=0.12)
+        pool = Pool(random.normal(0.0, 2.0, total))
+        found = at_count(pool, count, Mean(), subsets=40, seed=seed)
+        assert found.spread is not None
+        values.append(found.value)
+        squares.append(found.spread**2)
+    assert np.mean(squares) == pytest.approx(np.var(values), rel=0.25)
+    assert np.mean(squares) == pytest.approx(4 / total, rel=0.2)
 
 
-def test_value_is_the_mean_over_subsets() -> None:
-    pool, found = np.random.default_rng(0).normal(size=100), []
+@pytest.mark.parametrize("count", [20, 60])
+def test_the_error_where_the_first_order_vanishes(count: int) -> None:
+    # To first order alone the variance would come out twice as large.
+    random = np.random.default_rng(0)
+    values, squares = [], []
+    for seed in range(400):
+        pool = Pool(random.normal(0.0, 1.0, 60))
+        found = at_count(pool, count, SquareOfMean(), subsets=80, seed=seed)
+        assert found.spread is not None
+        values.append(found.value)
+        squares.append(found.spread**2)
+    assert np.mean(squares) == pytest.approx(np.var(values), rel=0.35)
 
-    def statistic(rows: np.ndarray) -> float:
-        found.append(float(rows.max()))
-        return found[-1]
 
-    estimate = at_count(pool, 20, statistic, subsets=8, seed=1)
-    assert estimate.value == pytest.approx(np.mean(found))
-    assert estimate.spread == pytest.approx(np.std(found, ddof=1) / np.sqrt(0.8))
+@pytest.mark.parametrize(
+    ("first", "quarters", "variance"),
+    [
+        (1.0, 4.0, 1.0),  # all of first order
+        (2.0, 16.0, 1.0),  # all of second order
+        (1.0, 2.0, 1.0),  # by chance below
+        (1.0, 40.0, 0.5),  # by chance above
+    ],
+)
+def test_orders_by_hand(first: float, quarters: float, variance: float) -> None:
+    assert variance_of_pool(first, quarters) == pytest.approx(variance)
 
 
 def test_the_seed_decides() -> None:
-    pool = np.random.default_rng(0).normal(size=100)
-    one, two, three = (at_count(pool, 20, mean, subsets=5, seed=s) for s in (1, 1, 2))
+    pool = Pool(np.random.default_rng(0).normal(size=100))
+    one, two, three = (at_count(pool, 20, Mean(), subsets=5, seed=s) for s in (1, 1, 2))
     assert one == two
     assert one != three
 
 
 @pytest.mark.parametrize(
-    ("count", "total", "subsets"), [(50, 100, 1), (3, 3, 5), (2, 2, 5)]
+    ("count", "total", "subsets"), [(50, 100, 1), (3, 3, 5), (7, 7, 5)]
 )
-def test_no_spread_where_nothing_can_scatter(count: int, total: int, subsets: int) -> None:
-    estimate = at_count(np.arange(float(total)), count, mean, subsets=subsets, seed=0)
-    assert estimate.spread is None
+def test_no_error_where_nothing_can_scatter(count: int, total: int, subsets: int) -> None:
+    pool = Pool(np.arange(float(total)))
+    assert at_count(pool, count, Mean(), subsets=subsets, seed=0).spread is None
 
 
 @pytest.mark.parametrize("count", [0, 11])
 def test_a_count_outside_the_pool_is_refused(count: int) -> None:
     with pytest.raises(ValueError, match=f"{count} of 10"):
-        at_count(np.arange(10.0), count, mean, subsets=2, seed=0)
+        at_count(Pool(np.arange(10.0)), count, Mean(), subsets=2, seed=0)

@@ -104,8 +104,9 @@ def test_flat_numbers_and_a_protocol(project: MakeProject, tmp_path: Path) -> No
         "reference_split": "training",
         "reference_count": manifest.train_count,
         "floor_split": "held-out",
+        "floor_draws": "at random, none twice",
         "n": manifest.held_out_count,
-        "subsets": 10,
+        "subsets": 200,
         "kernel_subsets": 50,
         "kernel_subset_size": manifest.held_out_count // 2,
         "manifold": {

@@ -35,7 +35,7 @@ def test_dots_show_mean_error_bar_seeds_and_floor(comparison):
     assert axes.get_xlim()[0] == 0, "distances are read from zero"
     assert "failed: job 3: it broke" in axes.get_xlabel()
     texts = [text.get_text() for text in axes.texts]
-    assert {"lowest", "higher", "two real sets"} <= set(texts)
+    assert {"lowest", "higher", "a perfect model"} <= set(texts)
 
 
 @pytest.mark.parametrize(

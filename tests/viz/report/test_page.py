@@ -152,8 +152,8 @@ def test_page_shows_numbers_with_floor_protocol_data_and_provenance():
     for expected in (
         "Frechet distance (classifier)",
         "3.21",
-        "two real sets: 1.10",
-        "2.9 times as far",
+        "a perfect model: 1.10",
+        "the samples are 2.11 from it",
         "quantiser rounded",
         "0 to 16: 17 levels",
         "held-out split 30",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from snowmelt.evaluation.estimate import Estimate
 
+FREEDOM = "freedom"  # the companion with the degrees of freedom of an error from a few sets
 LOWER, HIGHER = "lower is better", "higher is better"
 Numbers = dict[str, float | None]
 Measured = Estimate | float | None
@@ -56,7 +58,7 @@ class Metric:
             and protocol.
         floor: the companion `<key>_<floor>` that says what real data gets, or the value
             that real data gets by construction.
-        spread: the companion `<key>_<spread>` that holds the error.
+        spread: the companion `<key>_<spread>` that holds the standard error.
         is_share: it is shown in per cent.
         applies: whether it is defined for the subject's kind of data.
         ranks: it may rank the jobs of a comparison and lead the report; of several, the
@@ -92,7 +94,8 @@ class Metric:
     def companions(self) -> set[str]:
         """All keys of metrics.json that may belong to it."""
         values = {self.key, self.floor_key} - {""}
-        return values | {f"{value}_{self.spread}" for value in values}
+        ends = (self.spread, FREEDOM)
+        return values | {f"{value}_{end}" for value in values for end in ends}
 
     def remarks(self, metrics: Mapping[str, Any], protocol: Mapping[str, Any]) -> str:
         if callable(self.remark):
@@ -121,5 +124,8 @@ def _numbers(key: str, value: Measured, spread: str) -> Numbers:
     if value is None:
         return {}
     if isinstance(value, Estimate):
-        return {key: value.value, f"{key}_{spread}": value.spread}
+        found = {key: value.value, f"{key}_{spread}": value.spread}
+        if math.isfinite(value.freedom):
+            found[f"{key}_{FREEDOM}"] = value.freedom
+        return found
     return {key: value}

@@ -1,8 +1,8 @@
 """The numbers of metrics.json with all that belongs to each.
 
-metrics.json is flat. `x_floor`, `x_real` and `x_spread` belong to `x`: what real data gets
-under the same protocol, and the half-width of an error bar. A metric that the catalogue
-does not know is read under its own name.
+metrics.json is flat. `x_floor`, `x_real`, `x_spread` and `x_freedom` belong to `x`: what
+real data gets under the same protocol, the standard error, and its degrees of freedom where
+these are few. A metric that the catalogue does not know is read under its own name.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from snowmelt.evaluation import catalogue
-from snowmelt.evaluation.catalogue.metric import Metric, Section
+from snowmelt.evaluation.catalogue.metric import FREEDOM, Metric, Section
+from snowmelt.evaluation.excess import Excess
 from snowmelt.evaluation.number_format import percent, with_spread
 
-COMPANIONS = ("floor", "spread", "real")
+COMPANIONS = ("floor", "spread", "real", FREEDOM)
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,11 @@ class Reading:
     Attributes:
         key: its name in metrics.json.
         value: what the samples got.
-        spread: half-width of the error bar, if one is known.
+        spread: the standard error, if it is known.
         floor: what real data gets under the same protocol, if that is known.
-        floor_spread: half-width of the band around it, if one is known.
+        floor_spread: the standard error of the floor, if it is known; zero where the floor
+            is so by construction.
+        freedoms: the degrees of freedom of the errors of floor and value.
         better: how to read the value.
         is_share: it is shown in per cent.
     """
@@ -42,6 +45,7 @@ class Reading:
     floor_label: str = "real data"
     better: str = ""
     is_share: bool = False
+    freedoms: tuple[float, float] = (math.inf, math.inf)
 
     @property
     def text(self) -> str:
@@ -68,12 +72,40 @@ class Reading:
         return f"{100 * value:.1f} ± {100 * spread:.1f} %" if spread else percent(value)
 
     @property
-    def is_at_floor(self) -> bool:
-        """Whether chance alone could make the difference from what real data gets."""
-        if self.floor is None:
-            return False
-        error = math.hypot(self.spread or 0.0, self.floor_spread or 0.0)
-        return self.value <= self.floor + 1.96 * error
+    def excess(self) -> Excess | None:
+        """What lies between value and floor; None where an error is not known."""
+        if self.floor is None or self.spread is None or self.floor_spread is None:
+            return None
+        if not (self.spread or self.floor_spread):
+            return None
+        floor, value = (self.floor, self.floor_spread), (self.value, self.spread)
+        return Excess.over(floor, value, self.freedoms)
+
+    @property
+    def excess_text(self) -> str:
+        """That with its 95 % interval and, if nothing was found, what would have been."""
+        if (found := self.excess) is None:
+            return ""
+        said = f"{self.plain(found.value)} ({self.interval_text})"
+        if not found.holds_zero:
+            return said
+        return f"{said}; {self.plain(found.detectable)} would have been found"
+
+    @property
+    def interval_text(self) -> str:
+        """The 95 % interval of what lies between value and floor, or nothing."""
+        if (found := self.excess) is None:
+            return ""
+        low, high = (self.plain(end) for end in found.interval)
+        return f"95 % interval {low} to {high}"
+
+    def plain(self, value: float) -> str:
+        """A number in the unit of the metric, with the decimals of the excess's error."""
+        if self.is_share:
+            return percent(value)
+        found = self.excess
+        error = None if found is None else found.error
+        return with_spread(value, error).split(" ± ")[0]
 
 
 def extractor_name(metrics: Mapping[str, Any]) -> str:
@@ -136,14 +168,20 @@ def _unknown(key: str, plain: Mapping[str, float]) -> Metric:
 def _reading(metric: Metric, plain: Mapping[str, float], features: str) -> Reading:
     floor = plain.get(metric.floor_key) if metric.floor_key else metric.floor
     unit = f"in units of {metric.unit}" if metric.unit else ""
+    keys = (metric.floor_key, metric.key)
+    is_exact = isinstance(metric.floor, float)
+    low, high = (plain.get(f"{key}_{FREEDOM}", math.inf) for key in keys)
     return Reading(
         key=metric.key,
         label=metric.label.format(features=features),
         value=plain[metric.key],
         spread=plain.get(f"{metric.key}_{metric.spread}"),
         floor=floor if isinstance(floor, float) else None,
-        floor_spread=plain.get(f"{metric.floor_key}_{metric.spread}"),
-        floor_label="two real sets" if metric.floor == "floor" else "real data",
+        floor_spread=plain.get(
+            f"{metric.floor_key}_{metric.spread}", 0.0 if is_exact else None
+        ),
+        floor_label="a perfect model" if metric.floor == "floor" else "real data",
         better="; ".join(filter(None, (metric.better, metric.remarks(plain, {}), unit))),
         is_share=metric.is_share,
+        freedoms=(low, high),
     )

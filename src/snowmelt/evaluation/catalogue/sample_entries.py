@@ -47,6 +47,7 @@ def _on_other_classes(examples: Examples) -> bool:
     return not examples.context.is_points and not _on_inception(examples)
 
 
+_BY_A_LINE = "extrapolated: of all examples, halves, thirds and quarters of them"
 _compared = partial(Metric, floor="floor")
 _distance = partial(_compared, better=LOWER)
 _main = partial(_distance, ranks=True)
@@ -57,6 +58,10 @@ _merit = partial(_compared, better=HIGHER)
 
 SAMPLE_METRICS = (
     _main("fid", "FID", feature_distances.frechet, applies=_on_inception),
+    _distance(
+        "fid_infinity", "FID at an infinite count", feature_distances.frechet_infinity,
+        applies=_on_inception, remark=_BY_A_LINE,
+    ),
     _of_sets(
         "wasserstein_2", "Wasserstein distance W2 ({features})",
         paired_sets.wasserstein_2, unit=TRAINING_SCALE, ranks=True,
@@ -94,6 +99,10 @@ SAMPLE_METRICS = (
     _main(
         "frechet_distance", "Frechet distance ({features})",
         feature_distances.frechet, applies=_on_other_features,
+    ),
+    _distance(
+        "frechet_distance_infinity", "Frechet distance at an infinite count ({features})",
+        feature_distances.frechet_infinity, applies=_on_other_features, remark=_BY_A_LINE,
     ),
     _main("kid", "KID", feature_distances.kernel, applies=_on_inception),
     _main(

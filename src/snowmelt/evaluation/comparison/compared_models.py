@@ -17,7 +17,7 @@ import numpy as np
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.records import content_digest
-from snowmelt.evaluation.catalogue.metric import Metric, Subject
+from snowmelt.evaluation.catalogue.metric import FREEDOM, Metric, Subject
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class Model:
     def known(self, metric: Metric) -> Known | None:
         """The value of a metric over all sets; None where one of them lacks it.
 
-        The error of a mean over sets is made of the error of each. Where these are not
-        known, the scatter of the sets stands for them.
+        The error of a mean over sets is made of the error of each, and their degrees of
+        freedom add up. Where these are not known, the scatter of the sets stands for them.
         """
         is_drawn = metric.subject in (Subject.SAMPLES, Subject.COMPLETIONS)
         runs = self.runs if is_drawn else self.runs[:1]
@@ -128,7 +128,9 @@ class Model:
         found, count = [value for value in values if value is not None], len(values)
         mean = statistics.fmean(found)
         if all(spreads):
-            return Known(mean, math.hypot(*(spread or 0.0 for spread in spreads)) / count)
+            error = math.hypot(*(spread or 0.0 for spread in spreads)) / count
+            few = [run.metrics.get(f"{metric.key}_{FREEDOM}", math.inf) for run in runs]
+            return Known(mean, error, sum(few))
         if count > 1 and (scatter := statistics.stdev(found)) > 0:
             return Known(mean, scatter / math.sqrt(count), count - 1)
         return Known(mean, None)

@@ -1,35 +1,19 @@
-r"""The difference of two models: how large it is, how sure, and what would have shown.
+"""The difference of two models: how large it is, how sure, and what would have shown.
 
-Two sets of samples are taken for independent, so the difference $d = b - a$ of two numbers
-has the standard error $s = \sqrt{s_a^2 + s_b^2}$, given the real data that both were
-measured on. Where values are compared in pairs (`compared_models.paired_error`), $s$ is
-that of the mean of their differences. The 95 % interval is $d \pm 1.96\,s$. Where that
-holds zero, the two are indistinguishable, which is not to say that they are equal: a
-difference of
-
-$$(z_{0.975} + z_{0.8})\,s = 2.80\,s$$
-
-would have shown four times out of five (a test of level 5 % with the power 80 %), and any
-smaller one less often. Where an error was estimated from a few sampling seeds, Student's
-quantiles stand for the normal ones, with the degrees of freedom of Welch.
-
-References:
-    Cohen (1988), "Statistical power analysis for the behavioral sciences", chapter 2.
-    Welch (1947), Biometrika 34, 28-35.
+Two sets of samples are taken for independent, and their errors add in squares. Where values
+are compared in pairs (`compared_models.paired_error`), the error is that of the mean of
+their differences. What an interval is, and what would have shown where it holds zero,
+stands in `snowmelt.evaluation.excess`.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-
-from scipy import stats
+from functools import cached_property
 
 from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER, Metric
 from snowmelt.evaluation.comparison.compared_models import Known
-
-CONFIDENCE = 0.95
-POWER = 0.80
+from snowmelt.evaluation.excess import Excess
 
 
 @dataclass(frozen=True)
@@ -51,47 +35,36 @@ class Difference:
         """The second less the first."""
         return self.two.value - self.one.value
 
-    @property
-    def error(self) -> float | None:
-        """The standard error of the difference; None where a side's is not known."""
+    @cached_property
+    def known(self) -> Excess | None:
+        """The difference with its error; None where a side's is not known."""
         if self.paired is not None:
-            return self.paired or None
+            return Excess(self.value, self.paired) if self.paired else None
         errors = (self.one.error, self.two.error)
-        found = [error for error in errors if error is not None]
-        return math.hypot(*found) if len(found) == 2 and any(found) else None
+        if None in errors or not any(errors):
+            return None
+        one, two = ((side.value, side.error or 0.0) for side in (self.one, self.two))
+        return Excess.over(one, two, (self.one.freedom, self.two.freedom))
 
     @property
-    def freedom(self) -> float:
-        """Welch's degrees of freedom of the error; infinite where it is given."""
-        if self.paired is not None:
-            return math.inf
-        shares = [
-            (side.error or 0.0) ** 4 / side.freedom
-            for side in (self.one, self.two)
-            if math.isfinite(side.freedom)
-        ]
-        return (self.error or 0.0) ** 4 / sum(shares) if sum(shares) > 0 else math.inf
+    def error(self) -> float | None:
+        """The standard error of the difference."""
+        return None if self.known is None else self.known.error
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the difference."""
-        if self.error is None:
-            return None
-        reach = self._quantile(0.5 + CONFIDENCE / 2) * self.error
-        return self.value - reach, self.value + reach
+        return None if self.known is None else self.known.interval
 
     @property
     def smallest(self) -> float | None:
         """The smallest difference that would have shown four times out of five."""
-        if self.error is None:
-            return None
-        quantiles = self._quantile(0.5 + CONFIDENCE / 2) + self._quantile(POWER)
-        return quantiles * self.error
+        return None if self.known is None else self.known.detectable
 
     @property
     def is_apart(self) -> bool:
         """Whether the interval excludes zero."""
-        return self.interval is not None and not self.interval[0] <= 0.0 <= self.interval[1]
+        return self.known is not None and not self.known.holds_zero
 
     @property
     def is_better(self) -> bool | None:
@@ -99,8 +72,3 @@ class Difference:
         if not self.is_apart or self.metric.better not in (LOWER, HIGHER):
             return None
         return (self.value > 0) == (self.metric.better == HIGHER)
-
-    def _quantile(self, share: float) -> float:
-        if math.isinf(self.freedom):
-            return float(stats.norm.ppf(share))
-        return float(stats.t.ppf(share, self.freedom))

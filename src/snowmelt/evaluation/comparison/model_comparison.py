@@ -16,7 +16,8 @@ from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER, Metric, Section
 from snowmelt.evaluation.catalogue.readings import extractor_name
 from snowmelt.evaluation.comparison import compared_models, protocol_differences
 from snowmelt.evaluation.comparison.compared_models import Measured, Model
-from snowmelt.evaluation.comparison.differences import CONFIDENCE, Difference
+from snowmelt.evaluation.comparison.differences import Difference
+from snowmelt.evaluation.excess import CONFIDENCE
 from snowmelt.evaluation.number_format import number
 
 

@@ -9,8 +9,9 @@ from tabulate import tabulate
 from snowmelt.common.csv_table import csv_text
 from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER
 from snowmelt.evaluation.comparison.compared_models import Known, Model
-from snowmelt.evaluation.comparison.differences import CONFIDENCE, POWER, Difference
+from snowmelt.evaluation.comparison.differences import Difference
 from snowmelt.evaluation.comparison.model_comparison import ModelComparison, Pair
+from snowmelt.evaluation.excess import CONFIDENCE, POWER
 from snowmelt.evaluation.number_format import number, percent, with_spread
 
 

@@ -32,7 +32,7 @@ class Comparison:
         groups: settings with a finished job, best first if they are ranked, else in the
             order of the jobs.
         failed: jobs that did not finish.
-        floor: what two real sets get.
+        floor: what a perfect model gets.
         problem: why nothing is ranked; empty if it is.
         summary: the outcome in a sentence.
         key: the one override that differs, or "setting".

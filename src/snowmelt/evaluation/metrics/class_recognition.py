@@ -12,18 +12,17 @@ from collections.abc import Callable
 import numpy as np
 
 from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics.class_statistic import OfClasses
 from snowmelt.evaluation.metrics.sample_metrics import Examples
 
 CONFIDENT = 0.9
 
 
-def confidence(examples: Examples) -> Estimate | float | None:
+def confidence(examples: Examples) -> Estimate | None:
     """The share of examples that are recognised, with the error of a share of N draws."""
     if examples.probabilities is None:
         return None
     share = confident_share(examples.probabilities)
-    if not examples.is_generated:
-        return share
     return Estimate(share, math.sqrt(share * (1 - share) / len(examples.probabilities)))
 
 
@@ -34,7 +33,7 @@ def imbalance(examples: Examples) -> Estimate | None:
     expected = np.asarray(examples.context.reference.description["class_shares"])
     return examples.at_count(
         examples.probabilities.argmax(axis=1),
-        lambda classes: class_deviation(classes, expected),
+        OfClasses(lambda shares: deviation(shares, expected), len(expected)),
     )
 
 
@@ -80,5 +79,9 @@ def class_deviation(classes: np.ndarray, expected: np.ndarray) -> float:
     Shapes:
         classes: (N,) int, expected: (K,), sums to 1
     """
-    shares = np.bincount(classes, minlength=len(expected)) / len(classes)
+    return deviation(np.bincount(classes, minlength=len(expected)) / len(classes), expected)
+
+
+def deviation(shares: np.ndarray, expected: np.ndarray) -> float:
+    """The total variation distance of two sets of shares. Shapes: (K,), (K,)"""
     return float(0.5 * np.abs(shares - expected).sum())

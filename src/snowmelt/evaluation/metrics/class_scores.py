@@ -20,8 +20,12 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from scipy.special import softmax
+from scipy.stats import entropy
 
 from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.metrics.sample_metrics import Examples, fidelity_seed
@@ -44,24 +48,42 @@ def of_classifier(examples: Examples) -> Estimate | None:
     return _scored(np.log(np.maximum(examples.probabilities, _LEAST)), examples)
 
 
-def class_score(logits: np.ndarray, *, parts: int, seed: int) -> float:
-    """The mean score of parts of a set, shuffled before.
+@dataclass(frozen=True)
+class ClassScore:
+    """The mean score of parts of a set, shuffled before; a `Statistic` of logits (n, K).
 
-    Args:
+    Attributes:
         parts: at most; every one has a row.
-
-    Shapes:
-        logits: (N, K)
+        seed: of the shuffling.
     """
-    from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
 
-    found = isc_features_to_metric(
-        torch.from_numpy(np.asarray(logits)), splits=min(parts, len(logits)), rng_seed=seed
-    )
-    return float(found[KEY_METRIC_ISC_MEAN])
+    parts: int
+    seed: int
+
+    def __call__(self, rows: np.ndarray) -> float:
+        from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
+
+        found = isc_features_to_metric(
+            torch.from_numpy(np.asarray(rows)),
+            splits=min(self.parts, len(rows)),
+            rng_seed=self.seed,
+        )
+        return float(found[KEY_METRIC_ISC_MEAN])
+
+    def gradient(self, rows: np.ndarray) -> np.ndarray:
+        """The score, and the score times the logarithm of each class's share, (1 + K,)."""
+        score = self(rows)
+        shares = np.maximum(softmax(rows, axis=1).mean(axis=0), _LEAST)
+        return np.array([score, *(score * np.log(shares))])
+
+    def influence(self, rows: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """The score times the divergence of each row from the shares. (N, K) -> (N,)"""
+        probabilities = softmax(rows, axis=1)
+        certainty = -entropy(probabilities, axis=1)
+        return np.asarray(gradient[0] * certainty - probabilities @ gradient[1:])
 
 
-def _scored(logits: np.ndarray, examples: Examples) -> Estimate:
+def _scored(logits: np.ndarray, examples: Examples) -> Estimate | None:
     settings = examples.context.settings
-    parts, seed = settings.score_parts, fidelity_seed(settings.seed)
-    return examples.at_count(logits, lambda rows: class_score(rows, parts=parts, seed=seed))
+    score = ClassScore(settings.score_parts, fidelity_seed(settings.seed))
+    return examples.at_count(logits, score)

@@ -13,46 +13,77 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from snowmelt.common.array_files import gathered
 from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
+from snowmelt.evaluation.metrics.infinite_count import at_infinity
+from snowmelt.evaluation.metrics.kernel_error import kernel_error
 from snowmelt.evaluation.metrics.sample_metrics import Examples, fidelity_seed
+from snowmelt.evaluation.metrics.subsets import QUARTERS
 
 
-def frechet(examples: Examples) -> Estimate:
+def frechet(examples: Examples) -> Estimate | None:
     """The Frechet distance of n examples to the training split."""
-    statistics = examples.context.reference.statistics
-    return examples.at_count(
-        examples.features,
-        lambda chosen: frechet_distance(Statistics.of(chosen), statistics),
+    statistics, rows = examples.context.reference.statistics, examples.features
+    found = examples.at_count(
+        rows,
+        examples.context.frechet_to_train,
         desc=f"Frechet distance of the {examples.name}",
     )
+    if found is None or examples.context.count < len(rows) or not examples.is_one_sample:
+        return found
+    # Of all rows there is one value, in the arithmetic that others have too.
+    return replace(found, value=frechet_distance(Statistics.of(rows), statistics))
 
 
-def kernel(examples: Examples) -> Estimate:
+def frechet_infinity(examples: Examples) -> Estimate | None:
+    """The Frechet distance of endless examples; None where these are too few for a line."""
+    context, rows = examples.context, examples.features
+    if len(rows) <= QUARTERS * rows.shape[1]:
+        return None
+    pool, subsets = examples.pool(rows), context.subsets
+    seed = context.settings.seed
+    return at_infinity(pool, context.frechet_to_train, subsets=subsets, seed=seed)
+
+
+def kernel(examples: Examples) -> Estimate | None:
     """The mean kernel distance of subsets of the examples and of the training split.
 
     Subsets, their order and the precision of images' features, float32, are those of
-    torch-fidelity, whose command line gives the same number. Points are in float64: the
-    cube of their products has no such bounds.
+    torch-fidelity, whose command line gives the same number. Only real examples with
+    classes are drawn otherwise, as a model draws. Points are in float64: the cube of their
+    products has no such bounds.
 
-    The spread is the standard deviation over the pairs of subsets.
+    The spread is the standard error of this mean, not the scatter of single subsets that
+    is often given with KID.
     """
     context, rows = examples.context, examples.features
-    size, seed = context.kernel_subset_size, fidelity_seed(context.settings.seed)
-    random = np.random.RandomState(seed)
+    pool, size = examples.pool(rows), context.kernel_subset_size
+    if size > pool.largest_count:
+        return None
+    random = np.random.RandomState(fidelity_seed(context.settings.seed))
+    as_a_model = np.random.default_rng(context.settings.seed)
     found = []
     for _ in range(context.settings.kernel_subsets):
-        one = rows[random.choice(len(rows), size, replace=False)]
+        if examples.is_one_sample:
+            one = rows[random.choice(len(rows), size, replace=False)]
+        else:
+            one = rows[np.sort(pool.draws(as_a_model, size)[0])]
         chosen = random.choice(len(context.train), size, replace=False)
         two = gathered(context.train, chosen)
         if context.is_points:
             one, two = one.astype(np.float64), two.astype(np.float64)
         found.append(kernel_distance(one, two))
-    spread = float(np.std(found, ddof=1)) if len(found) > 1 else None
-    return Estimate(float(np.mean(found)), spread)
+    value = float(np.mean(found))
+    if len(found) < 2:
+        return Estimate(value, None)
+    of_subsets = float(np.var(found, ddof=1)) / len(found)
+    error = kernel_error(pool, context.train, of_subsets, context.settings.seed)
+    return Estimate(value, error)
 
 
 def kernel_distance(one: np.ndarray, two: np.ndarray) -> float:

@@ -2,7 +2,7 @@
 
 Every number is taken of m examples and m rows of the training split: m is the common count
 n, or `evaluation.manifold.examples` if that is less. Both are drawn once, by the seed of
-the evaluation.
+the evaluation; real examples with classes are drawn as a model draws.
 
 The spread says how far another draw of samples would scatter, beside the same training
 examples. Precision and density are means over the samples, with the standard error of such.
@@ -21,26 +21,34 @@ from snowmelt.evaluation.metrics.sample_metrics import Examples
 _PART_OF_SAMPLES = math.sqrt(2.0)
 
 
-def precision(examples: Examples) -> Estimate:
+def precision(examples: Examples) -> Estimate | None:
     """The share of examples within the region of the training examples."""
-    return _of_share(examples.precision_and_recall[0], examples)
+    found = examples.precision_and_recall
+    return None if found is None else _of_share(found[0], examples)
 
 
-def recall(examples: Examples) -> Estimate:
+def recall(examples: Examples) -> Estimate | None:
     """The share of training examples within the region of the examples."""
-    return _of_share(examples.precision_and_recall[1], examples, _PART_OF_SAMPLES)
+    found = examples.precision_and_recall
+    return None if found is None else _of_share(found[1], examples, _PART_OF_SAMPLES)
 
 
-def density(examples: Examples) -> Estimate:
+def density(examples: Examples) -> Estimate | None:
     """How many balls of training examples an example lies in, of those to be expected."""
-    added = examples.density_and_coverage[0]
+    found = examples.density_and_coverage
+    if found is None:
+        return None
+    added = found[0]
     error = float(added.std(ddof=1)) / math.sqrt(len(added))
     return Estimate(float(added.mean()), error)
 
 
-def coverage(examples: Examples) -> Estimate:
+def coverage(examples: Examples) -> Estimate | None:
     """The share of training examples with an example in their ball."""
-    share = float(examples.density_and_coverage[1].mean())
+    found = examples.density_and_coverage
+    if found is None:
+        return None
+    share = float(found[1].mean())
     return _of_share(share, examples, _PART_OF_SAMPLES)
 
 

@@ -17,61 +17,64 @@ import numpy as np
 from scipy.stats import chi2_contingency
 
 from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics.class_statistic import OfClasses
 from snowmelt.evaluation.metrics.sample_metrics import Examples
 
 COVERED = 0.1
 
 
-def mode_coverage(examples: Examples) -> float:
+def mode_coverage(examples: Examples) -> float | None:
     """The share of the modes that n examples cover."""
-    return _at_count(examples, coverage).value
+    found = _at_count(examples, coverage)
+    return None if found is None else found.value
 
 
-def mode_deviation(examples: Examples) -> Estimate:
+def mode_deviation(examples: Examples) -> Estimate | None:
     """The largest deviation of a mode's share among n examples."""
     return _at_count(examples, largest_deviation)
 
 
-def mode_chi_square(examples: Examples) -> float:
+def mode_chi_square(examples: Examples) -> Estimate | None:
     """The chi-square statistic of n examples; its expectation grows with n alone."""
-    return _at_count(examples, chi_square).value
+    return _at_count(examples, chi_square)
 
 
 def _at_count(
     examples: Examples, statistic: Callable[[np.ndarray, np.ndarray], float]
-) -> Estimate:
+) -> Estimate | None:
     assert examples.context.labels is not None
     real = np.bincount(examples.context.labels)
-    return examples.at_count(examples.modes, lambda classes: statistic(classes, real))
+    counted = OfClasses(lambda counts: statistic(counts, real), len(real))
+    return examples.at_count(examples.modes, counted)
 
 
-def coverage(classes: np.ndarray, real: np.ndarray) -> float:
+def coverage(counts: np.ndarray, real: np.ndarray) -> float:
     """The share of the classes that get at least a tenth of what they should.
 
     Shapes:
-        classes: (N,) int, real: (K,) counts of the training points
+        counts, real: (K,) of the examples and of the training points
     """
     known = real > 0
-    shares, wanted = _shares(classes, real)
+    shares, wanted = _shares(counts, real)
     return float(np.mean(shares[known] >= COVERED * wanted[known]))
 
 
-def largest_deviation(classes: np.ndarray, real: np.ndarray) -> float:
+def largest_deviation(counts: np.ndarray, real: np.ndarray) -> float:
     """The largest difference, over the classes, of the share got from the share due."""
-    shares, wanted = _shares(classes, real)
+    shares, wanted = _shares(counts, real)
     return float(np.abs(shares - wanted).max())
 
 
-def chi_square(classes: np.ndarray, real: np.ndarray) -> float:
+def chi_square(counts: np.ndarray, real: np.ndarray) -> float:
     """The chi-square statistic of both counts, by degree of freedom; at least two classes.
 
     Small counts make it coarse: a class should be expected five times or more.
     """
     known = real > 0
-    table = np.stack([np.bincount(classes, minlength=len(real)), real])[:, known]
+    table = np.stack([counts, real])[:, known]
     found = chi2_contingency(table, correction=False)
     return float(found.statistic / found.dof)
 
 
-def _shares(classes: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.bincount(classes, minlength=len(real)) / len(classes), real / real.sum()
+def _shares(counts: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return counts / counts.sum(), real / real.sum()

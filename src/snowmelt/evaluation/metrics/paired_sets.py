@@ -1,13 +1,15 @@
 """Distances of points that compare sets of one size.
 
 Several disjoint sets of examples are compared with as many disjoint sets of training
-points. The value is the mean over the pairs of sets, the spread its standard error. The
-floor is the same for held-out examples, which are as true as the training split: a perfect
-model would come out at the floor, not at zero.
+points. The value is the mean over the pairs of sets, the spread its standard error, which
+has one degree of freedom less than there are pairs: an interval takes Student's quantiles.
+The floor is the same for held-out examples, drawn as a perfect model would draw them: it
+would come out at the floor, not at zero.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,17 +23,24 @@ Distance = Callable[[np.ndarray, np.ndarray], float]
 
 def between_sets(
     distance: Callable[[np.ndarray, np.ndarray, Context], float],
-) -> Callable[[Examples], Estimate]:
+) -> Callable[[Examples], Estimate | None]:
     """The metric that averages a distance of two sets over disjoint pairs of them."""
 
-    def metric(examples: Examples) -> Estimate:
+    def metric(examples: Examples) -> Estimate | None:
         context = examples.context
+        size = context.set_size
+        pairs = min(
+            context.settings.points.sets, context.count // size, len(context.train) // size
+        )
+        rows = examples.one_set(examples.features, pairs * size)
+        if rows is None:
+            return None
         return over_sets(
-            examples.features,
+            rows,
             context.train,
             lambda one, two: distance(one, two, context),
-            size=context.set_size,
-            sets=context.settings.points.sets,
+            size=size,
+            sets=pairs,
             seed=context.settings.seed,
         )
 
@@ -64,6 +73,9 @@ def over_sets(
     """The mean distance of disjoint sets of rows from as many of training points.
 
     The spread is the standard error of the mean; None where there is only one pair.
+
+    Args:
+        sets: pairs, at most.
     """
     pairs = min(sets, len(rows) // size, len(train) // size)
     random = np.random.default_rng(seed)
@@ -73,4 +85,4 @@ def over_sets(
     ]
     found = [distance(rows[one], train[two]) for one, two in zip(*parts, strict=True)]
     spread = float(np.std(found, ddof=1) / np.sqrt(pairs)) if pairs > 1 else None
-    return Estimate(float(np.mean(found)), spread)
+    return Estimate(float(np.mean(found)), spread, pairs - 1 if pairs > 1 else math.inf)

@@ -1,16 +1,14 @@
 """What the metrics of samples are computed from, each expensive part once.
 
 A metric is a function of `Examples`. It is measured of the generated samples for its value
-and of the held-out examples for its floor: what real examples get that neither the model
-nor the extractor was trained on. Both are compared with the training split, and statistics
-that depend on the count are taken at one count n, the smaller of the two. A stratified
-split has the classes' exact shares, which independent draws have only nearly; so a perfect
-model would still come out a little above the floor.
+and of the held-out examples for its floor: what a perfect model would get. Both are
+compared with the training split, and statistics that depend on the count are taken at one
+count n: as many as there are samples, and as the held-out split gives when sets are drawn
+of it as a model draws, with random shares of the classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,11 +20,14 @@ from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.features.extractor import extract
 from snowmelt.evaluation.features.nearest_neighbours import nearest_class
 from snowmelt.evaluation.metrics import manifolds, pairwise
+from snowmelt.evaluation.metrics.example_pools import Pool
+from snowmelt.evaluation.metrics.frechet_statistic import FrechetTo
 from snowmelt.evaluation.metrics.neighbourhood import Neighbourhood
-from snowmelt.evaluation.metrics.subsets import at_count
+from snowmelt.evaluation.metrics.subsets import Statistic, at_count
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.settings import EvaluationSettings
 
+_FEWEST_SUBSETS, _OPERATIONS = 20, 2e8
 _FEWEST_SETS = 4  # the smallest pool is cut into no fewer, so that the values have a spread
 
 
@@ -38,6 +39,8 @@ class Context:
         samples: stored as the data is, (N, *D), at least two.
         reference: the features of the real data and the networks that made them.
         labels: the class of each training example, (M,), or None.
+        held_out_labels: the same of the held-out examples; without them sets are drawn of
+            these without regard to classes.
         real: the real examples as they are stored; None where only features are at hand.
         whole: all of the real data, where `real` is a part of it.
         drawn: what was asked of the samples.
@@ -47,6 +50,7 @@ class Context:
     reference: Reference
     settings: EvaluationSettings
     labels: np.ndarray | None = None
+    held_out_labels: np.ndarray | None = None
     real: Real | None = None
     whole: Real | None = None
     drawn: Drawn = field(default_factory=Drawn)
@@ -76,15 +80,28 @@ class Context:
     @property
     def count(self) -> int:
         """The count n at which value and floor are taken."""
-        return min(len(self.samples), len(self.reference.held_out))
+        wanted = self.settings.count or self.held_out.largest_count
+        return min(len(self.samples), wanted)
+
+    @property
+    def has_floor(self) -> bool:
+        """Whether sets of n can be drawn of the held-out examples."""
+        return self.count <= self.held_out.largest_count
+
+    @cached_property
+    def frechet_to_train(self) -> FrechetTo:
+        return FrechetTo(self.reference.statistics)
+
+    @property
+    def subsets(self) -> int:
+        """The sets that a statistic is averaged over: fewer of wide features."""
+        width = min(self.reference.statistics.mean.size, self.count)
+        affordable = max(_FEWEST_SUBSETS, int(_OPERATIONS / width**3))
+        return min(self.settings.subsets, affordable)
 
     @property
     def kernel_subset_size(self) -> int:
-        """The size of the subsets for the kernel distance.
-
-        At most half of each set, so that two subsets differ and their scatter means
-        something.
-        """
+        """The size of the subsets for the kernel distance: at most half of each set."""
         smallest = min(self.count, len(self.train))
         return max(2, min(self.settings.kernel_subset_size, smallest // 2))
 
@@ -155,22 +172,29 @@ class Examples:
         return reference.independent_classifier.probabilities(self.context.samples)
 
     @cached_property
-    def precision_and_recall(self) -> tuple[float, float]:
+    def precision_and_recall(self) -> tuple[float, float] | None:
+        """None where sets of n cannot be drawn."""
         context = self.context
+        if self._few is None:
+            return None
         neighbours = context.settings.manifold.precision_neighbours
         return manifolds.precision_and_recall(self._few, context.manifold_train, neighbours)
 
     @cached_property
-    def density_and_coverage(self) -> tuple[np.ndarray, np.ndarray]:
-        """What each example adds to the one, and each training example to the other."""
+    def density_and_coverage(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """What each example adds to the one, and each training example to the other.
+
+        None where sets of n cannot be drawn.
+        """
         context = self.context
+        if self._few is None:
+            return None
         neighbours = context.settings.manifold.density_neighbours
         return manifolds.density_and_coverage(self._few, context.manifold_train, neighbours)
 
-    @property
-    def _few(self) -> np.ndarray:
-        context = self.context
-        return _chosen(self.features, context.manifold_count, context.settings.seed)
+    @cached_property
+    def _few(self) -> np.ndarray | None:
+        return self.one_set(self.features, self.context.manifold_count)
 
     @cached_property
     def modes(self) -> np.ndarray:
@@ -197,20 +221,54 @@ class Examples:
         classes: np.ndarray = self.probabilities.argmax(axis=1)
         return classes
 
+    @property
+    def is_one_sample(self) -> bool:
+        """Whether the examples were drawn without regard to classes."""
+        return self.is_generated or self.context.held_out_labels is None
+
+    @cached_property
+    def largest_count(self) -> int:
+        """The largest set that can be drawn of these as a model draws."""
+        context = self.context
+        count = len(context.samples if self.is_generated else context.reference.held_out)
+        return self.pool(np.empty(count)).largest_count
+
+    def pool(self, rows: np.ndarray) -> Pool:
+        """What sets are drawn of: one row for each of the examples, (N, ...)."""
+        if self.is_generated:
+            return Pool(rows)
+        labels, held_out = self.context.labels, self.context.held_out_labels
+        if labels is None or held_out is None:
+            return Pool(rows)
+        return Pool.of_held_out(rows, held_out, np.bincount(labels) / len(labels))
+
+    def one_set(self, rows: np.ndarray, count: int) -> np.ndarray | None:
+        """So many of these rows, drawn as a model draws, in random order.
+
+        None where sets of n cannot be drawn.
+        """
+        if self.context.count > self.largest_count:
+            return None
+        random = np.random.default_rng(self.context.settings.seed)
+        (chosen, *_) = self.pool(rows).draws(random, count)
+        return rows[random.permutation(chosen)]
+
     def at_count(
-        self,
-        rows: np.ndarray,
-        statistic: Callable[[np.ndarray], float],
-        desc: str | None = None,
-    ) -> Estimate:
-        """A statistic of n of these rows; see `snowmelt.evaluation.metrics.subsets`."""
-        settings = self.context.settings
+        self, rows: np.ndarray, statistic: Statistic, desc: str | None = None
+    ) -> Estimate | None:
+        """A statistic of n of these rows; see `snowmelt.evaluation.metrics.subsets`.
+
+        None where sets of n cannot be drawn.
+        """
+        context, pool = self.context, self.pool(rows)
+        if context.count > pool.largest_count:
+            return None
         return at_count(
-            rows,
-            self.context.count,
+            pool,
+            context.count,
             statistic,
-            subsets=settings.subsets,
-            seed=settings.seed,
+            subsets=context.subsets,
+            seed=context.settings.seed,
             desc=desc,
         )
 

@@ -1,69 +1,131 @@
-r"""A statistic at a fixed count, and how far a fresh set of that count would scatter.
+r"""A statistic at a fixed count, and the standard error of the number that is printed.
 
-A biased statistic has to be taken at one count $n$ wherever it is compared. From a pool of
-$N \ge n$ rows it is the mean over random subsets of n, or its one value when $N = n$.
+A biased statistic has to be taken at one count $n$ wherever it is compared. Of a pool of
+$N \ge n$ examples it is the mean $V$ over many random sets of n, or its one value when
+$N = n$. The error says how far $V$ would be from its expectation if the pool were drawn
+anew: from another N samples of the model, or from another held-out split. It is not that of
+a fresh set of n, which scatters far more.
 
-The spread asks how much the value would change if the model drew another n samples. Subsets
-overlap, so their own scatter is too small: for a mean of rows with variance $s^2$, subsets
-of m without replacement have the variance $s^2 (1/m - 1/N)$, a fresh set of n has $s^2/n$.
-Hence
+To second order $V$ is a mean over examples and a mean over pairs of them, and its variance
+is $a/N + c/N^2$. Near the floor the first term vanishes and the second remains, so both are
+needed. The influence $h(x)$ of an example is the derivative of the statistic in the
+direction of x, averaged over the sets. In its own examples it holds what chance did to
+them, so that
 
-$$\text{spread} = \text{std}_m \sqrt{\frac{m/n}{1 - m/N}}, \qquad m = \min(n, N/2),$$
+$$\operatorname{Var} h / N \approx P = a/N + 2c/N^2 ,$$
 
-which is exact for means and right to first order for smooth statistics (half-sampling, a
-jackknife that leaves out many). Close to the floor the Frechet distance is not smooth in
-that sense and the spread comes out too large rather than too small. It says nothing of how
-the value would change with another training seed.
+as of any jackknife (Efron & Stein). A quarter of the pool is a set whose values scatter
+with $Q = 4a/N + 16c/N^2$, measured without bias by quarters with nothing in common. Hence
+
+$$\operatorname{Var} V = P - \frac{c}{N^2}, \qquad \frac{c}{N^2} = \frac{Q - 4P}{8},$$
+
+kept between $P/2$ and $P$, where it must be; to it comes the scatter of a mean over
+finitely many sets. In a pool with classes, whose shares are known, an example stands
+against its class: $P = \sum_k p_k^2 \operatorname{Var}_k h / N_k$.
 
 References:
-    Shao & Wu (1989), Annals of Statistics 17, 1176-1197.
+    Efron & Stein (1981), "The jackknife estimate of variance", Annals of Statistics 9.
+    Hampel (1974), "The influence curve and its role in robust estimation". Hoeffding
+    (1948), "A class of statistics with asymptotically normal distribution".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics.example_pools import Pool
+
+QUARTERS = 4
+FEWEST = 8  # examples in a pool whose scatter says something
+_GRADIENTS = 40  # sets that the influence is averaged over, at most
+
+
+class Statistic(Protocol):
+    """A number of a set of examples, and how it answers to each of them."""
+
+    def __call__(self, rows: np.ndarray) -> float:
+        """The number. Shapes: (n, ...)"""
+
+    def gradient(self, rows: np.ndarray) -> np.ndarray:
+        """What `influence` needs of a set, in a form of which a mean can be taken."""
+
+    def influence(self, rows: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """The derivative towards each row, but for a constant. (N, ...) -> (N,)"""
 
 
 def at_count(
-    pool: np.ndarray,
+    pool: Pool,
     count: int,
-    statistic: Callable[[np.ndarray], float],
+    statistic: Statistic,
     *,
     subsets: int,
     seed: int,
     desc: str | None = None,
 ) -> Estimate:
-    """The statistic of `count` rows of `pool`, with its spread.
+    """The statistic of `count` examples of a pool, with its standard error.
 
     Args:
-        pool: (N, ...), N >= count.
-        subsets: how many to average over and to take the spread from; with one there is
-            no spread.
+        pool: of N examples, which allows sets of `count`.
+        subsets: how many sets to average over, at least; and to take the error from.
         desc: what the bar says; None for no bar.
 
     Raises:
-        ValueError: `count` is not within 1..N.
+        ValueError: `count` is not within 1 and the largest count of the pool.
     """
-    total = len(pool)
-    if not 1 <= count <= total:
-        raise ValueError(f"cannot take {count} of {total} rows")
-    half = min(count, total // 2)
-    can_scatter = subsets > 1 and half > 1
-    sizes = [count] * (subsets if count < total else 1)
-    if can_scatter and half < count:
-        sizes += [half] * subsets
+    if not 1 <= count <= pool.largest_count:
+        raise ValueError(f"cannot take {count} of {len(pool)} rows")
     random = np.random.default_rng(seed)
-    found: dict[int, list[float]] = {}
-    for size in tqdm(sizes, desc=desc, unit="subset", disable=desc is None):
-        rows = np.sort(random.choice(total, size, replace=False))
-        found.setdefault(size, []).append(statistic(pool[rows]))
-    value = float(np.mean(found[count]))
-    if not can_scatter:
+    turns = _turns(pool, count, subsets)
+    most = min(_GRADIENTS, max(1, subsets // QUARTERS))
+    means, gradients = [], []
+    for _ in tqdm(range(turns), desc=desc, unit="turn", disable=desc is None):
+        sets = [pool.rows[np.sort(chosen)] for chosen in pool.draws(random, count)]
+        means.append(float(np.mean([statistic(rows) for rows in sets])))
+        for rows in sets[: most - len(gradients)]:
+            gradients.append(statistic.gradient(rows))
+    value = float(np.mean(means))
+    if len(pool) < FEWEST or subsets < 2:
         return Estimate(value, None)
-    scale = np.sqrt((half / count) / (1 - half / total))
-    return Estimate(value, float(np.std(found[half], ddof=1) * scale))
+    of_sets = float(np.var(means, ddof=1)) / turns if turns > 1 else 0.0
+    influence = statistic.influence(pool.rows, np.mean(gradients, axis=0))
+    quarters = scatter_of_quarters(pool, statistic, subsets, random)
+    variance = variance_of_pool(pool.variance_of_mean(influence), quarters)
+    return Estimate(value, math.sqrt(variance + of_sets))
+
+
+def _turns(pool: Pool, count: int, subsets: int) -> int:
+    """How often the pool is drawn from; once where there is no choice."""
+    if pool.classes is not None:
+        return subsets
+    if count == len(pool):
+        return 1
+    return max(2, math.ceil(subsets / (len(pool) // count)))
+
+
+def variance_of_pool(first: float, quarters: float) -> float:
+    """The variance of a mean over sets, see the module.
+
+    Args:
+        first: P, of the influence.
+        quarters: Q, of the values of quarters of the pool.
+    """
+    second = (quarters - 4 * first) / 8
+    return min(first, max(first / 2, first - second))
+
+
+def scatter_of_quarters(
+    pool: Pool, statistic: Statistic, subsets: int, random: np.random.Generator
+) -> float:
+    """The variance of the statistic of a quarter of the pool."""
+    found = [
+        np.var([statistic(pool.rows[np.sort(rows)]) for rows in sets], ddof=1)
+        for sets in (
+            pool.groups(random, QUARTERS) for _ in range(math.ceil(subsets / QUARTERS))
+        )
+    ]
+    return float(np.mean(found))

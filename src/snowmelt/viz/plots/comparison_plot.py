@@ -79,7 +79,7 @@ def comparison_dots(comparison: Comparison) -> Figure:
     if floor is not None:
         axes.axvline(floor, color=VERMILLION, linestyle="--", linewidth=1.4)
         axes.annotate(
-            "two real sets", (floor, 0), xycoords=("data", "axes fraction"),
+            "a perfect model", (floor, 0), xycoords=("data", "axes fraction"),
             xytext=(5, 5), textcoords="offset points", fontsize=8.5, color=VERMILLION,
         )  # fmt: skip
     axes.set_yticks(range(lines), [group.label for group in groups], color=INK)

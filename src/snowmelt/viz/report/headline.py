@@ -26,7 +26,7 @@ def headline_sentences(metrics: Mapping[str, Any], num_samples: int) -> list[str
                 f"Another held-out example in its place would be {main.floor_text} away."
             )
         elif main.floor is not None:
-            said.append(_against_floor(main, main.floor))
+            said.append(_against_floor(main, main.value - main.floor))
     for key, reading in found.items():
         metric = catalogue.METRICS.get(key)
         if metric is not None and metric.sentence:
@@ -64,15 +64,24 @@ def _taken_at(metric: Metric, metrics: Mapping[str, Any], num_samples: int) -> s
     return f", over sets of {count:,} of them, as many as real ones are held out"
 
 
-def _against_floor(main: Reading, floor: float) -> str:
-    """How to read a distance beside the distance of two real sets."""
+def _against_floor(main: Reading, difference: float) -> str:
+    """How to read a distance beside that of real data drawn as a model draws."""
     said = (
-        f"Two real sets, the training split and the held-out split, differ by the floor of"
-        f" {main.floor_text} under the same protocol"
+        f"A perfect model would come out at the floor of {main.floor_text} under the same"
+        " protocol, measured on held-out examples that are drawn as a model draws"
     )
-    if main.is_at_floor:
-        return f"{said}; the samples are no further off than chance can make them."
-    if floor <= 0:
-        return f"{said}."
-    times = main.value / floor
-    return f"{said}; the samples are {times:,.{1 if times < 10 else 0}f} times as far."
+    found = main.excess
+    if found is None:
+        return (
+            f"{said}; the samples are {main.plain(difference)} from it, and the error of"
+            " that is not known."
+        )
+    side = "above" if found.value > 0 else "below"
+    away = f"{main.plain(abs(found.value))} {side} it ({main.interval_text})"
+    if not found.holds_zero:
+        return f"{said}; the samples are {away}."
+    return (
+        f"{said}. The samples are {away}: no difference was found; one of"
+        f" {main.plain(found.detectable)} or more would have been found in four of five"
+        " such evaluations."
+    )

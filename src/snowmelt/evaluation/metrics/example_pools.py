@@ -1,0 +1,144 @@
+r"""A pool of examples, and the sets that are drawn of it.
+
+What a perfect model draws has random shares of the classes: the counts of $n$ samples are
+multinomial. A held-out split has the shares nearly exactly, as a stratified split is made,
+so a subset of it that is drawn without regard to classes is nearer to the training split
+than a perfect model can come. A pool with classes is therefore drawn from as a model draws:
+the counts multinomial with the shares of the training split, the rows of a class at random
+and none twice. Given the counts those are independent draws of the class.
+
+No row twice needs more rows of each class than any draw asks for. The largest count is the
+largest $n$ at which
+
+$$\sum_k \Pr[\mathrm{Bin}(n, p_k) > M_k] \le 0.001,$$
+
+with $M_k$ rows of class $k$ and the shares $p_k$; the rare draws that ask for more are
+drawn again. Classes of fewer than ten rows are drawn as one, without regard to the class:
+their shares among each other come out somewhat too even.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.stats import binom
+
+FEWEST_OF_A_CLASS = 10
+RUNS_OUT = 1e-3
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Independent examples, or independent within each class.
+
+    Attributes:
+        rows: (N, ...).
+        classes: of each row, (N,) int below K; None where the rows are one sample.
+        shares: of the classes in what is drawn, (K,), sums to 1; with `classes`.
+    """
+
+    rows: np.ndarray
+    classes: np.ndarray | None = None
+    shares: np.ndarray | None = None
+
+    @classmethod
+    def of_held_out(
+        cls, rows: np.ndarray, classes: np.ndarray | None, shares: np.ndarray | None
+    ) -> Pool:
+        """Real examples, of which sets are drawn as a perfect model would draw them.
+
+        Args:
+            classes: (N,), or None where they are not known.
+            shares: of the classes in the training split, (K,).
+        """
+        if classes is None or shares is None:
+            return cls(rows)
+        merged = _merged(np.bincount(classes, minlength=len(shares)))
+        if merged.max() == 0:
+            return cls(rows)
+        together = np.bincount(merged, weights=shares)
+        return cls(rows, merged[np.asarray(classes)], together / together.sum())
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def largest_count(self) -> int:
+        """The largest set that can be drawn."""
+        if self.classes is None or self.shares is None:
+            return len(self)
+        available = np.bincount(self.classes, minlength=len(self.shares))
+        low, high = 1, len(self)
+        while low < high:
+            middle = (low + high + 1) // 2
+            runs_out = binom.sf(available, middle, self.shares).sum() > RUNS_OUT
+            low, high = (low, middle - 1) if runs_out else (middle, high)
+        return low
+
+    def draws(self, random: np.random.Generator, count: int) -> list[np.ndarray]:
+        """The rows of sets with nothing in common, each drawn as a model draws.
+
+        Of one sample as many as there are; with classes, a single one.
+        """
+        if self.classes is None or self.shares is None:
+            order = random.permutation(len(self))
+            parts = max(1, len(self) // count)
+            return list(order[: parts * count].reshape(parts, count))
+        available = np.bincount(self.classes, minlength=len(self.shares))
+        wanted = random.multinomial(count, self.shares)
+        while (wanted > available).any():
+            wanted = random.multinomial(count, self.shares)
+        chosen = [
+            random.choice(members, number, replace=False)
+            for members, number in zip(self._members, wanted, strict=True)
+        ]
+        return [np.concatenate(chosen)]
+
+    def groups(self, random: np.random.Generator, parts: int) -> list[np.ndarray]:
+        """The rows of so many sets with nothing in common, alike in size and classes.
+
+        Each has a `parts`-th of the rows of every class; the rest is left out.
+        """
+        dealt = [
+            random.permutation(members)[: len(members) // parts * parts].reshape(parts, -1)
+            for members in self._members
+        ]
+        return list(np.concatenate(dealt, axis=1))
+
+    def variance_of_mean(self, values: np.ndarray) -> float:
+        """The variance of the mean of a value of each row, by the shares of the classes.
+
+        Shapes:
+            values: (N,), more than one
+        """
+        if self.classes is None or self.shares is None:
+            return float(np.var(values, ddof=1)) / len(values)
+        return sum(
+            float(share**2 * np.var(values[members], ddof=1)) / len(members)
+            for share, members in zip(self.shares, self._members, strict=True)
+            if len(members) > 1
+        )
+
+    @cached_property
+    def _members(self) -> list[np.ndarray]:
+        """The rows of each class."""
+        if self.classes is None or self.shares is None:
+            return [np.arange(len(self))]
+        order = np.argsort(self.classes, kind="stable")
+        counts = np.bincount(self.classes, minlength=len(self.shares))
+        return np.split(order, np.cumsum(counts)[:-1])
+
+
+def _merged(counts: np.ndarray) -> np.ndarray:
+    """For each class its place among the classes that are drawn; rare ones share one."""
+    found, place, in_place = np.zeros(len(counts), np.int64), -1, FEWEST_OF_A_CLASS
+    for index in np.argsort(counts, kind="stable"):
+        if in_place >= FEWEST_OF_A_CLASS:
+            place, in_place = place + 1, 0
+        found[index] = place
+        in_place += counts[index]
+    if in_place < FEWEST_OF_A_CLASS:
+        found[found == place] = max(0, place - 1)
+    return found

@@ -1,0 +1,54 @@
+"""The extrapolation to endless samples, on Gaussians whose distance is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
+from snowmelt.evaluation.metrics.example_pools import Pool
+from snowmelt.evaluation.metrics.frechet_statistic import FrechetTo
+from snowmelt.evaluation.metrics.infinite_count import at_infinity, intercept
+
+DIMENSION = 6
+
+
+def test_the_intercept_of_a_line() -> None:
+    x = np.array([0.1, 0.2, 0.3, 0.4])
+    assert intercept(x, 3 + 5 * x) == pytest.approx(3)
+    # Equal steps weigh the counts N to N/4 by 1, 1/2, 0 and -1/2.
+    weights = [intercept(x, one) for one in np.eye(4)]
+    assert weights == pytest.approx([1.0, 0.5, 0.0, -0.5])
+
+
+@pytest.mark.parametrize(("shift", "width"), [(0.0, 1.0), (0.3, 1.2)])
+def test_the_known_distance_of_gaussians(shift: float, width: float) -> None:
+    truth = Statistics(np.zeros(DIMENSION), np.eye(DIMENSION))
+    other = Statistics(np.full(DIMENSION, shift), width**2 * np.eye(DIMENSION))
+    known = frechet_distance(other, truth)
+    assert known == pytest.approx(DIMENSION * (shift**2 + (width - 1) ** 2), abs=1e-9)
+    distance, found = FrechetTo(truth), []
+    evaluations = 200
+    for seed in range(evaluations):
+        random = np.random.default_rng(seed)
+        rows = shift + width * random.normal(size=(200, DIMENSION))
+        found.append(at_infinity(Pool(rows), distance, subsets=16, seed=seed))
+        assert found[-1].value < distance(rows)
+    values = np.array([estimate.value for estimate in found])
+    spreads = np.array([estimate.spread for estimate in found])
+    plain = DIMENSION * (DIMENSION + 5) / 4 / 200  # about what the bias at 200 rows is
+    assert abs(values.mean() - known) < 0.1 * plain + 3 * values.std() / evaluations**0.5
+    held = np.mean(np.abs(values - known) < 1.96 * spreads)
+    error = 2.5 * math.sqrt(0.05 * 0.95 / evaluations)
+    assert 0.93 - error < held < 0.975 + error
+
+
+def test_the_seed_decides() -> None:
+    pool = Pool(np.random.default_rng(0).normal(size=(100, 2)))
+    distance = FrechetTo(Statistics.of(np.random.default_rng(1).normal(size=(100, 2))))
+    one, two, three = (
+        at_infinity(pool, distance, subsets=8, seed=seed) for seed in (0, 0, 1)
+    )
+    assert one == two != three

@@ -1,0 +1,171 @@
+"""Intervals hold what they say, on features whose true distances are known.
+
+Models are drawn, measured and put beside held-out examples many times; the value at the
+count, the floor and their difference are each known from many fresh draws. An interval of
+95 % has to hold the truth in 93 to 97.5 % of the evaluations, within the error of the
+simulation. What a perfect model gets is known to the floor only through a stratified split.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from snowmelt.evaluation.excess import Excess
+from snowmelt.evaluation.features.feature_statistics import Statistics
+from snowmelt.evaluation.metrics.class_statistic import OfClasses
+from snowmelt.evaluation.metrics.example_pools import Pool
+from snowmelt.evaluation.metrics.frechet_statistic import FrechetTo
+from snowmelt.evaluation.metrics.subsets import Statistic, at_count
+
+KINDS = 5
+EVEN = np.full(KINDS, 1 / KINDS)
+Draw = Callable[..., tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is simulated."""
+
+    dimension: int
+    samples: int
+    train: int
+    held_out: int
+    subsets: int
+    evaluations: int
+    truth: int
+
+
+QUICK = Size(4, 150, 300, 80, 40, 200, 4000)
+FULL = Size(24, 1000, 1438, 359, 200, 600, 20_000)
+
+
+def drawn(
+    size: Size,
+    random: np.random.Generator,
+    count: int,
+    classes: np.ndarray | None = None,
+    width: float = 1.0,
+    distance: float = 2.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features like those of digits: a skewed cloud for each class."""
+    if classes is None:
+        classes = random.integers(0, KINDS, count)
+    shape = np.random.default_rng(7)
+    centres = distance * shape.normal(size=(KINDS, size.dimension))
+    mixing = shape.normal(size=(size.dimension, size.dimension)) / size.dimension**0.5
+    noise = width * random.normal(size=(count, size.dimension)) @ mixing
+    return np.maximum(centres[classes] + noise, -0.5), classes
+
+
+def stratified(size: Size, seed: tuple[int, ...], count: int, **model: float) -> tuple:
+    classes = np.arange(count) % KINDS
+    return drawn(size, np.random.default_rng(seed), count, classes, **model)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The shares of intervals that hold the truth, and the mean difference from it."""
+
+    value: float
+    floor: float
+    difference: float
+    bias_of_floor: float
+
+
+def simulated(size: Size, statistic: Statistic, of: int, model: dict, real: dict) -> Found:
+    """Evaluate a model many times.
+
+    Args:
+        of: the place of what the statistic takes, 0 for features and 1 for classes.
+        model, real: how the model draws, and how the truth does.
+    """
+    first = stratified(size, (1, 0), size.held_out, **real)
+    count = min(size.samples, Pool.of_held_out(*first, EVEN).largest_count)
+
+    def truth(kind: dict, seed: int) -> float:
+        random = np.random.default_rng(seed)
+        sets = (drawn(size, random, count, **kind)[of] for _ in range(size.truth))
+        return float(np.mean([statistic(rows) for rows in sets]))
+
+    value, floor = truth(model, 2), truth(real, 3)
+    held = np.zeros((size.evaluations, 3))
+    floors = []
+    for seed in range(size.evaluations):
+        pair = stratified(size, (4, seed), size.held_out, **real)
+        pools = (
+            Pool(drawn(size, np.random.default_rng((5, seed)), size.samples, **model)[of]),
+            Pool.of_held_out(pair[of], pair[1], EVEN),
+        )
+        one, two = (
+            at_count(pool, count, statistic, subsets=size.subsets, seed=seed)
+            for pool in pools
+        )
+        assert one.spread is not None
+        assert two.spread is not None
+        excess = Excess.over((two.value, two.spread), (one.value, one.spread))
+        held[seed] = (
+            abs(one.value - value) < 1.96 * one.spread,
+            abs(two.value - floor) < 1.96 * two.spread,
+            abs(excess.value - (value - floor)) < excess.half_width,
+        )
+        floors.append(two.value - floor)
+    bias = float(np.mean(floors) / np.std(floors))
+    return Found(*held.mean(axis=0).tolist(), bias_of_floor=bias)
+
+
+def check(size: Size, found: Found) -> None:
+    """Whether each share is between 93 and 97.5 %, within 2.5 errors of the simulation."""
+    error = 2.5 * math.sqrt(0.05 * 0.95 / size.evaluations)
+    for share in (found.value, found.floor, found.difference):
+        assert 0.93 - error < share < 0.975 + error, found
+    assert abs(found.bias_of_floor) < 0.35, found
+
+
+MODELS = {"perfect": {}, "slightly off": {"width": 1.1}, "well off": {"width": 1.5}}
+models = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+kinds = pytest.mark.parametrize("distance", [0.0, 2.0], ids=["one cloud", "classes"])
+
+
+def frechet(size: Size, model: dict, distance: float) -> Found:
+    real = {"distance": distance}
+    train, _ = stratified(size, (0, 0), size.train, **real)
+    return simulated(size, FrechetTo(Statistics.of(train)), 0, real | model, real)
+
+
+@models
+@kinds
+def test_the_frechet_distance(model: dict, distance: float) -> None:
+    check(QUICK, frechet(QUICK, model, distance))
+
+
+@pytest.mark.slow
+@models
+@kinds
+def test_the_frechet_distance_at_the_size_of_the_default_run(
+    model: dict, distance: float
+) -> None:
+    check(FULL, frechet(FULL, model, distance))
+
+
+def test_the_deviation_of_classes() -> None:
+    def deviation(counts: np.ndarray) -> float:
+        return float(0.5 * np.abs(counts / counts.sum() - EVEN).sum())
+
+    check(QUICK, simulated(QUICK, OfClasses(deviation, KINDS), 1, {}, {}))
+
+
+def test_a_stratified_floor_would_be_far_too_low() -> None:
+    # What the split itself gives, without the random shares of independent draws.
+    train, _ = stratified(QUICK, (0, 0), QUICK.train)
+    statistic = FrechetTo(Statistics.of(train))
+    count = 40
+    floors = [statistic(stratified(QUICK, (1, k), count)[0]) for k in range(300)]
+    perfect = [
+        statistic(drawn(QUICK, np.random.default_rng((2, k)), count)[0]) for k in range(300)
+    ]
+    assert np.mean(floors) < 0.6 * np.mean(perfect)
