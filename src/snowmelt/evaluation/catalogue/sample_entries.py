@@ -47,7 +47,7 @@ def _on_other_classes(examples: Examples) -> bool:
     return not examples.context.is_points and not _on_inception(examples)
 
 
-_BY_A_LINE = "extrapolated: of all examples, halves, thirds and quarters of them"
+_BY_A_LINE = "extrapolated from all examples, halves and quarters of them"
 _compared = partial(Metric, floor="floor")
 _distance = partial(_compared, better=LOWER)
 _main = partial(_distance, ranks=True)
