@@ -12,7 +12,9 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torchmetrics.image import InceptionScore
 
 from snowmelt.evaluation.metrics.class_scores import ClassScore
+from snowmelt.evaluation.metrics.example_pools import Pool
 from snowmelt.evaluation.metrics.sample_metrics import fidelity_seed
+from snowmelt.evaluation.metrics.subsets import at_count
 
 
 def logits(count: int = 60, classes: int = 4, seed: int = 0) -> np.ndarray:
@@ -50,6 +52,27 @@ def test_it_is_that_of_torchmetrics() -> None:
     theirs.update(torch.from_numpy(logits()))
     found = ClassScore(1, seed=0)(logits())
     assert found == pytest.approx(float(theirs.compute()[0]), rel=1e-5)
+
+
+def test_its_influence_is_its_derivative() -> None:
+    rows, score = logits(400).astype(np.float64), ClassScore(1, seed=0)
+    influence = score.influence(rows, score.gradient(rows))
+    centred = influence - influence.mean()
+    for row in (0, 7, int(influence.argmax()), int(influence.argmin())):
+        more = score(np.vstack([rows, rows[[row]]])) - score(rows)
+        assert (len(rows) + 1) * more == pytest.approx(centred[row], rel=0.02, abs=0.01)
+
+
+@pytest.mark.parametrize("parts", [1, 10])
+def test_its_error_is_the_scatter_of_fresh_sets(parts: int) -> None:
+    found = [
+        at_count(Pool(logits(400, seed=seed)), 400, ClassScore(parts, 0), subsets=8, seed=0)
+        for seed in range(60)
+    ]
+    scatter = float(np.std([one.value for one in found], ddof=1))
+    errors = [one.spread for one in found]
+    # Sixty sets know their scatter to 9 %; three of these.
+    assert float(np.mean(errors)) == pytest.approx(scatter, rel=0.28)
 
 
 def test_fewer_rows_than_parts() -> None:
