@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from snowmelt.training.execution import has_compiler
+from snowmelt.common.compiler import has_compiler
 from tests.project import TINY, make_workspace, snowmelt, succeed
 from tests.step_kills import killed, seeded_kills
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import torch
 
+from snowmelt.common.compiler import LACKING, has_compiler
 from snowmelt.common.errors import UserError
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.denoiser import Denoiser
@@ -41,15 +40,10 @@ def computing(trainer: TrainerSettings) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def has_compiler() -> bool:
-    """Whether the C++ compiler that `torch.compile` calls is on this machine."""
-    return shutil.which(os.environ.get("CXX", "g++")) is not None
-
-
 def why_not_compiled(denoiser: Denoiser) -> str | None:
     """What stands against compiling a network here; None if nothing does."""
     if not has_compiler():
-        return "there is no C++ compiler here (install g++, or name one in CXX)"
+        return LACKING
     if denoiser.schedule is not None:
         return "a learned schedule calls the network with weights that are held"
     return None

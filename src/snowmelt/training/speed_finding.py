@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 
 from snowmelt.common import distributed
+from snowmelt.common.compiler import has_compiler
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import write_json
 from snowmelt.common.records import content_digest
 from snowmelt.data.prepared.dataset import PreparedData
-from snowmelt.training.execution import has_compiler
 from snowmelt.training.settings import OPEN, FitSettings, TrainerSettings
 from snowmelt.training.speed_probe import fastest, named
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from snowmelt.data.sources import decoding, decoding_group, image_source, kept_rows
+from snowmelt.common import kept_places
+from snowmelt.data.sources import decoding, decoding_group, image_source
 from snowmelt.data.sources import hugging_face as hub
 
 
@@ -20,7 +21,7 @@ def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (decoding_group, hub):
         monkeypatch.setattr(module, "RUN", 4)
     monkeypatch.setattr(image_source, "FEW", 10)
-    monkeypatch.setattr(kept_rows, "_PATIENCE", 0.3)
+    monkeypatch.setattr(kept_places, "PATIENCE", 0.3)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from tests.data.sources.stopped_prepare import (
 )
 from tests.project import ROOT
 
+from snowmelt.common import kept_places
 from snowmelt.common.errors import UserError
 from snowmelt.common.folder_lock import only_one_in, try_lock
 from snowmelt.data.sources import image_source, kept_rows
@@ -34,7 +35,7 @@ COUNT = 22 + 1
 def test_other_choices_begin_anew(
     raw: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_rows, "OTHERS", 99)
+    monkeypatch.setattr(kept_places, "OTHERS", 99)
     interrupt(raw, 5)
     for changes in ({"channels": 1}, {"size": 3}, {"value_range": [0, 255]}):
         decoded.clear()
@@ -57,7 +58,7 @@ def test_what_is_kept_of_other_data_is_bounded(raw: Path) -> None:
     for size in (2, 3, 4, 5, 6):
         interrupt(raw, 2, size=size)
         time.sleep(0.01)
-    assert len(list(place(raw).iterdir())) == 1 + kept_rows.OTHERS
+    assert len(list(place(raw).iterdir())) == 1 + kept_places.OTHERS
     assert interrupt(raw, 1, size=4) == "after 12 of 23 images, which are kept"
     prepared(raw, size=2)
     assert not place(raw).exists()
@@ -118,8 +119,8 @@ def test_where_nothing_can_be_kept_it_works_all_the_same(
     def failing(*_: object) -> None:
         raise OSError(fault, os.strerror(fault))
 
-    name = "try_lock" if fault == errno.ENOLCK else "Journal"
-    monkeypatch.setattr(kept_rows, name, failing)
+    name = "Journal" if fault != errno.ENOLCK else "try_lock"
+    monkeypatch.setattr(kept_rows if name == "Journal" else kept_places, name, failing)
     assert prepared(raw) == whole
     assert f"begins anew: {os.strerror(fault)}\n" in capfd.readouterr().err
     assert not place(raw).exists()

@@ -9,13 +9,11 @@ that changed since are others, by their sizes and times. What is not taken is de
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from snowmelt.common.drafts import faults_of
-from snowmelt.common.records import SEAL, content_digest
+from snowmelt.common import journal_lines
 from snowmelt.data.sources.decoded import Decoded
 from snowmelt.data.sources.rows_file import RowsFile
 
@@ -78,12 +76,7 @@ class Journal:
             "made_from": made_from,
             "found": found.to_dict(),
         }
-        line = json.dumps({**content, SEAL: content_digest(content)})
-        # A line break before it, too: the line before may be torn.
-        rest = memoryview(f"\n{line}\n".encode())
-        with faults_of(self._path):
-            while rest:
-                rest = rest[self._file.write(rest) :]
+        journal_lines.append(self._file, self._path, content)
         self._known[first] = _Known(made_from, count, found)
 
     def close(self) -> None:
@@ -92,12 +85,10 @@ class Journal:
 
 def _lines(file: Iterable[bytes]) -> Iterable[tuple[int, _Known]]:
     """What each whole line says, by the first row of its run."""
-    for line in file:
+    for content in journal_lines.contents(file):
         try:
-            content = json.loads(line)
-            if content.pop(SEAL) == content_digest(content):
-                found = Decoded.from_dict(content["found"])
-                known = _Known(content["made_from"], content["count"], found)
-                yield content["first"], known
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            found = Decoded.from_dict(content["found"])
+            known = _Known(content["made_from"], content["count"], found)
+            yield content["first"], known
+        except (ValueError, LookupError, TypeError):
             continue

@@ -9,31 +9,23 @@ none that outlives a killed prepare by a moment writes into those of the next.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from snowmelt.common import stopping
+from snowmelt.common import kept_places, stopping
 from snowmelt.common.code_identity import code_digest
-from snowmelt.common.drafts import remove_dead_drafts
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import remove_directory
-from snowmelt.common.folder_lock import only_one_in, try_lock
 from snowmelt.common.records import content_digest
 from snowmelt.data.sources.decoding_journal import Journal
 from snowmelt.data.sources.rows_file import RowsFile
 
 CODE = ("common", "data")  # the parts of the package that decide a row
-OTHERS = 2  # folders of other data that are kept, too
-_ROWS, _JOURNAL = "rows", "journal.jsonl"
+_ROWS, _JOURNAL, _WORK = "rows", "journal.jsonl", "snowmelt prepare"
 _DECODERS = ("jpg", "libjpeg_turbo", "jpg_2000", "libtiff", "webp", "avif")
-_PATIENCE, _PAUSE = 60.0, 0.1  # seconds: a process that lost its prepare ends before
 
 
 class KeptRows:
@@ -81,7 +73,7 @@ class KeptRows:
             print(said, file=sys.stderr, flush=True)
             return rows, None
         self._place, self._journal, self._count = place, journal, count
-        self._remove_others(OTHERS)
+        kept_places.remove_others(self.folder, place, _WORK, kept_places.OTHERS)
         if known := min(journal.images, count):
             print(
                 f"prepare: going on: {known:,} of {count:,} images were read before; what"
@@ -93,8 +85,8 @@ class KeptRows:
     def finished(self) -> None:
         """Remove what was kept, of other data too, once the prepared data are in place."""
         if self._place is not None:
-            _remove(self._place)
-            self._remove_others(0)
+            kept_places.remove(self._place)
+            kept_places.remove_others(self.folder, self._place, _WORK, 0)
             self._journal = None
 
     def reached(self) -> str:
@@ -107,14 +99,6 @@ class KeptRows:
         self._held.close()
         with contextlib.suppress(OSError):
             self.folder.rmdir()  # if nothing is
-
-    def _remove_others(self, most: int) -> None:
-        """Remove what is kept of other data, but for the newest and what is in use."""
-        remove_dead_drafts(self.folder)
-        places = [p for p in self.folder.glob("[!.]*") if p != self._place and p.is_dir()]
-        for place in sorted(places, key=_changed, reverse=True)[most:]:
-            with contextlib.suppress(UserError), _only_one_in(place):
-                _remove(place)
 
 
 @contextlib.contextmanager
@@ -163,55 +147,16 @@ def _opened(
         UserError: another process works there.
         OSError: it cannot be written, has no locks, or no room.
     """
-    held.enter_context(_only_one_in(place))
+    held.enter_context(kept_places.only_one_at(place, _WORK))
     is_new = not place.exists()
     place.mkdir(exist_ok=True)
     try:
-        file = held.enter_context(_locked(place / _ROWS))
+        file = held.enter_context(kept_places.locked_file(place / _ROWS, "prepare"))
         rows = RowsFile(count, shape, None, file)
         journal = Journal(place / _JOURNAL, rows)
     except OSError:
         if is_new:
-            _remove(place)
+            kept_places.remove(place)
         raise
     held.callback(journal.close)
     return rows, journal
-
-
-def _only_one_in(place: Path) -> contextlib.AbstractContextManager[None]:
-    return only_one_in(place, "snowmelt prepare", otherwise="let both work")
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
-    """A file, open for reading and writing, that no other process writes into.
-
-    Raises:
-        UserError: one still does.
-        OSError: the file system has no locks.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    with os.fdopen(descriptor, "r+b") as file:
-        deadline = time.monotonic() + _PATIENCE
-        while not try_lock(descriptor):
-            if time.monotonic() > deadline:
-                raise UserError(f"a process of an earlier prepare still writes {path}")
-            time.sleep(_PAUSE)
-        try:
-            yield file
-        finally:
-            # Whoever has the rows mapped keeps the file open.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-def _remove(place: Path) -> None:
-    with contextlib.suppress(UserError, OSError):
-        remove_directory(place)
-
-
-def _changed(place: Path) -> float:
-    """When something was decoded into a folder last."""
-    for path in (place / _JOURNAL, place):
-        with contextlib.suppress(OSError):
-            return path.stat().st_mtime
-    return 0.0
