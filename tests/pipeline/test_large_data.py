@@ -31,6 +31,16 @@ import sys
 from snowmelt.pipeline.cli import main
 assert main(sys.argv[1:]) == 0
 """
+# As `sitecustomize`: every process says its peak at its end.
+HOOK = """
+import atexit, os, re
+from pathlib import Path
+def tell():
+    status = Path("/proc/self/status").read_text()
+    kilobytes = re.search(r"VmHWM:\\s+(\\d+)", status)[1]
+    Path(os.environ["PEAKS"], str(os.getpid())).write_text(kilobytes)
+atexit.register(tell)
+"""
 
 
 def peak(program: str, *arguments: str) -> float:
@@ -103,6 +113,84 @@ def test_rows_are_stored_and_trained_on_in_the_same_memory(
         )
     for few, many in zip(*peaks.values(), strict=True):
         assert many - few < READ_AT_ONCE
+
+
+DRAW = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import torch
+from tests.tiny_models import generator, images
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.sampling.generate import generate
+from snowmelt.sampling.generator import Generator
+from snowmelt.sampling.guidance.guidance import Conditioning
+from snowmelt.sampling.guidance.inpainting import Inpainting
+from snowmelt.sampling.guidance.masks import Side
+from snowmelt.sampling.samplers.ddim import DDIM
+
+class Still(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+    def forward(self, x, log_snr):
+        return x * self.scale
+
+here, count, is_completed = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "completed"
+shape = (3, 32, 32)
+manifest = replace(images(), shape=shape, value_range=(0, 255))
+def examples(index):
+    return torch.zeros(len(index), *shape)
+told = {"guidance": Inpainting(Side()), "conditioning": Conditioning(shape, None, examples)}
+made = generator(manifest, sampler=DDIM(1), count=count, **(told if is_completed else {}))
+still = Denoiser(Still(), made.denoiser.process, made.denoiser.prediction)
+Generator.on = lambda *_: replace(made, denoiser=still)
+generate(
+    made.request, here / "out", batch_size=50, device=torch.device("cpu"),
+    kept=here / "kept", png="all",
+)
+"""
+
+
+@pytest.mark.parametrize("kind", ["free", "completed"])
+def test_samples_are_drawn_in_the_same_memory(kind: str, tmp_path: Path) -> None:
+    """With their record, PNG files and, where they complete real ones, the difference."""
+    few, many = (
+        peak(DRAW, str(tmp_path / f"{kind}{count}"), str(count), kind)
+        for count in (1000, 10_000)  # 3 and 31 MB
+    )
+    assert many < ENOUGH * few
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_peak_of_many_samples(processes: int, tmp_path: Path) -> None:
+    """The command as it is typed, at 5,000 and 50,000 samples; of a group the largest."""
+    where = array(tmp_path / "few", 2000, 8)
+    named = [f"data.path={where}/images.npy", f"data.labels={where}/labels.npy"]
+    out = ["data=array", *named, f"paths.root={tmp_path}/out", "tracking.enabled=false"]
+    for stage in ("prepare", "train"):
+        peak(STAGE, stage, *out, "training.steps=10")
+    group = [f"trainer.processes={processes}", "trainer.accelerator=cpu"]
+    drawn = ["sample", *out, *group, "sampler.steps=3", "sample.png=all"]
+    few, many = (
+        most(tmp_path / f"peaks{count}", *drawn, f"sample.num_samples={count}")
+        for count in (5000, 50_000)
+    )
+    assert many < ENOUGH * few
+
+
+def most(notes: Path, *arguments: str) -> float:
+    """The most memory, in MB, that one of a command's processes held at once."""
+    hook = notes / "hook"
+    hook.mkdir(parents=True)
+    (hook / "sitecustomize.py").write_text(HOOK)
+    places = os.pathsep.join((str(hook), str(ROOT / "src")))
+    told = {"PYTHONPATH": places, "OMP_NUM_THREADS": "1", "PEAKS": str(notes)}
+    command = [sys.executable, "-m", "snowmelt", *arguments]
+    subprocess.run(command, cwd=ROOT, env=os.environ | told, check=True)
+    return max(int(note.read_text()) for note in notes.glob("[0-9]*")) / 1024
 
 
 @pytest.mark.slow

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.conftest import Mistake
 from tests.project import TINY, in_process, last_of_each, make_workspace, snowmelt, succeed
 
+from snowmelt.common import stopping
+from snowmelt.common.files import sha256
 from snowmelt.pipeline.cli import main
+from snowmelt.sampling.storage.draw_journal import DrawJournal
 from snowmelt.training.checkpoint import build_denoiser, load, save
 
 SETTINGS = ("num_samples=40", "seed=3", "tracking=none")
@@ -96,6 +104,8 @@ def test_the_description_says_how(trained: Path) -> None:
         ("weights=best", "sample.weights"),
         ("device=cuda:9", "sample.device"),
         ("sampler.steps=0", "steps"),
+        ("sample.precision=bf16", "sample.precision must be 32-true or bf16-mixed"),
+        ("sample.png=-1", "sample.png must be an integer"),
         ("sampler.eta=2", "eta"),
         ("checkpoint=nowhere.ckpt", "nowhere.ckpt"),
         ("checkpoint=params.yaml", "params.yaml"),
@@ -116,6 +126,75 @@ def test_a_folder_of_somebody_else_is_not_replaced(trained: Path, mistake: Mista
     command = ("sample", *SETTINGS, "sampler.steps=4", "out=mine")
     assert "samples.json" in mistake(*command, cwd=trained)
     assert (mine / "photo.txt").read_text() == "dear to me"
+
+
+def test_ctrl_c_says_how_many_samples_are_kept(
+    trained: Path,
+    draw: Callable[..., Drawn],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And the same command draws the rest."""
+    whole, said = draw("undisturbed", "batch_size=16")
+    add = DrawJournal.add
+
+    def asked_to_stop(*given: object) -> None:
+        add(*given)  # type: ignore[arg-type]
+        os.kill(os.getpid(), signal.SIGINT)
+
+    command = ["sample", *SETTINGS, "sampler=ddim", "sampler.steps=3", "batch_size=16"]
+    with monkeypatch.context() as patch:
+        patch.setattr(DrawJournal, "add", asked_to_stop)
+        assert main([*command, "out=stopped"]) == stopping.STATUS
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(
+        "snowmelt sample: stopped after 16 of 40 samples, which are kept; go on with:"
+        " snowmelt sample num_samples=40"
+    )
+    assert not (trained / "stopped").exists()
+    monkeypatch.setattr(stopping._Request, "since", None)
+    assert main([*command, "out=stopped"]) == 0
+    out = capsys.readouterr().out
+    assert "sample: going on: 16 of 40 samples were drawn before" in out
+    assert out.splitlines()[-1] == f"sample: {trained / 'stopped'}"
+    assert np.array_equal(np.load(trained / "stopped/samples.npy"), whole)
+    assert json.loads((trained / "stopped/samples.json").read_text()) == said
+    assert not (trained / ".snowmelt/sample").exists()
+
+
+def test_png_files_of_the_first_samples(trained: Path, draw: Callable[..., Drawn]) -> None:
+    samples, said = draw("shown", "sample.png=5")
+    with zipfile.ZipFile(trained / "shown/images.zip") as archive:
+        assert archive.namelist() == [f"{number:06}.png" for number in range(5)]
+        third = np.asarray(Image.open(io.BytesIO(archive.read("000002.png"))))
+    np.testing.assert_array_equal(third, np.rint(255 / 16 * samples[2, 0]))
+    assert said["digests"]["images.zip"] == sha256(trained / "shown/images.zip")
+
+
+def test_other_numbers_are_other_samples_of_nearly_the_same_values(
+    draw: Callable[..., Drawn],
+) -> None:
+    exact, said = draw("exact")
+    half, told = draw("half", "sample.precision=bf16-mixed")
+    assert (said["precision"], told["precision"]) == ("32-true", "bf16-mixed")
+    assert said["identity"] != told["identity"]
+    differs = np.abs(half.astype(int) - exact)
+    assert 0 < differs.mean() < 0.5
+
+
+def test_without_a_compiler_a_word_is_said(
+    draw: Callable[..., Drawn],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And the samples are named as what they are."""
+    plain, said = draw("plain")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    found, told = draw("uncompiled", "sample.compile=true")
+    line = "sample: the network is not compiled: there is no C++ compiler here"
+    assert line in capsys.readouterr().err
+    assert np.array_equal(found, plain)
+    assert told == said
 
 
 GUIDED = {

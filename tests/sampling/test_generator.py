@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -27,6 +29,15 @@ def test_images_come_as_levels() -> None:
     drawn = generator(images()).draw(torch.arange(3))
     assert drawn.dtype == np.uint8
     assert drawn.shape == (3, 1, 4, 4)
+
+
+def test_a_compiled_network_draws_where_there_is_one() -> None:
+    plain = generator(points())
+    other = replace(generator(points()), denoiser=generator(points(), classes=2).denoiser)
+    both = replace(plain, compiled=other.denoiser)
+    index = torch.arange(3)
+    np.testing.assert_array_equal(both.draw(index), other.draw(index))
+    np.testing.assert_array_equal(both.uncompiled().draw(index), plain.draw(index))
 
 
 def test_the_network_is_built_before_anything_is_drawn() -> None:

@@ -30,6 +30,8 @@ def test_the_description_is_what_samples_json_holds() -> None:
         "examples": "e",
         "num_samples": 30,
         "seed": 7,
+        "precision": "32-true",
+        "compile": False,
     }
     text = json.dumps(settings, sort_keys=True).encode()
     identity = hashlib.sha256(text).hexdigest()
@@ -50,7 +52,14 @@ def test_samples_of_a_training_by_the_clock_say_that_it_cannot_be_repeated() -> 
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"num_samples": 31}, {"weights": "raw"}, {"checkpoint_digest": "d"}],
+    [
+        {"seed": 1},
+        {"num_samples": 31},
+        {"weights": "raw"},
+        {"checkpoint_digest": "d"},
+        {"precision": "bf16-mixed"},
+        {"compile": True},
+    ],
 )
 def test_another_request_has_another_identity(change: dict[str, Any]) -> None:
     assert request(**change).describe()["identity"] != request().describe()["identity"]

@@ -24,6 +24,10 @@ from snowmelt.sampling.settings import SampleSettings
         ("seed", 2**63, "an integer from 0 to 2^63 - 1"),
         ("checkpoint", None, "a text"),
         ("device", True, "a text"),
+        ("precision", "16-mixed", "32-true or bf16-mixed"),
+        ("compile", "auto", "true or false"),
+        ("png", -1, "an integer, 0 or more, at most 100,000,000 or all"),
+        ("png", "some", "an integer, 0 or more, at most 100,000,000 or all"),
     ],
 )
 def test_a_value_that_is_refused_is_named(name: str, value: Any, must: str) -> None:

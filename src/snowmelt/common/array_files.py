@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import math
 import mmap
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from snowmelt.common.regular_files import open_regular, refuse_irregular
 _LARGE = 2**28
 _MOST_TIMES = 50
 _GATHERED = 16  # rows
+_PART = 2**22  # bytes
 
 
 def write_arrays(target: Path, arrays: Mapping[str, NDArray]) -> None:
@@ -46,17 +48,24 @@ def create_rows(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
     Raises:
         OSError: there is not enough room.
     """
-    kind = np.dtype(dtype)
+    header = npy_header(dtype, shape)
+    with path.open("wb") as stream:
+        stream.write(header)
+        stream.flush()
+        size = len(header) + np.dtype(dtype).itemsize * math.prod(shape)
+        take_room(stream.fileno(), size)
+
+
+def npy_header(dtype: DTypeLike, shape: tuple[int, ...]) -> bytes:
+    """What a .npy file begins with, before its numbers in C order."""
+    stream = io.BytesIO()
     header = {
-        "descr": np.lib.format.dtype_to_descr(kind),
+        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
         "fortran_order": False,
         "shape": shape,
     }
-    with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        stream.flush()
-        size = stream.tell() + kind.itemsize * math.prod(shape)
-        take_room(stream.fileno(), size)
+    np.lib.format.write_array_header_1_0(stream, header)
+    return stream.getvalue()
 
 
 def take_room(descriptor: int, size: int) -> None:
@@ -123,6 +132,19 @@ def gathered(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
         found[start : start + _GATHERED] = array[rows[start : start + _GATHERED]]
         release(array)
     return found
+
+
+def in_parts(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The rows of an array in order, some MB at a time, let go of one after another.
+
+    Returns:
+        The number of the first row of a part, and the part.
+    """
+    row = math.prod(array.shape[1:]) * array.dtype.itemsize
+    size = max(_PART // max(row, 1), 1)
+    for start in range(0, len(array), size):
+        yield start, array[start : start + size]
+        release(array)
 
 
 def _mapping_of(array: Any) -> mmap.mmap | None:

@@ -50,16 +50,23 @@ class Reporter:
         folder = os.environ.get(distributed.STARTED)
         self._at = Path(folder) / str(distributed.rank()) if folder else None
         self._marks = self._beats = 0
+        self._noted = -float("inf")
 
     @property
     def is_heard(self) -> bool:
         """Whether somebody reads the notes."""
         return self._at is not None
 
-    def mark(self, text: str) -> None:
-        """Note what this process is at; all processes go through the same marks."""
+    def mark(self, text: str, *, every: float = 0.0) -> None:
+        """Note what this process is at; all processes go through the same marks.
+
+        Args:
+            every: seconds between two notes, at least, where marks come fast.
+        """
         self._marks += 1
-        self._note("mark", f"{self._marks} {text}")
+        if time.monotonic() - self._noted >= every:
+            self._noted = time.monotonic()
+            self._note("mark", f"{self._marks} {text}")
 
     def beat(self) -> None:
         """Note that this process runs."""

@@ -11,16 +11,18 @@ from omegaconf import DictConfig
 from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
+from snowmelt.sampling import network_numbers
 from snowmelt.training.settings import FitSettings
 
 
 def check_devices(config: DictConfig) -> None:
-    """Refuse a device that is not there.
+    """Refuse a device that is not there, or has not the numbers to compute in.
 
     Raises:
         UserError: naming the key.
     """
-    chosen_device(config.sample.device)
+    device = chosen_device(config.sample.device)
+    network_numbers.check(config.sample.precision, device)
     if config.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         raise UserError(
             f"trainer.accelerator={config.trainer.accelerator}, but torch finds no GPU"

@@ -8,9 +8,12 @@ would notice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from snowmelt.common.array_files import in_parts
 from snowmelt.data.prepared.manifest import Manifest
 
 MOST = 2000  # examples that are looked at
@@ -40,7 +43,7 @@ def edge_shares(
         }
     mean, std = np.array(manifest.mean), float(manifest.std or 1.0)
     far = FAR_UNKNOWN * std if data is None else FAR * float(np.abs(data - mean).max())
-    share = float((np.abs(samples[:MOST] - mean) > far).mean())
+    share = _share(samples[:MOST], lambda part: np.abs(part - mean) > far)
     return {"samples": share, "data": None if data is None else 0.0}
 
 
@@ -65,4 +68,9 @@ def doubt(shares: dict[str, float | None], manifest: Manifest) -> str | None:
 
 
 def _at_ends(stored: NDArray, ends: tuple[int, int]) -> float:
-    return float(np.isin(stored, ends).mean())
+    return _share(stored, lambda part: np.isin(part, ends))
+
+
+def _share(stored: NDArray, is_there: Callable[[NDArray], NDArray]) -> float:
+    """The share of values of which something holds, looked at a part at a time."""
+    return sum(int(is_there(part).sum()) for _, part in in_parts(stored)) / stored.size

@@ -1,30 +1,29 @@
 """Draws the samples of a request into a folder.
 
 Each sample is keyed by its index, so it does not depend on how batches and processes divide
-the work.
+the work, nor on how often the work was stopped and gone on with.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
-from snowmelt.common import distributed
-from snowmelt.common.array_files import create_rows, save_array, write_rows
-from snowmelt.common.files import sha256
 from snowmelt.common.process_group import Group
+from snowmelt.common.rank_reports import Reporter
 from snowmelt.common.records import file_digests, write_record
-from snowmelt.sampling import edge_shares, picture_arrays
+from snowmelt.sampling import picture_arrays, sample_facts
+from snowmelt.sampling.drawing import draw
 from snowmelt.sampling.generator import Generator
 from snowmelt.sampling.sample_request import SampleRequest
+from snowmelt.sampling.storage import image_files, shares
+from snowmelt.sampling.storage.kept_samples import ARRAY, KeptSamples, Task, keeping, put
 
 MARKER = "samples.json"
 
@@ -37,11 +36,14 @@ def generate(
     device: torch.device,
     real: Tensor | None = None,
     stored: NDArray | None = None,
+    kept: Path | None = None,
+    png: int | Literal["all"] = 0,
 ) -> None:
     """Write samples.npy, its description and the arrays of its pictures, or nothing.
 
     Samples of classes come with labels.npy; of real examples that were completed the
     description says how far the samples are from them. See `picture_arrays` for the rest.
+    The memory does not grow with the number of samples.
 
     Args:
         target: the folder to write.
@@ -50,73 +52,79 @@ def generate(
             picture of the forward process starts.
         stored: examples of the data as they are stored, if any are at hand: what the
             samples' values are compared with.
+        kept: a folder that keeps what was drawn when this is stopped or killed; None to
+            begin anew the next time.
+        png: how many of the first samples are written as PNG files, too.
 
     Raises:
-        UserError: the folder holds something else.
+        UserError: the folder holds something else, or the samples cannot be drawn so.
+        Stopped: this process was asked to stop; it says how many samples are kept.
     """
     generator = Generator.on(device, request)
-    clock = [time.perf_counter()]
-    with Group() as group, group.directory(target, MARKER) as draft:
-        _draw_rows(generator, draft, group, batch_size)
-        group.wait()
-        clock.append(time.perf_counter())
-        if group.rank == 0:
-            said = request.describe() | _measured(generator, draft, stored)
-            picture_arrays.save(generator, draft, real)
-            write_record(draft / MARKER, said | {"digests": file_digests(draft)})
-    if distributed.rank() == 0:
-        count, seconds = request.num_samples, clock[1] - clock[0]
-        shown = time.perf_counter() - clock[1]
-        rate = f"{count / seconds:.1f} a second"
-        print(f"{count} samples in {seconds:.1f} s ({rate}), their paths in {shown:.1f} s")
+    with keeping(kept) as keeper:
+        with Group() as group, group.directory(target, MARKER) as draft:
+            task = _task(generator, keeper, group, draft)
+            start = time.perf_counter()
+            draw(generator, task, group, batch_size)
+            group.wait()
+            if group.rank == 0:
+                put(task.place / ARRAY, draft / ARRAY)
+                drawn = time.perf_counter()
+                _complete(generator, draft, real, stored, png)
+                print(_said(task, drawn - start, time.perf_counter() - drawn))
+        keeper.finished()
 
 
-def _draw_rows(generator: Generator, draft: Path, group: Group, size: int) -> None:
-    """Every process fills its own rows of one array on disk."""
-    count, manifest = generator.request.num_samples, generator.manifest
-    path = draft / "samples.npy"
+def _task(generator: Generator, keeper: KeptSamples, group: Group, draft: Path) -> Task:
+    """What there is to draw, and where; the first process looks for all."""
+    task = None
     if group.rank == 0:
-        create_rows(path, manifest.dtype, (count, *manifest.shape))
-    group.wait()
-    starts = range(group.rank * size, count, group.world_size * size)
-    mine = sum(min(size, count - start) for start in starts)
-    with tqdm(total=mine, desc="sample", unit="image", disable=group.rank > 0) as bar:
-        for start in starts:
-            index = torch.arange(start, min(start + size, count), device=generator.device)
-            write_rows(path, start, generator.draw(index))
-            bar.update(len(index))
+        manifest, request = generator.manifest, generator.request
+        shape = (request.num_samples, *manifest.shape)
+        asked, otherwise = request.describe(), draft.with_name("drawing")
+        task = keeper.opened(asked, manifest.dtype, shape, otherwise, group.world_size)
+    task = group.from_first(task)
+    assert task is not None
+    return task
 
 
-def _measured(generator: Generator, draft: Path, stored: NDArray | None) -> dict[str, Any]:
-    """What is known of the samples once they are there; a doubt is printed."""
-    request, manifest = generator.request, generator.manifest
-    samples = np.load(draft / "samples.npy", mmap_mode="r", allow_pickle=False)
-    shares = edge_shares.edge_shares(samples, stored, manifest)
-    doubt = edge_shares.doubt(shares, manifest)
-    if doubt is not None:
-        print(f"sample: warning: {doubt}", file=sys.stderr)
-    process = generator.denoiser.process
-    found: dict[str, Any] = {
-        "evaluations": request.guidance.evaluations(request.sampler, process),
-        "digest": sha256(draft / "samples.npy"),
-        "at_the_edge": shares,
-    }
-    index = torch.arange(request.num_samples)
-    labels = request.guidance.labels(index, request.conditioning)
-    if labels is not None:
-        save_array(draft / "labels.npy", labels.numpy())
-    if request.guidance.needs_examples:
-        found["error_to_examples"] = _error(generator, draft, index)
-    return found
+def _complete(
+    generator: Generator,
+    draft: Path,
+    real: Tensor | None,
+    stored: NDArray | None,
+    png: int | Literal["all"],
+) -> None:
+    """Write what belongs to the samples in a folder, and the record last."""
+    request, process = generator.request, generator.denoiser.process
+    evaluations = request.guidance.evaluations(request.sampler, process)
+    facts = sample_facts.found(generator, draft, stored)
+    sample_facts.save_labels(generator, draft / "labels.npy")
+    picture_arrays.save(generator, draft, real)
+    if png:
+        _write_images(generator, draft, None if png == "all" else png)
+    digests = file_digests(draft)
+    # A solver that counts as it goes has drawn the pictures at least.
+    evaluations = evaluations or request.guidance.evaluations(request.sampler, process)
+    said = request.describe() | {"evaluations": evaluations, "digest": digests[ARRAY]}
+    write_record(draft / MARKER, said | facts | {"digests": digests})
 
 
-def _error(generator: Generator, draft: Path, index: Tensor, size: int = 1000) -> float:
-    """The root of the mean squared difference from the real examples, in stored units."""
-    stored = np.load(draft / "samples.npy", mmap_mode="r", allow_pickle=False)
-    total = 0.0
-    for part in index.split(size):
-        real = generator.stored(generator.request.conditioning.real(part)).astype(
-            np.float64
-        )
-        total += float(np.square(stored[part.numpy()] - real).sum())
-    return float(np.sqrt(total / stored.size))
+def _write_images(generator: Generator, draft: Path, most: int | None) -> None:
+    samples = np.load(draft / ARRAY, mmap_mode="r", allow_pickle=False)
+    reporter, levels = Reporter(), generator.manifest.value_range
+    assert levels is not None
+    image_files.write(
+        draft / image_files.NAME,
+        samples[:most],
+        levels,
+        lambda: reporter.mark("writing PNG files", every=1.0),
+    )
+
+
+def _said(task: Task, seconds: float, shown: float) -> str:
+    """How fast it was; a command that went on says what it has drawn itself."""
+    drawn = shares.total(task.missing)
+    of_all = "" if drawn == task.count else f" of {task.count}"
+    took = f"{seconds:.1f} s ({drawn / max(seconds, 1e-9):.1f} a second)"
+    return f"{drawn}{of_all} samples in {took}, their paths in {shown:.1f} s"

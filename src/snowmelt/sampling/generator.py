@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from torch import Tensor
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.sampling import network_numbers
 from snowmelt.sampling.guidance.guidance import Draw
 from snowmelt.sampling.sample_request import SampleRequest
 from snowmelt.sampling.samplers.sampler import Watcher
@@ -18,19 +19,35 @@ from snowmelt.sampling.samplers.sampler import Watcher
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    """Draws the samples of a request, each a function of its index."""
+    """Draws the samples of a request, each a function of its index.
+
+    Attributes:
+        denoiser: its network computes in the numbers of the request.
+        compiled: the same with a compiled network, for batches of one size; None for none.
+    """
 
     request: SampleRequest
     denoiser: Denoiser
+    compiled: Denoiser | None = None
 
     @classmethod
     def on(cls, device: torch.device, request: SampleRequest) -> Generator:
         """The generator of a request, its network on a device.
 
         Raises:
-            UserError: the checkpoint has no such weights.
+            UserError: the checkpoint has no such weights, or the device no such numbers.
         """
-        return cls(request, request.checkpoint.denoiser(request.weights).to(device))
+        precision = request.precision
+        network_numbers.check(precision, device)
+        plain = request.checkpoint.denoiser(request.weights).to(device)
+        compiled = None
+        if request.compile:
+            compiled = network_numbers.computing(plain, precision, is_compiled=True)
+        return cls(request, network_numbers.computing(plain, precision), compiled)
+
+    def uncompiled(self) -> Generator:
+        """The same for batches of any size; its samples agree to rounding."""
+        return replace(self, compiled=None)
 
     @property
     def device(self) -> torch.device:
@@ -46,7 +63,7 @@ class Generator:
         """Samples as they are stored. Shapes: index: (B,) -> (B, *D)"""
         request = self.request
         asked = Draw(
-            self.denoiser,
+            self.compiled or self.denoiser,
             request.sampler,
             index,
             request.conditioning,

@@ -44,6 +44,7 @@ def save(generator: Generator, draft: Path, real: Tensor | None = None) -> None:
         draft: holds `samples.npy`.
         real: points of the data, in the model's units, if any are at hand.
     """
+    generator = generator.uncompiled()  # other batches, and few
     wanted: dict[str, Callable[[], Arrays]] = {"trajectory": lambda: trajectory(generator)}
     if generator.request.guidance.needs_examples:
         wanted["completion"] = lambda: completion(generator)

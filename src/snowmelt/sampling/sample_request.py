@@ -10,6 +10,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.records import content_digest
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
+from snowmelt.sampling.settings import Precision
 from snowmelt.training.checkpoint import Checkpoint, Weights
 
 
@@ -30,6 +31,8 @@ class SampleRequest:
         seed: of all noise.
         weights: the averaged ones or those of the last step.
         examples: the digest of the real examples, where the guidance completes some.
+        precision: what numbers the network computes in.
+        compile: whether the network is compiled.
 
     Raises:
         UserError: the guidance does not go with data, network or sampler.
@@ -45,6 +48,8 @@ class SampleRequest:
     seed: int = 0
     weights: Weights = "ema"
     examples: str | None = None
+    precision: Precision = "32-true"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a guidance that cannot be followed."""
@@ -69,6 +74,9 @@ class SampleRequest:
             "examples": self.examples,
             "num_samples": self.num_samples,
             "seed": self.seed,
+            # They decide how numbers are rounded.
+            "precision": self.precision,
+            "compile": self.compile,
         }
         is_image = self.checkpoint.manifest.levels is not None
         return {

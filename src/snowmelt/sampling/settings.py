@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from snowmelt.common.places import Place
 from snowmelt.common.section import Device, Section, Seed
 from snowmelt.training.weight_sets.names import Weights
+
+Precision = Literal["32-true", "bf16-mixed"]
 
 
 class SampleSettings(Section):
@@ -30,6 +32,21 @@ class SampleSettings(Section):
     )
     seed: Seed = Field(
         0, description="Of the noise; the configuration takes it from `seed`."
+    )
+    precision: Precision = Field(
+        "32-true",
+        description="Numbers that the network computes in; bf16-mixed keeps weights, states"
+        " and coefficients in float32. Another one rounds differently: other samples.",
+    )
+    compile: bool = Field(
+        False,
+        description="Compile the network (torch.compile), which needs a C++ compiler here:"
+        " a word is said where it is left out. It pays for many samples.",
+    )
+    png: Annotated[int, Field(ge=0, le=100_000_000)] | Literal["all"] = Field(
+        0,
+        description="Images that are also written as PNG files, in one images.zip beside"
+        " samples.npy: the first ones, or all.",
     )
     checkpoint: Place = Field(
         "outputs/model/model.ckpt",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import torch
@@ -21,16 +22,21 @@ from snowmelt.data.prepared.real_points import real_points, stored_examples
 from snowmelt.data.prepared.scaling import to_model
 from snowmelt.pipeline import launch, saved_state
 from snowmelt.pipeline.compatibility import sampling_rules
+from snowmelt.sampling import network_numbers
 from snowmelt.sampling.generate import generate
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.sample_request import SampleRequest
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.settings import SampleSettings
+from snowmelt.sampling.storage import image_files, kept_samples
+from snowmelt.tracking.location import main_root
 from snowmelt.training.checkpoint import Checkpoint, load
 
 
 def run(config: DictConfig, root: Path) -> Path:
-    """Draw samples; several processes share the work. Returns the folder.
+    """Draw samples, going on from those that an earlier run drew; returns the folder.
+
+    Several processes share the work.
 
     Raises:
         UserError: the checkpoint or the configuration does not serve.
@@ -52,8 +58,16 @@ def run(config: DictConfig, root: Path) -> Path:
         checkpoint=request.checkpoint.identity,
         samples=request.describe()["identity"],
     ) as tracked:
-        size = settings.batch_size
-        generate(request, target, batch_size=size, device=device, real=real, stored=stored)
+        generate(
+            request,
+            target,
+            batch_size=settings.batch_size,
+            device=device,
+            real=real,
+            stored=stored,
+            kept=kept_samples.folder_in(main_root(root)),
+            png=settings.png,
+        )
         if distributed.rank() == 0:
             for file in sorted(target.iterdir()):
                 tracked.log_file(file, "samples")
@@ -91,6 +105,7 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
     source = located(root, settings.checkpoint)
     checkpoint = load(source)
     _check_rules(config, checkpoint)
+    image_files.check(settings.png, checkpoint.manifest)
     guidance = build(config.guidance, Guidance)
     data = (
         _data(root / config.paths.prepared, checkpoint) if guidance.needs_examples else None
@@ -106,7 +121,17 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
         seed=settings.seed,
         weights=settings.weights,
         examples=data.manifest.digests[data.manifest.array_file] if data else None,
+        precision=settings.precision,
+        compile=settings.compile and _can_compile(),
     )
+
+
+def _can_compile() -> bool:
+    """Whether a network can be compiled here; if not, a word is said."""
+    reason = network_numbers.why_not_compiled()
+    if reason is not None and distributed.rank() == 0:
+        print(f"sample: the network is not compiled: {reason}", file=sys.stderr)
+    return reason is None
 
 
 def _check_rules(config: DictConfig, checkpoint: Checkpoint) -> None:

@@ -1,0 +1,1 @@
+"""How any number of samples gets to the disk: in shares, with a journal, and as PNGs."""
