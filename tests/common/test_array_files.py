@@ -12,7 +12,14 @@ import pytest
 from tests.damage import flip
 
 from snowmelt.common import array_files
-from snowmelt.common.array_files import mapped, read_arrays, write_arrays
+from snowmelt.common.array_files import (
+    create_rows,
+    mapped,
+    npy_header,
+    read_arrays,
+    write_arrays,
+    write_rows,
+)
 from snowmelt.common.errors import UserError
 
 
@@ -117,3 +124,27 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
         else:
             assert "a" not in found or np.array_equal(found["a"], arrays["a"])
     assert refused > 50
+
+
+def test_parts_are_all_rows_in_order_whatever_their_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.arange(60, dtype=np.uint8).reshape(10, 6)
+    np.save(tmp_path / "a.npy", rows)
+    for size, starts in ((18, [0, 3, 6, 9]), (1, list(range(10))), (999, [0])):
+        monkeypatch.setattr(array_files, "_PART", size)
+        for array in (rows, mapped(tmp_path / "a.npy", made_by="sample")):
+            parts = [(start, part.copy()) for start, part in array_files.in_parts(array)]
+            assert [start for start, _ in parts] == starts
+            np.testing.assert_array_equal(np.concatenate([p for _, p in parts]), rows)
+
+
+def test_rows_that_are_written_later_are_what_numpy_would_save(tmp_path: Path) -> None:
+    rows = np.arange(12.0).reshape(4, 3)
+    np.save(tmp_path / "whole.npy", rows)
+    create_rows(tmp_path / "later.npy", rows.dtype, rows.shape)
+    write_rows(tmp_path / "later.npy", 2, rows[2:])
+    write_rows(tmp_path / "later.npy", 0, rows[:2])
+    same = (tmp_path / "whole.npy").read_bytes()
+    assert (tmp_path / "later.npy").read_bytes() == same
+    assert same.startswith(npy_header(np.float64, (4, 3)))

@@ -24,7 +24,7 @@ from snowmelt.common.regular_files import open_regular, refuse_irregular
 _LARGE = 2**28
 _MOST_TIMES = 50
 _GATHERED = 16  # rows
-_PART = 2**22  # bytes
+_PART = 2**20  # bytes
 
 
 def write_arrays(target: Path, arrays: Mapping[str, NDArray]) -> None:
@@ -135,7 +135,7 @@ def gathered(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
 
 
 def in_parts(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """The rows of an array in order, some MB at a time, let go of one after another.
+    """The rows of an array in order, a MB at a time, let go of one after another.
 
     Returns:
         The number of the first row of a part, and the part.
