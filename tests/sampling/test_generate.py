@@ -164,11 +164,13 @@ def test_ctrl_c_says_how_many_samples_are_kept(
 
 def test_png_files_of_the_first_samples(trained: Path, draw: Callable[..., Drawn]) -> None:
     samples, said = draw("shown", "sample.png=5")
-    with zipfile.ZipFile(trained / "shown/images.zip") as archive:
+    with zipfile.ZipFile(trained / "shown/images-000000.zip") as archive:
         assert archive.namelist() == [f"{number:06}.png" for number in range(5)]
         third = np.asarray(Image.open(io.BytesIO(archive.read("000002.png"))))
     np.testing.assert_array_equal(third, np.rint(255 / 16 * samples[2, 0]))
-    assert said["digests"]["images.zip"] == sha256(trained / "shown/images.zip")
+    assert said["digests"]["images-000000.zip"] == sha256(
+        trained / "shown/images-000000.zip"
+    )
 
 
 def test_other_numbers_are_other_samples_of_nearly_the_same_values(

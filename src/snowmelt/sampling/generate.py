@@ -115,7 +115,7 @@ def _write_images(generator: Generator, draft: Path, most: int | None) -> None:
     reporter, levels = Reporter(), generator.manifest.value_range
     assert levels is not None
     image_files.write(
-        draft / image_files.NAME,
+        draft,
         samples[:most],
         levels,
         lambda: reporter.mark("writing PNG files", every=1.0),

@@ -45,8 +45,8 @@ class SampleSettings(Section):
     )
     png: Annotated[int, Field(ge=0, le=100_000_000)] | Literal["all"] = Field(
         0,
-        description="Images that are also written as PNG files, in one images.zip beside"
-        " samples.npy: the first ones, or all.",
+        description="Images that are also written as PNG files, in zip files of 10,000"
+        " beside samples.npy: the first ones, or all.",
     )
     checkpoint: Place = Field(
         "outputs/model/model.ckpt",
