@@ -126,8 +126,19 @@ def test_each_step_is_told_to_who_watches(
     monkeypatch.setattr(Reporter, "mark", noted)
     drawn(tmp_path, asked(count=6), size=3)
     states = 3 + 1  # of three steps
-    expected = ["drawing samples"] * (2 * states) + ["its samples are drawn"]
-    assert marks == expected
+    expected = ["drawing samples"] * (2 * (states + 1)) + ["its samples are drawn"]
+    assert marks == expected + ["drawing paths"] * states
+
+
+def test_of_a_whole_path_each_batch_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its states come at its end."""
+    monkeypatch.setenv(distributed.STARTED, str(tmp_path))
+    sampler = Adaptive(3, rtol=0.1, atol=0.1)
+    drawn(tmp_path, asked(sampler=sampler, count=6), size=3)
+    number = int((tmp_path / "0.mark").read_text().partition(" ")[0])
+    assert number >= 2 + 1, "two batches, and the end"
 
 
 def test_marks_come_no_faster_than_asked_and_are_counted(

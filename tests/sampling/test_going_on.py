@@ -24,6 +24,7 @@ from tests.sampling.stopped_sample import (
 )
 
 from snowmelt.common import kept_places
+from snowmelt.common.drafts import faults_of
 from snowmelt.common.errors import StorageError, UserError
 from snowmelt.common.folder_lock import only_one_in, try_lock
 from snowmelt.sampling import picture_arrays
@@ -270,8 +271,9 @@ def test_under_dvc_they_are_kept_until_the_next_stage_has_found_them(
     assert drawn(tmp_path) == whole
     assert written == []
     identity = json.loads((out / "samples.json").read_text())["identity"]
-    forget(tmp_path / "kept", "f" * 64)
-    assert place(tmp_path).exists()
+    for other in ("f" * 64, "", "*", "/", ".."):
+        forget(tmp_path / "kept", other)
+        assert place(tmp_path).exists()
     forget(tmp_path / "kept", identity)
     assert not (tmp_path / "kept").exists()
     assert content(out) == whole
@@ -304,3 +306,8 @@ def test_without_links_it_is_copied(
 
     monkeypatch.setattr(kept_samples.os, "link", failing)
     assert drawn(tmp_path) == whole
+    target = tmp_path / "out" / "full.npy"
+    target.symlink_to("/dev/full")
+    said = r"full\.npy cannot be written: No space"
+    with pytest.raises(StorageError, match=said), faults_of(target):
+        kept_samples.put(tmp_path / "out" / "samples.npy", target)

@@ -22,6 +22,7 @@ from snowmelt.sampling.storage.kept_samples import ARRAY, Task, writing
 from snowmelt.sampling.storage.shares import Span
 
 _POLL = 0.2  # seconds
+_MARK = "drawing samples"
 
 
 def draw(generator: Generator, task: Task, group: Group, size: int) -> None:
@@ -43,6 +44,7 @@ def draw(generator: Generator, task: Task, group: Group, size: int) -> None:
             for span in shares.batches(mine, size):
                 drawn = generator.draw(_index(generator, span, size), watch)
                 write(span, drawn[: span[1] - span[0]])
+                reporter.mark(_MARK, every=1.0)
                 show()
         reporter.mark("its samples are drawn")
         while show() < shares.total(task.missing):
@@ -55,7 +57,7 @@ def _watch(generator: Generator, reporter: Reporter) -> Watcher | None:
         return None  # it would keep every state to show it
 
     def watch(*_: object) -> None:
-        reporter.mark("drawing samples", every=1.0)
+        reporter.mark(_MARK, every=1.0)
 
     return watch
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from snowmelt.common.array_files import write_arrays
 from snowmelt.common.errors import left_out_if_it_fails
+from snowmelt.common.rank_reports import Reporter
 from snowmelt.sampling.compared_paths import as_seen, compared_paths
 from snowmelt.sampling.generator import Generator
 from snowmelt.sampling.trajectories import forward, visible_scale
@@ -72,8 +73,10 @@ def trajectory(generator: Generator) -> Arrays:
     chosen = set(np.linspace(0, steps, moments).round().astype(int).tolist())
     index = _first(generator, most)
     frames, times = [], []
+    reporter = Reporter()
 
     def keep(step: int, t: Tensor, x: Tensor) -> None:
+        reporter.mark("drawing paths", every=1.0)
         if step in chosen:
             scale = visible_scale(generator.denoiser.process, t)
             frames.append(generator.stored(x * scale))

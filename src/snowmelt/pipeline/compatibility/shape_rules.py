@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ from snowmelt.nets.unet import UNet
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
+from snowmelt.sampling.storage import image_files
 
 COARSE = 8  # places along the side of the coarsest resolution of a network for its images
 MOST_PARAMETERS = 2_000_000_000
@@ -79,6 +80,7 @@ def issues(
         *_features(config["features"], shape),
         *_guidance(config, shape, classes),
         *_flow(config["likelihood"]["ode"], shape),
+        *_png(config["sample"]["png"], shape),
     ]
 
 
@@ -192,6 +194,14 @@ def _flow(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
         " likelihood.ode.divergence.most"
     )
     return [_error(("likelihood.ode.divergence", "data"), text)]
+
+
+def _png(wanted: int | Literal["all"], shape: tuple[int, ...]) -> list[CompatibilityIssue]:
+    try:
+        image_files.check(wanted, shape)
+    except UserError as error:
+        return [_error((), str(error))]
+    return []
 
 
 def _error(keys: tuple[str, ...], text: str) -> CompatibilityIssue:

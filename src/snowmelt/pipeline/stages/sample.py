@@ -105,7 +105,7 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
     source = located(root, settings.checkpoint)
     checkpoint = load(source)
     _check_rules(config, checkpoint)
-    image_files.check(settings.png, checkpoint.manifest)
+    image_files.check(settings.png, checkpoint.manifest.shape)
     guidance = build(config.guidance, Guidance)
     data = (
         _data(root / config.paths.prepared, checkpoint) if guidance.needs_examples else None

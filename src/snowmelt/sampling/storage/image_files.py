@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from snowmelt.common.array_files import in_parts
 from snowmelt.common.errors import UserError
-from snowmelt.data.prepared.manifest import Manifest
 
 MOST = 10_000  # images in one zip file
 _DIGITS = 6  # of a number, at least
@@ -32,23 +31,26 @@ _PERMISSIONS = 0o100644 << 16  # where Unix has them
 _CHANNELS = (1, 3)
 
 
-def check(wanted: int | Literal["all"], manifest: Manifest) -> None:
+def check(wanted: int | Literal["all"], shape: Sequence[int]) -> None:
     """Refuse PNG files of samples that are no images of one or three channels.
+
+    Args:
+        shape: of one sample, (C, H, W) or (D,).
 
     Raises:
         UserError: naming the key.
     """
     if wanted == 0:
         return
-    if manifest.kind != "images":
+    if len(shape) == 1:
         raise UserError(
-            f"sample.png={wanted}, but '{manifest.name}' is points, which are no images:"
-            " set sample.png=0"
+            f"sample.png={wanted}, but the data is points, which are no images: set"
+            " sample.png=0"
         )
-    if manifest.shape[0] not in _CHANNELS:
+    if shape[0] not in _CHANNELS:
         raise UserError(
-            f"sample.png={wanted}, but images of {manifest.shape[0]} channels are neither"
-            " gray nor colour: set sample.png=0, and read samples.npy"
+            f"sample.png={wanted}, but images of {shape[0]} channels are neither gray nor"
+            " colour: set sample.png=0, and read samples.npy"
         )
 
 

@@ -43,6 +43,7 @@ CODE = (
     "training/checkpoint.py",
     "training/checkpoint_content.py",
     "training/weight_sets",
+    "pipeline/stages/sample.py",
 )
 _WORK, _WRITERS = "snowmelt sample", "writers"
 _DIGITS = 16  # of an identity, in a name
@@ -208,7 +209,9 @@ def put(array: Path, target: Path) -> None:
     try:
         os.link(array, target)
     except OSError:
-        shutil.copyfile(array, target)
+        # Not `copyfile`, which blames a full disk on the array.
+        with array.open("rb") as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
 
 
 def folder_in(root: Path) -> Path:
@@ -222,7 +225,9 @@ def forget(folder: Path, identity: str) -> None:
     Args:
         identity: of their request.
     """
-    for place in folder.glob(f"{identity[:_DIGITS]}-*"):
+    for place in folder.glob("[!.]*"):
+        if not place.name.startswith(f"{identity[:_DIGITS]}-"):
+            continue
         with contextlib.suppress(UserError), kept_places.only_one_at(place, _WORK):
             kept_places.remove(place)
     with contextlib.suppress(OSError):
