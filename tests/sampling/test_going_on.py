@@ -28,8 +28,8 @@ from snowmelt.common.drafts import faults_of
 from snowmelt.common.errors import StorageError, UserError
 from snowmelt.common.folder_lock import only_one_in, try_lock
 from snowmelt.sampling import picture_arrays
-from snowmelt.sampling.storage import drawn_rows, kept_samples
-from snowmelt.sampling.storage.kept_samples import forget
+from snowmelt.sampling.storage import drawn_rows, kept_samples, places
+from snowmelt.sampling.storage.places import forget
 
 Written = list[tuple[int, int]]
 THREE = 3 * SIZE
@@ -138,7 +138,7 @@ def test_another_request_begins_anew(
         written.clear()
         interrupt(tmp_path, 1, replace(asked(), request=replace(request, **change)))
         assert written[0] == (0, 8), change
-    monkeypatch.setattr(kept_samples, "code_digest", lambda _: "other code")
+    monkeypatch.setattr(places, "code_digest", lambda _: "other code")
     written.clear()
     interrupt(tmp_path, 1)
     assert written[0] == (0, 8)
@@ -304,10 +304,14 @@ def test_without_links_it_is_copied(
     def failing(*_: object) -> None:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     monkeypatch.setattr(kept_samples.os, "link", failing)
     assert drawn(tmp_path) == whole
     target = tmp_path / "out" / "full.npy"
     target.symlink_to("/dev/full")
+    monkeypatch.setattr(os, "sendfile", full)
     said = r"full\.npy cannot be written: No space"
     with pytest.raises(StorageError, match=said), faults_of(target):
         kept_samples.put(tmp_path / "out" / "samples.npy", target)

@@ -42,7 +42,7 @@ from snowmelt.evaluation.plane.point_model import PointModel
 from snowmelt.evaluation.protocol import Evaluation
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.settings import EvaluationSettings, TruthSettings
-from snowmelt.sampling.storage import kept_samples
+from snowmelt.sampling.storage import places
 from snowmelt.tracking import Run, open_evaluation
 from snowmelt.tracking.location import main_root
 from snowmelt.training.checkpoint import Checkpoint, load
@@ -88,7 +88,7 @@ def run(config: DictConfig, root: Path) -> Path:
     source = root / config.paths.reference
     reference = Reference.open(source, data.manifest, plain(config.features))
     samples, description = generated_samples.read(folder, data.manifest, origin)
-    kept_samples.forget(kept_samples.folder_in(main_root(root)), description["identity"])
+    places.forget(places.folder_in(main_root(root)), description["identity"])
     target = root / config.paths.reports / "metrics.json"
     arrays = root / config.paths.evaluation
     require_ours(arrays, truth_arrays.ARRAYS_OF)

@@ -18,35 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from numpy.typing import DTypeLike
 
 from snowmelt.common import kept_places, stopping
-from snowmelt.common.code_identity import code_digest
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_file
-from snowmelt.common.records import content_digest
 from snowmelt.sampling.storage import shares
 from snowmelt.sampling.storage.draw_journal import Progress, intact
 from snowmelt.sampling.storage.drawn_rows import DrawnRows
+from snowmelt.sampling.storage.places import WORK, name_of
 from snowmelt.sampling.storage.shares import Span
 
 ARRAY = "samples.npy"
-# The parts of the package that decide a sample.
-CODE = (
-    "common",
-    "data/prepared",
-    "diffusion",
-    "nets",
-    "sampling",
-    "training/checkpoint.py",
-    "training/checkpoint_content.py",
-    "training/weight_sets",
-    "pipeline/stages/sample.py",
-)
-_WORK, _WRITERS = "snowmelt sample", "writers"
-_DIGITS = 16  # of an identity, in a name
+_WRITERS = "writers"
 
 
 @dataclass(frozen=True)
@@ -120,7 +104,7 @@ class KeptSamples:
         """Take a place where samples are kept, if that can be done; see `intact`."""
         if self._folder is None:
             return [], 0
-        place = self._folder / _name(request)
+        place = self._folder / name_of(request)
         try:
             found = self._taken(place, dtype, shape)
         except (UserError, OSError) as error:
@@ -135,7 +119,7 @@ class KeptSamples:
     ) -> tuple[list[Span], int]:
         """Take a place for this command; see `intact`."""
         with contextlib.ExitStack() as held:
-            held.enter_context(kept_places.only_one_at(place, _WORK))
+            held.enter_context(kept_places.only_one_at(place, WORK))
             is_new = not place.exists()
             place.mkdir(exist_ok=True)
             try:
@@ -145,7 +129,7 @@ class KeptSamples:
                     kept_places.remove(place)
                 raise
             self._held = held.pop_all()
-        kept_places.remove_others(place.parent, place, _WORK, kept_places.OTHERS)
+        kept_places.remove_others(place.parent, place, WORK, kept_places.OTHERS)
         return found
 
     def reached(self) -> str:
@@ -212,33 +196,6 @@ def put(array: Path, target: Path) -> None:
         # Not `copyfile`, which blames a full disk on the array.
         with array.open("rb") as source, target.open("wb") as copy:
             shutil.copyfileobj(source, copy)
-
-
-def folder_in(root: Path) -> Path:
-    """Where samples are kept in a project."""
-    return root / ".snowmelt" / "sample"
-
-
-def forget(folder: Path, identity: str) -> None:
-    """Remove what is kept of samples that are in place for good.
-
-    Args:
-        identity: of their request.
-    """
-    for place in folder.glob("[!.]*"):
-        if not place.name.startswith(f"{identity[:_DIGITS]}-"):
-            continue
-        with contextlib.suppress(UserError), kept_places.only_one_at(place, _WORK):
-            kept_places.remove(place)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
-def _name(request: Mapping[str, Any]) -> str:
-    """The name of a folder: all that decides a sample."""
-    made_by = [code_digest(CODE), np.__version__, torch.__version__]
-    rest = content_digest({"request": request, "made_by": made_by})
-    return f"{request['identity'][:_DIGITS]}-{rest[:_DIGITS]}"
 
 
 def _looked_through(
