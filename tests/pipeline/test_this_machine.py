@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import urllib.error
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -10,10 +13,12 @@ from lightning_fabric.connector import _PRECISION_INPUT_STR
 from pytorch_lightning.accelerators import AcceleratorRegistry
 
 from snowmelt.common.errors import UserError
+from snowmelt.evaluation.features.inception_weights import DOWNLOADS, URL_INCEPTION_V3
 from snowmelt.pipeline import this_machine
 from snowmelt.pipeline.config import composition
 from snowmelt.training.settings import Accelerator, Precision
-from tests.project import ROOT
+from tests.conftest import Mistake
+from tests.project import ROOT, TINY
 
 WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
@@ -33,6 +38,49 @@ def test_what_is_not_here_is_named(text: str) -> None:
     with pytest.raises(UserError, match=text.partition("=")[0]) as caught:
         this_machine.check(config, ROOT)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No network, and nothing in the cache of torch's hub."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "urlopen", refuse)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("extra", [(), ("-m", "seed=0,1")])
+def test_inception_weights_are_looked_for_before_stage_1(
+    workspace: Path, mistake: Mistake, extra: tuple[str, ...]
+) -> None:
+    inception = (*TINY, "tracking=none", "features=inception")
+    said = mistake("pipeline", *extra, *inception, cwd=workspace)
+    for part in (URL_INCEPTION_V3, str(workspace / DOWNLOADS), "features.weights=PATH"):
+        assert part in said
+    named = (*inception, "features.weights=gone.pth")
+    said = mistake("pipeline", *extra, *named, cwd=workspace)
+    assert f"features.weights: there is no file {workspace / 'gone.pth'}" in said
+    assert not (workspace / "data" / "prepared").exists()
+    assert not (workspace / "outputs").exists()
+
+
+@pytest.mark.usefixtures("offline")
+def test_under_dvc_they_are_looked_for_when_it_composes(
+    workspace: Path, mistake: Mistake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ROOT / "dvc.yaml", workspace)
+    monkeypatch.setenv("DVC_STAGE", "compose")
+    said = mistake("compose", "features=inception", "tracking=none", cwd=workspace)
+    assert URL_INCEPTION_V3 in said
+    assert not (workspace / "outputs").exists()
+
+
+@pytest.mark.usefixtures("offline")
+def test_other_features_need_no_file() -> None:
+    this_machine.find_files(composition.compose(ROOT, is_checked=False), ROOT)
 
 
 def test_what_is_here_passes() -> None:

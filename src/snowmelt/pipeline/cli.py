@@ -92,7 +92,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.cfg:
         return _print(settled)
     if given.command == "compose":
-        _check_devices(settled)
+        _check_machine(settled, root)
     tracking.check(plain(settled), root)
     written = output_locks.written_by(given.command, settled, root)
     with (
@@ -253,13 +253,14 @@ def run_stage(name: str, settled: DictConfig, root: Path) -> Path:
     return result
 
 
-def _check_devices(settled: DictConfig) -> None:
+def _check_machine(settled: DictConfig, root: Path) -> None:
     """Where DVC composes, the stages that follow run on this machine too."""
     from snowmelt.pipeline import this_machine
     from snowmelt.pipeline.config import watched_places
 
     if watched_places.is_run_by_dvc():
         this_machine.check_devices(settled)
+        this_machine.find_files(settled, root)
 
 
 def _pipeline(settled: DictConfig, root: Path) -> Path:

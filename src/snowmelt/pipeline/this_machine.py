@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
+from snowmelt.evaluation.features import extractor
 from snowmelt.sampling import network_numbers
 from snowmelt.training.settings import FitSettings
 
@@ -30,8 +31,17 @@ def check_devices(config: DictConfig) -> None:
         )
 
 
+def find_files(config: DictConfig, root: Path) -> None:
+    """Find, or fetch, the files that measuring will need, before hours of training.
+
+    Raises:
+        UserError: one is not to be had; where it is from and where to put it is said.
+    """
+    extractor.find_files(plain(config.features), root)
+
+
 def check(config: DictConfig, root: Path) -> None:
-    """Refuse a device, numbers to compute in, or a checkpoint that is not to be had here.
+    """Refuse a device, numbers to compute in, or a file that is not to be had here.
 
     Raises:
         UserError: naming the key.
@@ -40,13 +50,14 @@ def check(config: DictConfig, root: Path) -> None:
     from snowmelt.training.fit import check_trainer  # seconds: it brings Lightning
 
     check_devices(config)
+    find_files(config, root)
     check_trainer(FitSettings.of(plain(config)))
     sample.check_named_checkpoint(config, root)
 
 
 def check_jobs(configs: Sequence[DictConfig], root: Path) -> None:
     """The same for all jobs of a sweep; those that ask this machine for the same, once."""
-    asked = ("sample", "sampler", "guidance", "trainer")
+    asked = ("sample", "sampler", "guidance", "trainer", "features")
     different = {str([plain(c)[name] for name in asked]): c for c in configs}
     for config in different.values():
         check(config, root)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from snowmelt.common.array_files import create_rows, release, write_rows
 from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import class_of
 from snowmelt.common.threads import single_thread
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
@@ -78,6 +79,19 @@ class Extractor(nn.Module, abc.ABC):
             stored: (B, C, H, W) uint8 or (B, D) float32 -> (B, F) float32
         """
 
+    @classmethod
+    def find_files(cls, settings: Mapping[str, Any], root: Path) -> list[Path]:
+        """Find, or fetch, the files that `fit` will read: here none.
+
+        Args:
+            settings: the arguments of the class.
+            root: what configured paths are relative to.
+
+        Raises:
+            UserError: one is not to be had; where it is from and where to put it is said.
+        """
+        return []
+
     def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
         """Train the extractor, or find its weights.
 
@@ -127,6 +141,17 @@ class Extractor(nn.Module, abc.ABC):
             UserError: the file is missing or of another network.
         """
         weight_files.load(self, path, remedy=AGAIN)
+
+
+def find_files(features: Mapping[str, Any], root: Path) -> list[Path]:
+    """The files that the extractor of a configuration reads; see `Extractor.find_files`.
+
+    Args:
+        features: the section of the configuration.
+        root: what paths in it are relative to.
+    """
+    own = {key: value for key, value in features.items() if not isinstance(value, dict)}
+    return class_of(own, Extractor).find_files(own, root)
 
 
 def extract(extractor: Extractor, stored: np.ndarray, desc: str) -> np.ndarray:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,6 +68,10 @@ class Inception(Extractor):
     @property
     def is_standard_inception(self) -> bool:
         return inception_weights.is_standard(self.content)
+
+    @classmethod
+    def find_files(cls, settings: Mapping[str, Any], root: Path) -> list[Path]:
+        return [inception_weights.find(settings.get("weights"), root)]
 
     def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
         content = inception_weights.read(self.weights, root)

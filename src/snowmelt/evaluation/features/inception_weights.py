@@ -9,6 +9,7 @@ import torch
 
 from snowmelt.common.download import download
 from snowmelt.common.errors import UserError
+from snowmelt.common.files import sha256
 from snowmelt.common.places import located
 
 # As torch-fidelity has it, whose import takes seconds.
@@ -23,7 +24,12 @@ STANDARD = FILE.removesuffix(".pth").rpartition("-")[2]
 
 
 def read(weights: str | None, root: Path) -> bytes:
-    """The content of the file of weights.
+    """The content of the file of weights; see `find`."""
+    return find(weights, root).read_bytes()
+
+
+def find(weights: str | None, root: Path) -> Path:
+    """The file of weights.
 
     Args:
         weights: its path, standard or not; None looks for the standard one in
@@ -37,14 +43,19 @@ def read(weights: str | None, root: Path) -> bytes:
     if weights is not None:
         named = located(root, weights)
         if not named.is_file():
-            raise UserError(f"features.weights: there is no file {named}")
-        return named.read_bytes()
+            raise UserError(
+                f"features.weights: there is no file {named}: name one of torch-fidelity's"
+                f" weights, such as {URL_INCEPTION_V3}, or leave the key out and put that"
+                f" file into {root / DOWNLOADS}"
+            )
+        return named
     ours = root / DOWNLOADS / FILE
     for path in (ours, Path(torch.hub.get_dir()) / "checkpoints" / FILE):
         if path.is_file():
-            return _verified(path.read_bytes(), path)
+            _verify(path)
+            return path
     _fetch(ours)
-    return ours.read_bytes()
+    return ours
 
 
 def is_standard(content: bytes) -> bool:
@@ -52,14 +63,13 @@ def is_standard(content: bytes) -> bool:
     return hashlib.sha256(content).hexdigest().startswith(STANDARD)
 
 
-def _verified(content: bytes, path: Path) -> bytes:
-    if not is_standard(content):
-        found = hashlib.sha256(content).hexdigest()
+def _verify(path: Path) -> None:
+    found = sha256(path)
+    if not found.startswith(STANDARD):
         raise UserError(
             f"{path} is not the standard file: its SHA-256 begins {found[:8]}, not"
             f" {STANDARD}; delete it, or name another file by features.weights=PATH"
         )
-    return content
 
 
 def _fetch(target: Path) -> None:
@@ -69,7 +79,7 @@ def _fetch(target: Path) -> None:
     except OSError as error:
         raise UserError(
             f"features=inception needs {FILE}, which is not on this machine and cannot be"
-            f" fetched from {URL_INCEPTION_V3} ({error}): put it into {target.parent}, name"
-            " it by features.weights=PATH, or choose features=classifier (needs labels) or"
-            " features=random_conv"
+            f" fetched from {URL_INCEPTION_V3} ({error}): fetch it elsewhere and put it"
+            f" into {target.parent}, name it by features.weights=PATH, or choose"
+            " features=classifier (needs labels) or features=random_conv"
         ) from error
