@@ -32,6 +32,8 @@ TINY = (
     "sample.batch_size=48",
     "features=random_conv",
     "features.independent_classifier=null",
+    "likelihood.examples=32",
+    "likelihood.ode_examples=8",
 )
 
 

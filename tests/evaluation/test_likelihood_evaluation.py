@@ -21,12 +21,14 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_model
+from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
-from snowmelt.evaluation.likelihood import bound_table
+from snowmelt.evaluation.likelihood import bound_table, variance_fit
 from snowmelt.evaluation.likelihood.divergences import Rademacher
 from snowmelt.evaluation.likelihood.measurements import Measurements
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
+from snowmelt.evaluation.likelihood.step_variances import Analytic
 from snowmelt.evaluation.likelihood.value_kinds import Levels, Points
 from snowmelt.evaluation.likelihood.variational_bound import Bound
 from snowmelt.evaluation.likelihood_evaluation import measure
@@ -57,6 +59,16 @@ def measured(made: tuple[Checkpoint, PreparedData], **changes: Any) -> Evaluatio
     return measure(section(**changes), checkpoint, "ema", data, CPU)
 
 
+def fitted(denoiser: Denoiser, data: PreparedData) -> Bound:
+    """The bound of `section`, with a variance that fits the training data."""
+    x = to_model(torch.from_numpy(np.array(data.train)), data.manifest)
+    values = Levels(5) if data.manifest.kind == "images" else Points()
+    bound = Bound(20, 4).placed(denoiser, values)
+    variance, index = Analytic(), torch.arange(len(x))
+    errors = variance_fit.errors(bound, variance, denoiser, x, index, seed=0)
+    return variance_fit.fitted(bound, variance, denoiser.process, errors)
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_file_of_conf_is_built(file: Path) -> None:
     settings = LikelihoodSettings.of(plain(OmegaConf.load(file)))
@@ -71,12 +83,15 @@ def test_the_numbers_are_means_over_the_held_out_split(make: Make) -> None:
     found = measured((checkpoint, data)).metrics
     x_0 = to_model(torch.from_numpy(np.array(data.held_out)), checkpoint.manifest)
     denoiser, index = checkpoint.denoiser("ema"), torch.arange(len(x_0))
-    terms = Bound(20, 4).terms(denoiser, x_0, index, Levels(5), seed=0)
+    terms = fitted(denoiser, data).terms(denoiser, x_0, index, Levels(5), seed=0)
     flow = ProbabilityFlow(4, Rademacher())
     bits, error = flow.measure(denoiser, x_0, index, Levels(5), seed=0)
     expected = {
         "bound_bits_per_dim": terms.total.mean(),
         "bound_bits_per_dim_se": terms.total.std() / math.sqrt(len(x_0)),
+        "bound_small_bits_per_dim": terms.total_with_small_steps.mean(),
+        "bound_small_bits_per_dim_se": terms.total_with_small_steps.std()
+        / math.sqrt(len(x_0)),
         "bound_prior_bits_per_dim": terms.prior.mean(),
         "bound_steps_bits_per_dim": terms.steps.sum(1).mean(),
         "bound_decoder_bits_per_dim": terms.reconstruction.mean(),
@@ -95,7 +110,8 @@ def test_points_are_measured_in_their_own_coordinates_and_also_in_nats(make: Mak
     assert scale > 2
     x_0 = to_model(torch.from_numpy(np.array(data.held_out)), checkpoint.manifest)
     denoiser, index = checkpoint.denoiser("ema"), torch.arange(len(x_0))
-    terms = Bound(20, 4).terms(denoiser, x_0, index, Points(), seed=0)
+    bound = fitted(denoiser, data)
+    terms = bound.terms(denoiser, x_0, index, Points(), seed=0)
     bits = float(terms.total.mean()) + math.log2(scale)
     assert found.metrics["bound_bits_per_dim"] == pytest.approx(bits)
     for name in ("bound", "ode"):
@@ -121,9 +137,10 @@ def test_each_has_its_own_protocol(make: Make) -> None:
         assert said["checkpoint_step"] == 70
     assert found["bound"]["digest"] != found["ode"]["digest"]
     assert found["bound"]["steps_computed"] == 4
-    assert found["bound"]["variance"] == "FixedSmall"
+    assert found["bound"]["variance"] == "Analytic"
+    assert found["bound"]["variance_fitted_on"] == {"split": "training", "n": 48}
     assert found["bound"]["decoder"] == "discretised normal, open tails, at least 1e-12"
-    assert found["ode"]["dequantisation"] == "uniform over a level"
+    assert found["ode"]["dequantisation"].startswith("the noise of the first time")
     assert found["ode"]["divergence"] == "Rademacher"
     assert found["ode"]["steps"] == 4
 
@@ -165,6 +182,30 @@ def test_fewer_examples_are_the_first(make: Make) -> None:
     assert some["bound_bits_per_dim"] != all_["bound_bits_per_dim"]
 
 
+def test_the_flow_may_be_solved_for_fewer_examples(make: Make) -> None:
+    made = make("images")
+    found = measured(made, ode_examples=5)
+    assert [found.protocol[name]["n"] for name in ("bound", "ode")] == [12, 5]
+    some = measured(made, examples=5).metrics["ode_bits_per_dim"]
+    assert found.metrics["ode_bits_per_dim"] == some
+    made = make("points")
+    assert measured(made, ode_examples=5).metrics["ode_nats"] is not None
+
+
+def test_the_variance_is_fitted_on_training_data_alone(make: Make) -> None:
+    checkpoint, data = make("images")
+    found = measured((checkpoint, data), name="bound").metrics
+    turned = replace(data, train=np.array(data.train)[::-1].copy())
+    assert measured((checkpoint, turned), name="bound").metrics != found
+    small = section("bound")["bound"]
+    small["variance"] = {"_target_": "snowmelt.likelihood.FixedSmall"}
+    other = measured((checkpoint, data), name="bound", bound=small)
+    assert "variance_fitted_on" not in other.protocol["bound"]
+    for key in ("bound_bits_per_dim", "bound_small_bits_per_dim"):
+        assert other.metrics[key] == pytest.approx(found["bound_small_bits_per_dim"])
+    assert found["bound_bits_per_dim"] < found["bound_small_bits_per_dim"]
+
+
 def test_the_weights_that_were_sampled_are_measured(make: Make) -> None:
     checkpoint, data = make("images")
     ema, raw = (
@@ -197,7 +238,8 @@ def test_a_learned_variance_and_a_learned_schedule(make: Make) -> None:
 
 
 def test_the_table_adds_up_and_runs_from_noise_to_data(make: Make) -> None:
-    found = measured(make("images"))
+    bound = section("bound")["bound"] | {"decoder_width": None}
+    found = measured(make("images"), bound=bound)
     rows = list(csv.DictReader(io.StringIO(csv_text(found.rows, bound_table.COLUMNS))))
     assert tuple(rows[0]) == bound_table.COLUMNS
     assert [row["term"] for row in rows] == ["prior", *["step"] * 4, "decoder"]
@@ -228,7 +270,9 @@ def test_the_table_adds_up_and_runs_from_noise_to_data(make: Make) -> None:
     assert all(float(row["bits_per_dim_se"]) >= 0 for row in rows)
 
 
-def test_zero_terminal_snr_has_a_bound_and_no_flow(make: Make) -> None:
+def test_zero_terminal_snr_has_a_bound_and_no_flow(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
     schedule = {
         "_target_": "snowmelt.schedules.ZeroTerminal",
         "of": {"_target_": "snowmelt.schedules.Linear"},
@@ -237,6 +281,9 @@ def test_zero_terminal_snr_has_a_bound_and_no_flow(make: Make) -> None:
     assert math.isfinite(measured(made, name="bound").metrics["bound_bits_per_dim"])
     with pytest.raises(UserError, match=r"likelihood: .*zero terminal SNR"):
         measured(made, name="ode")
+    both = measured(made, name="both")
+    assert set(both.protocol) == {"bound"}
+    assert "the probability flow is left out: " in capsys.readouterr().out
 
 
 def test_a_learned_variance_that_is_not_there(make: Make) -> None:
@@ -256,8 +303,12 @@ def test_other_data_than_that_of_the_training(make: Make) -> None:
 def test_a_model_that_diverges_is_named(make: Make) -> None:
     checkpoint, data = make("images")
     broken = {k: v * 1e30 for k, v in checkpoint.ema.items()}
-    with pytest.raises(UserError, match="bound_bits_per_dim is nan"):
+    with pytest.raises(UserError, match="errors on training data are not finite"):
         measured((replace(checkpoint, ema=broken), data), name="bound")
+    small = section("bound")["bound"]
+    small["variance"] = {"_target_": "snowmelt.likelihood.FixedSmall"}
+    with pytest.raises(UserError, match="bound_bits_per_dim is nan"):
+        measured((replace(checkpoint, ema=broken), data), name="bound", bound=small)
 
 
 @pytest.mark.parametrize(

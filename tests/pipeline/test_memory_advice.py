@@ -30,7 +30,7 @@ FAULTS = {
             "trainer.accumulate=2 (the same training), lower training.batch_size",
         ),
         ("sample", "lower sample.batch_size (250)"),
-        ("evaluate", "lower likelihood.batch_size (256), or sample.num_samples"),
+        ("evaluate", "lower likelihood.batch_size (32), or sample.num_samples"),
         ("prepare", "data.size"),
     ],
 )

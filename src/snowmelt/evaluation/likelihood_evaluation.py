@@ -10,18 +10,21 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.process_group import at_work
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.densities.exact import Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.catalogue import Subject, measured_of
 from snowmelt.evaluation.catalogue.metric import measured
+from snowmelt.evaluation.likelihood import variance_fit
 from snowmelt.evaluation.likelihood.bound_table import rows
+from snowmelt.evaluation.likelihood.example_terms import Terms
 from snowmelt.evaluation.likelihood.held_out_examples import HeldOut
 from snowmelt.evaluation.likelihood.likelihood_metrics import ModelLikelihood
 from snowmelt.evaluation.likelihood.measurements import Measurements
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.evaluation.likelihood.value_kinds import LEAST_PROBABILITY
-from snowmelt.evaluation.likelihood.variational_bound import Bound, Terms
+from snowmelt.evaluation.likelihood.variational_bound import Bound
 from snowmelt.evaluation.protocol import Evaluation, of_checkpoint, protocol_digest
 from snowmelt.evaluation.settings import LikelihoodSettings
 from snowmelt.training.checkpoint import Checkpoint, Weights
@@ -54,7 +57,9 @@ def measure(
     settings = LikelihoodSettings.of(section)
     wanted = Measurements.of(settings)
     denoiser = checkpoint.denoiser(weights).to(device)
-    wanted.check(denoiser)
+    if (reason := wanted.left_out(denoiser)) is not None and at_work().rank == 0:
+        print(f"likelihood: the probability flow is left out: {reason}")
+    wanted = wanted.applicable(denoiser)
     held_out = HeldOut(
         checkpoint,
         data,
@@ -70,8 +75,9 @@ def measure(
             how = common | {"settings": dict(section["bound"])}
             _add_bound(found, wanted.bound, held_out, settings.seed, how)
         if wanted.ode is not None:
-            how = common | {"settings": dict(section["ode"])}
-            _add_flow(found, wanted.ode, held_out, settings.seed, how)
+            some = held_out.first(settings.ode_examples or held_out.count)
+            how = common | {"settings": dict(section["ode"]), "n": some.count}
+            _add_flow(found, wanted.ode, some, settings.seed, how)
     except ValueError as error:
         raise UserError(f"likelihood: {error}") from error
     for name, value in found.metrics.items():
@@ -103,9 +109,12 @@ def _common(
 def _add_bound(
     found: Evaluation, bound: Bound, held_out: HeldOut, seed: int, how: Protocol
 ) -> None:
+    bound = bound.placed(held_out.denoiser, held_out.values)
+    bound = _fitted(bound, held_out, seed, how)
+
     def ask(denoiser: Denoiser, x_0: Tensor, index: Tensor) -> tuple[Tensor, ...]:
         terms = bound.terms(denoiser, x_0, index, held_out.values, seed=seed)
-        return terms.prior, terms.steps, terms.reconstruction
+        return terms.prior, terms.steps, terms.reconstruction, terms.small_steps
 
     terms = Terms(*held_out.each("bound", ask))
     model = ModelLikelihood(held_out, terms.total, terms=terms)
@@ -116,10 +125,30 @@ def _add_bound(
     how |= {
         "steps": bound.steps,
         "steps_computed": bound.strata,
+        "first_time": bound.first_time,
         "variance": type(bound.variance_for(held_out.denoiser)).__name__,
         "decoder": discrete if held_out.is_discrete else "normal density",
     }
     found.protocol["bound"] = how | {"digest": protocol_digest(how)}
+
+
+def _fitted(bound: Bound, held_out: HeldOut, seed: int, how: Protocol) -> Bound:
+    """The bound with its variance fitted to the errors on training data, if it is so."""
+    variance = variance_fit.fitting(bound, held_out.denoiser)
+    if variance is None:
+        return bound
+
+    def ask(denoiser: Denoiser, x_0: Tensor, index: Tensor) -> tuple[Tensor, ...]:
+        return (variance_fit.errors(bound, variance, denoiser, x_0, index, seed=seed),)
+
+    (errors,) = held_out.each_of_training(variance.examples, "errors of the network", ask)
+    if not errors.isfinite().all():
+        raise ValueError(
+            "the network's errors on training data are not finite, so it answers without"
+            " bounds somewhere: set likelihood.bound.clip=true, or train it longer"
+        )
+    how["variance_fitted_on"] = {"split": "training", "n": len(errors)}
+    return variance_fit.fitted(bound, variance, held_out.denoiser.process, errors)
 
 
 def _add_flow(
@@ -137,7 +166,7 @@ def _add_flow(
         "steps": flow.steps,
         "step_error": "what half as many steps change",
         "divergence": type(flow.divergence).__name__,
-        "first_time": flow.first_time,
-        "dequantisation": "uniform over a level" if held_out.is_discrete else "none",
+        "first_time": flow.first_time_of(held_out.denoiser.process, held_out.values),
+        "dequantisation": flow.start.said if held_out.is_discrete else "none",
     }
     found.protocol["ode"] = how | {"digest": protocol_digest(how)}

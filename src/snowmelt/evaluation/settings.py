@@ -145,13 +145,21 @@ class LikelihoodSettings(Section):
         le=10_000_000,
         description="Examples of the held-out split, from the first; at most.",
     )
+    ode_examples: int | None = Field(
+        None,
+        ge=2,
+        le=10_000_000,
+        description="The first of these that the ODE is solved for, which takes longer than"
+        " the bound; null: all of them.",
+    )
     batch_size: int = Field(
-        256,
+        32,
         ge=1,
         le=1_000_000,
-        description="Examples at once; it does not change the numbers.",
+        description="Examples at once. It does not change the numbers but for rounding;"
+        " several processes take turns by batches.",
     )
-    seed: Seed = Field(0, description="Of the noise, the dequantisation and the probes.")
+    seed: Seed = Field(0, description="Of the noise and the probes.")
     bound: Part | None = Field(
         None, description="The variational bound of the chain; null for none."
     )

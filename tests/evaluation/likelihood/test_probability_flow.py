@@ -19,6 +19,11 @@ from snowmelt.diffusion.processes import (
     VariancePreserving,
 )
 from snowmelt.diffusion.schedules import Cosine, Geometric, Linear, ZeroTerminal
+from snowmelt.evaluation.likelihood.dequantisation import (
+    Dequantisation,
+    Noise,
+    Uniform,
+)
 from snowmelt.evaluation.likelihood.divergences import Exact, Rademacher
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.evaluation.likelihood.value_kinds import Levels, Points
@@ -130,7 +135,8 @@ def test_dequantisation_costs_what_the_inequality_of_jensen_says() -> None:
 
 def test_bits_of_levels_and_of_points() -> None:
     process = VariancePreserving(Cosine())
-    denoiser, flow = DATA.denoiser(process, X0()), ProbabilityFlow(16, Exact())
+    denoiser = DATA.denoiser(process, X0())
+    flow = ProbabilityFlow(16, Exact(), dequantisation=Uniform())
     x_0 = torch.tensor([[-1.0], [0.0], [0.5], [1.0]], dtype=torch.float64)
     bits, error = flow.measure(denoiser, x_0, INDEX, Points(4.0), seed=0)
     fine, coarse = flow.log_prob(denoiser, x_0, INDEX, seed=0)
@@ -147,9 +153,11 @@ def test_bits_of_levels_and_of_points() -> None:
     assert not torch.equal(of_levels, other)
 
 
-def test_an_example_has_its_numbers_in_any_batch() -> None:
+@pytest.mark.parametrize("start", [Uniform(), Noise()])
+def test_an_example_has_its_numbers_in_any_batch(start: Dequantisation) -> None:
     process = VariancePreserving(Cosine())
-    denoiser, flow = MIXTURE.denoiser(process, V()), ProbabilityFlow(8, Rademacher(2))
+    denoiser = MIXTURE.denoiser(process, V())
+    flow = ProbabilityFlow(8, Rademacher(2), dequantisation=start)
     x_0 = torch.tensor([[-1.0, 0.0], [0.5, 1.0], [0.0, 0.0]])
     index = torch.tensor([7, 3, 11])
     whole, _ = flow.measure(denoiser, x_0, index, Levels(5), seed=0)

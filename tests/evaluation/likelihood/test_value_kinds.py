@@ -126,7 +126,6 @@ def test_the_unit_of_length_is_the_datas() -> None:
     )
     torch.testing.assert_close(found, expected)
     assert Points(5.0).offset == pytest.approx(math.log(5.0))
-    assert Points(5.0).spread(x, torch.ones_like(x)) is x
 
 
 def test_bits_a_dimension() -> None:

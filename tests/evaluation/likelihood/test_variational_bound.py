@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -23,15 +24,17 @@ from snowmelt.diffusion.schedules import (
     ZeroTerminal,
 )
 from snowmelt.diffusion.schedules import Learned as LearnedSchedule
-from snowmelt.evaluation.likelihood import variational_bound
+from snowmelt.evaluation.likelihood import variance_fit, variational_bound
+from snowmelt.evaluation.likelihood.normal_divergences import prior_nats
 from snowmelt.evaluation.likelihood.step_variances import (
+    Analytic,
     FixedLarge,
     FixedSmall,
     Learned,
     ReverseVariance,
 )
-from snowmelt.evaluation.likelihood.value_kinds import Points
-from snowmelt.evaluation.likelihood.variational_bound import Bound, prior_nats
+from snowmelt.evaluation.likelihood.value_kinds import Levels, Points
+from snowmelt.evaluation.likelihood.variational_bound import Bound
 
 MEAN, STD = 0.3, 0.6
 DATA = Gaussian([MEAN], STD)
@@ -75,6 +78,10 @@ def expected_terms(
     return prior, steps, reconstruction
 
 
+def fixed(steps: int, **given: Any) -> Bound:
+    return Bound(steps, variance=FixedSmall(), **given)
+
+
 def entropy(std: float = STD) -> float:
     return 0.5 * math.log(2 * math.pi * math.e * std**2)
 
@@ -106,6 +113,75 @@ def test_of_standard_normal_data_nothing_is_lost(
     assert prior + sum(between) + reconstruction == pytest.approx(
         entropy(1.0) + excess, abs=1e-9
     )
+
+
+def gaussian_error(log_snr: Tensor, std: float = STD) -> Tensor:
+    """The mean squared error of the best estimate of Gaussian data."""
+    return 1.0 / (1.0 / std**2 + torch.exp(log_snr))
+
+
+@pytest.mark.parametrize("steps", [2, 7])
+def test_of_gaussian_data_the_steps_of_a_fitted_variance_lose_nothing(
+    process: Process, corners: Corners, steps: int
+) -> None:
+    """What is left is the divergence of the ends: noise and prior, data and decoder."""
+    denoiser, variance = gaussian_denoiser(process), Analytic(levels=100)
+    bound = Bound(steps, variance=variance)
+    at = torch.tensor(variance_fit.error_steps(bound, variance, process)).double() / steps
+    errors = gaussian_error(process.log_snr(at)).expand(2, -1)
+    bound = variance_fit.fitted(bound, variance, process, errors)
+    found = expected_terms(bound, denoiser, corners)
+    end = torch.ones(()).double()
+    alpha, sigma = process.alpha(end), process.sigma(end)
+    reached = Normal(alpha * MEAN, torch.sqrt(sigma**2 + (alpha * STD) ** 2))
+    left = kl_divergence(reached, Normal(end * 0.0, end * process.prior_std()))
+    first = process.log_snr(end / steps)
+    ratio = gaussian_error(first) * torch.exp(first)
+    decoder = 0.5 * (ratio - 1.0 - torch.log(ratio))
+    total = found[0] + sum(found[1]) + found[2]
+    assert total == pytest.approx(entropy() + float(left + decoder), rel=1e-6, abs=1e-6)
+
+
+def test_a_variance_is_fitted_to_the_errors_of_the_network() -> None:
+    process, count = VariancePreserving(Cosine()), 4000
+    denoiser, variance = gaussian_denoiser(process), Analytic(levels=17)
+    bound, x_0 = Bound(50, variance=variance), DATA.sample(count, seed=0)
+    steps = variance_fit.error_steps(bound, variance, process)
+    assert steps[0] == 2
+    assert steps[-1] == 50
+    assert 13 <= len(steps) <= 17
+    index = torch.arange(count)
+    errors = variance_fit.errors(bound, variance, denoiser, x_0, index, seed=0)
+    expected = gaussian_error(process.log_snr(torch.tensor(steps).double() / 50))
+    torch.testing.assert_close(errors.mean(0), expected, rtol=0.1, atol=0)
+    # Between the levels as on them, and the more exact the steps, the closer.
+    fitted = variance_fit.fitted(bound, variance, process, errors)
+    t = torch.linspace(2, 50, 60).double() / 50
+    s, share = t - 0.02, torch.zeros(1, 1).double()
+    found = fitted.variance_for(denoiser).excess(process, t, s, share)[:, 0]
+    drop = torch.exp(process.log_snr(s)) - torch.exp(process.log_snr(t))
+    wanted = torch.log1p(drop * gaussian_error(process.log_snr(t)))
+    torch.testing.assert_close(found, wanted, rtol=0.12, atol=1e-3)
+
+
+def test_a_variance_that_was_not_fitted_is_refused() -> None:
+    denoiser = gaussian_denoiser(VariancePreserving(Cosine()))
+    with pytest.raises(ValueError, match="has to be fitted first"):
+        Bound(5).terms(denoiser, torch.zeros(2, 1), torch.arange(2), Points(), seed=0)
+
+
+def test_what_the_posteriors_variance_would_cost_comes_beside_it() -> None:
+    process = VariancePreserving(Cosine())
+    x_0, index = torch.linspace(-1, 1, 50).reshape(50, 1), torch.arange(50)
+    large, small = (
+        Bound(40, strata=8, variance=variance).terms(
+            gaussian_denoiser(process), x_0, index, Points(), seed=0
+        )
+        for variance in (FixedLarge(), FixedSmall())
+    )
+    torch.testing.assert_close(large.small_steps, small.steps.sum(1))
+    torch.testing.assert_close(large.total_with_small_steps, small.total)
+    assert not torch.allclose(large.total, small.total)
 
 
 def test_a_step_is_the_divergence_of_two_normals(process: Process) -> None:
@@ -178,7 +254,7 @@ def test_the_gap_closes_in_the_first_order() -> None:
     gaps, counts = [], [100, 200, 400]
     for count in counts:
         prior, steps, reconstruction = expected_terms(
-            Bound(count), gaussian_denoiser(process), corners
+            fixed(count), gaussian_denoiser(process), corners
         )
         gaps.append(prior + sum(steps) + reconstruction - entropy())
     assert gaps[0] > gaps[1] > gaps[2] > 0
@@ -191,7 +267,7 @@ def test_it_bounds_the_density_of_a_mixture() -> None:
     mixture = GaussianMixture([0.3, 0.7], [[-0.8, 0.2], [0.6, -0.4]], [0.01, 0.09])
     denoiser = mixture.denoiser(VariancePreserving(Geometric(0.01, 100.0)), V())
     x_0 = mixture.sample(2000, seed=0)
-    terms = Bound(300, strata=10).terms(denoiser, x_0, torch.arange(2000), Points(), seed=0)
+    terms = fixed(300, strata=10).terms(denoiser, x_0, torch.arange(2000), Points(), seed=0)
     truth = -mixture.log_prob(x_0).double() / (2 * math.log(2))
     gap = terms.total - truth
     error = float(gap.std()) / math.sqrt(800)
@@ -261,13 +337,13 @@ def test_strata_of_equal_fall_are_surer_than_the_same_number_of_equal_length() -
 
 def test_steps_are_drawn_evenly_within_a_stratum(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
-    bound = Bound(9, strata=2)
+    bound = fixed(9, strata=2)
 
-    def record(denoiser: Denoiser, x_0: Tensor, step: Tensor, eps: Tensor) -> Tensor:
+    def record(denoiser: Denoiser, x_0: Tensor, step: Tensor, eps: Tensor) -> Corners:
         seen.append(step)
-        return torch.zeros(len(x_0)).double()
+        return torch.zeros_like(x_0), torch.zeros_like(x_0)
 
-    monkeypatch.setattr(bound, "step_nats", record)
+    monkeypatch.setattr(bound, "step", record)
     x_0 = torch.zeros(4000, 1)
     process = EVEN
     bound.terms(gaussian_denoiser(process), x_0, torch.arange(4000), Points(), seed=0)
@@ -299,13 +375,17 @@ def test_an_example_has_its_numbers_in_any_batch() -> None:
 
 def test_noise_of_different_terms_is_independent(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Tensor] = []
-    bound = Bound(20, strata=3)
+    bound = fixed(20, strata=3)
 
     def record(denoiser: Denoiser, x_0: Tensor, *rest: object) -> Tensor:
         drawn.append(next(one for one in reversed(rest) if isinstance(one, Tensor)))
         return torch.zeros(len(x_0)).double()
 
-    monkeypatch.setattr(bound, "step_nats", record)
+    def record_step(*given: Any) -> Corners:
+        record(*given)
+        return torch.zeros_like(given[1]), torch.zeros_like(given[1])
+
+    monkeypatch.setattr(bound, "step", record_step)
     monkeypatch.setattr(bound, "reconstruction_nats", record)
     x_0 = torch.zeros(3000, 1)
     process = VariancePreserving(Cosine())
@@ -319,8 +399,8 @@ def test_terms_are_in_bits_a_dimension() -> None:
     process = VariancePreserving(Cosine())
     x_0, index = torch.tensor([[-1.0, 0.5]]), torch.tensor([3])
     denoiser = Gaussian([0.0, 0.0], STD).denoiser(process, X0())
-    terms = Bound(4).terms(denoiser, x_0, index, Points(2.0), seed=0)
-    plain = Bound(4).terms(denoiser, x_0, index, Points(), seed=0)
+    terms = fixed(4).terms(denoiser, x_0, index, Points(2.0), seed=0)
+    plain = fixed(4).terms(denoiser, x_0, index, Points(), seed=0)
     nats = prior_nats(process, x_0)
     torch.testing.assert_close(terms.prior, nats / (2 * math.log(2)))
     # Of data twice as wide, each coordinate takes one bit more.
@@ -334,7 +414,7 @@ def test_clipping_reaches_the_steps_and_the_decoder() -> None:
     denoiser = Gaussian([4.0, 4.0], 0.1).denoiser(process, X0())
     x_0, eps = torch.ones(1, 2).double(), torch.zeros(1, 2).double()
     step = torch.tensor([5.0])
-    free, kept = Bound(10), Bound(10, clip=True)
+    free, kept = fixed(10), fixed(10, clip=True)
     assert float(free.step_nats(denoiser, x_0, step, eps)) > 1
     assert float(kept.step_nats(denoiser, x_0, step, eps)) == pytest.approx(0)
     far = free.reconstruction_nats(denoiser, x_0, eps, Points())
@@ -345,7 +425,7 @@ def test_labels_that_the_denoiser_was_told_are_asked() -> None:
     classes = GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], [0.01, 0.01])
     denoiser = classes.denoiser(VariancePreserving(Cosine()), X0())
     x_0, index = torch.full((200, 1), 1.0), torch.arange(200)
-    bound = Bound(200, strata=20)
+    bound = fixed(200, strata=20)
 
     def mean(labels: list[int] | None) -> float:
         told = denoiser.with_labels(None if labels is None else torch.tensor(labels * 200))
@@ -358,9 +438,32 @@ def test_labels_that_the_denoiser_was_told_are_asked() -> None:
 def test_a_network_chooses_its_own_variance() -> None:
     process = VariancePreserving(Cosine())
     assert isinstance(Bound().variance_for(model(process)), Learned)
-    assert isinstance(Bound().variance_for(gaussian_denoiser(process)), FixedSmall)
+    assert isinstance(Bound().variance_for(gaussian_denoiser(process)), Analytic)
     large = FixedLarge()
     assert Bound(variance=large).variance_for(model(process)) is large
+
+
+def test_the_last_step_begins_where_levels_are_left_to_tell() -> None:
+    process = VariancePreserving(Cosine())
+    denoiser, levels = gaussian_denoiser(process), Levels(17)
+    bound = Bound(1000).placed(denoiser, levels)
+    first = bound.time(1)
+    ratio = process.sigma(first) / process.alpha(first)
+    assert float(ratio) == pytest.approx(0.5 * levels.width)
+    times = bound.time(torch.arange(1, 1001))
+    assert float(times[-1]) == 1.0
+    torch.testing.assert_close(times.diff(), times.diff()[:1].expand(999))
+    # Not before 1/T, not of points, and not for a variance that was learned.
+    kept = [
+        Bound(1000).placed(denoiser, Levels(256)),
+        Bound(1000).placed(denoiser, Points()),
+        Bound(1000).placed(model(process), levels),
+        Bound(1000, decoder_width=None).placed(denoiser, levels),
+    ]
+    for one in kept:
+        assert one.first_time == 0.001
+        steps = torch.tensor([1, 2, 500, 1000])
+        torch.testing.assert_close(one.time(steps), steps.double() / 1000)
 
 
 def test_a_learned_variance_needs_a_network_that_has_one() -> None:
@@ -373,7 +476,7 @@ def test_a_learned_variance_needs_a_network_that_has_one() -> None:
 def test_no_graph_is_kept() -> None:
     learned = VariancePreserving(LearnedSchedule(10.0, -10.0))
     denoiser = gaussian_denoiser(learned)
-    terms = Bound(5).terms(denoiser, torch.zeros(2, 1), torch.arange(2), Points(), seed=0)
+    terms = fixed(5).terms(denoiser, torch.zeros(2, 1), torch.arange(2), Points(), seed=0)
     assert not terms.total.requires_grad
     assert replace(terms, prior=terms.prior + 1).total.shape == (2,)
 
@@ -388,3 +491,15 @@ def test_too_few_steps_are_refused(bad: int) -> None:
 def test_more_strata_than_steps_are_refused(bad: int) -> None:
     with pytest.raises(ValueError, match=f"strata must lie between 1 and 9, got {bad}"):
         Bound(10, strata=bad)
+
+
+@pytest.mark.parametrize("bad", [0.0, -0.5, math.inf])
+def test_noise_of_no_width_before_the_last_step_is_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="decoder_width must be"):
+        Bound(10, decoder_width=bad)
+
+
+@pytest.mark.parametrize("name", ["examples", "levels"])
+def test_a_variance_is_not_fitted_to_a_single_error(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least 2, got 1"):
+        Analytic(**{name: 1})

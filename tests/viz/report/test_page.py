@@ -300,7 +300,7 @@ def test_one_likelihood_of_points_is_reported_in_nats_too():
     }
     text = " ".join(Reader(render(material("points", metrics=said))).text.split())
     assert "1.500 ± 0.030 bits/dim (2.079 ± 0.042 nats an example)" in text
-    assert "at most this many bits ±" in text
+    assert "at most this many bits; of a chain of its own, not of the sampler ±" in text
     assert "two different models" not in text
 
 

@@ -19,13 +19,27 @@ def _bound_remark(metrics: Fields, protocol: Fields) -> str:
     said = f"at most this many bits{_of_what(protocol)}"
     if computed < steps - 1:
         said += f", estimated without bias from {computed:,} of {steps - 1:,} steps"
+    return f"{said}; of a chain of its own, not of the sampler{_parts(metrics, protocol)}"
+
+
+def _parts(metrics: Fields, protocol: Fields) -> str:
+    """What the bound is made of, and what another variance would make of it."""
+    terms = [f"bound_{name}_bits_per_dim" for name in ("prior", "steps", "decoder")]
+    if any(metrics.get(key) is None for key in terms):
+        return ""
+    prior, steps, decoder = (number(metrics[key]) for key in terms)
+    said = f": prior {prior}, steps {steps}, step to the data {decoder}"
+    small = metrics.get(SMALL.key)
+    if small is not None and protocol.get("variance") != "FixedSmall":
+        said += f"; with the posterior's variance it would be {number(small)}"
     return said
 
 
 def _flow_remark(metrics: Fields, protocol: Fields) -> str:
     said = f"exact but for the solver{_of_what(protocol)}"
     if "levels" in protocol:
-        said = "at most this many bits, by dequantisation"
+        said = f"at most this many bits{_of_what(protocol)}, by dequantisation"
+        said += f" ({protocol['dequantisation']})" if "dequantisation" in protocol else ""
     error = metrics.get(STEP_ERROR.key)
     if error is not None:
         said += f"; half as many steps change it by {number(error)}"
@@ -78,6 +92,11 @@ STEP_ERROR = _of_flow(
     "change of the probability flow's likelihood by half as many steps",
     likelihood_metrics.solver_error, better=LOWER, section=Section.NONE,
 )  # fmt: skip
+SMALL = _of_bound(
+    "bound_small_bits_per_dim",
+    "variational bound of the same chain with the posterior's variance",
+    likelihood_metrics.bits_per_dim_small, better=LOWER, section=Section.NONE,
+)  # fmt: skip
 MODEL_METRICS = (
     _of_truth(
         "score_error", "score error, mean over all times",
@@ -114,6 +133,7 @@ MODEL_METRICS = (
         likelihood_metrics.mean_term(lambda terms: terms.reconstruction),
         section=Section.NONE,
     ),
+    SMALL,
     _of_flow(
         "ode_bits_per_dim", "probability-flow equation",
         likelihood_metrics.bits_per_dim, section=Section.LIKELIHOOD,

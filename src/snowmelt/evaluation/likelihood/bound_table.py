@@ -6,7 +6,8 @@ import torch
 
 from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.estimate import Estimate
-from snowmelt.evaluation.likelihood.variational_bound import Bound, Terms
+from snowmelt.evaluation.likelihood.example_terms import Terms
+from snowmelt.evaluation.likelihood.variational_bound import Bound
 
 COLUMNS = (
     "term",
@@ -34,11 +35,11 @@ def rows(terms: Terms, bound: Bound, process: Process) -> list[Row]:
     lines += [("decoder", 1, 1, terms.reconstruction)]
     found: list[Row] = []
     for term, first, last, bits in lines:
-        time = (first + last) / (2 * steps)
+        time = float(bound.time((first + last) / 2))
         estimate = Estimate.of_mean(bits)
         log_snr, gained = _log_snr(process, time), 0.0
         if term == "step":
-            start, end = last / steps, (first - 1) / steps
+            start, end = float(bound.time(last)), float(bound.time(first - 1))
             gained = _log_snr(process, end) - _log_snr(process, start)
         line = (term, first, last, time, log_snr, gained, estimate.value, estimate.spread)
         found.append(dict(zip(COLUMNS, line, strict=True)))

@@ -1,15 +1,22 @@
-"""The held-out examples as a model sees them."""
+"""The held-out examples as a model sees them, and some of the training split.
+
+Several processes take turns by whole batches, which are the same for any number of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from snowmelt.common.errors import UserError
+from snowmelt.common.process_group import at_work
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
@@ -20,6 +27,15 @@ from snowmelt.evaluation.likelihood.value_kinds import Levels, Points, Values
 from snowmelt.training.checkpoint import Checkpoint
 
 Ask = Callable[[Denoiser, Tensor, Tensor], tuple[Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class _Split:
+    """The first examples of a split, (count, *D), and their classes, (count,)."""
+
+    examples: np.ndarray
+    labels: np.ndarray | None
+    count: int
 
 
 class HeldOut:
@@ -50,6 +66,7 @@ class HeldOut:
         self.manifest = checkpoint.manifest
         self.denoiser = denoiser
         self.count = min(count, len(data.held_out))
+        self._split = _Split(data.held_out, data.held_out_labels, self.count)
         self.is_conditional = bool(
             checkpoint.config.get("denoiser", {}).get("conditional", False)
         )
@@ -69,14 +86,27 @@ class HeldOut:
             return Levels(self.manifest.levels)
         return Points(self.manifest.std or 1.0)
 
+    def first(self, count: int) -> HeldOut:
+        """Fewer of them: the first so many."""
+        found = copy.copy(self)
+        found.__dict__.pop("true_nats", None)
+        found.count = min(count, self.count)
+        found._split = replace(self._split, count=found.count)
+        return found
+
     def each(self, what: str, ask: Ask) -> list[Tensor]:
         """What `ask(denoiser, x_0, index)` answers, over all examples.
 
         Returns:
             A tensor for each of the answer's, (count, ...) float64 on the processor.
         """
-        found = [ask(*part) for part in self._parts(what)]
-        return [torch.cat(column).double().cpu() for column in zip(*found, strict=True)]
+        return self._each(self._split, what, ask)
+
+    def each_of_training(self, count: int, what: str, ask: Ask) -> list[Tensor]:
+        """The same over the first examples of the training split, at most `count`."""
+        data = self._data
+        split = _Split(data.train, data.train_labels, min(count, len(data.train)))
+        return self._each(split, what, ask)
 
     @cached_property
     def true_nats(self) -> Tensor | None:
@@ -95,17 +125,22 @@ class HeldOut:
         )
         return true if true.isfinite().all() else None
 
-    def _parts(self, what: str) -> Iterator[tuple[Denoiser, Tensor, Tensor]]:
-        with tqdm(total=self.count, desc=what, unit="example") as bar:
-            for index in torch.arange(self.count).split(self._batch_size):
+    def _each(self, split: _Split, what: str, ask: Ask) -> list[Tensor]:
+        group = at_work()
+        found: dict[int, list[Tensor]] = {}
+        parts = list(enumerate(torch.arange(split.count).split(self._batch_size)))
+        own = [(number, index) for number, index in parts if group.owns(number)]
+        with tqdm(own, desc=what, unit="batch", disable=group.rank > 0) as bar:
+            for number, index in bar:
                 rows = slice(int(index[0]), int(index[-1]) + 1)
-                stored = torch.from_numpy(self._data.held_out[rows].copy())
+                stored = torch.from_numpy(split.examples[rows].copy())
                 x_0 = to_model(stored.to(self._device), self.manifest)
-                yield self._denoiser(rows), x_0, index.to(self._device)
-                bar.update(len(index))
+                denoiser = self._denoiser(split.labels, rows)
+                answer = ask(denoiser, x_0, index.to(self._device))
+                found[number] = [column.double().cpu() for column in answer]
+        return [torch.cat(column) for column in zip(*group.joined(found), strict=True)]
 
-    def _denoiser(self, rows: slice) -> Denoiser:
-        labels = self._data.held_out_labels
+    def _denoiser(self, labels: np.ndarray | None, rows: slice) -> Denoiser:
         if not self.is_conditional or labels is None:
             return self.denoiser
         return self.denoiser.with_labels(

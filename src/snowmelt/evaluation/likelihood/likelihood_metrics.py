@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.likelihood.example_terms import Terms
 from snowmelt.evaluation.likelihood.held_out_examples import HeldOut
-from snowmelt.evaluation.likelihood.variational_bound import Terms
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,13 @@ class ModelLikelihood:
 
 def bits_per_dim(model: ModelLikelihood) -> Estimate:
     return Estimate.of_mean(model.bits)
+
+
+def bits_per_dim_small(model: ModelLikelihood) -> Estimate | None:
+    """The bound of the same chain whose steps have the posterior's variance."""
+    if model.terms is None:
+        return None
+    return Estimate.of_mean(model.terms.total_with_small_steps)
 
 
 def nats(model: ModelLikelihood) -> Estimate | None:

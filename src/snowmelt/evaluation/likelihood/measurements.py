@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
@@ -32,15 +32,28 @@ class Measurements:
             ode=None if ode is None else build(ode, ProbabilityFlow),
         )
 
-    def check(self, denoiser: Denoiser) -> None:
-        """Refuse a model that one of the two does not apply to.
+    def applicable(self, denoiser: Denoiser) -> Measurements:
+        """What of the two applies to a model: beside the bound, the flow is left out.
 
         Raises:
-            UserError: with the reason.
+            UserError: nothing is left, or not the bound that was asked for.
         """
         try:
-            for measurement in (self.bound, self.ode):
-                if measurement is not None:
-                    measurement.check(denoiser)
+            if self.bound is not None:
+                self.bound.check(denoiser)
+            if self.ode is not None and self.left_out(denoiser) is None:
+                self.ode.check(denoiser)
+                return self
         except ValueError as error:
             raise UserError(f"likelihood: {error}") from error
+        return replace(self, ode=None)
+
+    def left_out(self, denoiser: Denoiser) -> str | None:
+        """Why the flow is left out; None if it is not."""
+        if self.bound is None or self.ode is None:
+            return None
+        try:
+            self.ode.check(denoiser)
+        except ValueError as error:
+            return str(error)
+        return None

@@ -16,7 +16,8 @@ whose coefficients stay of order one, so that few equal steps in $\lambda$ suffi
 many steps in t would be needed. In $D$ dimensions the scales enter as
 $\log p(x) = \log p(u) - D\log\rho$.
 
-Data is used as the state at the first time, although it lacks the noise of that time.
+Points are used as the state at the first time, although they lack the noise of that time;
+how pixels become a state is said in `dequantisation`.
 
 References:
     Song et al. (2021), arXiv:2011.13456, section 4.3 and appendix D.2;
@@ -32,15 +33,15 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.bounds import BelowOne, Count
-from snowmelt.common.randomness import Stream, uniform
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
+from snowmelt.evaluation.likelihood.dequantisation import Dequantisation, Noise, State
 from snowmelt.evaluation.likelihood.divergences import (
     Divergence,
     Rademacher,
     with_divergence,
 )
-from snowmelt.evaluation.likelihood.value_kinds import Values, bits_per_dim
+from snowmelt.evaluation.likelihood.value_kinds import Levels, Values, bits_per_dim
 
 
 class ProbabilityFlow:
@@ -50,7 +51,9 @@ class ProbabilityFlow:
         steps: equal steps in log-SNR; four calls of the network each, and half as many
             once more for the estimate of the error.
         divergence: exact or by random probes.
-        first_time: the time that the data is taken for.
+        first_time: the time that points are taken for, and the earliest that the network is
+            asked about.
+        dequantisation: of data of levels; None: `Noise`.
 
     Raises:
         ValueError: an odd number of steps, or a first time outside [0, 1).
@@ -63,6 +66,7 @@ class ProbabilityFlow:
         steps: Count = 64,
         divergence: Divergence | None = None,
         first_time: BelowOne = 0.0,
+        dequantisation: Dequantisation | None = None,
     ) -> None:
         if steps < 2 or steps % 2:
             raise ValueError(f"steps must be even and at least 2, got {steps}")
@@ -71,6 +75,7 @@ class ProbabilityFlow:
         self.steps = steps
         self.divergence = Rademacher() if divergence is None else divergence
         self.first_time = first_time
+        self.start = Noise() if dequantisation is None else dequantisation
 
     def check(self, denoiser: Denoiser) -> None:
         """Refuse a model whose flow has no end.
@@ -91,8 +96,8 @@ class ProbabilityFlow:
         """Bits a dimension of each example, and their change with half as many steps.
 
         The change is the difference, not its absolute value. The solver is of fourth order,
-        so what is left in the bits is about a fifteenth of it. Dequantisation and probes
-        are keyed by (seed, index).
+        so what is left in the bits is about a fifteenth of it. Noise and probes are keyed
+        by (seed, index).
 
         Shapes:
             x_0: (B, *D), index: (B,) int64 -> (B,), (B,)
@@ -100,19 +105,43 @@ class ProbabilityFlow:
         Raises:
             ValueError: see `check`, or the data is not of the kind that `values` says.
         """
-        shape = tuple(x_0.shape[1:])
-        shift = uniform(shape, seed=seed, stream=Stream.LIKELIHOOD, index=index, step=0)
+        begun = self._begin(denoiser, x_0, index, values, seed)
         log_prob, coarse = self.log_prob(
-            denoiser, values.spread(x_0, shift), index, seed=seed
+            denoiser, begun.x, index, seed=seed, time=begun.time
         )
-        nats = values.offset * x_0[0].numel() - log_prob
+        nats = begun.nats - log_prob
         return bits_per_dim(nats, x_0), bits_per_dim(coarse - log_prob, x_0)
+
+    def first_time_of(self, process: Process, values: Values) -> float:
+        """The time at which the flow begins for such data."""
+        if not isinstance(values, Levels):
+            return self.first_time
+        return self.start.time(process, values, self.first_time)
+
+    def _begin(
+        self, denoiser: Denoiser, x_0: Tensor, index: Tensor, values: Values, seed: int
+    ) -> State:
+        if isinstance(values, Levels):
+            return self.start.state(
+                denoiser, x_0, index, values, first_time=self.first_time, seed=seed
+            )
+        nats = x_0.new_full((len(x_0),), values.offset * x_0[0].numel()).double()
+        return State(x_0, self.first_time, nats)
 
     @torch.no_grad()
     def log_prob(
-        self, denoiser: Denoiser, x: Tensor, index: Tensor, *, seed: int
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        index: Tensor,
+        *,
+        seed: int,
+        time: float | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The model's log-density in nats, with all and with half of the steps.
+
+        Args:
+            time: that x belongs to; None: the first.
 
         Shapes:
             x: (B, *D), index: (B,) -> (B,) float64, (B,) float64
@@ -122,15 +151,24 @@ class ProbabilityFlow:
         """
         self.check(denoiser)
         probes = self.divergence.probes(x, index, seed=seed)
-        fine = self._solve(denoiser, x, probes, self.steps)
-        return fine, self._solve(denoiser, x, probes, self.steps // 2)
+        time = self.first_time if time is None else time
+        fine, coarse = (
+            self._solve(denoiser, x, probes, time, steps)
+            for steps in (self.steps, self.steps // 2)
+        )
+        return fine, coarse
 
     def _solve(
-        self, denoiser: Denoiser, x: Tensor, probes: tuple[Tensor, float], steps: int
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        probes: tuple[Tensor, float],
+        time: float,
+        steps: int,
     ) -> Tensor:
-        """The log-density at `x` with so many steps."""
+        """The log-density at `x`, a state of that time, with so many steps."""
         process = denoiser.process
-        times, log_snrs = self._grid(process, steps, x.device)
+        times, log_snrs = _grid(process, time, steps, x.device)
         scales = _scale(process, times)
         u, gained = x / scales[0].to(x.dtype), x.new_zeros(len(x), dtype=torch.float64)
         width = float(log_snrs[-1] - log_snrs[0]) / steps
@@ -150,17 +188,18 @@ class ProbabilityFlow:
         stretched = x[0].numel() * (torch.log(scales[-1]) - torch.log(scales[0]))
         return end + gained + stretched
 
-    def _grid(
-        self, process: Process, steps: int, device: torch.device
-    ) -> tuple[Tensor, Tensor]:
-        """Times and log-SNRs of the steps' ends and middles. Shapes: (2 * steps + 1,)"""
-        ends = torch.tensor([self.first_time, 1.0], dtype=torch.float64, device=device)
-        first, last = process.log_snr(ends)
-        share = torch.linspace(0, 1, 2 * steps + 1, dtype=torch.float64, device=device)
-        log_snrs = first + share * (last - first)
-        times = process.time(log_snrs)
-        times[0], times[-1] = ends
-        return times, log_snrs
+
+def _grid(
+    process: Process, time: float, steps: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Times and log-SNRs of the steps' ends and middles. Shapes: (2 * steps + 1,)"""
+    ends = torch.tensor([time, 1.0], dtype=torch.float64, device=device)
+    first, last = process.log_snr(ends)
+    share = torch.linspace(0, 1, 2 * steps + 1, dtype=torch.float64, device=device)
+    log_snrs = first + share * (last - first)
+    times = process.time(log_snrs)
+    times[0], times[-1] = ends
+    return times, log_snrs
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least, check_positive
 from snowmelt.diffusion.discretised_normal import log_likelihood
+from snowmelt.diffusion.processes import Process
 
 LEAST_PROBABILITY = 1e-12
 _OFF_LEVEL = 1e-3  # of a bin's width: what float32 may lose on the way to [-1, 1]
@@ -38,17 +39,6 @@ class Values(ABC):
 
         Shapes:
             x_0, mean: (B, *D), log_variance: any that broadcasts to them -> (B,) float64
-        """
-
-    @abstractmethod
-    def spread(self, x_0: Tensor, shift: Tensor) -> Tensor:
-        """The point at which the model's density is evaluated for an example.
-
-        Args:
-            shift: uniform in (0, 1).
-
-        Shapes:
-            x_0, shift: (B, *D) -> (B, *D)
         """
 
 
@@ -86,8 +76,24 @@ class Levels(Values):
         return -log_mass.clamp(min=math.log(LEAST_PROBABILITY)).flatten(1).sum(1)
 
     def spread(self, x_0: Tensor, shift: Tensor) -> Tensor:
+        """A point of each level's bin.
+
+        Args:
+            shift: uniform in (0, 1).
+
+        Shapes:
+            x_0, shift: (B, *D) -> (B, *D)
+        """
         self._level(x_0)
         return x_0 + (self.width * (shift - 0.5)).to(x_0.dtype)
+
+    def time_of(self, width: float, process: Process, earliest: float) -> float:
+        """The time at which noise is so wide in the data's scale; at least `earliest`."""
+        log_snr = torch.tensor(-2.0 * math.log(width), dtype=torch.float64)
+        first = process.log_snr(torch.tensor(earliest, dtype=torch.float64))
+        if float(first) <= float(log_snr):
+            return earliest
+        return float(process.time(log_snr))
 
     def _level(self, x_0: Tensor) -> Tensor:
         place = (x_0.double() + 1.0) / self.width
@@ -125,9 +131,6 @@ class Points(Values):
         distance = (x_0.double() - mean.double()).square() * torch.exp(-log_variance)
         density = -0.5 * (distance + log_variance + math.log(2.0 * math.pi))
         return (self.offset - density).flatten(1).sum(1)
-
-    def spread(self, x_0: Tensor, shift: Tensor) -> Tensor:
-        return x_0
 
 
 def bits_per_dim(nats: Tensor, x_0: Tensor) -> Tensor:

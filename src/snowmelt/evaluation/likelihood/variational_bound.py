@@ -1,13 +1,17 @@
 r"""The variational bound on the negative log-likelihood of a chain of T steps.
 
-The chain visits the times $t_i = i/T$, $i = T \dots 1$, and steps from $t_1$ to the data
-itself. With $q$ the forward process and $p$ the model,
+The chain visits T times $t_i$ at equal distances, $t_T = 1$, and steps from $t_1$ to the
+data itself. $t_1$ is $1/T$, or for levels the later time at which the noise is half as wide
+as a level's bin. Below that there is nothing left to tell but the level, which the last
+step does; a network that does not know the levels would pay for all of its ignorance. Ho's
+chain on 8 bits does likewise, whose first noise is 1.3 bins wide. With $q$ the forward
+process and $p$ the model,
 
 $$-\log p(x_0) \le
   \underbrace{\mathrm{KL}(q(x_1 | x_0) \,\|\, p(x_1))}_{\text{prior}}
   + \sum_{i=2}^{T} \underbrace{\mathrm{E}_q\,
-      \mathrm{KL}(q(x_s | x_t, x_0) \,\|\, p(x_s | x_t))}_{t = i/T,\ s = (i-1)/T}
-  + \underbrace{\mathrm{E}_q[-\log p(x_0 | x_{1/T})]}_{\text{reconstruction}}.$$
+      \mathrm{KL}(q(x_s | x_t, x_0) \,\|\, p(x_s | x_t))}_{t = t_i,\ s = t_{i-1}}
+  + \underbrace{\mathrm{E}_q[-\log p(x_0 | x_{t_1})]}_{\text{reconstruction}}.$$
 
 Every divergence is between normals. If $e^\delta$ is the model's variance over the
 posterior's, a step costs
@@ -26,47 +30,25 @@ References:
 
 from __future__ import annotations
 
+import copy
 import itertools
-import math
-from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from snowmelt.common.argument_checks import check_at_least
-from snowmelt.common.bounds import Count
+from snowmelt.common.argument_checks import check_at_least, check_positive
+from snowmelt.common.bounds import Count, Positive
 from snowmelt.common.randomness import Stream, normal, uniform
 from snowmelt.diffusion.denoiser import LOG_SNR_LIMIT, Denoiser
 from snowmelt.diffusion.processes import Process, expand
-from snowmelt.evaluation.likelihood.step_variances import (
-    ReverseVariance,
-    log_excess,
-    own_variance,
-)
-from snowmelt.evaluation.likelihood.value_kinds import Values, bits_per_dim
+from snowmelt.evaluation.likelihood.example_terms import Terms
+from snowmelt.evaluation.likelihood.normal_divergences import prior_nats, step_divergence
+from snowmelt.evaluation.likelihood.step_variances import ReverseVariance, own_variance
+from snowmelt.evaluation.likelihood.value_kinds import Levels, Values, bits_per_dim
 
 # Keys of an example's random numbers: the choice of steps, and the noise of the terms.
 _CHOICE, _RECONSTRUCTION, _STEPS = 0, 1, 2
-
-
-@dataclass(frozen=True)
-class Terms:
-    """The bound of each example by its terms, in bits a dimension.
-
-    Attributes:
-        prior: (B,).
-        steps: (B, K), the sum over each stratum of steps.
-        reconstruction: (B,).
-    """
-
-    prior: Tensor
-    steps: Tensor
-    reconstruction: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        """The bound. Shapes: -> (B,)"""
-        return self.prior + self.steps.sum(1) + self.reconstruction
 
 
 class Bound:
@@ -78,7 +60,10 @@ class Bound:
             strata of about equal fall in log-SNR, and of each one step an example is drawn:
             an unbiased estimate. None: every step is computed.
         variance: of the reverse steps; None: the network's where it has learned one, else
-            the posterior's.
+            the one that fits its errors best, which is measured first: see
+            `snowmelt.evaluation.likelihood.variance_fit`.
+        decoder_width: the noise at $t_1$ for data of levels, in bins of a level, where that
+            is later than $1/T$; None: always $1/T$. See `placed`.
         clip: clamp the estimate of the data to [-1, 1], as improved-diffusion does when it
             evaluates. The bound holds either way.
 
@@ -92,14 +77,19 @@ class Bound:
         strata: Count | None = None,
         variance: ReverseVariance | None = None,
         clip: bool = False,
+        decoder_width: Positive | None = 0.5,
     ) -> None:
         check_at_least(2, steps=steps)
+        if decoder_width is not None:
+            check_positive(decoder_width=decoder_width)
         if strata is not None and not 1 <= strata <= steps - 1:
             raise ValueError(f"strata must lie between 1 and {steps - 1}, got {strata}")
         self.steps = steps
         self.strata = steps - 1 if strata is None else strata
         self.variance = variance
         self.clip = clip
+        self.decoder_width = decoder_width
+        self.first_time = 1.0 / steps
 
     def check(self, denoiser: Denoiser) -> None:
         """Refuse a model for which this bound is not defined.
@@ -117,22 +107,44 @@ class Bound:
         return own_variance(denoiser) if self.variance is None else self.variance
 
     @torch.no_grad()
+    def placed(self, denoiser: Denoiser, values: Values) -> Self:
+        """The bound of the chain that begins where this data asks for it.
+
+        A learned variance stays with the steps that it was learned for.
+        """
+        found = copy.copy(self)
+        is_kept = self.decoder_width is None or self.variance_for(denoiser).is_learned
+        if not is_kept and isinstance(values, Levels):
+            width = float(self.decoder_width or 0.0) * values.width
+            found.first_time = values.time_of(width, denoiser.process, 1.0 / self.steps)
+        return found
+
+    def time(self, step: Tensor | float) -> Tensor:
+        """The times of steps, from the first, 1, to T. Shapes: (*) -> (*) float64"""
+        step = torch.as_tensor(step, dtype=torch.float64)
+        return 1.0 - (self.steps - step) * ((1.0 - self.first_time) / (self.steps - 1))
+
     def runs(self, process: Process) -> list[tuple[int, int]]:
-        """The first and the last step of every stratum, numbered from 2 to T.
+        """The first and the last step of every stratum, numbered from 2 to T."""
+        return self.even_runs(process, self.strata)
+
+    @torch.no_grad()
+    def even_runs(self, process: Process, strata: int) -> list[tuple[int, int]]:
+        """So many runs of steps, numbered from 2 to T.
 
         Strata have an equal fall in log-SNR as nearly as whole steps allow. A step costs
         about what it falls, so strata of equally many steps would leave most of the cost,
         and of its variance, to the few steps near the data.
         """
-        time = torch.arange(1, self.steps + 1, dtype=torch.float64) / self.steps
+        time = self.time(torch.arange(1, self.steps + 1))
         fallen = process.log_snr(time).clamp(min=-LOG_SNR_LIMIT)
         # The last step of run k is where share k / K of the whole fall is reached.
-        level = torch.linspace(float(fallen[0]), float(fallen[-1]), self.strata + 1)
+        level = torch.linspace(float(fallen[0]), float(fallen[-1]), strata + 1)
         nearest = 1 + (fallen[:, None] - level[1:-1]).abs().argmin(0)
         last = [1]
         for run, step in enumerate(nearest.tolist(), start=1):
             # At least one step for this run, and for each that is to come.
-            last.append(min(max(step, last[-1] + 1), self.steps - self.strata + run))
+            last.append(min(max(step, last[-1] + 1), self.steps - strata + run))
         return [(a + 1, b) for a, b in itertools.pairwise([*last, self.steps])]
 
     @torch.no_grad()
@@ -151,71 +163,72 @@ class Bound:
         chosen = uniform(
             (self.strata,), seed=seed, stream=Stream.LIKELIHOOD, index=index, step=_CHOICE
         )
-        costs = []
+        costs, small = [], x_0.new_zeros(len(x_0), dtype=torch.float64)
         for stratum, (first, last) in enumerate(self.runs(denoiser.process)):
             count = last - first + 1
             step = first + (chosen[:, stratum] * count).floor()
             eps = _noise(x_0, index, seed, _STEPS + stratum)
-            costs.append(count * self.step_nats(denoiser, x_0, step, eps))
+            excess, error = self.step(denoiser, x_0, step, eps)
+            costs.append(count * step_divergence(excess, error))
+            small += count * step_divergence(torch.zeros_like(excess), error)
         reconstruction = self.reconstruction_nats(
             denoiser, x_0, _noise(x_0, index, seed, _RECONSTRUCTION), values
         )
-        nats = prior_nats(denoiser.process, x_0), torch.stack(costs, dim=1), reconstruction
+        prior = prior_nats(denoiser.process, x_0)
+        nats = prior, torch.stack(costs, dim=1), reconstruction, small
         return Terms(*(bits_per_dim(part, x_0) for part in nats))
 
     @torch.no_grad()
     def step_nats(
         self, denoiser: Denoiser, x_0: Tensor, step: Tensor, eps: Tensor
     ) -> Tensor:
-        """The divergence of the reverse step from `step / T` for one draw of the noise.
+        """The divergence of the reverse step from $t_i$ for one draw of the noise.
 
         Shapes:
             x_0, eps: (B, *D), step: (B,) whole numbers from 2 to T -> (B,) float64
         """
+        return step_divergence(*self.step(denoiser, x_0, step, eps))
+
+    @torch.no_grad()
+    def step(
+        self, denoiser: Denoiser, x_0: Tensor, step: Tensor, eps: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        r"""What a reverse step costs follows from two numbers an element.
+
+        They are $\delta$, and the square of the error of the mean in units of the
+        posterior's variance.
+
+        Shapes:
+            as those of `step_nats` -> both broadcast to (B, *D)
+        """
         process = denoiser.process
-        step = step.to(torch.float64)
-        t, s = step / self.steps, (step - 1.0) / self.steps
-        x_0_hat, share = self._ask(denoiser, process.perturb(x_0, t, eps), t)
-        excess = log_excess(process, t, s, share)
+        t, s = self.time(step), self.time(step - 1)
+        x_0_hat, share = self.ask(denoiser, process.perturb(x_0, t, eps), t)
+        excess = self.variance_for(denoiser).excess(process, t, s, share)
         log_snr = process.log_snr(s)
         weight = -torch.exp(log_snr) * torch.expm1(process.log_snr(t) - log_snr)
-        error = torch.exp(-excess) * expand(weight, x_0) * (x_0 - x_0_hat).square()
-        nats = 0.5 * (torch.expm1(-excess) + excess + error)
-        return nats.flatten(1).to(torch.float64).sum(1)
+        return excess, expand(weight, x_0) * (x_0 - x_0_hat).square()
 
     @torch.no_grad()
     def reconstruction_nats(
         self, denoiser: Denoiser, x_0: Tensor, eps: Tensor, values: Values
     ) -> Tensor:
-        r"""$-\log p(x_0 \mid x_{1/T})$ for one draw of the noise.
+        r"""$-\log p(x_0 \mid x_{t_1})$ for one draw of the noise.
 
         Shapes:
             x_0, eps: (B, *D) -> (B,) float64
         """
         process = denoiser.process
-        first = x_0.new_ones((), dtype=torch.float64) / self.steps
+        first, second = self.time(torch.tensor([1, 2], device=x_0.device))
         t = first.expand(len(x_0))
-        x_0_hat, share = self._ask(denoiser, process.perturb(x_0, t, eps), t)
-        log_variance = self.variance_for(denoiser).last(process, first, 2.0 * first, share)
+        x_0_hat, share = self.ask(denoiser, process.perturb(x_0, t, eps), t)
+        log_variance = self.variance_for(denoiser).last(process, first, second, share)
         return values.reconstruction_nats(x_0, x_0_hat, log_variance)
 
-    def _ask(self, denoiser: Denoiser, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def ask(self, denoiser: Denoiser, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The estimate of the data, and what the variance asks for beside it."""
         x_0_hat, share = self.variance_for(denoiser).ask(denoiser, x_t, t)
         return (x_0_hat.clamp(-1.0, 1.0) if self.clip else x_0_hat), share
-
-
-@torch.no_grad()
-def prior_nats(process: Process, x_0: Tensor) -> Tensor:
-    r"""$\mathrm{KL}(q(x_1 \mid x_0) \,\|\, N(0, \mathrm{prior\_std}^2))$, summed over D.
-
-    Shapes:
-        x_0: (B, *D) -> (B,) float64
-    """
-    end = x_0.new_ones((), dtype=torch.float64)
-    std = process.prior_std()
-    log_ratio = 2.0 * (torch.log(process.sigma(end)) - math.log(std))
-    moved = (process.alpha(end) / std * x_0.double()).square()
-    return (0.5 * (torch.expm1(log_ratio) - log_ratio + moved)).flatten(1).sum(1)
 
 
 def _noise(x_0: Tensor, index: Tensor, seed: int, place: int) -> Tensor:

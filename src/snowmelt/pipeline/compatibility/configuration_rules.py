@@ -67,7 +67,7 @@ def _likelihood(
     # The questions are about the parts; no network is asked.
     model = Denoiser(nn.Identity(), parts.process, parts.prediction, parts.learned_variance)
     try:
-        wanted.check(model)
+        wanted.applicable(model)
     except UserError as error:
         return [CompatibilityIssue((), str(error), is_error=True)]
     return []
