@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -42,6 +43,9 @@ time.sleep(60)
 sys.exit(7 if rank == 1 else 0)
 """,
     "well": "",
+    "long": """
+here.mark("begun"); time.sleep(2)
+""",
     "behind": """
 for step in range(3 - rank):
     here.mark(f"backward of step {step}")
@@ -62,11 +66,17 @@ def config() -> DictConfig:
     return OmegaConf.create({"trainer": {"processes": 2, "stall_seconds": 60.0}})
 
 
-def run(config: DictConfig, body: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def run(
+    config: DictConfig,
+    body: str,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str = "train",
+) -> None:
     command = [sys.executable, "-c", HEAD + body]
     monkeypatch.setattr(launch, "_command", lambda *_: command)
     monkeypatch.setattr(launch, "AFTERMATH", 2.0)
-    launch.run_group("train", config, root)
+    launch.run_group(stage, config, root)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +127,23 @@ def test_a_group_that_hangs_is_ended_and_the_late_one_named(
         run(config, ENDS[how], tmp_path, monkeypatch)
     assert named in str(said.value)
     assert "trainer.stall_seconds" in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("stage", "is_watched"),
+    [("train", True), ("sample", True), ("reference", False), ("evaluate", False)],
+)
+def test_only_stages_that_say_what_they_are_at_are_watched(
+    config: DictConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    is_watched: bool,
+) -> None:
+    config.trainer.stall_seconds = 1.0
+    ends = pytest.raises(UserError, match="made any progress")
+    with ends if is_watched else contextlib.nullcontext():
+        run(config, ENDS["long"], tmp_path, monkeypatch, stage)
 
 
 def test_what_goes_well_says_nothing(

@@ -19,17 +19,17 @@ import numpy as np
 
 from snowmelt.common.array_files import mapped, read_arrays, save_array
 from snowmelt.common.errors import UserError
-from snowmelt.common.files import new_directory
 from snowmelt.common.instantiate import build
+from snowmelt.common.process_group import Group, at_work
 from snowmelt.common.records import file_digests, read_record, write_record
 from snowmelt.common.verification import Verification
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
-from snowmelt.evaluation.features import weight_files
 from snowmelt.evaluation.features.extractor import AGAIN, Extractor, extract_to
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
 from snowmelt.evaluation.features.independent_classifier import IndependentClassifier
 from snowmelt.evaluation.features.nearest_neighbours import typical_distance
+from snowmelt.evaluation.reference_networks import Networks
 
 FORMAT = 1
 DESCRIPTION = "reference.json"
@@ -107,6 +107,8 @@ def write(
 ) -> dict[str, Any]:
     """Make the extractor ready, measure both splits and write the folder, or nothing.
 
+    The processes of a group share the work, and end in the same bytes as one.
+
     Args:
         target: replaced if this stage made it.
         features: the section `features` of the configuration; its
@@ -119,59 +121,68 @@ def write(
     Raises:
         UserError: data and extractor do not go together; the message names another.
     """
-    manifest, verification = data.manifest, data.verify()
-    settings = {
-        key: value for key, value in features.items() if key != "independent_classifier"
+    verification = data.verify()
+    networks = Networks.built(data, features)
+    with Group() as group, group.directory(target, DESCRIPTION) as draft:
+        networks.fit(data, draft, root, group)
+        with group.sharing():
+            statistics = _measure(draft, data, networks)
+        description: dict[str, Any] = {}
+        if group.rank == 0:
+            description = _description(draft, data, features, networks, statistics)
+            verification.finish()
+            write_record(draft / DESCRIPTION, description)
+        return group.from_first(description)
+
+
+def _measure(draft: Path, data: PreparedData, networks: Networks) -> Statistics:
+    """Write all numbers, in processes that share the work; returns the statistics."""
+    train, _ = (
+        extract_to(
+            draft / f"{split}_features.npy", networks.extractor, rows, f"features of {what}"
+        )
+        for split, rows, what in (
+            ("train", data.train, "the training split"),
+            ("held_out", data.held_out, "the held-out split"),
+        )
+    )
+    statistics = Statistics.of(train)
+    probabilities = None
+    if networks.classifier is not None:
+        probabilities = networks.classifier.probabilities(data.held_out)
+    if at_work().rank == 0:
+        mean, covariance = statistics.mean, statistics.covariance
+        np.savez(draft / "statistics.npz", mean=mean, covariance=covariance)
+        if probabilities is not None:
+            save_array(draft / "held_out_probabilities.npy", probabilities)
+    return statistics
+
+
+def _description(
+    draft: Path,
+    data: PreparedData,
+    features: dict[str, Any],
+    networks: Networks,
+    statistics: Statistics,
+) -> dict[str, Any]:
+    """The content of reference.json."""
+    train, held_out = (
+        np.load(draft / f"{split}_features.npy", mmap_mode="r", allow_pickle=False)
+        for split in ("train", "held_out")
+    )
+    return {
+        "format": FORMAT,
+        "data": data.manifest.digest,
+        "features": features,
+        "shape": list(data.manifest.shape),
+        "train_count": len(train),
+        "held_out_count": len(held_out),
+        **networks.described(),
+        "class_shares": _class_shares(data),
+        "floor": frechet_distance(Statistics.of(held_out), statistics),
+        "typical_distance": typical_distance(held_out, train),
+        "digests": file_digests(draft),
     }
-    extractor = build(settings, Extractor, manifest=manifest)
-    figures = extractor.fit(data, root)
-    with new_directory(target, DESCRIPTION) as draft:
-        train, held_out = (
-            extract_to(
-                draft / f"{split}_features.npy", extractor, rows, f"features of {what}"
-            )
-            for split, rows, what in (
-                ("train", data.train, "the training split"),
-                ("held_out", data.held_out, "the held-out split"),
-            )
-        )
-        statistics = Statistics.of(train)
-        extractor.save(draft / "extractor.pt")
-        np.savez(
-            draft / "statistics.npz",
-            mean=statistics.mean,
-            covariance=statistics.covariance,
-        )
-        description = {
-            "format": FORMAT,
-            "data": manifest.digest,
-            "features": features,
-            "shape": list(manifest.shape),
-            "train_count": len(train),
-            "held_out_count": len(held_out),
-            "extractor": {
-                "name": extractor.name,
-                "digest": extractor.digest,
-                "dimension": extractor.dimension,
-                "resize": extractor.resize,
-                "is_standard_inception": extractor.is_standard_inception,
-                "config": settings,
-            },
-            "judge": None,
-            "figures": figures,
-            "class_shares": _class_shares(data),
-            "floor": frechet_distance(Statistics.of(held_out), statistics),
-            "typical_distance": typical_distance(held_out, train),
-        }
-        if _has_independent_classifier(data, features):
-            chosen = features["independent_classifier"]
-            classifier, learned = _classifier(draft, data, chosen)
-            description["judge"] = classifier
-            description["figures"] = figures | learned
-        description["digests"] = file_digests(draft)
-        verification.finish()
-        write_record(draft / DESCRIPTION, description)
-    return description
 
 
 def described(folder: Path, manifest: Manifest) -> dict[str, Any]:
@@ -212,28 +223,6 @@ def _features(folder: Path, split: str, description: Mapping[str, Any]) -> np.nd
             f" of shape {wanted}: {AGAIN}"
         )
     return found
-
-
-def _has_independent_classifier(data: PreparedData, features: dict[str, Any]) -> bool:
-    """Whether the data has classes and an independent classifier is configured."""
-    labels = data.train_labels
-    is_sorted = labels is not None and bool(labels.min() != labels.max())
-    chosen = features.get("independent_classifier")
-    is_wanted = data.manifest.kind == "images" and chosen is not None
-    return is_sorted and is_wanted
-
-
-def _classifier(
-    draft: Path, data: PreparedData, settings: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, float]]:
-    """Train and save the independent classifier; returns its description and figures."""
-    classifier = build(settings, IndependentClassifier, manifest=data.manifest)
-    figures = classifier.fit(data)
-    weight_files.save(classifier, draft / "judge.pt")
-    save_array(
-        draft / "held_out_probabilities.npy", classifier.probabilities(data.held_out)
-    )
-    return {"digest": classifier.digest, "config": settings}, figures
 
 
 def _class_shares(data: PreparedData) -> list[float] | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snowmelt.common.process_group import alone, at_work
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation.catalogue import Subject, measured_of
@@ -29,13 +30,24 @@ def measure(context: Context) -> Numbers:
 
     A metric with a measured floor is taken of the samples and, in the same way, of the
     held-out split. Of completed examples, the distance from the examples is measured
-    instead.
+    instead. Processes that share the work extract features together, and then take turns by
+    metrics.
     """
+    group, both = at_work(), (True, False)
+    context.prepare()
     if context.drawn.is_completed:
-        both = (Completions(context, is_generated=told) for told in (True, False))
-        return measured(measured_of(Subject.COMPLETIONS), *both)
-    metrics = measured_of(Subject.SAMPLES)
-    return measured(metrics, context.generated, context.held_out)
+        metrics = measured_of(Subject.COMPLETIONS)
+        sets = [Completions(context, is_generated=told) for told in both]
+    else:
+        metrics = measured_of(Subject.SAMPLES)
+        sets = [context.generated, context.held_out]
+    with alone():
+        found = {
+            number: measured([metric], *sets)
+            for number, metric in enumerate(metrics)
+            if group.owns(number)
+        }
+    return {key: value for some in group.joined(found) for key, value in some.items()}
 
 
 def compared(

@@ -270,7 +270,7 @@ def _pipeline(settled: DictConfig, root: Path) -> Path:
     if distributed.is_launched():
         raise UserError(
             "pipeline runs in one process and starts others itself (trainer.processes);"
-            " torchrun is for `snowmelt train` and `snowmelt sample`"
+            " torchrun is for `snowmelt reference`, `train`, `sample` and `evaluate`"
         )
     from snowmelt.pipeline import this_machine
 

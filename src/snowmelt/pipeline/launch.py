@@ -7,6 +7,7 @@ does, and so that the first failure can be told from those that follow from it.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -33,6 +34,8 @@ Processes = Sequence["subprocess.Popen[bytes]"]
 POLL = 0.1
 # Seconds that the others have to say what they failed of once one has.
 AFTERMATH = 5.0
+# Stages whose processes say all along what they are at.
+MARKED = ("train", "sample")
 
 
 class Died(UserError):
@@ -76,6 +79,7 @@ def run_group(stage: str, config: DictConfig, root: Path) -> None:
 
     A group of which a process died is started again, as often as the configuration allows:
     a training goes on from its last saved state. A user's mistake would only come again.
+    Whether it makes progress is watched where every process goes through the same marks.
 
     Raises:
         UserError: a process failed or made no progress; it is named.
@@ -112,7 +116,8 @@ def _run_once(stage: str, config: DictConfig, root: Path) -> None:
         watch = Watch(folder, count)
         try:
             with stopping.ending(processes):
-                _wait(processes, watch, config.trainer.get("stall_seconds", 600.0))
+                limit = config.trainer.get("stall_seconds", 600.0)
+                _wait(processes, watch, limit if stage in MARKED else math.inf)
         except stopping.Stopped as stop:
             said = watch.end_of(0)
             raise stopping.Stopped(said.text if said else str(stop)) from None

@@ -235,7 +235,8 @@ class TrainerSettings(Section):
         600.0,
         gt=0,
         le=1_000_000,
-        description="Seconds without progress after which a group of processes is ended.",
+        description="Seconds without progress after which a group of processes that trains"
+        " or samples is ended.",
     )
     max_restarts: int = Field(
         0,

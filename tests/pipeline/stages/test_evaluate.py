@@ -50,6 +50,7 @@ def project(tmp_path: Path) -> MakeProject:
                 "evaluation": EvaluationSettings().plain(),
                 "likelihood": likelihood("none"),
                 "sample": {"checkpoint": "model/model.ckpt", "device": "cpu"},
+                "trainer": {"processes": 1, "num_nodes": 1},
                 "paths": {
                     "prepared": "prepared",
                     "reference": "reference",

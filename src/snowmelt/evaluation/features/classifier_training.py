@@ -30,6 +30,7 @@ from tqdm import tqdm
 from snowmelt.common import argument_checks
 from snowmelt.common.array_files import gathered, release
 from snowmelt.common.errors import UserError
+from snowmelt.common.process_group import at_work
 from snowmelt.common.threads import single_thread
 
 WEIGHT_DECAY = 0.05
@@ -161,14 +162,19 @@ def _loss(
 
 
 def logits(net: nn.Module, images: np.ndarray, scale: Callable[[Tensor], Tensor]) -> Tensor:
-    """The logits of a whole set of images, (N, C, H, W) -> (N, K)."""
-    found: list[Tensor] = []
+    """The logits of a whole set of images, (N, C, H, W) -> (N, K).
+
+    Processes that share the work take turns by batches.
+    """
+    group = at_work()
+    found: dict[int, Tensor] = {}
     with torch.inference_mode(), single_thread():
-        for start in range(0, len(images), _BATCH):
-            batch = torch.from_numpy(np.array(images[start : start + _BATCH]))
-            found.append(net(scale(batch)))
-            release(images)
-    return torch.cat(found)
+        for part, start in enumerate(range(0, len(images), _BATCH)):
+            if group.owns(part):
+                batch = torch.from_numpy(np.array(images[start : start + _BATCH]))
+                found[part] = net(scale(batch))
+                release(images)
+    return torch.cat(group.joined(found))
 
 
 def accuracy(scores: Tensor, labels: np.ndarray | None) -> float:

@@ -1,4 +1,7 @@
-"""The interface of a feature extractor, and the features of a whole set."""
+"""The interface of a feature extractor, and the features of a whole set.
+
+Several processes take turns by whole batches, which are the same for any number of them.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from snowmelt.common import distributed
 from snowmelt.common.array_files import create_rows, release, write_rows
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import class_of
+from snowmelt.common.process_group import Group, at_work
 from snowmelt.common.threads import single_thread
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
@@ -128,8 +133,9 @@ class Extractor(nn.Module, abc.ABC):
     @property
     def device(self) -> torch.device:
         """Where it runs: a large one on a GPU if there is one."""
-        has_gpu = not self.is_small and torch.cuda.is_available()
-        return torch.device("cuda" if has_gpu else "cpu")
+        if self.is_small or not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", distributed.local_rank() % torch.cuda.device_count())
 
     def save(self, path: Path) -> None:
         weight_files.save(self, path)
@@ -160,36 +166,46 @@ def extract(extractor: Extractor, stored: np.ndarray, desc: str) -> np.ndarray:
     Shapes:
         stored: (N, *D) -> (N, F) float32
     """
+    group = at_work()
     features = np.empty((len(stored), extractor.dimension), np.float32)
-    for start, found in _batches(extractor, stored, desc):
+    for start, found in _batches(extractor, stored, desc, group):
         features[start : start + len(found)] = found
+    group.complete(features, extractor.batch)
     return features
 
 
 def extract_to(
     path: Path, extractor: Extractor, stored: np.ndarray, desc: str
 ) -> np.ndarray:
-    """As `extract`, into a .npy file, which comes back mapped: it may be of any length."""
-    create_rows(path, np.float32, (len(stored), extractor.dimension))
-    for start, found in _batches(extractor, stored, desc):
+    """As `extract`, into a .npy file, which comes back mapped: it may be of any length.
+
+    Processes that share the work write into one file.
+    """
+    group = at_work()
+    if group.rank == 0:
+        create_rows(path, np.float32, (len(stored), extractor.dimension))
+    group.wait()
+    for start, found in _batches(extractor, stored, desc, group):
         write_rows(path, start, found)
+    group.wait()
     features: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return features
 
 
 def _batches(
-    extractor: Extractor, stored: np.ndarray, desc: str
+    extractor: Extractor, stored: np.ndarray, desc: str, group: Group
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """The features of each batch, (B, F) float32, with its first row."""
+    """The features of each of this process's batches, (B, F) float32, and its first row."""
     extractor.eval().to(extractor.device)
-    unit = extractor.kind.removesuffix("s")
-    starts = range(0, len(stored), extractor.batch)
+    unit, size = extractor.kind.removesuffix("s"), extractor.batch
+    starts = range(group.rank * size, len(stored), group.world_size * size)
+    own = sum(min(size, len(stored) - start) for start in starts)
     threads = single_thread() if extractor.is_small else contextlib.nullcontext()
-    bar = tqdm(total=len(stored), desc=desc, unit=unit)
+    bar = tqdm(total=own, desc=desc, unit=unit, disable=group.rank > 0)
     with torch.inference_mode(), threads, bar:
         for start in starts:
             # A copy: torch does not take read-only arrays.
-            chunk = np.array(stored[start : start + extractor.batch])
+            chunk = np.array(stored[start : start + size])
             found = extractor(torch.from_numpy(chunk).to(extractor.device))
             release(stored)
             yield start, found.cpu().numpy()

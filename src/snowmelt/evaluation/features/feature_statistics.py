@@ -7,9 +7,11 @@ $$d^2 = \lVert \mu_1 - \mu_2 \rVert^2
     + \operatorname{tr}\bigl(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2}\bigr).$$
 
 Its estimate is biased: it grows as a set shrinks, so values at different counts do not
-compare. The arithmetic is torch-fidelity's, which is imported where it is used: that takes
-seconds, and a report needs none of it. On features of the standard Inception network the
-distance is known as FID; on any others it must not be called so.
+compare. Sums over many rows are taken by parts, which processes may share, and added up in
+one order, so that the number of processes changes nothing. The arithmetic is
+torch-fidelity's, which is imported where it is used: that takes seconds, and a report needs
+none of it. On features of the standard Inception network the distance is known as FID; on
+any others it must not be called so.
 
 References:
     Heusel et al. (2017), arXiv:1706.08500.
@@ -18,15 +20,15 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from snowmelt.common.array_files import release
+from snowmelt.common.process_group import at_work
 
-_WHOLE = 2**16  # rows that are copied as a whole
+_WHOLE = 2**13  # rows that are copied as a whole
 _PART = 2**12
 
 
@@ -60,22 +62,23 @@ class Statistics:
 
 def _moments_by_parts(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean and the covariance of many rows, of which a part at a time is read."""
-    total = np.zeros(features.shape[1])
-    for part in _parts(features):
-        total += part.sum(axis=0)
-    mean = total / len(features)
+    group, count = at_work(), -(-len(features) // _PART)
+    mean = group.sum_of(count, lambda k: _part(features, k).sum(axis=0)) / len(features)
     if not np.isfinite(mean).all():
         raise ValueError("features must be finite")
-    squares = np.zeros((len(mean), len(mean)))
-    for part in _parts(features):
-        squares += (part - mean).T @ (part - mean)
-    return mean, squares / (len(features) - 1)
+
+    def square(number: int) -> np.ndarray:
+        centred = _part(features, number) - mean
+        found: np.ndarray = centred.T @ centred
+        return found
+
+    return mean, group.sum_of(count, square) / (len(features) - 1)
 
 
-def _parts(features: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(features), _PART):
-        yield np.asarray(features[start : start + _PART], np.float64)
-        release(features)
+def _part(features: np.ndarray, number: int) -> np.ndarray:
+    found = np.array(features[number * _PART : (number + 1) * _PART], np.float64)
+    release(features)
+    return found
 
 
 def frechet_distance(one: Statistics, two: Statistics) -> float:

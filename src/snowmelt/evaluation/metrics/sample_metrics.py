@@ -73,6 +73,11 @@ class Context:
     def held_out(self) -> Examples:
         return Examples(self, is_generated=False)
 
+    def prepare(self) -> None:
+        """Compute what metrics share and what processes compute together."""
+        for examples in (self.generated, self.held_out):
+            _ = examples.features, examples.probabilities
+
     @cached_property
     def train(self) -> np.ndarray:
         return np.asarray(self.reference.train)

@@ -18,6 +18,7 @@ from snowmelt.common.errors import UserError, left_out_if_it_fails
 from snowmelt.common.files import new_directory, require_ours, sha256, write_json
 from snowmelt.common.instantiate import plain
 from snowmelt.common.places import located
+from snowmelt.common.process_group import Group
 from snowmelt.common.records import content_digest
 from snowmelt.data.known_density import known_density
 from snowmelt.data.prepared.dataset import PreparedData
@@ -42,6 +43,7 @@ from snowmelt.evaluation.plane.point_model import PointModel
 from snowmelt.evaluation.protocol import Evaluation
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.settings import EvaluationSettings, TruthSettings
+from snowmelt.pipeline import launch
 from snowmelt.sampling.storage import places
 from snowmelt.tracking import Run, open_evaluation
 from snowmelt.tracking.location import main_root
@@ -71,7 +73,7 @@ def run(config: DictConfig, root: Path) -> Path:
     """Write metrics.json, tables beside it and arrays for pictures; returns the first.
 
     likelihood.csv, score_error.csv and by_class.csv are always written: without anything to
-    tell, their headings alone.
+    tell, their headings alone. Several processes share the work, and the first one writes.
 
     Args:
         config: reads `evaluation`, `likelihood`, the checkpoint and the device of `sample`
@@ -81,6 +83,10 @@ def run(config: DictConfig, root: Path) -> Path:
         UserError: an output of an earlier stage is missing or does not fit the others.
     """
     settings = EvaluationSettings.of(plain(config.evaluation))
+    target = root / config.paths.reports / "metrics.json"
+    if launch.wants_group(config):
+        launch.run_group("evaluate", config, root)
+        return target
     folder, origin = root / config.paths.samples, root / config.paths.prepared
     data = PreparedData.open(origin)
     data.check_made_from(config.data)
@@ -88,8 +94,6 @@ def run(config: DictConfig, root: Path) -> Path:
     source = root / config.paths.reference
     reference = Reference.open(source, data.manifest, plain(config.features))
     samples, description = generated_samples.read(folder, data.manifest, origin)
-    places.forget(places.folder_in(main_root(root)), description["identity"])
-    target = root / config.paths.reports / "metrics.json"
     arrays = root / config.paths.evaluation
     require_ours(arrays, truth_arrays.ARRAYS_OF)
     context = sample_evaluation.compared(
@@ -103,15 +107,21 @@ def run(config: DictConfig, root: Path) -> Path:
         request=_request(config, root, description),
         checkpoint=checkpoint,
     )
-    with tracked as run_of_samples:
+    with Group() as group, tracked as run_of_samples:
+        if group.rank == 0:
+            places.forget(places.folder_in(main_root(root)), description["identity"])
         # By the stage that depends on it: a training may come before there is one.
         run_of_samples.log_file(source / "reference.json", "reference")
-        metrics = sample_evaluation.measure(context)
-        how = sample_evaluation.protocol(context, data.manifest, description)
         density = known_density(data.manifest, root)
         model = _Model(config, root, data, description["checkpoint"], density)
+        with group.sharing():
+            metrics = sample_evaluation.measure(context)
+            likelihood = model.likelihood()
+        if group.rank > 0:
+            return target
+        how = sample_evaluation.protocol(context, data.manifest, description)
         evaluations = {
-            "likelihood": model.likelihood(),
+            "likelihood": likelihood,
             "truth": model.score_error(settings.truth),
             "by_class": class_evaluation.measure(context, data.manifest.classes),
         }

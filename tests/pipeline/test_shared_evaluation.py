@@ -1,0 +1,94 @@
+"""Reference and evaluate in two processes: the same numbers as in one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.evaluation.test_reference_features import content
+from tests.project import (
+    TINY,
+    in_process,
+    make_workspace,
+    run_command,
+    snowmelt,
+    succeed,
+    user_error,
+)
+
+QUIET = (
+    *(text for text in TINY if text != "features.independent_classifier=null"),
+    "tracking=none",
+    "features=classifier",
+    "features.steps=20",
+    "features.independent_classifier.steps=20",
+    "likelihood.examples=20",
+    "likelihood.batch_size=8",
+)
+PAIR = (*QUIET, "trainer=ddp", "trainer.accelerator=cpu")
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which one process has come as far as its numbers."""
+    folder = make_workspace(tmp_path_factory.mktemp("shared") / "project")
+    for stage in ("prepare", "reference", "train", "sample", "evaluate"):
+        in_process(stage, *QUIET, cwd=folder)
+    return folder
+
+
+def numbers(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((folder / "reports/metrics.json").read_text())
+    return found
+
+
+def test_two_processes_make_the_reference_that_one_makes(sampled: Path) -> None:
+    one, place = content(sampled / "outputs/reference"), sampled / ".snowmelt/reference"
+    shutil.rmtree(place)
+    result = succeed(snowmelt("reference", *PAIR, cwd=sampled))
+    assert "made before" not in result.stdout
+    two = content(sampled / "outputs/reference")
+    # A configuration that was handed on has its keys in another order.
+    said = [json.loads(found.pop("reference.json")) for found in (one, two)]
+    assert said[0] == said[1]
+    assert two == one
+    assert result.stdout.count("reference: ") == 1
+    assert "made before" in succeed(snowmelt("reference", *PAIR, cwd=sampled)).stdout
+
+
+def test_two_processes_find_the_numbers_that_one_finds(sampled: Path) -> None:
+    one = numbers(sampled)
+    assert one["bound_bits_per_dim"] is not None
+    tables = content_of_reports(sampled)
+    (sampled / "reports/metrics.json").unlink()
+    result = succeed(snowmelt("evaluate", *PAIR, cwd=sampled))
+    assert numbers(sampled) == one
+    assert content_of_reports(sampled) == tables
+    assert result.stdout.count("evaluate: ") == 1
+
+
+def content_of_reports(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "reports").glob("*.csv")}
+
+
+def test_a_user_may_start_torchrun_himself(sampled: Path) -> None:
+    one = numbers(sampled)
+    (sampled / "reports/metrics.json").unlink()
+    program = (*TORCHRUN, "--nproc-per-node", "2", "-m", "snowmelt")
+    # The last value of a key counts, and torchrun's number of processes.
+    arguments = dict(text.split("=", 1) for text in QUIET)
+    given = [f"{key}={value}" for key, value in arguments.items()]
+    succeed(run_command(*program, "evaluate", *given, cwd=sampled))
+    assert numbers(sampled) == one
+
+
+def test_a_mistake_in_one_process_is_one_line(sampled: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(sampled, tmp_path / "copy", symlinks=True))
+    (folder / "outputs/samples/samples.npy").unlink()
+    said = user_error(snowmelt("evaluate", *PAIR, cwd=folder))
+    assert "samples.npy" in said
