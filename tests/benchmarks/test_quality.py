@@ -131,8 +131,10 @@ def test_what_was_measured_is_kept(tmp_path: Path, learning: Learning) -> None:
 def test_the_settings_of_ours_exist(name: str) -> None:
     changed = {**choices.CHOICES, **choices.DRAWN}.get(name, [])
     asked = last_of_each([*choices.ALONE, *changed])
-    config = compose(ROOT, [*DATA, *asked, "training.minutes=3"])
+    target = f"runs/{quality.folder_name(name)}-3m-1000-0"
+    config = compose(ROOT, [*DATA, *asked, "training.minutes=3", f"paths.model={target}"])
     assert config.data.pad_to == 32
+    assert config.paths.model == target
     unchanged = compose(ROOT, [*DATA, *choices.ALONE, "training.minutes=3"])
     assert (config == unchanged) == (name == "nothing")
     of_sampling = {"sampler", "guidance", "sample"}

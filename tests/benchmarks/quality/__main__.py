@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -148,7 +149,12 @@ class Benchmark:
         }
 
     def _label(self, name: str, seed: int) -> str:
-        return f"{name.replace(' ', '_')}-{self.minutes:g}m-{self.samples}-{seed}"
+        return f"{folder_name(name)}-{self.minutes:g}m-{self.samples}-{seed}"
+
+
+def folder_name(name: str) -> str:
+    """A name for a folder in an override, where a comma would give several values."""
+    return re.sub("[ ,]+", "_", name)
 
 
 def contest(
