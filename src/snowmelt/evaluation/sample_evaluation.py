@@ -18,7 +18,7 @@ from snowmelt.evaluation.completed_examples import Completions
 from snowmelt.evaluation.conditioned_reference import Real, of_classes
 from snowmelt.evaluation.drawn_samples import Drawn
 from snowmelt.evaluation.metrics import pairwise
-from snowmelt.evaluation.metrics.sample_metrics import Context
+from snowmelt.evaluation.metrics.sample_metrics import Context, Examples
 from snowmelt.evaluation.metrics.two_sample_test import neighbours
 from snowmelt.evaluation.protocol import protocol_digest, quantiser
 from snowmelt.evaluation.reference_features import Reference
@@ -33,14 +33,13 @@ def measure(context: Context) -> Numbers:
     instead. Processes that share the work extract features together, and then take turns by
     metrics.
     """
-    group, both = at_work(), (True, False)
+    group = at_work()
     context.prepare()
+    metrics = measured_of(Subject.SAMPLES)
+    sets: list[Examples] | list[Completions] = [context.generated, context.held_out]
     if context.drawn.is_completed:
         metrics = measured_of(Subject.COMPLETIONS)
-        sets = [Completions(context, is_generated=told) for told in both]
-    else:
-        metrics = measured_of(Subject.SAMPLES)
-        sets = [context.generated, context.held_out]
+        sets = [Completions(context, is_generated=told) for told in (True, False)]
     with alone():
         found = {
             number: measured([metric], *sets)

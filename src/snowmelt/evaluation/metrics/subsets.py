@@ -82,7 +82,8 @@ def at_count(
     random = np.random.default_rng(seed)
     turns = _turns(pool, count, subsets)
     most = min(_GRADIENTS, max(1, subsets // QUARTERS))
-    means, gradients = [], []
+    means: list[float] = []
+    gradients: list[np.ndarray] = []
     for _ in tqdm(range(turns), desc=desc, unit="turn", disable=desc is None):
         sets = [pool.rows[np.sort(chosen)] for chosen in pool.draws(random, count)]
         means.append(float(np.mean([statistic(rows) for rows in sets])))
