@@ -16,12 +16,15 @@ from torch.nn import functional as F
 
 from snowmelt.common.errors import UserError
 from snowmelt.evaluation.features.dinov2 import FILE, MEAN, STD, URL, DINOv2
-from snowmelt.evaluation.features.extractor import extract
+from snowmelt.evaluation.features.extractor import extract, find_files
 from snowmelt.evaluation.features.inception_weights import DOWNLOADS
 from snowmelt.evaluation.features.vision_transformer import VisionTransformer
 
 WIDTH, DEPTH, PATCH, SIDE = 128, 2, 14, 5
 State = dict[str, Tensor]
+
+
+SETTINGS = {"_target_": "snowmelt.features.DINOv2", "weights": None}
 
 
 def weights(side: int = SIDE) -> State:
@@ -169,7 +172,10 @@ def test_the_file_of_the_release_is_found(
         extractor = DINOv2(data.manifest, weights=None)
         extractor.fit(data, tmp_path)
         assert extractor.dimension == WIDTH
+        assert find_files(SETTINGS, tmp_path) == [folder / FILE]
         (folder / FILE).unlink()
+    with pytest.raises(UserError, match=FILE):
+        find_files(SETTINGS, tmp_path)
 
 
 @pytest.mark.parametrize(

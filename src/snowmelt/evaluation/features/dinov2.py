@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +61,10 @@ class DINOv2(Extractor):
     @property
     def dimension(self) -> int:
         return self.net.get_parameter("cls_token").shape[-1]
+
+    @classmethod
+    def find_files(cls, settings: Mapping[str, Any], root: Path) -> list[Path]:
+        return [_found(settings.get("weights"), root)]
 
     def fit(self, data: PreparedData, root: Path) -> dict[str, float]:
         path = _found(self.weights, root)
