@@ -110,7 +110,7 @@ class EvaluationSettings(Section):
         " taken from; of features wider than a hundred fewer, down to 20.",
     )
     kernel_subsets: int = Field(
-        50,
+        200,
         ge=1,
         le=10_000,
         description="Pairs of random subsets that the kernel distance is averaged over.",

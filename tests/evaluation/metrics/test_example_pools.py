@@ -51,10 +51,10 @@ def test_the_shares_are_those_of_the_training_split() -> None:
 def test_the_largest_count_runs_out_of_no_class() -> None:
     pool, random = held_out(), np.random.default_rng(0)
     count = pool.largest_count
-    assert 300 < count < 360
+    assert 280 < count < 330
     wanted = random.multinomial(count, [0.25] * 4, size=20_000)
     assert 1e-5 < (wanted > 100).any(axis=1).mean() < 2e-3
-    wanted = random.multinomial(count + 10, [0.25] * 4, size=20_000)
+    wanted = random.multinomial(count + 20, [0.25] * 4, size=20_000)
     assert (wanted > 100).any(axis=1).mean() > 2e-3
     assert len(pool.draws(random, count)[0]) == count
 
@@ -62,7 +62,8 @@ def test_the_largest_count_runs_out_of_no_class() -> None:
 def test_a_class_that_is_short_lowers_the_count() -> None:
     classes = np.repeat([0, 1], [380, 20])
     pool = Pool.of_held_out(np.arange(400), classes, np.array([0.5, 0.5]))
-    assert 15 < pool.largest_count < 25
+    # Of 25 fair draws more than 20 are of one kind once in 2,200 times, of 26 once in 820.
+    assert pool.largest_count == 25
 
 
 @pytest.mark.parametrize("classes", [None, np.zeros(50, np.int64)])

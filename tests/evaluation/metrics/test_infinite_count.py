@@ -22,6 +22,19 @@ def test_the_intercept_of_a_line() -> None:
     assert weights == pytest.approx([1.0, 0.5, -0.5])
 
 
+def test_the_shares_are_those_of_endless_draws() -> None:
+    # The classes are points, so all but their shares is exact; those of the pool are off.
+    classes = np.repeat([0, 1], [240, 160])
+    rows = np.stack([classes, np.arange(400) % 2], axis=1).astype(np.float64)
+    reference = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 5000, np.float64)
+    distance = FrechetTo(Statistics.of(reference))
+    pool = Pool.of_held_out(rows, classes, np.array([0.5, 0.5]))
+    assert at_infinity(pool, distance, subsets=40, seed=0).value == pytest.approx(
+        0, abs=1e-3
+    )
+    assert distance(rows) > 5e-3
+
+
 @pytest.mark.parametrize(("shift", "width"), [(0.0, 1.0), (0.3, 1.2)])
 def test_the_known_distance_of_gaussians(shift: float, width: float) -> None:
     truth = Statistics(np.zeros(DIMENSION), np.eye(DIMENSION))

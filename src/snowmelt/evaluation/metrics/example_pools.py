@@ -13,8 +13,9 @@ largest $n$ at which
 $$\sum_k \Pr[\mathrm{Bin}(n, p_k) > M_k] \le 0.001,$$
 
 with $M_k$ rows of class $k$ and the shares $p_k$; the rare draws that ask for more are
-drawn again. Classes of fewer than ten rows are drawn as one, without regard to the class:
-their shares among each other come out somewhat too even.
+drawn again. Classes of fewer than ten rows are drawn as one, without regard to the class
+(together with the smallest of the others if that still makes fewer than ten): their shares
+among each other come out somewhat too even.
 """
 
 from __future__ import annotations
@@ -96,6 +97,27 @@ class Pool:
         ]
         return [np.concatenate(chosen)]
 
+    def in_shares(self, random: np.random.Generator) -> Pool:
+        """As many of the rows as have the shares of what is drawn, to a row of each class.
+
+        A split that was made without regard to classes has others by chance.
+        """
+        if self.classes is None or self.shares is None:
+            return self
+        available = np.bincount(self.classes, minlength=len(self.shares))
+        known = self.shares > 0
+        size = (available[known] / self.shares[known]).min()
+        wanted = (self.shares * size).astype(np.int64)
+        chosen = np.sort(
+            np.concatenate(
+                [
+                    random.choice(members, number, replace=False)
+                    for members, number in zip(self._members, wanted, strict=True)
+                ]
+            )
+        )
+        return Pool(self.rows[chosen], self.classes[chosen], self.shares)
+
     def groups(self, random: np.random.Generator, parts: int) -> list[np.ndarray]:
         """The rows of so many sets with nothing in common, alike in size and classes.
 
@@ -133,12 +155,9 @@ class Pool:
 
 def _merged(counts: np.ndarray) -> np.ndarray:
     """For each class its place among the classes that are drawn; rare ones share one."""
-    found, place, in_place = np.zeros(len(counts), np.int64), -1, FEWEST_OF_A_CLASS
-    for index in np.argsort(counts, kind="stable"):
-        if in_place >= FEWEST_OF_A_CLASS:
-            place, in_place = place + 1, 0
-        found[index] = place
-        in_place += counts[index]
-    if in_place < FEWEST_OF_A_CLASS:
-        found[found == place] = max(0, place - 1)
-    return found
+    is_rare = counts < FEWEST_OF_A_CLASS
+    if not is_rare.all() and 0 < counts[is_rare].sum() < FEWEST_OF_A_CLASS:
+        is_rare[np.argmin(np.where(is_rare, np.inf, counts))] = True
+    found = np.cumsum(~is_rare)
+    found[is_rare] = 0
+    return found if is_rare.any() else found - 1

@@ -10,8 +10,8 @@ $$V_\infty = V_1 + \tfrac12 V_2 - \tfrac12 V_4 .$$
 
 All have nearly the influence of the limit in common, of which the error is taken as in
 `snowmelt.evaluation.metrics.subsets`; to it comes the scatter between deals. The reference
-stays as it is: what its own finite count adds is in value and floor alike. The shares of
-the classes in a held-out split are those of endless draws already.
+stays as it is: what its own finite count adds is in value and floor alike. Of a held-out
+split as many examples are taken as have the shares of endless draws.
 
 It is a line while a quarter has well more examples than features.
 
@@ -41,6 +41,7 @@ def at_infinity(pool: Pool, statistic: Statistic, *, subsets: int, seed: int) ->
         subsets: how many sets of a quarter are measured, at least.
     """
     random = np.random.default_rng(seed)
+    pool = pool.in_shares(random)
     whole = statistic(pool.rows)
     intercepts, scatter = [], []
     for _ in range(max(2, math.ceil(subsets / QUARTERS))):

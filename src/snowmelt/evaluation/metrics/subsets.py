@@ -6,11 +6,20 @@ $N = n$. The error says how far $V$ would be from its expectation if the pool we
 anew: from another N samples of the model, or from another held-out split. It is not that of
 a fresh set of n, which scatters far more.
 
-To second order $V$ is a mean over examples and a mean over pairs of them, and its variance
-is $a/N + c/N^2$. Near the floor the first term vanishes and the second remains, so both are
-needed. The influence $h(x)$ of an example is the derivative of the statistic in the
-direction of x, averaged over the sets. In its own examples it holds what chance did to
-them, so that
+**Several sets with nothing in common.** Where the pool is cut into $m \ge 2$ sets, these
+are independent: the variance $W$ of their values, and so $W/m$ of their mean $M$, is
+measured without bias. $V$ is the mean of $M$ over all cuts, which takes away what $M$
+scatters by the cut alone,
+
+$$\operatorname{Var} V = \frac{W}{m} - \operatorname{Var}_{\text{cuts}} M$$
+
+(Wang & Lindsay), for any statistic and to all orders.
+
+**Large sets.** To second order $V$ is a mean over examples and a mean over pairs of them,
+and its variance is $a/N + c/N^2$. Near the floor the first term vanishes and the second
+remains, so both are needed. The influence $h(x)$ of an example is the derivative of the
+statistic in the direction of x, averaged over the sets. In its own examples it holds what
+chance did to them, so that
 
 $$\operatorname{Var} h / N \approx P = a/N + 2c/N^2 ,$$
 
@@ -19,14 +28,19 @@ with $Q = 4a/N + 16c/N^2$, measured without bias by quarters with nothing in com
 
 $$\operatorname{Var} V = P - \frac{c}{N^2}, \qquad \frac{c}{N^2} = \frac{Q - 4P}{8},$$
 
-kept between $P/2$ and $P$, where it must be; to it comes the scatter of a mean over
-finitely many sets. In a pool with classes, whose shares are known, an example stands
-against its class: $P = \sum_k p_k^2 \operatorname{Var}_k h / N_k$.
+at most $P$. In a pool with classes, whose shares are known, an example stands against its
+class: $P = \sum_k p_k^2 \operatorname{Var}_k h / N_k$.
+
+Near the floor both are small differences of large numbers and scatter by half or more, and
+intervals from them hold the truth less often than they say. So neither is taken for less
+than three quarters of $P$, where the truth comes down to a half: there the standard error
+is too large by up to a fourth. To it comes the scatter of a mean over finitely many sets.
 
 References:
     Efron & Stein (1981), "The jackknife estimate of variance", Annals of Statistics 9.
     Hampel (1974), "The influence curve and its role in robust estimation". Hoeffding
-    (1948), "A class of statistics with asymptotically normal distribution".
+    (1948), "A class of statistics with asymptotically normal distribution". Wang & Lindsay
+    (2014), "Variance estimation of a general U-statistic", Statistica Sinica 24.
 """
 
 from __future__ import annotations
@@ -42,6 +56,7 @@ from snowmelt.evaluation.metrics.example_pools import Pool
 
 QUARTERS = 4
 FEWEST = 8  # examples in a pool whose scatter says something
+LEAST = 0.75  # of P
 _GRADIENTS = 40  # sets that the influence is averaged over, at most
 
 
@@ -82,20 +97,25 @@ def at_count(
     random = np.random.default_rng(seed)
     turns = _turns(pool, count, subsets)
     most = min(_GRADIENTS, max(1, subsets // QUARTERS))
-    means: list[float] = []
+    values: list[list[float]] = []
     gradients: list[np.ndarray] = []
     for _ in tqdm(range(turns), desc=desc, unit="turn", disable=desc is None):
         sets = [pool.rows[np.sort(chosen)] for chosen in pool.draws(random, count)]
-        means.append(float(np.mean([statistic(rows) for rows in sets])))
+        values.append([statistic(rows) for rows in sets])
         for rows in sets[: most - len(gradients)]:
             gradients.append(statistic.gradient(rows))
-    value = float(np.mean(means))
+    means = np.mean(values, axis=1)
+    value = float(means.mean())
     if len(pool) < FEWEST or subsets < 2:
         return Estimate(value, None)
     of_sets = float(np.var(means, ddof=1)) / turns if turns > 1 else 0.0
     influence = statistic.influence(pool.rows, np.mean(gradients, axis=0))
-    quarters = scatter_of_quarters(pool, statistic, subsets, random)
-    variance = variance_of_pool(pool.variance_of_mean(influence), quarters)
+    first = pool.variance_of_mean(influence)
+    if len(values[0]) > 1:
+        variance = max(variance_by_cuts(np.array(values)), LEAST * first)
+    else:
+        quarters = scatter_of_quarters(pool, statistic, subsets, random)
+        variance = variance_of_pool(first, quarters)
     return Estimate(value, math.sqrt(variance + of_sets))
 
 
@@ -108,6 +128,16 @@ def _turns(pool: Pool, count: int, subsets: int) -> int:
     return max(2, math.ceil(subsets / (len(pool) // count)))
 
 
+def variance_by_cuts(values: np.ndarray) -> float:
+    """The variance of the mean over all cuts, see the module; below zero by chance.
+
+    Shapes:
+        values: (cuts, m) of the sets of each cut, both more than one
+    """
+    within = float(np.var(values, axis=1, ddof=1).mean())
+    return within / values.shape[1] - float(np.var(values.mean(axis=1), ddof=1))
+
+
 def variance_of_pool(first: float, quarters: float) -> float:
     """The variance of a mean over sets, see the module.
 
@@ -116,7 +146,7 @@ def variance_of_pool(first: float, quarters: float) -> float:
         quarters: Q, of the values of quarters of the pool.
     """
     second = (quarters - 4 * first) / 8
-    return min(first, max(first / 2, first - second))
+    return min(first, max(LEAST * first, first - second))
 
 
 def scatter_of_quarters(
