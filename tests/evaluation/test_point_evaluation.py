@@ -137,7 +137,7 @@ def test_a_wrong_sampler_is_noticed(
     middle = truth.samples.mean(axis=0)
     between = np.arange(len(truth.samples)) % 2 == 0
     samples = {
-        "shifted": truth.samples + np.array([0.0, 0.8]),
+        "shifted": truth.samples + np.array([0.0, 1.0]),
         "widened": middle + 1.6 * (truth.samples - middle),
         "between": np.where(between[:, None], [2.0, 0.0], truth.samples),
     }[kind]

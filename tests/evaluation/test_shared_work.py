@@ -31,10 +31,12 @@ def measured(folder: Path, prepared: Path) -> dict[str, float | None]:
     """The reference and the metrics, in small batches and parts."""
     Classifier.batch, feature_statistics._WHOLE, feature_statistics._PART = 16, 20, 7
     data = PreparedData.open(prepared)
-    reference_features.write(folder, data, CLASSIFIER, folder.parent)
-    reference = Reference.open(folder, data.manifest)
-    with Group() as group, group.sharing():
-        return measure(Context(np.array(data.train[:50]), reference, SETTINGS))
+    # One group, as in a stage: a second one would meet the addresses of the first.
+    with Group() as group:
+        reference_features.write(folder, data, CLASSIFIER, folder.parent)
+        reference = Reference.open(folder, data.manifest)
+        with group.sharing():
+            return measure(Context(np.array(data.train[:50]), reference, SETTINGS))
 
 
 def test_two_processes_measure_what_one_measures(

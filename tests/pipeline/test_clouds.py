@@ -61,7 +61,7 @@ def test_from_the_drawing_to_the_page(
     for name in (*DISTANCES, "two_sample_accuracy"):
         assert {name, f"{name}_floor", f"{name}_spread"} <= metrics.keys()
     assert metrics["protocol"]["data"] == experiment
-    assert metrics["protocol"]["points"]["set_size"] == 50
+    assert metrics["protocol"]["points"]["set_size"] == metrics["protocol"]["n"] // 4
     assert metrics["likelihood"]["ode"]["divergence"] == "Exact"
     assert ("mode_deviation" in metrics) == (experiment == "double_gaussian")
     assert {

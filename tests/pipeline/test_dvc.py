@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snowmelt.pipeline.command_line import STAGES
-from snowmelt.sampling.storage import places
+from snowmelt.sampling.storage import sample_places
 from snowmelt.training import resume
 from tests.pipeline.coverage import (
     GUARDS,
@@ -95,7 +95,7 @@ def test_the_identity_of_a_training_is_of_the_code_that_dvc_watches() -> None:
 
 
 def test_what_is_kept_of_a_sampling_is_named_by_the_code_that_dvc_watches() -> None:
-    named = {PACKAGE / part for part in places.CODE}
+    named = {PACKAGE / part for part in sample_places.CODE}
     around = {PACKAGE / "pipeline" / name for name in ("launch.py", "saved_state.py")}
     assert named == set(listed("sample")) - around
 

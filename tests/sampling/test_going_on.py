@@ -28,8 +28,8 @@ from snowmelt.common.drafts import faults_of
 from snowmelt.common.errors import StorageError, UserError
 from snowmelt.common.folder_lock import only_one_in, try_lock
 from snowmelt.sampling import picture_arrays
-from snowmelt.sampling.storage import drawn_rows, kept_samples, places
-from snowmelt.sampling.storage.places import forget
+from snowmelt.sampling.storage import drawn_rows, kept_samples, sample_places
+from snowmelt.sampling.storage.sample_places import forget
 
 Written = list[tuple[int, int]]
 THREE = 3 * SIZE
@@ -138,7 +138,7 @@ def test_another_request_begins_anew(
         written.clear()
         interrupt(tmp_path, 1, replace(asked(), request=replace(request, **change)))
         assert written[0] == (0, 8), change
-    monkeypatch.setattr(places, "code_digest", lambda _: "other code")
+    monkeypatch.setattr(sample_places, "code_digest", lambda _: "other code")
     written.clear()
     interrupt(tmp_path, 1)
     assert written[0] == (0, 8)

@@ -37,7 +37,10 @@ SMALL = ("features=random_conv", "features.independent_classifier=null")
         (["data=fashion_mnist", "likelihood=ode_exact"], "divergence of 784 dimensions"),
         (["net.widths=[60000,60000]"], "the network would have 799,330,293,025 parameters"),
         (["experiment=points", "data=rings", "net.width=60000"], "parameters"),
-        (["experiment=points", "sample.png=9"], "sample.png=9, but the data is points"),
+        (
+            ["experiment=points", "data=rings", "sample.png=9"],
+            "sample.png=9, but the data is points",
+        ),
     ],
 )
 def test_what_cannot_take_the_data_is_refused(overrides: list[str], named: str) -> None:

@@ -8,6 +8,7 @@ stands in `snowmelt.evaluation.excess`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,6 +51,11 @@ class Difference:
     def error(self) -> float | None:
         """The standard error of the difference."""
         return None if self.known is None else self.known.error
+
+    @property
+    def freedom(self) -> float:
+        """The degrees of freedom of the error; infinite where it is given."""
+        return math.inf if self.known is None else self.known.freedom
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -44,7 +44,7 @@ from snowmelt.evaluation.protocol import Evaluation
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.settings import EvaluationSettings, TruthSettings
 from snowmelt.pipeline import launch
-from snowmelt.sampling.storage import places
+from snowmelt.sampling.storage import sample_places
 from snowmelt.tracking import Run, open_evaluation
 from snowmelt.tracking.location import main_root
 from snowmelt.training.checkpoint import Checkpoint, load
@@ -109,7 +109,8 @@ def run(config: DictConfig, root: Path) -> Path:
     )
     with Group() as group, tracked as run_of_samples:
         if group.rank == 0:
-            places.forget(places.folder_in(main_root(root)), description["identity"])
+            kept = sample_places.folder_in(main_root(root))
+            sample_places.forget(kept, description["identity"])
         # By the stage that depends on it: a training may come before there is one.
         run_of_samples.log_file(source / "reference.json", "reference")
         density = known_density(data.manifest, root)

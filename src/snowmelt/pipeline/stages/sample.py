@@ -28,7 +28,7 @@ from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.sample_request import SampleRequest
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.settings import SampleSettings
-from snowmelt.sampling.storage import image_files, places
+from snowmelt.sampling.storage import image_files, sample_places
 from snowmelt.tracking.location import main_root
 from snowmelt.training.checkpoint import Checkpoint, load
 
@@ -65,7 +65,7 @@ def run(config: DictConfig, root: Path) -> Path:
             device=device,
             real=real,
             stored=stored,
-            kept=places.folder_in(main_root(root)),
+            kept=sample_places.folder_in(main_root(root)),
             png=settings.png,
         )
         if distributed.rank() == 0:

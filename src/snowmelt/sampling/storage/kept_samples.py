@@ -26,7 +26,7 @@ from snowmelt.common.files import new_file
 from snowmelt.sampling.storage import shares
 from snowmelt.sampling.storage.draw_journal import Progress, intact
 from snowmelt.sampling.storage.drawn_rows import DrawnRows
-from snowmelt.sampling.storage.places import WORK, name_of
+from snowmelt.sampling.storage.sample_places import WORK, name_of
 from snowmelt.sampling.storage.shares import Span
 
 ARRAY = "samples.npy"
