@@ -314,4 +314,4 @@ def test_without_links_it_is_copied(
     monkeypatch.setattr(os, "sendfile", full)
     said = r"full\.npy cannot be written: No space"
     with pytest.raises(StorageError, match=said), faults_of(target):
-        kept_samples.put(tmp_path / "out" / "samples.npy", target)
+        kept_samples.put(tmp_path / "whole" / "out" / "samples.npy", target)

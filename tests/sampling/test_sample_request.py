@@ -43,6 +43,16 @@ def test_the_description_is_what_samples_json_holds() -> None:
     assert rounded["quantiser"] == "rounded to the nearest level"
 
 
+def test_the_order_of_keys_in_a_configuration_changes_no_byte() -> None:
+    """A group of processes reads it from a file, in which keys are sorted."""
+    grid = {"_target_": "x.Grid", "rho": 7.0}
+    typed = {"sampler": {"steps": 3, "grid": grid, "eta": 0.0}, "guidance": {}}
+    turned = dict(reversed(grid.items()))
+    read = {"guidance": {}, "sampler": {"eta": 0.0, "grid": turned, "steps": 3}}
+    one, other = (replace(request(), settings=s).describe() for s in (typed, read))
+    assert json.dumps(one) == json.dumps(other)
+
+
 def test_samples_of_a_training_by_the_clock_say_that_it_cannot_be_repeated() -> None:
     checkpoint = replace(request().checkpoint, seconds=600.5)
     found = request(checkpoint=checkpoint).describe()["checkpoint"]

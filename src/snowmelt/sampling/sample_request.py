@@ -69,8 +69,8 @@ class SampleRequest:
         checkpoint |= self.checkpoint.clock_facts
         settings = {
             "checkpoint": checkpoint,
-            "sampler": self.settings["sampler"],
-            "guidance": self.settings["guidance"],
+            "sampler": _in_order(self.settings["sampler"]),
+            "guidance": _in_order(self.settings["guidance"]),
             "examples": self.examples,
             "num_samples": self.num_samples,
             "seed": self.seed,
@@ -86,3 +86,10 @@ class SampleRequest:
             "data": self.checkpoint.manifest.digest,
             "quantiser": "rounded to the nearest level" if is_image else None,
         }
+
+
+def _in_order(value: Any) -> Any:
+    """The same with sorted keys, as in a configuration that was written to a file."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _in_order(value[key]) for key in sorted(value)}
