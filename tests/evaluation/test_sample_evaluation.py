@@ -113,7 +113,6 @@ def test_standard_inception_alone_gives_fid(
 ) -> None:
     data = make_images(count=100)
     found = referred(data, tmp_path)
-    monkeypatch.setattr(RandomConv, "has_classes", True)
     monkeypatch.setattr(RandomConv, "class_logits", lambda self, features: features)
     other = measured(data.held_out, found)
     assert not {"fid", "kid", "inception_score"} & set(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from snowmelt.evaluation import evaluation_record
 from snowmelt.pipeline.command_line import STAGES
 from snowmelt.sampling.storage import sample_places
 from snowmelt.training import resume
@@ -98,6 +99,14 @@ def test_what_is_kept_of_a_sampling_is_named_by_the_code_that_dvc_watches() -> N
     named = {PACKAGE / part for part in sample_places.CODE}
     around = {PACKAGE / "pipeline" / name for name in ("launch.py", "saved_state.py")}
     assert named == set(listed("sample")) - around
+
+
+def test_an_evaluation_is_named_by_the_code_that_dvc_watches() -> None:
+    named = {PACKAGE / part for part in evaluation_record.CODE}
+    around = {PACKAGE / "pipeline" / "launch.py"}
+    # Of data, what makes prepared ones decides nothing more once these are there.
+    data = {PACKAGE / "data" / "prepared": PACKAGE / "data"}
+    assert {data.get(place, place) for place in named} == set(listed("evaluate")) - around
 
 
 @every_stage

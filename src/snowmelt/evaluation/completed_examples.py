@@ -17,6 +17,7 @@ import numpy as np
 from snowmelt.common.array_files import gathered, release
 from snowmelt.evaluation.conditioned_reference import Rows, gathered_rows
 from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics.neighbourhood import value_unit
 from snowmelt.evaluation.metrics.sample_metrics import Context
 
 _CHUNK = 1000
@@ -57,6 +58,7 @@ class Completions:
         In units of the range of images' values, or of the scale of points.
         """
         samples, found = self.context.samples, []
+        unit = value_unit(self.context.reference.extractor.manifest)
         for start in range(0, len(samples), _CHUNK):
             part = slice(start, start + _CHUNK)
             real = gathered_rows(self.held_out, self.rows[part]).astype(np.float64)
@@ -65,17 +67,9 @@ class Completions:
                 release(samples)
             else:
                 given = gathered_rows(self.held_out, self.others[part]).astype(np.float64)
-            difference = (given - real).reshape(len(real), -1) / self._unit
+            difference = (given - real).reshape(len(real), -1) / unit
             found.append(np.square(difference).mean(axis=1))
         return np.concatenate(found)
-
-    @property
-    def _unit(self) -> float:
-        manifest = self.context.reference.extractor.manifest
-        if manifest.value_range is None:
-            return float(manifest.std or 1.0)
-        low, high = manifest.value_range
-        return float(high - low)
 
     def mean_of(self, values: np.ndarray) -> Estimate:
         """The mean over completions; the error counts each example once. Shapes: (N,)"""

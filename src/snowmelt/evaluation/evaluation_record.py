@@ -26,6 +26,20 @@ from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation.plane.truth_arrays import ARRAYS_OF
 from snowmelt.evaluation.reference_features import DESCRIPTION
 
+# Parts of the package that decide the numbers.
+CODE = (
+    "common",
+    "data/prepared",
+    "densities",
+    "diffusion",
+    "evaluation",
+    "nets",
+    "sampling",
+    "training/checkpoint.py",
+    "training/checkpoint_content.py",
+    "training/weight_sets",
+    "pipeline/stages/evaluate.py",
+)
 _STAGE = "evaluate"
 _AGAIN = f"run `snowmelt {_STAGE}` again"
 

@@ -43,7 +43,6 @@ class Extractor(nn.Module, abc.ABC):
             depend on it.
         is_small: it runs in one thread of the CPU, with or without a GPU, and gives the
             same bytes on machines with more cores or fewer.
-        has_classes: its network sorts pictures into classes; see `class_logits`.
 
     Raises:
         UserError: the data is of another kind.
@@ -54,7 +53,6 @@ class Extractor(nn.Module, abc.ABC):
     resize: ClassVar[str] = "none"
     batch: ClassVar[int] = 250
     is_small: ClassVar[bool] = True
-    has_classes: ClassVar[bool] = False
 
     def __init__(self, manifest: Manifest) -> None:
         super().__init__()
@@ -122,13 +120,15 @@ class Extractor(nn.Module, abc.ABC):
         """Whether a distance on these features may be called FID or KID."""
         return False
 
-    def class_logits(self, features: np.ndarray) -> np.ndarray:
+    def class_logits(self, features: np.ndarray) -> np.ndarray | None:
         """The logits of the network's own classes, from features that it gave.
+
+        None where it sorts nothing into classes.
 
         Shapes:
             features: (N, F) -> (N, K)
         """
-        raise NotImplementedError(f"features={self.name} knows no classes")
+        return None
 
     @property
     def device(self) -> torch.device:

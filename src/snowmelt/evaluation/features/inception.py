@@ -44,7 +44,6 @@ class Inception(Extractor):
     resize = "299x299, bilinear as in TensorFlow 1 (torch-fidelity), not antialiased"
     batch = 32
     is_small = False  # some ten images a second on two cores
-    has_classes = True
 
     def __init__(self, manifest: Manifest, *, weights: Place | None) -> None:
         super().__init__(manifest)

@@ -36,9 +36,8 @@ _LEAST = 1e-30  # a probability that float32 has rounded to zero
 def of_extractor(examples: Examples) -> Estimate | None:
     """The score by the classes of the extractor's own network, if it knows any."""
     extractor = examples.context.reference.extractor
-    if not extractor.has_classes:
-        return None
-    return _scored(extractor.class_logits(examples.features), examples)
+    logits = extractor.class_logits(examples.features)
+    return None if logits is None else _scored(logits, examples)
 
 
 def of_classifier(examples: Examples) -> Estimate | None:

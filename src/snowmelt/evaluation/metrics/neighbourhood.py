@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation.metrics.nearest_examples import Nearest, nearest
 
 if TYPE_CHECKING:
@@ -82,10 +83,18 @@ class Neighbourhood:
     def _unit(self) -> float:
         """What a distance of stored examples is divided by."""
         manifest = self.context.reference.extractor.manifest
+        unit = value_unit(manifest)
         if manifest.value_range is None:
-            return float(manifest.std or 1.0)
-        low, high = manifest.value_range
-        return (high - low) * math.sqrt(math.prod(manifest.shape))
+            return unit
+        return unit * math.sqrt(math.prod(manifest.shape))
+
+
+def value_unit(manifest: Manifest) -> float:
+    """What stored values are told in: the range of images' values, the scale of points."""
+    if manifest.value_range is None:
+        return float(manifest.std or 1.0)
+    low, high = manifest.value_range
+    return float(high - low)
 
 
 def row_weights(one: Nearest, two: Nearest, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,22 +20,10 @@ from snowmelt.common.instantiate import plain
 from snowmelt.common.records import content_digest
 from snowmelt.evaluation import evaluation_record
 from snowmelt.pipeline.output_locks import only_command_in
+from snowmelt.sampling.storage import sample_places
 
 # Parts of the package that decide the numbers.
-CODE = (
-    "common",
-    "data/prepared",
-    "densities",
-    "diffusion",
-    "evaluation",
-    "nets",
-    "sampling",
-    "training/checkpoint.py",
-    "training/checkpoint_content.py",
-    "training/weight_sets",
-    "pipeline/stages/sample.py",
-    "pipeline/stages/evaluate.py",
-)
+CODE = tuple(dict.fromkeys((*sample_places.CODE, *evaluation_record.CODE)))
 # Sections of the configuration that decide them.
 SECTIONS = ("sampler", "guidance", "evaluation", "likelihood", "features")
 # Those keys of `sample` that change no sample.

@@ -49,19 +49,6 @@ from snowmelt.tracking import Run, open_evaluation
 from snowmelt.tracking.location import main_root
 from snowmelt.training.checkpoint import Checkpoint, load
 
-# Parts of the package that decide the numbers.
-CODE = (
-    "common",
-    "data/prepared",
-    "densities",
-    "diffusion",
-    "evaluation",
-    "nets",
-    "training/checkpoint.py",
-    "training/checkpoint_content.py",
-    "training/weight_sets",
-    "pipeline/stages/evaluate.py",
-)
 TABLES = {
     "likelihood": ("likelihood.csv", bound_table.COLUMNS),
     "truth": ("score_error.csv", score_error_table.COLUMNS),
@@ -188,7 +175,7 @@ def _request(config: DictConfig, root: Path, description: Mapping[str, Any]) -> 
         "reference": sha256(root / config.paths.reference / "reference.json"),
         "settings": plain(config.evaluation),
         "likelihood": plain(config.likelihood),
-        "code": code_digest(CODE),
+        "code": code_digest(evaluation_record.CODE),
     }
     return content_digest(decisive)
 
