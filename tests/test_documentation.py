@@ -32,11 +32,12 @@ def a_page(name: str) -> Any:
     return SimpleNamespace(file=SimpleNamespace(src_uri=name))
 
 
-def test_a_formula_becomes_mathml_and_keeps_its_number() -> None:
-    content = r'<div class="arithmatex">\[a &lt; b \tag{7}\]</div>'
+@pytest.mark.parametrize("number", ["7", "13a"])
+def test_a_formula_becomes_mathml_and_keeps_its_number(number: str) -> None:
+    content = rf'<div class="arithmatex">\[a &lt; b \tag{{{number}}}\]</div>'
     made = formulas.on_page_content(content, page=a_page("x.md"))
     assert "<math" in made
-    assert '<span class="equation-number">(7)</span>' in made
+    assert f'<span class="equation-number">({number})</span>' in made
     assert "\\" not in made
 
 

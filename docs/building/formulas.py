@@ -13,7 +13,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
-NUMBER = re.compile(r"\\tag\{(\d+)\}")
+NUMBER = re.compile(r"\\tag\{(\d+[a-z]?)\}")
 CONVERTER = LatexToMathML(fancy_error=False)
 
 
