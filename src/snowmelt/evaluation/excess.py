@@ -61,7 +61,7 @@ class Excess:
     @property
     def half_width(self) -> float:
         """Of the 95 % interval."""
-        return self._quantile(0.5 + CONFIDENCE / 2) * self.error
+        return self.quantile(0.5 + CONFIDENCE / 2) * self.error
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -76,9 +76,18 @@ class Excess:
     @property
     def detectable(self) -> float:
         """The difference that four of five such evaluations would have found."""
-        return self.half_width + self._quantile(POWER) * self.error
+        return self.half_width + self.quantile(POWER) * self.error
 
-    def _quantile(self, share: float) -> float:
+    def is_above_zero(self, level: float) -> bool:
+        """Whether one test of one side, at this level, shows it to be above zero."""
+        return self.value > self.quantile(1 - level) * self.error
+
+    def is_below_zero(self, level: float) -> bool:
+        """The same of below."""
+        return -self.value > self.quantile(1 - level) * self.error
+
+    def quantile(self, share: float) -> float:
+        """Of the difference, in standard errors."""
         if math.isinf(self.freedom):
             return float(stats.norm.ppf(share))
         return float(stats.t.ppf(share, self.freedom))
