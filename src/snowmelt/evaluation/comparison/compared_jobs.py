@@ -27,6 +27,7 @@ class Job:
         protocol: the digest of the protocol that the metrics were measured under; jobs
             with different digests are never ranked together.
         samples: its samples.npy, for the picture.
+        sampling_seconds: how long drawing its samples took, where that is known.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Job:
     protocol: str | None = None
     seconds: float | None = None
     samples: Path | None = None
+    sampling_seconds: float | None = None
 
     @property
     def has_failed(self) -> bool:
