@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from tests.evaluation.comparison.sampled_jobs import job, jobs
 
 from snowmelt.evaluation.comparison import Job, cost_table, sampling_costs
 from snowmelt.evaluation.comparison.equivalence import Answer
@@ -18,7 +19,6 @@ from snowmelt.evaluation.comparison.sampling_cost_table import (
     rounded_up,
     summary,
 )
-from tests.evaluation.comparison.sampled_jobs import job, jobs
 
 
 def test_each_sampler_is_compared_with_the_first() -> None:
