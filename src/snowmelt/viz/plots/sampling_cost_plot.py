@@ -79,8 +79,8 @@ def _line(axes: Axes, drawn: Sequence[Sampling], of: Cost, place: int) -> None:
     y = [one.distance.value for one in drawn]
     errors = [_INTERVAL * (one.distance.error or 0.0) for one in drawn]
     axes.errorbar(
-        x, y, errors, color=color, linestyle=LINES[turn % len(LINES)], linewidth=1.4, elinewidth=0.9,
-        marker=marker, markersize=0, label=drawn[0].sampler,
+        x, y, errors, color=color, linestyle=LINES[turn % len(LINES)], linewidth=1.4,
+        elinewidth=0.9, marker=marker, markersize=0, label=drawn[0].sampler,
     )  # fmt: skip
     for one, at, value in zip(drawn, x, y, strict=True):
         is_open = one.answer is Answer.UNKNOWN
