@@ -22,6 +22,7 @@ from tests.project import TINY, in_process, last_of_each, make_workspace, snowme
 from snowmelt.common import stopping
 from snowmelt.common.files import sha256
 from snowmelt.pipeline.cli import main
+from snowmelt.pipeline.stages.sample import times_of
 from snowmelt.sampling.storage.draw_journal import DrawJournal
 from snowmelt.training.checkpoint import build_denoiser, load, save
 
@@ -80,6 +81,18 @@ def test_another_seed_and_more_samples(draw: Callable[..., Drawn]) -> None:
     np.testing.assert_array_equal(more[:8], first)
     other, _ = draw("other", "num_samples=8", "seed=1")
     assert all((a != b).any() for a, b in zip(first, other, strict=True))
+
+
+def test_the_time_is_known_and_is_no_part_of_the_samples(
+    trained: Path, draw: Callable[..., Drawn]
+) -> None:
+    _, said = draw("timed")
+    before = (trained / "timed/samples.json").read_bytes()
+    seconds = times_of(trained).seconds(said["identity"])
+    assert seconds is not None
+    assert 0 < seconds < 60
+    draw("timed")
+    assert (trained / "timed/samples.json").read_bytes() == before
 
 
 def test_the_description_says_how(trained: Path) -> None:

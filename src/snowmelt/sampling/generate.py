@@ -38,7 +38,7 @@ def generate(
     stored: NDArray | None = None,
     kept: Path | None = None,
     png: int | Literal["all"] = 0,
-) -> None:
+) -> float | None:
     """Write samples.npy, its description and the arrays of its pictures, or nothing.
 
     Samples of classes come with labels.npy; of real examples that were completed the
@@ -56,11 +56,16 @@ def generate(
             begin anew the next time.
         png: how many of the first samples are written as PNG files, too.
 
+    Returns:
+        How many seconds the samples took, without their pictures: those of a command that
+        went on are told from its own. None where it drew none, and of other processes than
+        the first.
+
     Raises:
         UserError: the folder holds something else, or the samples cannot be drawn so.
         Stopped: this process was asked to stop; it says how many samples are kept.
     """
-    generator = Generator.on(device, request)
+    generator, seconds = Generator.on(device, request), None
     with keeping(kept) as keeper:
         with Group() as group, group.directory(target, MARKER) as draft:
             task = _task(generator, keeper, group, draft)
@@ -72,7 +77,10 @@ def generate(
                 drawn = time.perf_counter()
                 _complete(generator, draft, real, stored, png)
                 print(_said(task, drawn - start, time.perf_counter() - drawn))
+                if mine := shares.total(task.missing):
+                    seconds = (drawn - start) * task.count / mine
         keeper.finished()
+    return seconds
 
 
 def _task(generator: Generator, keeper: KeptSamples, group: Group, draft: Path) -> Task:

@@ -23,6 +23,7 @@ from snowmelt.data.prepared.scaling import to_model
 from snowmelt.pipeline import launch, saved_state
 from snowmelt.pipeline.compatibility import sampling_rules
 from snowmelt.sampling import network_numbers
+from snowmelt.sampling.drawing_times import DrawingTimes
 from snowmelt.sampling.generate import generate
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.sample_request import SampleRequest
@@ -58,7 +59,7 @@ def run(config: DictConfig, root: Path) -> Path:
         checkpoint=request.checkpoint.identity,
         samples=request.describe()["identity"],
     ) as tracked:
-        generate(
+        seconds = generate(
             request,
             target,
             batch_size=settings.batch_size,
@@ -68,10 +69,18 @@ def run(config: DictConfig, root: Path) -> Path:
             kept=sample_places.folder_in(main_root(root)),
             png=settings.png,
         )
+        if seconds is not None:
+            drawn = request.describe()["identity"]
+            times_of(root).remember(drawn, request.num_samples, seconds)
         if distributed.rank() == 0:
             for file in sorted(target.iterdir()):
                 tracked.log_file(file, "samples")
     return target
+
+
+def times_of(root: Path) -> DrawingTimes:
+    """What is known of how long samples took to draw."""
+    return DrawingTimes(main_root(root) / ".snowmelt" / "drawn")
 
 
 def check_named_checkpoint(config: DictConfig, root: Path) -> None:
