@@ -18,7 +18,7 @@ from snowmelt.common import memory, public_names, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.rank_reports import Reporter, is_lost_connection
 from snowmelt.pipeline import endings, memory_advice
-from snowmelt.pipeline.command_line import SHOWN, STAGES, full_override, parser
+from snowmelt.pipeline.command_line import SHOWN, full_override, parser
 from snowmelt.pipeline.compatibility import issues
 from snowmelt.pipeline.freed_memory import keep_freed_memory
 from snowmelt.pipeline.shared_machine import wait_briefly
@@ -241,8 +241,8 @@ def _print(*configs: DictConfig) -> int:
 
 
 def _is_sweep(given: argparse.Namespace, overrides: list[str]) -> bool:
-    chosen = any(text.startswith("sweep=") and text != "sweep=null" for text in overrides)
-    return given.multirun or chosen
+    chosen = [text for text in overrides if text.startswith(("sweep=", "multirun.jobs="))]
+    return given.multirun or any(text != "sweep=null" for text in chosen)
 
 
 def run_stage(name: str, settled: DictConfig, root: Path) -> Path:
@@ -272,11 +272,12 @@ def _pipeline(settled: DictConfig, root: Path) -> Path:
             "pipeline runs in one process and starts others itself (trainer.processes);"
             " torchrun is for `snowmelt reference`, `train`, `sample` and `evaluate`"
         )
-    from snowmelt.pipeline import this_machine
+    from snowmelt.pipeline import job_stages, this_machine
 
     this_machine.check(settled, root)
-    for number, name in enumerate(STAGES, start=1):
+    stages = job_stages.of_this_job()
+    for number, name in enumerate(stages, start=1):
         stopping.check()
-        print(f"[{number}/{len(STAGES)}] {name}", flush=True)
+        print(f"[{number}/{len(stages)}] {name}", flush=True)
         result = run_stage(name, settled, root)
     return result

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from snowmelt.common import distributed, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.folder_lock import only_one_in
+from snowmelt.pipeline import job_stages
 
 # The keys of `paths` that a stage writes.
 WRITTEN = {
@@ -33,8 +34,8 @@ BY_DVC = "DVC_STAGE"  # which DVC sets for the stages that it runs
 
 
 def written_by(command: str, config: DictConfig, root: Path) -> list[Path]:
-    """The files and folders that a stage, or the pipeline, writes."""
-    stages = WRITTEN if command == "pipeline" else [command]
+    """The files and folders that a stage, or the pipeline in this process, writes."""
+    stages = job_stages.of_this_job() if command == "pipeline" else [command]
     names = dict.fromkeys(name for stage in stages for name in WRITTEN[stage])
     return [root / str(config.paths[name]) for name in names]
 

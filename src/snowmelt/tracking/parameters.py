@@ -27,9 +27,9 @@ SECTIONS = {
         "truth_protocol",
     ),
 }
-# Of no stage: data that is drawn from this density holds it as a part of its own, and the
-# commands `mcmc` and `gallery` are tracked nowhere.
-_UNREAD = {"density", "mcmc", "gallery"}
+# Of no stage: data that is drawn from this density holds it as a part of its own, the
+# commands `mcmc` and `gallery` are tracked nowhere, and a sweep is no setting of its jobs.
+_UNREAD = {"density", "mcmc", "gallery", "multirun"}
 
 
 def of_stage(config: Mapping[str, Any], stage: str) -> dict[str, str]:

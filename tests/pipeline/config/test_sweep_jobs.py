@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig
+from tests.project import ROOT
 
 from snowmelt.common.errors import UserError
 from snowmelt.pipeline.compatibility import configuration_rules
@@ -100,6 +101,80 @@ def test_a_file_of_a_sweep_gives_way_to_the_command_line(workspace: Path) -> Non
         "sigmoid",
         "karras",
     ]
+
+
+LINES = (
+    "multirun.jobs=['sampler=ddpm sampler.steps=9','sampler=ddim,heun sampler.steps=2,3']"
+)
+
+
+def test_keys_that_belong_together_stand_in_a_line(workspace: Path) -> None:
+    found = sweep_jobs.jobs(workspace, [LINES, "tracking=none"])
+    assert list(found) == [
+        "ddpm, sampler.steps=9",
+        "ddim, sampler.steps=2",
+        "ddim, sampler.steps=3",
+        "heun, sampler.steps=2",
+        "heun, sampler.steps=3",
+    ]
+    assert found["heun, sampler.steps=2"][:2] == ["sampler=heun", "sampler.steps=2"]
+    configs = looked_at(workspace, LINES, "tracking=none")
+    assert [config.sampler.steps for config in configs] == [9, 2, 3, 2, 3]
+
+
+def test_lines_are_combined_with_all_other_values(workspace: Path) -> None:
+    found = sweep_jobs.jobs(workspace, [LINES, "seed=0,1"])
+    assert len(found) == 10
+    assert list(found)[:3] == [
+        "ddpm, sampler.steps=9, seed=0",
+        "ddpm, sampler.steps=9, seed=1",
+        "ddim, sampler.steps=2, seed=0",
+    ]
+
+
+def test_a_typed_key_goes_before_that_of_a_line(workspace: Path) -> None:
+    steps = sweep_jobs.jobs(workspace, [LINES, "sampler.steps=4"])
+    assert [job[1] for job in steps.values()] == ["sampler.steps=4"] * 3
+    # Lines that are equal then are one job.
+    one = sweep_jobs.jobs(workspace, [LINES, "sampler=ddim"])
+    assert list(one) == [f"ddim, sampler.steps={steps}" for steps in (9, 2, 3)]
+
+
+def test_a_line_is_written_as_it_would_be_typed(workspace: Path) -> None:
+    line = """multirun.jobs=['name="a, b" seed=1']"""
+    (config,) = looked_at(workspace, line)
+    assert (config.name, config.seed) == ("a, b", 1)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "named"),
+    [
+        ("[sampler]", r"multirun\.jobs: 'sampler' is not of the form key=value"),
+        ("['sampler=ddim sampler=heun']", r"sampler is given twice"),
+        ("['sampler=dim']", r"unknown sampler 'dim' \(did you mean 'ddim'\?\)"),
+        ("['sampler.stes=5']", r"unknown key 'sampler\.stes'"),
+        ("['seed=range(0,1000000000)']", r"multirun\.jobs: .*more than 10,000 jobs"),
+        ("['name=\"a']", r"multirun\.jobs: 'name=\"a': No closing quotation"),
+        ("['sweep=schedules']", r"sweep is of the whole sweep"),
+        ("['multirun.margin=0.1,0.2']", r"multirun\.margin is of the whole sweep"),
+        ("5", r"multirun\.jobs must be a list, each a text, got 5"),
+    ],
+)
+def test_a_line_that_is_wrong(workspace: Path, jobs: str, named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        looked_at(workspace, f"multirun.jobs={jobs}")
+
+
+@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "conf/sweep").glob("*")])
+def test_every_job_of_the_shipped_sweeps_goes_together(name: str) -> None:
+    assert len(looked_at(ROOT, f"sweep={name}")) > 1
+
+
+def test_the_samplers_share_one_training() -> None:
+    jobs = sweep_jobs.jobs(ROOT, ["sweep=samplers"])
+    assert next(iter(jobs)) == "ddpm, sampler.steps=1000", "what all are compared with"
+    keys = {text.partition("=")[0] for job in jobs.values() for text in job}
+    assert keys == {"sweep", "sampler", "sampler.steps"}
 
 
 def test_every_job_of_a_sweep_is_looked_at_first(

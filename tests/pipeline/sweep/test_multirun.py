@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -42,6 +43,53 @@ def test_the_schedules_are_compared(workspace: Path) -> None:
     }
     assert schedules == {"Linear", "Cosine", "Sigmoid"}
     assert not (workspace / "outputs").exists(), "a job wrote into DVC's outputs"
+
+
+def test_samplers_share_one_training_and_stand_beside_the_first(workspace: Path) -> None:
+    lines = "['sampler=ddpm sampler.steps=8','sampler=ddim sampler.steps=2,4']"
+    given = [text for text in TINY if not text.startswith("sampler")]
+    given += [f"multirun.jobs={lines}", "training.steps=20"]
+    said = succeed(snowmelt("pipeline", "sweep=samplers", *given, cwd=workspace)).stdout
+    for stage in ("prepare", "reference", "train"):
+        assert said.count(f"once for 3 jobs: {stage}") == 1
+        assert f"] {stage}" not in said, "no job does it again"
+    (folder,) = (workspace / "multirun").iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["0", "1", "2", "shared"]
+    made = [path.relative_to(folder) for path in folder.rglob("m*t.j*n")]
+    assert made == [Path("shared/prepared/manifest.json")]
+    assert [*folder.rglob("model.ckpt")] == [folder / "shared/model/model.ckpt"]
+    assert [*folder.rglob("index.html")] == [], "multirun.reports is false"
+    assert "like ddpm, 8 steps" in said
+    reports = workspace / "reports/sweep"
+    rows = list(csv.DictReader((reports / "samplers.csv").open()))
+    assert [row["evaluations"] for row in rows] == ["8", "2", "4"]
+    assert rows[0]["answer"] == "reference"
+    assert all(float(row["seconds"]) > 0 for row in rows)
+    assert float(rows[0]["times_as_fast"]) == 1
+    runs = _runs(workspace)
+    trained = [run for run in runs if run.data.tags.get("stage.train") == "finished"]
+    drawn = [run for run in runs if run.data.tags.get("stage.evaluate") == "finished"]
+    assert (len(trained), len(drawn)) == (1, 3)
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    client = MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
+    kept = client.list_artifacts(parent.info.run_id, "comparison")
+    assert {Path(file.path).name for file in kept} >= {
+        f"samplers.{ending}" for ending in ("txt", "csv", "json", "png")
+    }
+
+
+def test_what_fails_for_all_fails_every_job(workspace: Path) -> None:
+    given = (*TINY, "data=folder", "tracking=none", "sampler.eta=0,1")
+    result = snowmelt("pipeline", "--multirun", *given, cwd=workspace)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout + result.stderr
+    assert result.stdout.count("once for 2 jobs") == 1, "no later stage is tried"
+    (folder,) = (workspace / "multirun").iterdir()
+    for job in "01":
+        found = json.loads((folder / job / "result.json").read_text())
+        assert found["status"] == "failed"
+        assert not (folder / job / "job.yaml").exists()
+        assert f"sampler.eta={job}: snowmelt prepare: error: " in result.stdout
 
 
 def test_a_failing_job_does_not_stop_the_others(workspace: Path) -> None:

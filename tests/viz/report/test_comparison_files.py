@@ -5,9 +5,16 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from tests.evaluation.comparison import sampled_jobs
 
-from snowmelt.evaluation.comparison import Job, compare, comparison_table
-from snowmelt.viz.report.comparison_files import write
+from snowmelt.evaluation.comparison import (
+    Job,
+    compare,
+    comparison_table,
+    cost_table,
+    sampling_costs,
+)
+from snowmelt.viz.report.comparison_files import told, write, write_costs
 
 
 @pytest.fixture
@@ -60,3 +67,35 @@ def test_samples_that_are_gone_leave_the_dots(tmp_path, jobs):
 def test_when_all_failed_there_is_no_picture(tmp_path):
     files = write(compare([Job("a", {}, "failed", "x")]), tmp_path)
     assert [path.suffix for path in files] == [".txt", ".csv", ".json"]
+
+
+def test_samplers_have_files_of_their_own(tmp_path):
+    costs = sampling_costs(sampled_jobs.jobs())
+    files = write_costs(costs, tmp_path)
+    assert [path.name for path in files] == [
+        "samplers.txt",
+        "samplers.csv",
+        "samplers.json",
+        "samplers.png",
+    ]
+    before = [path.read_bytes() for path in files]
+    assert [path.read_bytes() for path in write_costs(costs, tmp_path)] == before
+    assert files[0].read_text() == cost_table(costs[0]) + "\n"
+    (model,) = json.loads(files[2].read_text())["models"]
+    assert model["reference"] == "ddpm, 1000 steps"
+    with Image.open(files[3]) as picture:
+        single = picture.height
+    write_costs([*costs, *costs], tmp_path)
+    with Image.open(files[3]) as picture:
+        assert picture.height == 2 * single
+    assert write_costs([], tmp_path) == []
+    assert [*tmp_path.iterdir()] == [], "they would be taken for those of the last sweep"
+
+
+def test_what_is_told_of_samplers_names_failures_too(tmp_path, jobs):
+    found = [*sampled_jobs.jobs(), Job("9", {"sampler": "edm"}, "failed", "it broke")]
+    comparison = compare(found)
+    text = told(comparison, sampling_costs(found))
+    assert text.startswith("sampler")
+    assert text.endswith("failed:\n  sampler=edm: it broke")
+    assert told(compare(jobs), []) == comparison_table(compare(jobs))

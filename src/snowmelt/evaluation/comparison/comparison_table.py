@@ -23,9 +23,16 @@ def comparison_table(comparison: Comparison) -> str:
         filled = frame.loc[:, (frame != "").any()].to_dict("list")
         lines += [tabulate(filled, "keys", "simple", disable_numparse=True)]
         lines += ["", _spread_note(comparison.groups)]
-    if comparison.failed:
-        lines += ["", "failed:", *(f"  {job.failure}" for job in comparison.failed)]
+    for text in failures(comparison):
+        lines += ["", text]
     return "\n".join([*lines, "", comparison.summary]).lstrip("\n")
+
+
+def failures(comparison: Comparison) -> list[str]:
+    """Nothing, or one text: what failed and why, a line for each job."""
+    if not comparison.failed:
+        return []
+    return ["\n".join(["failed:", *(f"  {job.failure}" for job in comparison.failed)])]
 
 
 def _row(group: Group, comparison: Comparison) -> dict[str, str]:

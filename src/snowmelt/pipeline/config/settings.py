@@ -22,6 +22,7 @@ from snowmelt.evaluation.settings import (
     LikelihoodSettings,
     MCMCSettings,
 )
+from snowmelt.pipeline.config.multirun_settings import MultirunSettings
 from snowmelt.sampling.settings import SampleSettings
 from snowmelt.tracking.settings import TrackingSettings
 from snowmelt.training.settings import DenoiserSettings, TrainerSettings, TrainingSettings
@@ -56,6 +57,7 @@ class Settings(Section):
     gallery: GallerySettings = GallerySettings()
     trainer: TrainerSettings = TrainerSettings()
     tracking: TrackingSettings = TrackingSettings()
+    multirun: MultirunSettings = MultirunSettings()
 
 
 def defaults() -> dict[str, Any]:

@@ -1,9 +1,14 @@
-"""The jobs of a sweep: overrides with several values, expanded once for everyone."""
+"""The jobs of a sweep: overrides with several values, expanded once for everyone.
+
+All values of all keys are combined. Where keys belong together, as the steps to a sampler,
+the lines of `multirun.jobs` say which: each has values of its own to combine.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,7 +29,11 @@ from snowmelt.pipeline.config.overrides import (
 )
 
 # Keys that no combination of parts depends on.
-UNRELATED = ("seed=", "training.", "sample.", "evaluation.", "tracking", "paths.", "name=")
+UNRELATED = (
+    "seed=", "training.", "sample.", "evaluation.", "tracking", "paths.", "name=",
+    "multirun.",
+)  # fmt: skip
+LINES = "multirun.jobs"
 MOST_JOBS = 10_000  # of one sweep; a range of 10^9 would be listed for ever
 
 
@@ -40,21 +49,60 @@ def jobs(root: Path, overrides: Sequence[str]) -> dict[str, list[str]]:
     """
     conf_files.check(root)
     known = groups(root)
-    given = [SourcedOverride(text, COMMAND_LINE) for text in overrides]
-    check_once(given)
-    texts = {key_of(choice): choice.text for choice in given}
+    texts = _texts([SourcedOverride(text, COMMAND_LINE) for text in overrides])
     if "sweep" in texts:
         texts = _of_file(root, texts["sweep"], known) | texts
+    lines = _lines(root, texts)
+    together = {key for line in lines for key in line}
     named: dict[str, list[str]] = {}
-    values = [_each(text, known) for text in texts.values()]
-    swept = [len(some) > 1 for some in values]
-    _check_count(math.prod(map(len, values)), "the values together give")
-    for job in itertools.product(*values):
-        told = [text for text, is_told in zip(job, swept, strict=True) if is_told]
-        pairs = [text.split("=", 1) for text in told]
-        label = ", ".join(v if k in known else f"{k}={v}" for k, v in pairs)
-        named[label] = list(job)
+    for line in lines or [{}]:
+        own = line | texts
+        values = [
+            _each(text, known, LINES if key in line and key not in texts else COMMAND_LINE)
+            for key, text in own.items()
+        ]
+        _check_count(math.prod(map(len, values)), "the values together give")
+        swept = [
+            key in together or len(some) > 1 for key, some in zip(own, values, strict=True)
+        ]
+        for job in itertools.product(*values):
+            told = [text for text, is_told in zip(job, swept, strict=True) if is_told]
+            named[_label(told, known)] = list(job)
+        _check_count(len(named), "the values together give")
     return named
+
+
+def _texts(given: Sequence[SourcedOverride]) -> dict[str, str]:
+    """Overrides by their keys, none of which stands twice."""
+    check_once(given)
+    return {key_of(choice): choice.text for choice in given}
+
+
+def _label(told: Sequence[str], known: Mapping[str, list[str]]) -> str:
+    pairs = [text.split("=", 1) for text in told]
+    return ", ".join(v if k in known else f"{k}={v}" for k, v in pairs)
+
+
+def _lines(root: Path, texts: Mapping[str, str]) -> list[dict[str, str]]:
+    """The lines of `multirun.jobs`, each as overrides by their keys.
+
+    Raises:
+        UserError: a line is none of overrides, or sets what is of the whole sweep.
+    """
+    chosen = [text for key, text in texts.items() if key in ("sweep", LINES)]
+    if not chosen:
+        return []
+    found = []
+    for line in compose(root, chosen, is_checked=False).multirun.jobs:
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            raise UserError(f"{LINES}: '{line}': {error}") from error
+        own = _texts([SourcedOverride(word, LINES) for word in words])
+        if of_sweep := [key for key in own if key == "sweep" or key.startswith("multirun")]:
+            raise UserError(f"{LINES}: '{line}': {of_sweep[0]} is of the whole sweep")
+        found.append(own)
+    return found
 
 
 def _of_file(root: Path, text: str, known: Mapping[str, list[str]]) -> dict[str, str]:
@@ -68,9 +116,9 @@ def _of_file(root: Path, text: str, known: Mapping[str, list[str]]) -> dict[str,
     return {key: f"{key}={values}" for key, values in swept.items()}
 
 
-def _each(text: str, known: Mapping[str, list[str]]) -> list[str]:
+def _each(text: str, known: Mapping[str, list[str]], origin: str) -> list[str]:
     """An override with several values as several; one with a single value as it stands."""
-    override = SourcedOverride(text, COMMAND_LINE).parse()
+    override = SourcedOverride(text, origin).parse()
     if not override.is_sweep_override():
         return [text]
     key, swept = override.get_key_element(), override.value()
@@ -81,9 +129,9 @@ def _each(text: str, known: Mapping[str, list[str]]) -> list[str]:
             several = itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1)
             values = [str(value) for value in several]
     except HydraException as error:
-        raise UserError(f"command line: '{text}': {error}") from error
+        raise UserError(f"{origin}: '{text}': {error}") from error
     if not values:
-        raise UserError(f"command line: '{text}' matches nothing")
+        raise UserError(f"{origin}: '{text}' matches nothing")
     _check_count(len(values), f"'{text}' gives")
     return [f"{key}={value}" for value in values]
 

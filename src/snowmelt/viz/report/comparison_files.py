@@ -1,4 +1,4 @@
-"""Writing a comparison: text, CSV, JSON and one picture."""
+"""Writing a comparison: text, CSV, JSON and one picture; of samplers, the same again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ from snowmelt.evaluation.comparison.comparison_table import (
     comparison_csv,
     comparison_dict,
     comparison_table,
+    failures,
 )
 from snowmelt.evaluation.comparison.ranking import Comparison
+from snowmelt.evaluation.comparison.sampling_cost import SamplingCost
+from snowmelt.evaluation.comparison.sampling_cost_table import (
+    cost_csv,
+    cost_dict,
+    cost_table,
+)
 from snowmelt.viz.plots.comparison_plot import comparison_picture
-from snowmelt.viz.style import save_png
+from snowmelt.viz.plots.sampling_cost_plot import sampling_cost_figure
+from snowmelt.viz.style import rgb, save_png, stacked
 
 
 def write(
@@ -38,6 +46,38 @@ def write(
     if comparison.groups:
         save_png(comparison_overview(comparison, value_range), files[3])
     return files
+
+
+def write_costs(costs: Sequence[SamplingCost], folder: Path) -> list[Path]:
+    """Write `samplers.{txt,csv,json,png}` into `folder`, as far as it is about samplers.
+
+    Those of an earlier sweep are removed.
+
+    Args:
+        costs: one for each model.
+
+    Returns:
+        The files.
+    """
+    files = [folder / f"samplers.{ending}" for ending in ("txt", "csv", "json", "png")]
+    if not costs:
+        for file in files:
+            file.unlink(missing_ok=True)
+        return []
+    texts = "\n\n".join(map(cost_table, costs)) + "\n", cost_csv(costs)
+    for target, text in zip(files[:2], texts, strict=True):
+        with new_file(target) as draft:
+            draft.write_text(text, encoding="utf-8")
+    write_json(files[2], {"models": [cost_dict(cost) for cost in costs]})
+    save_png(stacked([rgb(sampling_cost_figure(cost)) for cost in costs]), files[3])
+    return files
+
+
+def told(comparison: Comparison, costs: Sequence[SamplingCost]) -> str:
+    """The outcome as text: of samplers their tables, else that of the settings."""
+    if not costs:
+        return comparison_table(comparison)
+    return "\n\n".join([*map(cost_table, costs), *failures(comparison)])
 
 
 def comparison_overview(
