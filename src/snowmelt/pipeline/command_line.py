@@ -55,6 +55,7 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
   snowmelt sample checkpoint=model.ckpt num_samples=64 seed=1 batch_size=16 out=DIR
   snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
   snowmelt pipeline sweep=schedules
+  snowmelt pipeline sweep=samplers sample.num_samples=4000
   snowmelt compare runs/one runs/two out=DIR
   snowmelt compare RUN_ID model.ckpt across=sampler --json
   snowmelt card schedule=linear,cosine,sigmoid out=card.png

@@ -12,7 +12,7 @@ from tests.conftest import Mistake
 from tests.project import TINY, snowmelt, succeed
 
 from snowmelt.common.errors import UserError
-from snowmelt.pipeline.sweep import multirun
+from snowmelt.pipeline.sweep import planned_jobs
 
 CONTENT = ("comparison.txt", "comparison.csv", "comparison.json", "comparison.png")
 
@@ -126,7 +126,7 @@ def test_a_mistake_is_found_before_the_first_job(
 
 def test_the_jobs_of_a_sweep_lie_below_the_folder_that_was_named() -> None:
     given = {"a": ["seed=0", "paths.root='/x y'"], "b": ["seed=1", "paths.root='/x y'"]}
-    placed = multirun._placed(given)
+    placed = planned_jobs.placed(given)
     assert [text for job in placed.values() for text in job if "root" not in text] == [
         "seed=0",
         "seed=1",
@@ -134,7 +134,7 @@ def test_the_jobs_of_a_sweep_lie_below_the_folder_that_was_named() -> None:
     for number, job in enumerate(placed.values()):
         assert job[-1].startswith("paths.root='/x y/multirun/")
         assert job[-1].endswith(f"/{number}'")
-    alone = multirun._placed({"a": ["seed=0"]})["a"][-1]
+    alone = planned_jobs.placed({"a": ["seed=0"]})["a"][-1]
     assert alone.startswith("paths.root='multirun/")
     with pytest.raises(UserError, match=r"out: .*name one"):
-        multirun._placed({"a": ["paths.root=x"], "b": ["paths.root=y"]})
+        planned_jobs.placed({"a": ["paths.root=x"], "b": ["paths.root=y"]})

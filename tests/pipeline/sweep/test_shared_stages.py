@@ -11,7 +11,7 @@ from snowmelt.common.instantiate import plain
 from snowmelt.pipeline import job_stages, output_locks
 from snowmelt.pipeline.command_line import STAGES
 from snowmelt.pipeline.config import sweep_jobs
-from snowmelt.pipeline.sweep import multirun
+from snowmelt.pipeline.sweep import planned_jobs
 from snowmelt.pipeline.sweep.shared_stages import WRITTEN, SharedStage, planned, read_by
 
 
@@ -69,7 +69,7 @@ def test_a_stage_is_shared_by_what_dvc_says_that_it_reads(workspace: Path) -> No
 def test_jobs_find_what_was_made_for_them(workspace: Path) -> None:
     given = {"a": ["seed=0"], "b": ["seed=1"], "c": ["seed=2", "paths.prepared=mine"]}
     stages = [SharedStage("prepare", "prepared", (0, 2)), SharedStage("train", "m_1", (1,))]
-    first, second, third = multirun._placed(given, stages).values()
+    first, second, third = planned_jobs.placed(given, stages).values()
     top = first[1].removeprefix("paths.root='").removesuffix("/0'")
     assert first[2:] == [f"paths.prepared='{top}/shared/prepared'"]
     assert second[2:] == [f"paths.model='{top}/shared/m_1'"]

@@ -62,16 +62,23 @@ def _answer(one: Sampling, cost: SamplingCost) -> str:
 
 def _notes(cost: SamplingCost) -> str:
     """How the columns are to be read."""
-    floor = cost.floor
-    said = f"n = {cost.n:,}; ±: one standard error, over fresh draws of samples."
-    if floor is not None:
-        said += f" A perfect model: {with_spread(floor.value, floor.error)}."
-    return (
-        f"{said}\nEquivalent: within {cost.margin:.0%} of the first, by two one-sided tests"
-        f" at {LEVEL:.0%}; different: further off, at the same level; not known: so many"
-        f"\nsamples would show equality in {POWER:.0%} of such sweeps, where there is"
-        " equality."
-    )
+    said = [f"n = {cost.n:,}; ±: one standard error, over fresh draws of samples."]
+    if cost.floor is not None:
+        said[0] += f" A perfect model: {with_spread(cost.floor.value, cost.floor.error)}."
+    said += [
+        f"Equivalent: within {cost.margin:.0%} of the first, by two one-sided tests at"
+        f" {LEVEL:.0%}; different: further off, at the same",
+        "level; not known: so many samples would show equality in"
+        f" {POWER:.0%} of such sweeps, where there is equality.",
+    ]
+    reference = cost.reference.distance.value
+    if cost.floor is not None and 0 < cost.floor.value < reference:
+        share = cost.margin * reference / (reference - cost.floor.value)
+        said.append(
+            f"The margin is {number(cost.margin * reference)}, {share:.0%} of what"
+            f" {cost.reference.label} has above a perfect model."
+        )
+    return "\n".join(said)
 
 
 def summary(cost: SamplingCost) -> str:
