@@ -18,6 +18,7 @@ References:
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -88,6 +89,11 @@ class Excess:
 
     def quantile(self, share: float) -> float:
         """Of the difference, in standard errors."""
-        if math.isinf(self.freedom):
-            return float(stats.norm.ppf(share))
-        return float(stats.t.ppf(share, self.freedom))
+        return _quantile(share, self.freedom)
+
+
+@functools.lru_cache(maxsize=4096)
+def _quantile(share: float, freedom: float) -> float:
+    if math.isinf(freedom):
+        return float(stats.norm.ppf(share))
+    return float(stats.t.ppf(share, freedom))

@@ -143,12 +143,12 @@ def test_the_sentence() -> None:
     said = summary(cost)
     assert said.startswith(
         "2 of 4 are equivalent to ddpm, 1000 steps; the fastest is unipc, 20 steps, 50"
-        " times as fast. Of 1 it is not known, of which "
+        " times as fast. Of 1 it is not known: "
     )
     assert "one in 20 is called equivalent" in said
     needed = cost.needed(cost.others[2])
     assert needed is not None
-    assert f"{rounded_up(needed)} samples each" in said
+    assert f"{rounded_up(needed)} samples of each" in said
     none = summary(sampling_costs([jobs()[0], jobs()[2]])[0])
     assert none == "No sampler was shown to be equivalent to ddpm, 1000 steps."
 

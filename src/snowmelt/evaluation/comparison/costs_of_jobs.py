@@ -51,14 +51,17 @@ def _of_model(jobs: Sequence[Job], margin: float, training: str) -> SamplingCost
     except UserError:
         return None  # the ranking of the jobs says why they do not compare
     metric = _metric(jobs)
-    if metric is None or len(drawn) < 2:
+    if metric is None:
         return None
     by_name = {job.name: job for job in jobs}
     each = [
         _sampling([by_name[run.name] for run in model.runs], model, metric)
         for model in drawn
     ]
-    reference, *others = (one for one in each if one is not None)
+    known = [one for one in each if one is not None]
+    if len(known) < 2:
+        return None
+    reference, *others = known
     order = list(dict.fromkeys(one.sampler for one in others))
     others.sort(key=lambda one: (order.index(one.sampler), one.evaluations or 0))
     first = drawn[0].runs[0]

@@ -12,10 +12,12 @@ $\sqrt{s_d^2 + (1 \pm m)^2 s_r^2}$ holds that of the reference, by which the mar
 uncertain too. Since both have to be refused, two that differ by exactly $m$ are called
 equivalent in at most $\alpha$ of all cases, without a correction.
 
-Different are two of which one of the two contraries is shown at the same level: more than
-$m$ apart. All else is not known. Of two that are equal in truth, four of five such
-measurements say so if $m\,r \ge (z_{1-\alpha} + z_{0.9})\,s$. Errors fall with the root of
-the number of samples, or faster, so this tells how many are needed.
+Different are two that were shown to be more than $m$ apart, to either side. There are two
+chances for that, so each is tested at $\alpha / 2$. All else is not known.
+
+Of two that are equal in truth, four of five such measurements say so if
+$m\,r \ge (z_{1-\alpha} + z_{0.9})\,s$. Errors fall with the root of the number of samples,
+or faster, so this tells how many are needed.
 
 The two are taken for independent. Samples that start from the same noise are alike, if
 anything; then the errors are smaller than is assumed, and too little is said.
@@ -76,7 +78,7 @@ class Equivalence:
         low, high = self._ends
         if low.is_above_zero(LEVEL) and high.is_below_zero(LEVEL):
             return Answer.EQUIVALENT
-        if low.is_below_zero(LEVEL) or high.is_above_zero(LEVEL):
+        if low.is_below_zero(LEVEL / 2) or high.is_above_zero(LEVEL / 2):
             return Answer.DIFFERENT
         return Answer.UNKNOWN
 

@@ -97,7 +97,7 @@ def summary(cost: SamplingCost) -> str:
         )
     needed = [count for one in unknown if (count := cost.needed(one)) is not None]
     if unknown:
-        more = f", of which {rounded_up(max(needed))} samples each would show equality"
+        more = f": {rounded_up(max(needed))} samples of each would show equality"
         said.append(f"Of {len(unknown)} it is not known{more if needed else ''}.")
     if alike:
         said.append(
