@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import shlex
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +34,8 @@ UNRELATED = (
     "multirun.",
 )  # fmt: skip
 LINES = "multirun.jobs"
+# An override as Hydra reads it: spaces are within quotes, and the quotes stay.
+_WORD = r"""(?:[^\s'"]|'[^']*+'|"[^"]*+")++"""
 MOST_JOBS = 10_000  # of one sweep; a range of 10^9 would be listed for ever
 
 
@@ -94,10 +96,9 @@ def _lines(root: Path, texts: Mapping[str, str]) -> list[dict[str, str]]:
         return []
     found = []
     for line in compose(root, chosen, is_checked=False).multirun.jobs:
-        try:
-            words = shlex.split(line)
-        except ValueError as error:
-            raise UserError(f"{LINES}: '{line}': {error}") from error
+        if not re.fullmatch(rf"(?:{_WORD}|\s)*+", line):
+            raise UserError(f"{LINES}: '{line}': a quote is not closed")
+        words = re.findall(_WORD, line)
         own = _texts([SourcedOverride(word, LINES) for word in words])
         if of_sweep := [key for key in own if key == "sweep" or key.startswith("multirun")]:
             raise UserError(f"{LINES}: '{line}': {of_sweep[0]} is of the whole sweep")
