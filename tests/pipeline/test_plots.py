@@ -60,7 +60,7 @@ def test_the_table_has_the_columns_of_the_plot() -> None:
 def test_dvc_draws_a_line_for_each_sampler(project: Path) -> None:
     table = project / TABLE
     table.parent.mkdir(parents=True)
-    table.write_text(cost_csv(sampling_costs(jobs())), encoding="utf-8")
+    table.write_text(cost_csv(sampling_costs(jobs(), 0.05)), encoding="utf-8")
     done = succeed(run_command("dvc", "plots", "show", TABLE, "--show-vega", cwd=project))
     shown = json.loads(done.stdout[done.stdout.index("{") :])
     rows = shown["data"]["values"]

@@ -16,7 +16,7 @@ from snowmelt.evaluation.metrics.frechet_statistic import FrechetTo
 from snowmelt.evaluation.metrics.subsets import at_count
 
 EQUIVALENT, DIFFERENT, UNKNOWN = Answer
-TRIES = 20_000
+MARGIN, TRIES = 0.05, 20_000
 # Four standard errors of a share of a twentieth.
 CHANCE = 4 * math.sqrt(0.05 * 0.95 / TRIES)
 
@@ -32,7 +32,7 @@ def answers(
     random = np.random.default_rng(0)
     draws = random.normal((1.0, ratio), errors, (TRIES, 2))
     found = Counter(
-        Equivalence(Known(one, errors[0]), Known(two, errors[1])).answer
+        Equivalence(Known(one, errors[0]), Known(two, errors[1]), MARGIN).answer
         for one, two in draws.tolist()
     )
     return {answer: found[answer] / TRIES for answer in Answer}
@@ -67,7 +67,7 @@ def test_equivalent_ones_are_hardly_called_different(ratio: float) -> None:
 
 
 def test_the_number_that_is_needed_shows_equality_in_four_of_five() -> None:
-    once = Equivalence(Known(1.0, 0.04), Known(1.0, 0.06))
+    once = Equivalence(Known(1.0, 0.04), Known(1.0, 0.06), MARGIN)
     needed = once.needed(1000)
     assert needed is not None
     root = math.sqrt(1000 / needed)
@@ -76,36 +76,40 @@ def test_the_number_that_is_needed_shows_equality_in_four_of_five() -> None:
     assert answers(1.0, (0.04 / root, 0.06 / root))[EQUIVALENT] < 0.2, "twice as many"
 
 
+def beside(value: float, margin: float = MARGIN) -> Equivalence:
+    """A value beside a reference of one, each with an error of 0.02."""
+    return Equivalence(Known(1.0, 0.02), Known(value, 0.02), margin)
+
+
 def test_by_hand() -> None:
-    # 0.02 each: an error of 0.029 at the upper end, where 0.05 is 1.72 of them.
-    one = Equivalence(Known(1.0, 0.02), Known(1.0, 0.02))
+    # An error of 0.029 at the upper end, where 0.05 is 1.72 of them.
+    one = beside(1.0)
     assert one.answer is EQUIVALENT
     assert one.needed(500) == math.ceil(
         500 * (2.926405**2) * (0.02**2 * (1 + 1.05**2)) / 0.05**2
     )
-    assert Equivalence(Known(1.0, 0.02), Known(1.01, 0.02)).answer is UNKNOWN
-    assert Equivalence(Known(1.0, 0.02), Known(1.2, 0.02)).answer is DIFFERENT
-    assert Equivalence(Known(1.0, 0.02), Known(0.8, 0.02)).answer is DIFFERENT
-    assert Equivalence(Known(1.0, 0.02), Known(0.8, 0.02)).ratio == pytest.approx(0.8)
+    assert beside(1.01).answer is UNKNOWN
+    assert beside(1.2).answer is DIFFERENT
+    assert beside(0.8).answer is DIFFERENT
+    assert beside(0.8).ratio == pytest.approx(0.8)
 
 
 def test_another_margin() -> None:
-    wide = Equivalence(Known(1.0, 0.02), Known(1.08, 0.02), margin=0.2)
-    assert wide.answer is EQUIVALENT
-    assert Equivalence(Known(1.0, 0.02), Known(1.08, 0.02), margin=0.01).answer is DIFFERENT
+    assert beside(1.08, margin=0.2).answer is EQUIVALENT
+    assert beside(1.08, margin=0.01).answer is DIFFERENT
 
 
 def test_errors_of_a_few_sets_have_students_quantiles() -> None:
     known = Known(1.0, 0.02, 7)
-    assert Equivalence(Known(1.0, 0.02), Known(1.0, 0.02)).answer is EQUIVALENT
-    assert Equivalence(known, known).answer is UNKNOWN  # 1.72 errors; 1.76 are asked for
+    # There are 1.72 errors, and 1.76 are asked for.
+    assert Equivalence(known, known, MARGIN).answer is UNKNOWN
 
 
 @pytest.mark.parametrize(
     "known", [Known(1.0, None), Known(1.0, 0.0), Known(-0.1, 0.2), Known(0.0, 0.1)]
 )
 def test_without_errors_or_a_reference_nothing_is_known(known: Known) -> None:
-    found = Equivalence(known, known)
+    found = Equivalence(known, known, MARGIN)
     assert found.answer is UNKNOWN
     assert found.needed(100) is None
 

@@ -22,7 +22,7 @@ from snowmelt.evaluation.comparison.sampling_cost_table import (
 
 
 def test_each_sampler_is_compared_with_the_first() -> None:
-    (cost,) = sampling_costs(jobs())
+    (cost,) = sampling_costs(jobs(), 0.05)
     assert cost.reference.label == "ddpm, 1000 steps"
     assert [(one.label, one.answer) for one in cost.others] == [
         ("ddim, 10 steps", Answer.DIFFERENT),
@@ -47,7 +47,7 @@ def test_the_margin_is_a_setting() -> None:
 
 
 def test_without_seconds_the_evaluations_are_the_cost() -> None:
-    (cost,) = sampling_costs([replace(one, sampling_seconds=None) for one in jobs()])
+    (cost,) = sampling_costs([replace(one, sampling_seconds=None) for one in jobs()], 0.05)
     assert not cost.is_timed
     assert cost.fastest is not None
     assert cost.fastest.label == "unipc, 20 steps"
@@ -59,7 +59,7 @@ def test_without_seconds_the_evaluations_are_the_cost() -> None:
 
 def test_sampling_seeds_of_one_sampler_are_one_line() -> None:
     other = job("9", "ddim", 50, 1.03, seconds=35.0, protocol={"sample_seed": 1})
-    (cost,) = sampling_costs([*jobs(), other])
+    (cost,) = sampling_costs([*jobs(), other], 0.05)
     (one,) = [one for one in cost.others if one.label == "ddim, 50 steps"]
     assert one.count == 2000
     assert one.seconds == 60.0
@@ -71,7 +71,7 @@ def test_settings_of_a_sampler_are_in_its_name() -> None:
     found = [*jobs(), job("9", "ddim", 50, 1.0, sampler__eta="0.5", grid="karras",
                           sample__num_samples="1000", seed="0",
                           protocol={"sampler": {"eta": 0.5}})]  # fmt: skip
-    (cost,) = sampling_costs(found)
+    (cost,) = sampling_costs(found, 0.05)
     assert "ddim grid=karras eta=0.5, 50 steps" in [one.label for one in cost.others]
 
 
@@ -90,7 +90,7 @@ def of_training(seed: str) -> list[Job]:
 
 def test_each_model_has_a_table_of_its_own() -> None:
     both = [*of_training("0"), *of_training("1")]
-    costs = sampling_costs(both)
+    costs = sampling_costs(both, 0.05)
     assert [cost.training for cost in costs] == ["seed=0", "seed=1"]
     assert [len(cost.others) for cost in costs] == [4, 4]
     assert cost_table(costs[1]).startswith("seed=1\n")
@@ -109,17 +109,18 @@ def test_each_model_has_a_table_of_its_own() -> None:
     ids=["none", "one", "seeds", "protocols", "models", "unmeasured"],
 )
 def test_other_sweeps_have_no_table_of_samplers(found: list[Job]) -> None:
-    assert sampling_costs(found) == []
+    assert sampling_costs(found, 0.05) == []
 
 
 def test_a_failed_job_is_no_reference() -> None:
     first, *rest = jobs()
-    (cost,) = sampling_costs([replace(first, status="failed"), *rest])
+    (cost,) = sampling_costs([replace(first, status="failed"), *rest], 0.05)
     assert cost.reference.label == "ddim, 50 steps"
 
 
 def test_the_table() -> None:
-    text = cost_table(sampling_costs(jobs())[0])
+    (cost,) = sampling_costs(jobs(), 0.05)
+    text = cost_table(cost)
     head, _, chain, worse, alike, unknown, _ = text.splitlines()[:7]
     for title, cells in (
         ("evaluations", ("1,000", "10", "50", "10")),
@@ -135,11 +136,13 @@ def test_the_table() -> None:
     assert "within 5% of the first" in text
     # 0.05 of the 0.3 that lie between 1.0 and the floor.
     assert "The margin is 0.0500, 17% of what ddpm, 1000 steps has above" in text
-    assert "The margin" not in cost_table(replace(sampling_costs(jobs())[0], floor=None))
+    assert "The margin" not in cost_table(
+        replace(sampling_costs(jobs(), 0.05)[0], floor=None)
+    )
 
 
 def test_the_sentence() -> None:
-    (cost,) = sampling_costs(jobs())
+    (cost,) = sampling_costs(jobs(), 0.05)
     said = summary(cost)
     assert said.startswith(
         "2 of 4 are equivalent to ddpm, 1000 steps; the fastest is unipc, 20 steps, 50"
@@ -149,12 +152,12 @@ def test_the_sentence() -> None:
     needed = cost.needed(cost.others[2])
     assert needed is not None
     assert f"{rounded_up(needed)} samples of each" in said
-    none = summary(sampling_costs([jobs()[0], jobs()[2]])[0])
+    none = summary(sampling_costs([jobs()[0], jobs()[2]], 0.05)[0])
     assert none == "No sampler was shown to be equivalent to ddpm, 1000 steps."
 
 
 def test_csv_and_json_hold_it_all() -> None:
-    costs = sampling_costs(jobs())
+    costs = sampling_costs(jobs(), 0.05)
     rows = list(csv.DictReader(io.StringIO(cost_csv(costs))))
     assert list(rows[0]) == list(COLUMNS)
     assert [row["answer"] for row in rows] == [

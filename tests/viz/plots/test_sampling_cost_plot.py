@@ -16,7 +16,7 @@ from snowmelt.viz.style import PAPER, png_bytes
 
 @pytest.fixture
 def cost() -> SamplingCost:
-    (found,) = sampling_costs(jobs())
+    (found,) = sampling_costs(jobs(), 0.05)
     return found
 
 
@@ -77,7 +77,7 @@ def test_the_bands_of_the_floor_and_of_the_reference(cost: SamplingCost) -> None
 
 
 def test_without_times_and_a_floor_there_is_less(cost: SamplingCost) -> None:
-    (found,) = sampling_costs([replace(one, sampling_seconds=None) for one in jobs()])
+    (found,) = sampling_costs([replace(one, sampling_seconds=None) for one in jobs()], 0.05)
     figure = sampling_cost_figure(replace(found, floor=None))
     (axes,) = figure.axes
     assert list(bands(axes)) == ["ddpm, 1000 steps, ±5%"]

@@ -70,7 +70,7 @@ def test_when_all_failed_there_is_no_picture(tmp_path):
 
 
 def test_samplers_have_files_of_their_own(tmp_path):
-    costs = sampling_costs(sampled_jobs.jobs())
+    costs = sampling_costs(sampled_jobs.jobs(), 0.05)
     files = write_costs(costs, tmp_path)
     assert [path.name for path in files] == [
         "samplers.txt",
@@ -95,7 +95,7 @@ def test_samplers_have_files_of_their_own(tmp_path):
 def test_what_is_told_of_samplers_names_failures_too(tmp_path, jobs):
     found = [*sampled_jobs.jobs(), Job("9", {"sampler": "edm"}, "failed", "it broke")]
     comparison = compare(found)
-    text = told(comparison, sampling_costs(found))
+    text = told(comparison, sampling_costs(found, 0.05))
     assert text.startswith("sampler")
     assert text.endswith("failed:\n  sampler=edm: it broke")
     assert told(compare(jobs), []) == comparison_table(compare(jobs))

@@ -13,7 +13,7 @@ from snowmelt.evaluation.catalogue.metric import LOWER, Metric
 from snowmelt.evaluation.comparison import protocol_differences
 from snowmelt.evaluation.comparison.compared_jobs import Job
 from snowmelt.evaluation.comparison.compared_models import Known, Measured, Model, models
-from snowmelt.evaluation.comparison.equivalence import MARGIN, Equivalence
+from snowmelt.evaluation.comparison.equivalence import Equivalence
 from snowmelt.evaluation.comparison.model_comparison import label
 from snowmelt.evaluation.comparison.sampling_cost import Sampling, SamplingCost
 
@@ -21,7 +21,7 @@ from snowmelt.evaluation.comparison.sampling_cost import Sampling, SamplingCost
 _AMOUNT = ("sampler", "sampler.steps", "sample.num_samples", "sample.batch_size")
 
 
-def sampling_costs(jobs: Sequence[Job], margin: float = MARGIN) -> list[SamplingCost]:
+def sampling_costs(jobs: Sequence[Job], margin: float) -> list[SamplingCost]:
     """The cost of samplers for each model that several of them drew from.
 
     Args:

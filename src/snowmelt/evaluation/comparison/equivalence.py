@@ -41,7 +41,7 @@ from functools import cached_property
 from snowmelt.evaluation.comparison.compared_models import Known
 from snowmelt.evaluation.excess import POWER, Excess
 
-MARGIN, LEVEL = 0.05, 0.05
+LEVEL = 0.05
 
 
 class Answer(enum.StrEnum):
@@ -62,7 +62,7 @@ class Equivalence:
 
     reference: Known
     value: Known
-    margin: float = MARGIN
+    margin: float
 
     @property
     def ratio(self) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from snowmelt.evaluation.comparison.compared_models import Known
-from snowmelt.evaluation.comparison.equivalence import MARGIN, Answer, Equivalence
+from snowmelt.evaluation.comparison.equivalence import Answer, Equivalence
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class SamplingCost:
     floor: Known | None
     reference: Sampling
     others: Sequence[Sampling]
-    margin: float = MARGIN
+    margin: float
 
     @property
     def all(self) -> list[Sampling]:

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from snowmelt.common.section import Section, Text
-from snowmelt.evaluation.comparison.equivalence import MARGIN
 
 Lines = Annotated[tuple[Text, ...], Field(strict=False, max_length=1000)]
 
@@ -26,7 +25,7 @@ class MultirunSettings(Section):
         True, description="Draw a report of each job, beside that of their comparison."
     )
     margin: float = Field(
-        MARGIN,
+        0.05,
         gt=0,
         lt=1,
         description="Largest difference of equivalent samplers, as a share of the distance"

@@ -8,6 +8,7 @@ margin within which others are equivalent.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -113,7 +114,7 @@ def _bands(axes: Axes, cost: SamplingCost) -> None:
 
 def _answers() -> list[Line2D]:
     """What the markers mean."""
-    look = {"color": MUTED, "linestyle": "", "markersize": 6.5}
+    look: dict[str, Any] = {"color": MUTED, "linestyle": "", "markersize": 6.5}
     return [
         Line2D([], [], marker="o", label=Answer.EQUIVALENT, **look),
         Line2D([], [], marker="o", label=Answer.UNKNOWN, markerfacecolor=PAPER, **look),
