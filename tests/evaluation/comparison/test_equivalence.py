@@ -21,9 +21,7 @@ MARGIN, TRIES = 0.05, 20_000
 CHANCE = 4 * math.sqrt(0.05 * 0.95 / TRIES)
 
 
-def answers(
-    ratio: float, errors: tuple[float, float], seed: int = 0
-) -> dict[Answer, float]:
+def answers(ratio: float, errors: tuple[float, float]) -> dict[Answer, float]:
     """How often each answer comes where the value is `ratio` of a reference of one.
 
     Args:
