@@ -15,8 +15,8 @@ from snowmelt.evaluation.comparison import Job
 from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.pipeline import job_stages
 from snowmelt.pipeline.stages.sample import times_of
+from snowmelt.pipeline.sweep.job_processes import run_stage
 from snowmelt.pipeline.sweep.planned_jobs import SHARED, PlannedJobs
-from snowmelt.pipeline.sweep.processes import run_stage
 
 
 def made_together(jobs: PlannedJobs, environment: Mapping[str, str]) -> dict[int, str]:
