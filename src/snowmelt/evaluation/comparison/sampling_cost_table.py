@@ -68,7 +68,7 @@ def _notes(cost: SamplingCost) -> str:
     said += [
         f"Equivalent: within {cost.margin:.0%} of the first, by two one-sided tests at"
         f" {LEVEL:.0%}; different: further off, at the same",
-        "level; not known: so many samples would show equality in"
+        "level; not known: so many samples, or fewer, would show equality in"
         f" {POWER:.0%} of such sweeps, where there is equality.",
     ]
     reference = cost.reference.distance.value
@@ -97,7 +97,7 @@ def summary(cost: SamplingCost) -> str:
         )
     needed = [count for one in unknown if (count := cost.needed(one)) is not None]
     if unknown:
-        more = f": {rounded_up(max(needed))} samples of each would show equality"
+        more = f": {rounded_up(max(needed))} samples of each, or fewer, would show equality"
         said.append(f"Of {len(unknown)} it is not known{more if needed else ''}.")
     if alike:
         said.append(
