@@ -36,8 +36,8 @@ repro: repository $(STAMP) ## the whole pipeline: dvc repro
 	@dvc repro
 	@echo 'samples: reports/figures/samples.png   numbers: reports/metrics.json   report: reports/index.html   runs: make ui'
 
-sweep: $(STAMP) ## compare the schedules: one tracked run each
-	@snowmelt pipeline sweep=schedules
+sweep: $(STAMP) ## compare schedules over three seeds (about 15 minutes); ARGS='sweep=predictions seed=0,1' for others
+	@snowmelt pipeline $(if $(filter sweep=%,$(ARGS)),,sweep=schedules) $(ARGS)
 
 SHOWN := double_gaussian llama
 

@@ -35,7 +35,6 @@ BUSY = re.compile(rf"another process works there \(process {os.getpid()} on .*, 
         (("train",), "outputs/model"),
         (("sample", "out=mine"), "mine"),
         (("pipeline", "out=runs/a"), "runs/a/outputs/samples"),
-        (("pipeline", "-m", "seed=1,2", "out=runs/a"), "runs/a/reports/sweep"),
         (("gallery", "out=mine"), "mine"),
     ],
 )

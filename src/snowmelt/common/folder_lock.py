@@ -13,12 +13,17 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from snowmelt.common.errors import StorageError, UserError
 
 _ATTEMPTS, _PAUSE = 10, 0.02  # seconds: who has just locked a file is about to sign it
+POLL = 0.5  # seconds between two looks at a lock that somebody else holds
+
+
+class Busy(UserError):
+    """Another process works in a folder; the message names it."""
 
 
 def try_lock(descriptor: int) -> bool:
@@ -48,7 +53,8 @@ def only_one_in(folder: Path, work: str, *, otherwise: str) -> Iterator[None]:
         otherwise: what they can do but wait: "name another folder".
 
     Raises:
-        UserError: another process holds it, or the folder has no name: the root of all.
+        Busy: another process holds it.
+        UserError: the folder has no name: it is the root of all.
         StorageError: the place cannot be written.
     """
     folder = folder.resolve()
@@ -66,6 +72,32 @@ def only_one_in(folder: Path, work: str, *, otherwise: str) -> Iterator[None]:
                 # While it is held: who opened it meanwhile sees that it is gone.
                 file.unlink(missing_ok=True)
                 os.close(descriptor)
+
+
+@contextlib.contextmanager
+def after_others_in(
+    folder: Path, work: str, told: Callable[[str], object]
+) -> Iterator[None]:
+    """Hold the lock of a folder as `only_one_in` does, but wait until others are done.
+
+    Args:
+        told: called once, if there is somebody to wait for, with who that is.
+
+    Raises:
+        StorageError: the place cannot be written.
+    """
+    is_told = False
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(only_one_in(folder, work, otherwise="stop this one"))
+                break
+            except Busy as busy:
+                if not is_told:
+                    told(str(busy))
+                is_told = True
+                time.sleep(POLL)
+        yield
 
 
 @contextlib.contextmanager
@@ -119,7 +151,7 @@ def _locked(file: Path, folder: Path, otherwise: str) -> int | None:
             return None
         if not is_ours:
             os.close(descriptor)
-            raise UserError(
+            raise Busy(
                 f"{folder}: another process works there ({_signed(file)}): wait until it is"
                 f" done, end it, or {otherwise}"
             )

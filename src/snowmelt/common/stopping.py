@@ -177,6 +177,11 @@ def end(processes: Sequence[subprocess.Popen[bytes]], grace: float = GRACE) -> N
             process.wait()
 
 
+def end_children() -> None:
+    """Ask all processes that are waited for to stop, whichever thread waits for them."""
+    end([*_Request.children])
+
+
 def how_to_go_on(arguments: Sequence[str]) -> str:
     """The command that goes on with what was stopped."""
     if "DVC_STAGE" in os.environ:

@@ -27,6 +27,7 @@ from snowmelt.tracking.opening import (
     open_sweep,
     open_sync,
     open_training,
+    take_over,
 )
 from snowmelt.tracking.reading import PastRun, RunReader
 from snowmelt.tracking.run import Run
@@ -47,4 +48,5 @@ __all__ = [
     "open_sync",
     "open_training",
     "prefer_typed",
+    "take_over",
 ]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from snowmelt.tracking.sync import Sync
     from snowmelt.tracking.upload_queue import Operation
 
+PARENT = "SNOWMELT_PARENT_RUN"  # names the run of a sweep to its jobs
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -150,6 +151,22 @@ def open_sweep(config: Config, root: Path, *, name: str) -> Run:
     return run
 
 
+def take_over(config: Config, root: Path, *, metrics: Path, sweep: Run) -> None:
+    """Make the run that holds an evaluation a child of a sweep, which found it done.
+
+    Nothing happens if it is not known, or if another process writes it just now.
+    """
+    key = sweep.child_environment.get(PARENT)
+    if is_disabled(config) or key is None or not metrics.is_file():
+        return
+    known_runs = _known_runs(config, root)
+    record = known_runs.find("evaluate", sha256(metrics))
+    if record is None or record.is_busy:
+        return
+    # Sent by the sweep's own run, as all that dead processes have left.
+    known_runs.run_records.queue(record.key).append({"do": "parent", "key": key})
+
+
 def open_sync(config: Config, root: Path) -> Sync:
     """What waits for the store, to be shown and sent.
 
@@ -204,7 +221,7 @@ def _run(
         stage=stage, identity=identity, is_continued=is_continued,
         is_again=record.had_finished(stage), opening=opening,
     )  # fmt: skip
-    if is_continued and (parent := os.environ.get("SNOWMELT_PARENT_RUN")):
+    if is_continued and (parent := os.environ.get(PARENT)):
         run.send({"do": "parent", "key": parent})  # a repeated sweep goes on with its runs
     if stage not in STREAMING and params:
         run.send({"do": "params", "params": params})

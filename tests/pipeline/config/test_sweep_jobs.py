@@ -11,6 +11,7 @@ from tests.project import ROOT
 from snowmelt.common.errors import UserError
 from snowmelt.pipeline.compatibility import configuration_rules
 from snowmelt.pipeline.config import sweep_jobs
+from snowmelt.pipeline.sweep.search import Search
 
 
 def looked_at(root: Path, *overrides: str) -> list[DictConfig]:
@@ -167,7 +168,11 @@ def test_a_line_that_is_wrong(workspace: Path, jobs: str, named: str) -> None:
 
 @pytest.mark.parametrize("name", [path.stem for path in (ROOT / "conf/sweep").glob("*")])
 def test_every_job_of_the_shipped_sweeps_goes_together(name: str) -> None:
-    assert len(looked_at(ROOT, f"sweep={name}")) > 1
+    search = Search.of([f"sweep={name}"], ROOT)
+    if search is None:
+        assert len(looked_at(ROOT, f"sweep={name}")) > 1
+    else:
+        assert sweep_jobs.composed(ROOT, search.example)
 
 
 def test_the_samplers_share_one_training() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests.project import TINY, snowmelt, succeed
 
 from snowmelt.common.errors import UserError
 from snowmelt.pipeline.sweep import planned_jobs
+from snowmelt.pipeline.sweep.job_identity import LETTERS
 
 CONTENT = ("comparison.txt", "comparison.csv", "comparison.json", "comparison.png")
 
@@ -25,11 +28,12 @@ def _runs(folder: Path) -> list:
 
 
 def test_the_schedules_are_compared(workspace: Path) -> None:
-    result = succeed(
-        snowmelt("pipeline", "sweep=schedules", *TINY, "training.steps=20", cwd=workspace)
-    )
+    given = ("pipeline", "sweep=schedules", *TINY, "training.steps=20", "seed=0")
+    at_once = ("multirun.launcher=joblib", "multirun.at_once=2")
+    result = succeed(snowmelt(*given, *at_once, cwd=workspace))
     for name in ("linear", "cosine", "sigmoid"):
-        assert name in result.stdout
+        assert re.search(rf"^job \d of 3: {name}$", result.stdout, re.M)
+        assert re.search(rf"^done: job \d of 3: {name} \(", result.stdout, re.M)
     for name in CONTENT:
         assert (workspace / "reports" / "sweep" / name).is_file()
     runs = _runs(workspace)
@@ -43,6 +47,28 @@ def test_the_schedules_are_compared(workspace: Path) -> None:
     }
     assert schedules == {"Linear", "Cosine", "Sigmoid"}
     assert not (workspace / "outputs").exists(), "a job wrote into DVC's outputs"
+    logs = [path.read_text() for path in (workspace / "multirun/jobs").glob("*/job.log")]
+    assert len(logs) == 3
+    assert all("samples in" in log for log in logs)
+    _repeat_with_fewer(workspace, given, parent.info.run_id)
+
+
+def _repeat_with_fewer(workspace: Path, given: Sequence[str], earlier: str) -> None:
+    """Two of the three schedules again: nothing is run, and their runs change the sweep."""
+    files = sorted((workspace / "multirun").rglob("*"))
+    result = succeed(snowmelt(*given, "schedule=sigmoid,linear", cwd=workspace))
+    assert result.stdout.count("finished before: job ") == 2
+    assert "[1/" not in result.stdout
+    assert "once for" not in result.stdout
+    assert "(2 of 2 jobs were done before)" in result.stdout
+    assert sorted((workspace / "multirun").rglob("*")) == files
+    rows = list(csv.DictReader((workspace / "reports/sweep/comparison.csv").open()))
+    assert {row["schedule"] for row in rows} == {"sigmoid", "linear"}
+    runs = _runs(workspace)
+    assert len(runs) == 5
+    parents = [run.data.tags.get("mlflow.parentRunId") for run in runs]
+    assert parents.count(earlier) == 1
+    assert parents.count(None) == 2
 
 
 def test_samplers_share_one_training_and_stand_beside_the_first(workspace: Path) -> None:
@@ -53,11 +79,12 @@ def test_samplers_share_one_training_and_stand_beside_the_first(workspace: Path)
     for stage in ("prepare", "reference", "train"):
         assert said.count(f"once for 3 jobs: {stage}") == 1
         assert f"] {stage}" not in said, "no job does it again"
-    (folder,) = (workspace / "multirun").iterdir()
-    assert sorted(path.name for path in folder.iterdir()) == ["0", "1", "2", "shared"]
-    made = [path.relative_to(folder) for path in folder.rglob("manifest.json")]
-    assert made == [Path("shared/prepared/manifest.json")]
-    assert [*folder.rglob("model.ckpt")] == [folder / "shared/model/model.ckpt"]
+    folder = workspace / "multirun"
+    assert sorted(path.name for path in folder.iterdir()) == ["jobs", "shared"]
+    assert len([*(folder / "jobs").iterdir()]) == 3
+    for name in ("manifest.json", "model.ckpt"):
+        (made,) = folder.rglob(name)
+        assert made.is_relative_to(folder / "shared")
     assert [*folder.rglob("index.html")] == [], "multirun.reports is false"
     assert "like ddpm, 8 steps" in said
     reports = workspace / "reports/sweep"
@@ -83,12 +110,14 @@ def test_what_fails_for_all_fails_every_job(workspace: Path) -> None:
     result = snowmelt("pipeline", "--multirun", *given, cwd=workspace)
     assert result.returncode == 1
     assert "Traceback" not in result.stdout + result.stderr
-    assert result.stdout.count("once for 2 jobs") == 1, "no later stage is tried"
-    (folder,) = (workspace / "multirun").iterdir()
+    begun = re.findall(r"^once for 2 jobs: (\w+)$", result.stdout, re.M)
+    assert begun == ["prepare"], "no later stage is tried"
+    records = [*(workspace / "multirun").rglob("result.json")]
+    assert len(records) == 2
+    for record in records:
+        assert json.loads(record.read_text())["status"] == "failed"
+        assert not record.with_name("job.yaml").exists()
     for job in "01":
-        found = json.loads((folder / job / "result.json").read_text())
-        assert found["status"] == "failed"
-        assert not (folder / job / "job.yaml").exists()
         assert f"sampler.eta={job}: snowmelt prepare: error: " in result.stdout
 
 
@@ -96,11 +125,12 @@ def test_a_failing_job_does_not_stop_the_others(workspace: Path) -> None:
     given = (*TINY, "training.steps=20", "data=folder,digits", "tracking=none")
     result = snowmelt("pipeline", "--multirun", *given, cwd=workspace)
     assert result.returncode == 1
-    (folder,) = (workspace / "multirun").iterdir()
-    states = [
-        json.loads((folder / job / "result.json").read_text())["status"] for job in "01"
-    ]
-    assert states == ["failed", "finished"]
+    records = [*(workspace / "multirun").rglob("result.json")]
+    said = [json.loads(record.read_text()) for record in records]
+    assert {one["overrides"]["data"]: one["status"] for one in said} == {
+        "folder": "failed",
+        "digits": "finished",
+    }
     assert "data/raw" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
 
@@ -126,15 +156,14 @@ def test_a_mistake_is_found_before_the_first_job(
 
 def test_the_jobs_of_a_sweep_lie_below_the_folder_that_was_named() -> None:
     given = {"a": ["seed=0", "paths.root='/x y'"], "b": ["seed=1", "paths.root='/x y'"]}
-    placed = planned_jobs.placed(given)
+    placed = planned_jobs.placed(given, [], ["0" * 64, "1" * 64])
     assert [text for job in placed.values() for text in job if "root" not in text] == [
         "seed=0",
         "seed=1",
     ]
     for number, job in enumerate(placed.values()):
-        assert job[-1].startswith("paths.root='/x y/multirun/")
-        assert job[-1].endswith(f"/{number}'")
-    alone = planned_jobs.placed({"a": ["seed=0"]})["a"][-1]
-    assert alone.startswith("paths.root='multirun/")
+        assert job[-1] == f"paths.root='/x y/multirun/jobs/{str(number) * LETTERS}'"
+    alone = planned_jobs.placed({"a": ["seed=0"]}, [], ["ab"])["a"][-1]
+    assert alone == "paths.root='multirun/jobs/ab'"
     with pytest.raises(UserError, match=r"out: .*name one"):
-        planned_jobs.placed({"a": ["paths.root=x"], "b": ["paths.root=y"]})
+        planned_jobs.placed({"a": ["paths.root=x"], "b": ["paths.root=y"]}, [], ["", ""])

@@ -49,11 +49,7 @@ def jobs(root: Path, overrides: Sequence[str]) -> dict[str, list[str]]:
     Raises:
         UserError: an override does not parse, or its values cannot be listed.
     """
-    conf_files.check(root)
-    known = groups(root)
-    texts = _texts([SourcedOverride(text, COMMAND_LINE) for text in overrides])
-    if "sweep" in texts:
-        texts = _of_file(root, texts["sweep"], known) | texts
+    known, texts = groups(root), given(root, overrides)
     lines = _lines(root, texts)
     together = {key for line in lines for key in line}
     named: dict[str, list[str]] = {}
@@ -72,6 +68,29 @@ def jobs(root: Path, overrides: Sequence[str]) -> dict[str, list[str]]:
             named[_label(told, known)] = list(job)
         _check_count(len(named), "the values together give")
     return named
+
+
+def given(root: Path, overrides: Sequence[str]) -> dict[str, str]:
+    """What is typed, and what a file of conf/sweep/ goes through, by their keys.
+
+    Raises:
+        UserError: an override does not parse, or a key stands twice.
+    """
+    conf_files.check(root)
+    texts = _texts([SourcedOverride(text, COMMAND_LINE) for text in overrides])
+    if "sweep" in texts:
+        texts = _of_file(root, texts["sweep"], groups(root)) | texts
+    return texts
+
+
+def values(root: Path, text: str) -> list[str]:
+    """The values of an override that has several, as they would be typed.
+
+    Raises:
+        UserError: they cannot be listed.
+    """
+    each = _each(text, groups(root), COMMAND_LINE)
+    return [one.partition("=")[2] for one in each]
 
 
 def _texts(given: Sequence[SourcedOverride]) -> dict[str, str]:
@@ -122,6 +141,11 @@ def _each(text: str, known: Mapping[str, list[str]], origin: str) -> list[str]:
     override = SourcedOverride(text, origin).parse()
     if not override.is_sweep_override():
         return [text]
+    if override.is_interval_sweep():
+        raise UserError(
+            f"{origin}: '{text}': values within an interval are looked for, which is a"
+            " search of its own: `snowmelt pipeline --multirun ...`"
+        )
     key, swept = override.get_key_element(), override.value()
     try:
         if isinstance(swept, Glob):

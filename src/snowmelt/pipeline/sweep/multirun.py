@@ -1,6 +1,7 @@
 """Sweeps: a multirun in Hydra's grammar, each job in a process and a run of its own.
 
-A job starts a fresh process for the whole pipeline, in a folder of its own. What several
+A job is the whole pipeline, in a folder that is named by what decides it. The same job
+again, in this sweep or in another, is found done; one that was killed goes on. What several
 jobs have in common is made before them, see `snowmelt.pipeline.sweep.shared_stages`.
 """
 
@@ -12,20 +13,26 @@ from pathlib import Path
 
 from snowmelt import tracking
 from snowmelt.common.errors import UserError
+from snowmelt.common.folder_lock import after_others_in
 from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.comparison import Job, compare, sampling_costs
 from snowmelt.evaluation.number_format import duration
 from snowmelt.pipeline import this_machine
-from snowmelt.pipeline.launch import environment_of_job
-from snowmelt.pipeline.output_locks import only_command_in
-from snowmelt.pipeline.sweep.job_runs import made_together, run_job
+from snowmelt.pipeline.config import sweep_jobs
+from snowmelt.pipeline.config.multirun_settings import MultirunSettings
+from snowmelt.pipeline.sweep.job_runs import JobRuns, ended
+from snowmelt.pipeline.sweep.launchers import launcher_of
 from snowmelt.pipeline.sweep.planned_jobs import PlannedJobs
+from snowmelt.pipeline.sweep.search import Search
+from snowmelt.pipeline.sweep.tasks import Outcome
 from snowmelt.viz.report import comparison_files
+
+_ON_CLUSTER = ".cluster"  # the folder of what a cluster writes about its jobs
 
 
 def run(command: str, overrides: Sequence[str], root: Path) -> int:
-    """Run every job, then compare them; returns 1 if a job failed, else 0.
+    """Run every job that is not done, then compare all; returns 1 if one failed, else 0.
 
     Raises:
         UserError: the command is not `pipeline`, or an override is wrong.
@@ -34,26 +41,28 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
         raise UserError(
             f"a sweep runs the whole pipeline: `snowmelt pipeline`, not {command}"
         )
-    planned = PlannedJobs.of(overrides, root)
+    search = Search.of(overrides, root)
+    first = search.example if search else sweep_jobs.jobs(root, overrides)
+    planned = PlannedJobs.of(first, root)
     for config in planned.configs:
         tracking.check(plain(config), root)
     this_machine.check_jobs(planned.configs, root)
     base = planned.base
+    settings = MultirunSettings.of(plain(base.multirun))
+    launcher = launcher_of(settings, planned.folder / _ON_CLUSTER)
     reports, name = root / base.paths.reports / "sweep", str(base.name or "sweep")
-    with (
-        only_command_in([planned.folder, reports], "pipeline --multirun", root),
-        tracking.open_sweep(plain(base), root, name=name) as parent,
-    ):
-        environment = environment_of_job(root) | dict(parent.child_environment)
-        started = time.perf_counter()
-        errors = made_together(planned, environment)
-        before = time.perf_counter() - started
-        jobs: list[Job] = []
-        for number, label in enumerate(planned.given):
-            print(f"job {number + 1} of {len(planned.given)}: {label}", flush=True)
-            jobs.append(run_job(planned, number, environment, errors.get(number, "")))
-        said = _compared(jobs, planned, reports, parent)
-    print(f"\n{said}\n{_times(jobs, before if planned.shared else 0.0)}\nsweep: {reports}")
+    started = time.perf_counter()
+    with tracking.open_sweep(plain(base), root, name=name) as parent:
+        runs = JobRuns(launcher, parent)
+        if search:
+            planned, outcomes = search.run(runs, settings)
+        else:
+            outcomes = runs.outcomes(planned)
+        jobs = ended(planned, outcomes)
+        with after_others_in(reports, "snowmelt pipeline --multirun", print):
+            said = _compared(jobs, planned, reports, parent)
+    took = _times(jobs, outcomes, time.perf_counter() - started, runs.before)
+    print(f"\n{said}\n{search.said if search else ''}{took}\nsweep: {reports}")
     return int(any(job.has_failed for job in jobs))
 
 
@@ -78,11 +87,15 @@ def _value_range(jobs: Sequence[Job], planned: PlannedJobs) -> tuple[int, int] |
     return None
 
 
-def _times(jobs: Sequence[Job], before: float) -> str:
-    """How long it took, and what of that."""
-    each = sum(job.seconds or 0.0 for job in jobs)
+def _times(
+    jobs: Sequence[Job], outcomes: Sequence[Outcome], took: float, before: float
+) -> str:
+    """How long it took, and what of that was needed once, or to draw samples."""
+    new = [job for job, end in zip(jobs, outcomes, strict=True) if not end.was_done]
+    drawing = [job.sampling_seconds for job in new if job.sampling_seconds is not None]
     parts = [f"{duration(before)} for what jobs have in common"] if before else []
-    drawing = [job.sampling_seconds for job in jobs if job.sampling_seconds is not None]
     parts += [f"{duration(sum(drawing))} drawing samples"] if drawing else []
-    of_that = f", of that {' and '.join(parts)}" if parts else ""
-    return f"time: {duration(before + each)}{of_that}"
+    of_that = f"; all processes together: {' and '.join(parts)}" if parts else ""
+    found = len(jobs) - len(new)
+    known = f" ({found} of {len(jobs)} jobs were done before)" if found else ""
+    return f"time: {duration(took)}{known}{of_that}"

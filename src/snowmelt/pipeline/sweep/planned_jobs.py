@@ -1,8 +1,10 @@
-"""The jobs of a sweep before the first one runs: what each is told, and where it works."""
+"""The jobs of a sweep before the first one runs: what each is told, and where it works.
+
+A folder is named by what decides its content, so the same job of another sweep is found.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,10 +15,11 @@ from omegaconf import DictConfig
 from snowmelt.common.errors import UserError
 from snowmelt.pipeline.config import composition, sweep_jobs, typed_places
 from snowmelt.pipeline.config.overrides import SourcedOverride, quoted
-from snowmelt.pipeline.sweep import shared_stages
+from snowmelt.pipeline.sweep import job_identity, shared_stages
 from snowmelt.pipeline.sweep.shared_stages import SharedStage
 
-SHARED = "shared"  # the folder beside those of the jobs, which are numbers
+# Below the folder of all sweeps: of jobs, and of what they share.
+FOLDER, JOBS, SHARED = "multirun", "jobs", "shared"
 _ROOT = "paths.root="
 
 
@@ -28,36 +31,40 @@ class PlannedJobs:
         root: the project's.
         given: the overrides of each, under what it does not share with the others.
         shared: the stages that are run once for several of them.
+        identities: what decides each.
         configs: what each composes to, with a folder of its own.
     """
 
     root: Path
     given: Mapping[str, Sequence[str]]
     shared: Sequence[SharedStage]
+    identities: Sequence[str]
     configs: Sequence[DictConfig]
 
     @classmethod
-    def of(cls, overrides: Sequence[str], root: Path) -> PlannedJobs:
-        """Those that overrides with several values ask for.
+    def of(cls, jobs: Mapping[str, Sequence[str]], root: Path) -> PlannedJobs:
+        """Those of `snowmelt.pipeline.config.sweep_jobs`.
 
         Raises:
             UserError: an override is wrong, or the parts of a job do not go together.
         """
         given = {
             label: typed_places.from_here(root, job, Path.cwd())
-            for label, job in sweep_jobs.jobs(root, overrides).items()
+            for label, job in jobs.items()
         }
-        shared = shared_stages.planned(sweep_jobs.composed(root, given))
+        composed = sweep_jobs.composed(root, given)
+        shared = shared_stages.planned(composed, root)
+        identities = [job_identity.of_job(config, root) for config in composed]
         configs = [
             composition.compose(root, job, is_checked=False)
-            for job in placed(given, shared).values()
+            for job in placed(given, shared, identities).values()
         ]
-        return cls(root, given, shared, configs)
+        return cls(root, given, shared, identities, configs)
 
     @property
     def folder(self) -> Path:
-        """Of all jobs."""
-        return (self.root / self.configs[0].paths.root).parent
+        """Of all sweeps."""
+        return (self.root / self.configs[0].paths.root).parents[1]
 
     @cached_property
     def common(self) -> list[str]:
@@ -91,7 +98,9 @@ def pairs(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def placed(
-    given: Mapping[str, Sequence[str]], shared: Sequence[SharedStage] = ()
+    given: Mapping[str, Sequence[str]],
+    shared: Sequence[SharedStage],
+    identities: Sequence[str],
 ) -> dict[str, list[str]]:
     """The jobs, each in a folder of its own: below `out=`, or below the project's root.
 
@@ -106,15 +115,15 @@ def placed(
     if len(roots) > 1:
         raise UserError("out: a sweep makes a folder for each job by itself: name one")
     (named,) = next(iter(roots)) or (f"{_ROOT}.",)
-    top = Path(str(SourcedOverride(named, "command line").parse().value()))
-    folder = top / "multirun" / time.strftime("%Y-%m-%d_%H-%M-%S")
+    top = Path(str(SourcedOverride(named, "command line").parse().value())) / FOLDER
     found = {}
     for number, (label, job) in enumerate(given.items()):
         typed = {text.partition("=")[0] for text in job}
-        places = [one.override(folder / SHARED) for one in shared if number in one.jobs]
+        places = [one.override(top / SHARED) for one in shared if number in one.jobs]
+        own = top / JOBS / identities[number][: job_identity.LETTERS]
         found[label] = [
             *(text for text in job if not text.startswith(_ROOT)),
-            f"{_ROOT}{quoted(str(folder / str(number)))}",
+            f"{_ROOT}{quoted(str(own))}",
             *(text for text in places if text.partition("=")[0] not in typed),
         ]
     return found

@@ -1,26 +1,30 @@
 """What jobs of a sweep have in common, made once: prepared data, reference and training.
 
 Two jobs share the work of a stage if all settings that it reads are the same. It is done in
-a process and a folder of its own before the first job, and the jobs find it there. What one
-job alone needs it makes itself.
+a process of its own before the first job, in a folder that is named by what decides it, and
+the jobs find it there; so do those of later sweeps. A training that one job alone needs is
+done by that job, in its own folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
-from snowmelt.common.instantiate import plain
-from snowmelt.common.records import content_digest
+from snowmelt.common.errors import UserError
+from snowmelt.common.records import read_record
+from snowmelt.common.verification import Verification
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.evaluation.reference_features import DESCRIPTION
 from snowmelt.pipeline.config.overrides import quoted
-from snowmelt.training.settings import FitSettings
+from snowmelt.pipeline.sweep import job_identity
 
 # The stages that may be shared, in their order, and the key of `paths` that each writes.
 WRITTEN = {"prepare": "prepared", "reference": "reference", "train": "model"}
+ALONE = ("train",)  # which one job does itself
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class SharedStage:
     """A stage that is run once for several jobs.
 
     Attributes:
-        folder: the name of what it makes, below that of the sweep.
-        jobs: the places of the jobs, at least two.
+        folder: the name of what it makes, below that of the sweeps.
+        jobs: the places of the jobs.
     """
 
     stage: str
@@ -41,27 +45,34 @@ class SharedStage:
         return f"paths.{WRITTEN[self.stage]}={quoted(str(below / self.folder))}"
 
 
-def planned(configs: Sequence[DictConfig]) -> list[SharedStage]:
+def planned(configs: Sequence[DictConfig], root: Path) -> list[SharedStage]:
     """The stages that jobs have in common, each after those that it needs."""
     found = []
     for stage, folder in WRITTEN.items():
         alike: dict[str, list[int]] = {}
         for place, config in enumerate(configs):
-            alike.setdefault(content_digest(read_by(stage, plain(config))), []).append(
-                place
-            )
-        several = [places for places in alike.values() if len(places) > 1]
-        for number, places in enumerate(several):
-            name = folder if len(several) == 1 else f"{folder}_{number}"
-            found.append(SharedStage(stage, name, tuple(places)))
+            digest = job_identity.of_stage(stage, config, root)
+            alike.setdefault(digest, []).append(place)
+        for digest, places in alike.items():
+            if len(places) > 1 or stage not in ALONE:
+                name = f"{folder}_{digest[: job_identity.LETTERS]}"
+                found.append(SharedStage(stage, name, tuple(places)))
     return found
 
 
-def read_by(stage: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings that decide what a stage makes, those of the stages before it too."""
-    found = {"data": config["data"]}
-    if stage == "reference":
-        found["features"] = config["features"]
-    if stage == "train":
-        found |= FitSettings.of(config).plain()
-    return found
+def is_whole(stage: str, folder: Path) -> bool:
+    """Whether a folder that is named by what decides it holds all of it.
+
+    A training looks for itself.
+    """
+    try:
+        if stage == "prepare":
+            PreparedData.open(folder).verify().finish()
+        elif stage == "reference":
+            said = read_record(folder / DESCRIPTION, made_by=stage)
+            Verification(folder, said["digests"], made_by=stage).finish()
+        else:
+            return False
+    except (UserError, OSError, LookupError, TypeError):
+        return False
+    return True
