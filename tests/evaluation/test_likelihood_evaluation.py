@@ -24,7 +24,7 @@ from snowmelt.data.prepared.scaling import to_model
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
-from snowmelt.evaluation.likelihood import bound_table, variance_fit
+from snowmelt.evaluation.likelihood import bound_table, denoising_error, variance_fit
 from snowmelt.evaluation.likelihood.divergences import Rademacher
 from snowmelt.evaluation.likelihood.measurements import Measurements
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
@@ -99,6 +99,14 @@ def test_the_numbers_are_means_over_the_held_out_split(make: Make) -> None:
         "ode_bits_per_dim_se": bits.std() / math.sqrt(len(x_0)),
         "ode_bits_per_dim_step_error": error.mean().abs(),
     }
+    index = torch.arange(len(x_0))
+    errors = denoising_error.squared_errors(denoiser, x_0, index, seed=0)
+    for place, level in enumerate(denoising_error.LEVELS):
+        expected[f"denoising_error_at_{level}"] = errors[:, place].mean()
+        spread = errors[:, place].std() / math.sqrt(len(x_0))
+        expected[f"denoising_error_at_{level}_se"] = spread
+    expected["denoising_error"] = errors.mean()
+    expected["denoising_error_se"] = errors.mean(1).std() / math.sqrt(len(x_0))
     assert found == pytest.approx({key: float(value) for key, value in expected.items()})
 
 
@@ -164,8 +172,8 @@ def test_the_digest_is_of_the_way_of_measuring(make: Make) -> None:
 @pytest.mark.parametrize("name", ["bound", "ode", "none"])
 def test_only_what_is_asked_for_is_measured(make: Make, name: str) -> None:
     found = measured(make("images"), name=name)
-    assert set(found.protocol) == {name} - {"none"}
-    assert all(key.startswith(name) for key in found.metrics)
+    assert set(found.protocol) == (set() if name == "none" else {name, "denoising"})
+    assert all(key.startswith((name, "denoising_error")) for key in found.metrics)
     assert bool(found.rows) == (name == "bound")
 
 

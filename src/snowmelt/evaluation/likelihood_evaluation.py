@@ -18,6 +18,11 @@ from snowmelt.evaluation.catalogue import Subject, measured_of
 from snowmelt.evaluation.catalogue.metric import measured
 from snowmelt.evaluation.likelihood import variance_fit
 from snowmelt.evaluation.likelihood.bound_table import rows
+from snowmelt.evaluation.likelihood.denoising_error import (
+    DenoisingErrors,
+    covered,
+    squared_errors,
+)
 from snowmelt.evaluation.likelihood.example_terms import Terms
 from snowmelt.evaluation.likelihood.held_out_examples import HeldOut
 from snowmelt.evaluation.likelihood.likelihood_metrics import ModelLikelihood
@@ -47,7 +52,9 @@ def measure(
         density: the true one, of the data as the model sees it, where it is known.
 
     Returns:
-        The protocol has an entry for each of `bound` and `ode` that was measured; the rows
+        The protocol has an entry for `denoising`, see
+        `snowmelt.evaluation.likelihood.denoising_error`, and for each of `bound` and `ode`
+        that was measured; the rows
         are the terms of the bound, see `snowmelt.evaluation.likelihood.bound_table`.
 
     Raises:
@@ -70,6 +77,8 @@ def measure(
     )
     found = Evaluation()
     common = _common(settings, checkpoint, weights, held_out)
+    if wanted.bound is not None or wanted.ode is not None:
+        _add_denoising(found, held_out, settings.seed, common)
     try:
         if wanted.bound is not None:
             how = common | {"settings": dict(section["bound"])}
@@ -130,6 +139,24 @@ def _add_bound(
         "decoder": discrete if held_out.is_discrete else "normal density",
     }
     found.protocol["bound"] = how | {"digest": protocol_digest(how)}
+
+
+def _add_denoising(found: Evaluation, held_out: HeldOut, seed: int, how: Protocol) -> None:
+    """The error at fixed noise levels, beside which losses of schedules are compared."""
+    levels = covered(held_out.denoiser.process)
+    if not levels:
+        return
+
+    def ask(denoiser: Denoiser, x_0: Tensor, index: Tensor) -> tuple[Tensor, ...]:
+        return (squared_errors(denoiser, x_0, index, levels, seed=seed),)
+
+    (by_example,) = held_out.each("denoising", ask)
+    errors = DenoisingErrors(levels, by_example)
+    found.metrics.update(measured(measured_of(Subject.DENOISING), errors))
+    if errors.is_whole:
+        found.by_example["denoising_error"] = by_example.mean(1).cpu().numpy()
+    how = how | {"log_snr": levels}
+    found.protocol["denoising"] = how | {"digest": protocol_digest(how)}
 
 
 def _fitted(bound: Bound, held_out: HeldOut, seed: int, how: Protocol) -> Bound:

@@ -20,13 +20,15 @@ class Subject(enum.Enum):
     """What a metric is measured of, and hence what its function takes.
 
     `Examples`, completed examples, a `ModelLikelihood` of the chain or of the probability
-    flow, or `KnownTruth`. The value is the key of the protocol in metrics.json.
+    flow, `DenoisingErrors`, or `KnownTruth`. The value is the key of the protocol in
+    metrics.json.
     """
 
     SAMPLES = "protocol"
     COMPLETIONS = "completions"
     BOUND = "bound"
     FLOW = "ode"
+    DENOISING = "denoising"
     TRUTH = "truth"
 
 

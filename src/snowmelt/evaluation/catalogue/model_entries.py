@@ -8,7 +8,7 @@ from typing import Any
 
 from snowmelt.evaluation.catalogue.metric import LOWER, Metric, Section, Subject
 from snowmelt.evaluation.ground_truth import truth_metrics
-from snowmelt.evaluation.likelihood import likelihood_metrics
+from snowmelt.evaluation.likelihood import denoising_error, likelihood_metrics
 from snowmelt.evaluation.number_format import number
 
 Fields = Mapping[str, Any]
@@ -55,6 +55,9 @@ def _of_what(protocol: Fields) -> str:
 
 _of_bound = partial(Metric, subject=Subject.BOUND, unit="bits/dim", spread="se")
 _of_flow = partial(Metric, subject=Subject.FLOW, unit="bits/dim", spread="se")
+_of_denoising = partial(
+    Metric, subject=Subject.DENOISING, section=Section.NONE, better=LOWER, spread="se"
+)
 _of_truth = partial(Metric, subject=Subject.TRUTH, section=Section.GROUND_TRUTH)
 
 
@@ -96,6 +99,21 @@ SMALL = _of_bound(
     "bound_small_bits_per_dim",
     "variational bound of the same chain with the posterior's variance",
     likelihood_metrics.bits_per_dim_small, better=LOWER, section=Section.NONE,
+)  # fmt: skip
+DENOISING = (
+    _of_denoising(
+        "denoising_error", "denoising error, mean over fixed log-SNRs",
+        denoising_error.mean_error, column="denoising error",
+        remark="squared error of the estimated noise by dimension; levels and noise are the"
+        " same for every schedule",
+    ),
+    *(
+        _of_denoising(
+            f"denoising_error_at_{level}", f"denoising error at a log-SNR of {level}",
+            denoising_error.error_at(level),
+        )
+        for level in denoising_error.LEVELS
+    ),
 )  # fmt: skip
 MODEL_METRICS = (
     _of_truth(
@@ -144,6 +162,7 @@ MODEL_METRICS = (
         "it estimates KL(data | model), which is not below zero",
     ),
     STEP_ERROR,
+    *DENOISING,
     _of_truth(
         "entropy_nats", "entropy of the true density",
         truth_metrics.true_entropy, unit="nats", spread="se",
