@@ -64,7 +64,7 @@ def only_command_in(places: Iterable[Path], command: str, root: Path) -> Iterato
 def _only_one_in_workspace(places: list[Path], work: str, root: Path) -> Iterator[None]:
     """Tell DVC what is written in its workspace; it refuses others meanwhile, and us.
 
-    DVC has told of its stages itself, and a sweep of the folder that its jobs lie in.
+    DVC has told of its stages itself, and the jobs of a sweep lie where it writes nothing.
     """
     inside = [os.fspath(place) for place in places if place.is_relative_to(root)]
     is_told = BY_DVC in os.environ or stopping.STARTER in os.environ

@@ -95,7 +95,8 @@ def test_jobs_with_one_training_do_not_train_at_once(
     tmp_path: Path, pipelines: list[Path]
 ) -> None:
     one = job(tmp_path, trained=tmp_path / "shared" / "model_1")
-    with only_one_in(tmp_path / "shared" / "model_1", "another sweep", otherwise=""):
+    other = tmp_path / "shared" / f"model_1{tasks.ONCE}"
+    with only_one_in(other, "another sweep", otherwise=""):
         thread = threading.Thread(target=one)
         thread.start()
         time.sleep(0.3)

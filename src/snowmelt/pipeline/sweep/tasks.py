@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,8 @@ from snowmelt.common.folder_lock import after_others_in
 from snowmelt.pipeline.sweep import shared_stages
 from snowmelt.pipeline.sweep.job_record import JobRecord
 from snowmelt.pipeline.sweep.processes import run_stage
+
+ONCE = ".once"  # the end of the name by which a place is locked for a task
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,20 @@ class Task(ABC):
 
         return DelayedSubmission(self)
 
-    def _alone(self) -> contextlib.AbstractContextManager[None]:
-        return after_others_in(self.folder, f"snowmelt {self.command}", self._wait)
+    @property
+    def places(self) -> list[Path]:
+        """Where nobody else may work meanwhile."""
+        return [self.folder]
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold a lock for each place: not its own, which the command itself will hold."""
+        with contextlib.ExitStack() as stack:
+            for place in self.places:
+                lock = place.with_name(f"{place.name}{ONCE}")
+                work = f"snowmelt {self.command}"
+                stack.enter_context(after_others_in(lock, work, self._wait))
+            yield
 
     def _wait(self, who: str) -> None:
         print(f"{self.label} waits: {who}", flush=True)
@@ -162,14 +176,9 @@ class JobTask(Task):
     def is_done(self) -> bool:
         return self.record.is_finished
 
-    @contextlib.contextmanager
-    def _alone(self) -> Any:
-        with contextlib.ExitStack() as stack:
-            for place in (self.folder, self.trained):
-                if place is not None:
-                    work = f"snowmelt {self.command}"
-                    stack.enter_context(after_others_in(place, work, self._wait))
-            yield
+    @property
+    def places(self) -> list[Path]:
+        return [self.folder, *([] if self.trained is None else [self.trained])]
 
     def _run(self) -> str:
         self.record.begin(self.overrides)
