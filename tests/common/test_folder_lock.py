@@ -15,7 +15,7 @@ import pytest
 
 from snowmelt.common import folder_lock
 from snowmelt.common.errors import StorageError, UserError
-from snowmelt.common.folder_lock import only_one_in
+from snowmelt.common.folder_lock import after_others_in, only_one_in
 
 FORK = multiprocessing.get_context("fork")
 CURE = "name another folder"
@@ -189,3 +189,22 @@ def test_a_folder_that_is_there_and_takes_no_file(
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StorageError, match=f"{tmp_path} cannot be written: No such file"):
         take(tmp_path / "out")
+
+
+def test_who_waits_comes_after_the_others_and_hears_of_them(
+    tmp_path: Path, holder: Any
+) -> None:
+    folder, said = tmp_path / "out", []
+    process = holder(folder)
+    threading.Timer(1.2, process.ends.set).start()
+    with after_others_in(folder, "snowmelt other", said.append):
+        assert process.ends.is_set()
+        with pytest.raises(UserError, match="snowmelt other"):
+            take(folder)
+    assert len(said) == 1, "and once"
+    assert f"process {process.pid}" in said[0]
+
+
+def test_a_fault_of_the_work_itself_is_no_reason_to_wait(tmp_path: Path) -> None:
+    with pytest.raises(folder_lock.Busy), after_others_in(tmp_path / "a", "x", print):
+        raise folder_lock.Busy("of something else")
