@@ -63,9 +63,9 @@ class DenoisingErrors:
 
 def covered(process: Process) -> tuple[int, ...]:
     """The levels that a process goes through."""
-    learned = isinstance(process.schedule, torch.nn.Module)
-    parameters = list(process.schedule.parameters()) if learned else []
-    device = parameters[0].device if parameters else None
+    schedule = process.schedule
+    learned = list(schedule.parameters()) if isinstance(schedule, torch.nn.Module) else []
+    device = learned[0].device if learned else None
     ends = torch.tensor([0.0, 1.0], dtype=torch.float64, device=device)
     with torch.no_grad():
         most, least = process.log_snr(ends).tolist()

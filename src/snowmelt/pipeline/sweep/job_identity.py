@@ -48,7 +48,7 @@ def of_job(config: DictConfig, root: Path) -> str:
     settings = {k: v for k, v in plain(config).items() if k not in IDLE}
     settings["sample"] = dict(settings["sample"])
     checkpoint = located(root, settings["sample"].pop("checkpoint"))
-    found = {"settings": settings}
+    found: dict[str, Any] = {"settings": settings}
     if not is_inside(checkpoint, root / config.paths.model):
         found["checkpoint"] = [*_traces(checkpoint)]
     return _digest(found, settings, root)

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from snowmelt import tracking
 from snowmelt.common.files import read_json
@@ -25,6 +26,8 @@ from snowmelt.pipeline.sweep.launchers import Launcher
 from snowmelt.pipeline.sweep.planned_jobs import SHARED, PlannedJobs
 from snowmelt.pipeline.sweep.shared_stages import WRITTEN, SharedStage
 from snowmelt.pipeline.sweep.tasks import JobTask, Outcome, SharedTask, Task
+
+Kind = TypeVar("Kind", bound=Task)
 
 
 @dataclass
@@ -90,7 +93,7 @@ class JobRuns:
                     print(f"done: {tasks[number].label} ({took})", flush=True)
                 yield number, outcome
 
-    def _as_child(self, task: Task) -> Task:
+    def _as_child(self, task: Kind) -> Kind:
         variables = {**task.variables, **self.parent.child_environment}
         return replace(task, variables=variables)
 
@@ -105,7 +108,6 @@ def shared_task(planned: PlannedJobs, shared: SharedStage) -> SharedTask:
     """A stage for several jobs, as one of them would run it."""
     config = planned.configs[shared.jobs[0]]
     folder = planned.root / str(config.paths[WRITTEN[shared.stage]])
-    threads = config.trainer.processes
     return SharedTask(
         label=f"once for {_count(len(shared.jobs))}: {shared.stage}",
         command=shared.stage,
@@ -113,7 +115,7 @@ def shared_task(planned: PlannedJobs, shared: SharedStage) -> SharedTask:
         folder=folder,
         config=dump_yaml(plain(config)),
         file=planned.folder / SHARED / f"{shared.folder}.yaml",
-        processes=threads,
+        processes=config.trainer.processes,
         is_named=folder.name == shared.folder,
     )
 

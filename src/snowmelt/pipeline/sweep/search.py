@@ -32,7 +32,44 @@ from snowmelt.pipeline.sweep.planned_jobs import PlannedJobs
 from snowmelt.pipeline.sweep.tasks import Outcome
 
 DIGITS = 4  # of a value within an interval, in full
-Values = Mapping[str, Any]
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a value is looked for.
+
+    Attributes:
+        is_log: whether its logarithm is what is drawn evenly.
+        is_whole: whether it is a whole number.
+    """
+
+    low: float
+    high: float
+    is_log: bool
+    is_whole: bool
+
+    @classmethod
+    def of(cls, text: str, found: IntervalSweep) -> Interval:
+        """What an override asks for.
+
+        Raises:
+            UserError: the interval is empty, or has no logarithm.
+        """
+        low, high, is_log = found.start, found.end, "log" in found.tags
+        if low is None or high is None or low >= high:
+            raise UserError(f"'{text}': an interval goes from a smaller number to a larger")
+        if is_log and low <= 0:
+            raise UserError(f"'{text}': a logarithmic interval begins above 0")
+        return cls(low, high, is_log, isinstance(low, int) and isinstance(high, int))
+
+    def drawn(self, trial: Any, key: str) -> str:
+        """A value that Optuna proposes, as it would be typed."""
+        suggest = trial.suggest_int if self.is_whole else trial.suggest_float
+        return self.typed(suggest(key, self.low, self.high, log=self.is_log))
+
+    def typed(self, value: float) -> str:
+        return str(round(value)) if self.is_whole else f"{value:.{DIGITS}g}"
 
 
 @dataclass
@@ -47,7 +84,7 @@ class Search:
     """
 
     root: Path
-    intervals: Mapping[str, IntervalSweep]
+    intervals: Mapping[str, Interval]
     choices: Mapping[str, Sequence[str]]
     rest: Sequence[str]
     best: tuple[Values, float] | None = field(default=None, init=False)
@@ -60,13 +97,13 @@ class Search:
         Raises:
             UserError: an override does not parse, or an interval is empty.
         """
-        intervals: dict[str, IntervalSweep] = {}
+        intervals: dict[str, Interval] = {}
         choices: dict[str, Sequence[str]] = {}
         rest = []
         for key, text in sweep_jobs.given(root, overrides).items():
             override = SourcedOverride(text, COMMAND_LINE).parse()
             if override.is_interval_sweep():
-                intervals[key] = _interval(text, override.value())
+                intervals[key] = Interval.of(text, override.value())
             elif override.is_sweep_override() and key not in SEEDS:
                 choices[key] = sweep_jobs.values(root, text)
             else:
@@ -76,9 +113,8 @@ class Search:
     @property
     def example(self) -> dict[str, list[str]]:
         """The jobs of the values in the middle, by which mistakes are found at once."""
-        middle: dict[str, Any] = {
-            key: _typed((one.start + one.end) / 2, one)
-            for key, one in self.intervals.items()
+        middle = {
+            key: one.typed((one.low + one.high) / 2) for key, one in self.intervals.items()
         }
         return self.jobs(middle | {key: some[0] for key, some in self.choices.items()})
 
@@ -104,37 +140,39 @@ class Search:
         at_once = settings.at_once if settings.launcher != "serial" else 1
         every: dict[str, list[str]] = {}
         outcomes: dict[str, Outcome] = {}
-        left = settings.search.trials
-        while left > 0:
-            trials = [study.ask() for _ in range(min(at_once, left))]
-            left -= len(trials)
-            proposed = [(trial, self._proposal(trial)) for trial in trials]
-            jobs = [(trial, values, self._possible(values)) for trial, values in proposed]
-            together = {name: job for _, _, some in jobs for name, job in some.items()}
-            if together:
-                planned = PlannedJobs.of(together, self.root)
-                found = runs.outcomes(planned)
-                every |= together
-                outcomes |= dict(zip(together, found, strict=True))
-                done = dict(zip(together, ended(planned, found), strict=True))
-            for trial, values, some in jobs:
-                self._learn(study, trial, values, [done[name] for name in some])
+        for first in range(0, settings.search.trials, at_once):
+            count = min(at_once, settings.search.trials - first)
+            jobs, found = self._round([study.ask() for _ in range(count)], study, runs)
+            every |= jobs
+            outcomes |= found
         if not every:
             raise UserError("the search: no values of these intervals go together")
         return PlannedJobs.of(every, self.root), [outcomes[name] for name in every]
 
+    def _round(
+        self, trials: Sequence[Any], study: Any, runs: JobRuns
+    ) -> tuple[dict[str, list[str]], dict[str, Outcome]]:
+        """Run what some trials propose together; the jobs by name, and their outcomes."""
+        proposed = [(trial, self._proposal(trial)) for trial in trials]
+        jobs = [(trial, values, self._possible(values)) for trial, values in proposed]
+        together = {name: job for _, _, some in jobs for name, job in some.items()}
+        outcomes: dict[str, Outcome] = {}
+        done: dict[str, Job] = {}
+        if together:
+            planned = PlannedJobs.of(together, self.root)
+            found = runs.outcomes(planned)
+            outcomes = dict(zip(together, found, strict=True))
+            done = dict(zip(together, ended(planned, found), strict=True))
+        for trial, values, some in jobs:
+            self._learn(study, trial, values, [done[name] for name in some])
+        return together, outcomes
+
     def _proposal(self, trial: Any) -> Values:
-        found: dict[str, Any] = {}
-        for key, one in self.intervals.items():
-            is_log = "log" in one.tags
-            if isinstance(one.start, int) and isinstance(one.end, int):
-                value = trial.suggest_int(key, one.start, one.end, log=is_log)
-            else:
-                value = trial.suggest_float(key, one.start, one.end, log=is_log)
-            found[key] = _typed(value, one)
-        for key, some in self.choices.items():
-            found[key] = trial.suggest_categorical(key, list(some))
-        return found
+        drawn = {key: one.drawn(trial, key) for key, one in self.intervals.items()}
+        return drawn | {
+            key: str(trial.suggest_categorical(key, list(some)))
+            for key, some in self.choices.items()
+        }
 
     def _possible(self, values: Values) -> dict[str, list[str]]:
         """The jobs of a proposal, if its parts go together; why not is said."""
@@ -171,20 +209,6 @@ class Search:
             f" seeds that the search has not seen, as by `snowmelt pipeline --multirun"
             f" {told} seed=10,11,12`\n"
         )
-
-
-def _interval(text: str, found: IntervalSweep) -> IntervalSweep:
-    if found.start >= found.end:
-        raise UserError(f"'{text}': an interval goes from a smaller number to a larger")
-    if "log" in found.tags and found.start <= 0:
-        raise UserError(f"'{text}': a logarithmic interval begins above 0")
-    return found
-
-
-def _typed(value: float, interval: IntervalSweep) -> str:
-    """A value as it would be typed: whole where the interval is of whole numbers."""
-    is_whole = isinstance(interval.start, int) and isinstance(interval.end, int)
-    return str(round(value)) if is_whole else f"{value:.{DIGITS}g}"
 
 
 def _study(settings: SearchSettings) -> Any:
