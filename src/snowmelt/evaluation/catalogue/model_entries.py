@@ -55,9 +55,7 @@ def _of_what(protocol: Fields) -> str:
 
 _of_bound = partial(Metric, subject=Subject.BOUND, unit="bits/dim", spread="se")
 _of_flow = partial(Metric, subject=Subject.FLOW, unit="bits/dim", spread="se")
-_of_denoising = partial(
-    Metric, subject=Subject.DENOISING, section=Section.NONE, better=LOWER, spread="se"
-)
+_of_denoising = partial(Metric, subject=Subject.DENOISING, better=LOWER, spread="se")
 _of_truth = partial(Metric, subject=Subject.TRUTH, section=Section.GROUND_TRUTH)
 
 
@@ -103,14 +101,14 @@ SMALL = _of_bound(
 DENOISING = (
     _of_denoising(
         "denoising_error", "denoising error, mean over fixed log-SNRs",
-        denoising_error.mean_error, column="denoising error",
+        denoising_error.mean_error, section=Section.LIKELIHOOD, column="denoising error",
         remark="squared error of the estimated noise by dimension; levels and noise are the"
         " same for every schedule",
     ),
     *(
         _of_denoising(
             f"denoising_error_at_{level}", f"denoising error at a log-SNR of {level}",
-            denoising_error.error_at(level),
+            denoising_error.error_at(level), section=Section.NONE,
         )
         for level in denoising_error.LEVELS
     ),
