@@ -91,11 +91,12 @@ def test_two_at_once_do_a_job_one_time(
     assert "job 0 waits: " in capsys.readouterr().out
 
 
-def test_jobs_with_one_training_do_not_train_at_once(
-    tmp_path: Path, pipelines: list[Path]
+@pytest.mark.parametrize("busy", ["jobs/ab", "shared/model_1"])
+def test_one_job_at_a_time_and_one_training(
+    tmp_path: Path, pipelines: list[Path], busy: str
 ) -> None:
     one = job(tmp_path, trained=tmp_path / "shared" / "model_1")
-    other = tmp_path / "shared" / f"model_1{tasks.ONCE}"
+    other = tmp_path / f"{busy}{tasks.ONCE}"
     with only_one_in(other, "another sweep", otherwise=""):
         thread = threading.Thread(target=one)
         thread.start()

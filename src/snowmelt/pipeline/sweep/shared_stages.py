@@ -73,6 +73,6 @@ def is_whole(stage: str, folder: Path) -> bool:
             Verification(folder, said["digests"], made_by=stage).finish()
         else:
             return False
-    except (UserError, OSError, LookupError, TypeError):
+    except (UserError, OSError, LookupError, TypeError, ValueError):
         return False
     return True
