@@ -95,6 +95,6 @@ def test_a_sweep_runs_it(copy: Path) -> None:
     assert "mine" in said
     compared = json.loads((copy / "reports/sweep/comparison.json").read_text())
     assert "mine" in json.dumps(compared)
-    (folder,) = (copy / "multirun").iterdir()
-    results = [json.loads(file.read_text()) for file in folder.glob("*/result.json")]
+    files = (copy / "multirun").rglob("result.json")
+    results = [json.loads(file.read_text()) for file in files]
     assert [result["status"] for result in results] == ["finished", "finished"]

@@ -126,6 +126,9 @@ def _card(given: argparse.Namespace, root: Path) -> int:
     here = Path.cwd()
     named = [text for text in given.overrides if text.startswith("out=")]
     overrides = [text for text in given.overrides if text not in named]
+    if any(text.startswith("sweep=") for text in overrides):
+        # The seeds of a sweep are none of its schedules.
+        overrides += [] if any(o.startswith("seed=") for o in overrides) else ["seed=0"]
     if given.config:
         configs = {"": _settled(given, overrides, root)}
     else:

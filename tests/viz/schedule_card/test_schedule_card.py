@@ -248,6 +248,8 @@ def test_the_command_draws_several(
     run("schedule=sigmoid", "out=mine.png", cwd=workspace, monkeypatch=monkeypatch)
     assert (workspace / "mine.png").is_file()
     assert not (workspace / "multirun").exists()
+    run("sweep=schedules", "--cfg", cwd=workspace, monkeypatch=monkeypatch)
+    assert capsys.readouterr().out.count("---") == 2, "each schedule once, not each seed"
 
 
 def test_the_command_tells_what_training_would_refuse(
