@@ -91,13 +91,15 @@ def test_two_at_once_do_a_job_one_time(
     assert "job 0 waits: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("busy", ["jobs/ab", "shared/model_1"])
+@pytest.mark.parametrize(
+    "busy", ["jobs/ab.once", "shared/model_1.once", "jobs/ab/outputs/model"]
+)
 def test_one_job_at_a_time_and_one_training(
     tmp_path: Path, pipelines: list[Path], busy: str
 ) -> None:
-    one = job(tmp_path, trained=tmp_path / "shared" / "model_1")
-    other = tmp_path / f"{busy}{tasks.ONCE}"
-    with only_one_in(other, "another sweep", otherwise=""):
+    trained, model = tmp_path / "shared/model_1", tmp_path / "jobs/ab/outputs/model"
+    one = job(tmp_path, trained=trained, writes=[model])
+    with only_one_in(tmp_path / busy, "another sweep", otherwise=""):
         thread = threading.Thread(target=one)
         thread.start()
         time.sleep(0.3)

@@ -19,7 +19,7 @@ from snowmelt.common.yaml_files import dump_yaml
 from snowmelt.evaluation.comparison import Job
 from snowmelt.evaluation.number_format import duration
 from snowmelt.evaluation.protocol import protocol_digest
-from snowmelt.pipeline import job_stages
+from snowmelt.pipeline import job_stages, output_locks
 from snowmelt.pipeline.stages.sample import times_of
 from snowmelt.pipeline.sweep import job_identity
 from snowmelt.pipeline.sweep.launchers import Launcher
@@ -115,6 +115,7 @@ def shared_task(planned: PlannedJobs, shared: SharedStage) -> SharedTask:
         folder=folder,
         config=dump_yaml(plain(config)),
         file=planned.folder / SHARED / f"{shared.folder}.yaml",
+        writes=[folder],
         processes=config.trainer.processes,
         is_named=folder.name == shared.folder,
     )
@@ -128,6 +129,7 @@ def job_task(planned: PlannedJobs, number: int) -> JobTask:
     trained = None if "train" in left_out else _training(planned, number)
     if not config.multirun.reports:
         left_out.append("report")
+    written = output_locks.written_by("pipeline", config, planned.root)
     return JobTask(
         label=f"job {number + 1} of {len(planned.given)}: {label}",
         command="pipeline",
@@ -135,6 +137,7 @@ def job_task(planned: PlannedJobs, number: int) -> JobTask:
         folder=folder,
         config=dump_yaml(plain(config)),
         file=folder / "job.yaml",
+        writes=[place for place in written if place.is_relative_to(folder)],
         processes=config.trainer.processes,
         variables=job_stages.told_without(left_out),
         identity=planned.identities[number],

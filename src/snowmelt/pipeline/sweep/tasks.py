@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -51,6 +51,8 @@ class Task(ABC):
         folder: what it fills.
         config: the composed configuration, as YAML.
         file: where that is written.
+        writes: the places that its command will hold, which another process may still do:
+            one whose sweep was killed lives on for a moment.
         processes: that it starts to train in.
         variables: of the environment of its process.
         is_shown: whether its output is shown; else it goes into a file beside `file`.
@@ -62,6 +64,7 @@ class Task(ABC):
     folder: Path
     config: str
     file: Path
+    writes: Sequence[Path] = ()
     processes: int = 1
     variables: Mapping[str, str] = field(default_factory=dict)
     is_shown: bool = True
@@ -117,6 +120,9 @@ class Task(ABC):
                 lock = place.with_name(f"{place.name}{ONCE}")
                 work = f"snowmelt {self.command}"
                 stack.enter_context(after_others_in(lock, work, self._wait))
+            for place in self.writes:
+                with after_others_in(place, f"snowmelt {self.command}", self._wait):
+                    pass
             yield
 
     def _wait(self, who: str) -> None:
