@@ -24,7 +24,7 @@ def looked_at(root: Path, *overrides: str) -> list[DictConfig]:
         ("schedule=linear,cosin", r"unknown schedule 'cosin' \(did you mean 'cosine'\?\)"),
         ("training.step=1,2", r"unknown key 'training.step'"),
         ("training.steps=1,many", r"training.steps must be a positive integer, at most"),
-        ("training.learning_rate=interval(0,1)", "Can only enumerate"),
+        ("training.learning_rate=interval(0,1)", "a search of its own"),
         ("schedule=glob(glacier*)", "matches nothing"),
         ("seed=range(0,1000000000)", "gives more than 10,000 jobs"),
         ("sweep=schedules,schedules", "one sweep at a time"),
