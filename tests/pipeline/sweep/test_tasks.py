@@ -11,7 +11,7 @@ import pytest
 from tests.pipeline.sweep.fake_tasks import fake_tasks
 
 from snowmelt.common.folder_lock import only_one_in
-from snowmelt.pipeline.sweep import processes, tasks
+from snowmelt.pipeline.sweep import job_processes, tasks
 from snowmelt.pipeline.sweep.tasks import JobTask, Outcome, SharedTask
 
 
@@ -136,7 +136,7 @@ def test_a_stage_whose_folder_was_named_by_hand_is_run(
     ],
 )
 def test_why_a_process_ended(code: int, tail: bytes, said: str) -> None:
-    assert processes.said_of(code, tail) == said
+    assert job_processes.said_of(code, tail) == said
 
 
 def test_the_output_of_a_stage_is_shown_or_kept(
@@ -144,7 +144,7 @@ def test_the_output_of_a_stage_is_shown_or_kept(
 ) -> None:
     missing, log = tmp_path / "no.yaml", tmp_path / "job.log"
     for place in (None, log):
-        said = processes.run_stage("compose", missing, tmp_path, {}, place)
+        said = job_processes.run_stage("compose", missing, tmp_path, {}, place)
         assert said.startswith("snowmelt compose: error: "), said
         shown = capfd.readouterr().err
         assert (said in shown) == (place is None)
@@ -157,6 +157,6 @@ def test_a_job_is_no_part_of_an_allocation(
     monkeypatch.setenv("SLURM_NTASKS", "4")
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
-    found = processes.environment_here(tmp_path)
+    found = job_processes.environment_here(tmp_path)
     assert not {"SLURM_NTASKS", "SUBMITIT_EXECUTOR"} & set(found)
     assert found["CUDA_VISIBLE_DEVICES"] == "2"

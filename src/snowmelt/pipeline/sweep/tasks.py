@@ -19,8 +19,8 @@ from snowmelt.common import stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.folder_lock import after_others_in
 from snowmelt.pipeline.sweep import shared_stages
+from snowmelt.pipeline.sweep.job_processes import run_stage
 from snowmelt.pipeline.sweep.job_record import JobRecord
-from snowmelt.pipeline.sweep.processes import run_stage
 
 ONCE = ".once"  # the end of the name by which a place is locked for a task
 
