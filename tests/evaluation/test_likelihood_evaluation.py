@@ -290,7 +290,7 @@ def test_zero_terminal_snr_has_a_bound_and_no_flow(
     with pytest.raises(UserError, match=r"likelihood: .*zero terminal SNR"):
         measured(made, name="ode")
     both = measured(made, name="both")
-    assert set(both.protocol) == {"bound"}
+    assert set(both.protocol) == {"bound", "denoising"}
     assert "the probability flow is left out: " in capsys.readouterr().out
 
 
@@ -317,6 +317,9 @@ def test_a_model_that_diverges_is_named(make: Make) -> None:
     small["variance"] = {"_target_": "snowmelt.likelihood.FixedSmall"}
     with pytest.raises(UserError, match="bound_bits_per_dim is nan"):
         measured((replace(checkpoint, ema=broken), data), name="bound", bound=small)
+    clipped = small | {"clip": True}
+    found = measured((replace(checkpoint, ema=broken), data), name="bound", bound=clipped)
+    assert set(found.protocol) == {"bound"}, "what is not clipped is left out"
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,10 @@ def _add_denoising(found: Evaluation, held_out: HeldOut, seed: int, how: Protoco
         return (squared_errors(denoiser, x_0, index, levels, seed=seed),)
 
     (by_example,) = held_out.each("denoising", ask)
+    if not by_example.isfinite().all():  # the bound may clip what the network answers
+        if at_work().rank == 0:
+            print("likelihood: the denoising error is left out: it is not finite")
+        return
     errors = DenoisingErrors(levels, by_example)
     found.metrics.update(measured(measured_of(Subject.DENOISING), errors))
     if errors.is_whole:
