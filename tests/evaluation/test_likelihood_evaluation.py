@@ -315,11 +315,9 @@ def test_a_model_that_diverges_is_named(make: Make) -> None:
         measured((replace(checkpoint, ema=broken), data), name="bound")
     small = section("bound")["bound"]
     small["variance"] = {"_target_": "snowmelt.likelihood.FixedSmall"}
+    # And not the denoising error, for which the advice would be none.
     with pytest.raises(UserError, match="bound_bits_per_dim is nan"):
         measured((replace(checkpoint, ema=broken), data), name="bound", bound=small)
-    clipped = small | {"clip": True}
-    found = measured((replace(checkpoint, ema=broken), data), name="bound", bound=clipped)
-    assert set(found.protocol) == {"bound"}, "what is not clipped is left out"
 
 
 @pytest.mark.parametrize(
