@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.project import last_of_each
 from torch import Tensor
 
 from snowmelt.common.instantiate import plain
@@ -50,7 +51,7 @@ def data(manifest: Manifest, examples: np.ndarray, labels: np.ndarray) -> Any:
 
 def settings(*overrides: str) -> FitSettings:
     points = ("data=two_moons", "net=mlp", "features=coordinates", "threshold=none")
-    given = [*points, "training.batch_size=4", "seed=5", *overrides]
+    given = last_of_each([*points, "training.batch_size=4", "seed=5", *overrides])
     return FitSettings.of(plain(compose(ROOT, given, is_checked=False)))
 
 
