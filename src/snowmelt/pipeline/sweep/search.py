@@ -102,8 +102,8 @@ class Search:
         rest = []
         for key, text in sweep_jobs.given(root, overrides).items():
             override = SourcedOverride(text, COMMAND_LINE).parse()
-            if override.is_interval_sweep():
-                intervals[key] = Interval.of(text, override.value())
+            if isinstance(swept := override.value(), IntervalSweep):
+                intervals[key] = Interval.of(text, swept)
             elif override.is_sweep_override() and key not in SEEDS:
                 choices[key] = sweep_jobs.values(root, text)
             else:
