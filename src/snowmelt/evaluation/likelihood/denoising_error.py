@@ -20,6 +20,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,20 +29,14 @@ from torch import Tensor
 
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.diffusion.denoiser import Denoiser
-from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.processes import Process, VariancePreserving
+from snowmelt.diffusion.schedules import Geometric
 from snowmelt.evaluation.estimate import Estimate
 
 LEVELS = tuple(range(-8, 9, 2))
 """The log-SNRs, from almost noise to almost data."""
-_END = 10.0
-
-
-class _Straight(NoiseSchedule):
-    """The log-SNR as a straight line, from 10 down to -10."""
-
-    def log_snr(self, t: Tensor) -> Tensor:
-        return _END * (1.0 - 2.0 * t)
+# On it the log-SNR falls from 10 to -10 along a straight line.
+_COMMON = VariancePreserving(Geometric(math.exp(-5.0), math.exp(5.0)))
 
 
 @dataclass(frozen=True)
@@ -93,9 +88,7 @@ def squared_errors(
     eps = normal(x_0.shape[1:], seed=seed, stream=Stream.HELD_OUT_NOISE, index=index)
     found = []
     for level in levels:
-        time = torch.tensor(
-            0.5 * (1.0 - level / _END), dtype=torch.float64, device=x_0.device
-        )
+        time = _COMMON.time(torch.tensor(float(level), device=x_0.device))
         x_t = asked.process.perturb(x_0, time, eps)
         _, eps_hat = asked.estimates(x_t, time)
         found.append((eps_hat - eps).double().square().flatten(1).mean(1))
@@ -106,7 +99,7 @@ def _at_fixed_levels(denoiser: Denoiser) -> Denoiser:
     """The same network, which sees unit coordinates and the log-SNR, on common times."""
     asked = Denoiser(
         denoiser.net,
-        VariancePreserving(_Straight()),
+        _COMMON,
         denoiser.prediction,
         denoiser.learned_variance,
         denoiser.self_conditioned,
