@@ -51,11 +51,8 @@ gallery: $(STAMP) ## every animation of two known densities, with what a model l
 
 films: gallery
 
-ui: $(STAMP) ## the MLflow UI on http://127.0.0.1:5000 (PORT=5000)
-	@case "$$MLFLOW_TRACKING_URI" in \
-	http://*|https://*|databricks*) echo "MLFLOW_TRACKING_URI names a server, which has a UI of its own: $$(echo "$$MLFLOW_TRACKING_URI" | sed 's|://[^/@]*@|://|')";; \
-	*) mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}";; \
-	esac
+ui: $(STAMP) ## the newest comparison in MLflow's UI on http://127.0.0.1:5000 (PORT=5000)
+	@snowmelt ui --port $(PORT)
 
 test: $(STAMP) ## the tests, and the notebooks
 	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --nbmake tests notebooks

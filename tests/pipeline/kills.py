@@ -199,7 +199,11 @@ def store_content(clone: Path) -> dict[str, object]:
         }
         content[f"params {number}"] = run.data.params
         content[f"steps {number}"] = history
-        content[f"files {number}"] = sorted(_files(client, run.info.run_id))
+        files = _files(client, run.info.run_id)
+        # The name of a picture says when it was taken, too.
+        content[f"files {number}"] = sorted(
+            name.partition("+timestamp+")[0] for name in files
+        )
     return content
 
 

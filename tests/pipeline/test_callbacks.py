@@ -50,7 +50,8 @@ def run() -> Any:
         kept=kept,
         log_metrics=lambda values, step: kept.append(values),
         set_tags=lambda tags: None,
-        log_picture=lambda name, path, step: kept.append((name, path.is_file())),
+        log_picture=lambda name, path, step: kept.append((name, path.is_file(), step)),
+        newest=lambda name: None,
     )
 
 
@@ -62,7 +63,7 @@ def test_pictures_show_one_class_after_the_other(
     sampler = Told(2, eta=0.0)
     module = make_module(loss=loss, classes=classes, steps=2, picture_every=2)
     fit(module, SamplePictures(run, sampler, seed=0, classes=classes))
-    assert run.kept == [("samples", True)]
+    assert run.kept == [("samples", True, 2)]
     if classes:
         assert torch.equal(sampler.labels, torch.arange(callbacks.PICTURED) % 3)
     else:
@@ -107,6 +108,17 @@ def test_the_held_out_loss_is_logged_with_its_classes(
         assert logged["train/loss"] == row["loss"]
         assert logged["train/examples_per_second"] > 0
         assert "train/step" not in logged
+    minutes = [logged["train/minutes"] for logged in run.kept]
+    assert 0 < minutes[0] < minutes[1]
+
+
+def test_minutes_go_on_where_a_killed_training_was(
+    make_module: Make, fit: Fit, run: Any, examples: np.ndarray
+) -> None:
+    run.newest = {"train/minutes": 7.0}.get
+    fit(make_module(steps=2), History(2, examples, 4, None), MetricLog(run))
+    (logged,) = run.kept
+    assert 7.0 < logged["train/minutes"] < 8.0
 
 
 def test_a_training_of_minutes_shows_its_seconds_and_pictures_at_shares(
@@ -122,7 +134,8 @@ def test_a_training_of_minutes_shows_its_seconds_and_pictures_at_shares(
     pictures = SamplePictures(run, Told(2, eta=0.0), seed=0)
     seen = History(2, np.zeros((4, 2), np.float32), 600)
     assert fit(module, seen, ProgressBar(), pictures)
-    assert run.kept == [("samples", True)] * 4  # after 20, 30, 50 and 60 seconds
+    # After 20, 30, 50 and 60 seconds, under the steps that every such training has.
+    assert run.kept == [("samples", True, share) for share in (25, 50, 75, 100)]
     said, shown = capsys.readouterr()
     assert said.startswith("train: training.minutes=1 ends by the clock: how many steps")
     assert "100%" in shown

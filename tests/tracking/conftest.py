@@ -33,6 +33,8 @@ STRANGERS = (
     "RANK",
     "LOCAL_RANK",
     "SNOWMELT_PARENT_RUN",
+    "SNOWMELT_JOB",
+    "DVC_STAGE",
 )
 
 
@@ -113,6 +115,14 @@ class Project:
 
     def artifacts(self, run: Run, folder: str | None = None) -> list[str]:
         return [file.path for file in self.client.list_artifacts(run.info.run_id, folder)]
+
+    def pictures(self, run: Run) -> list[tuple[str, int]]:
+        """The (key, step) of each picture that the UI compares, each as often as it is."""
+        names = [Path(path).name for path in self.artifacts(run, "images")]
+        parts = [name.split("+") for name in names if name.endswith(".png")]
+        copies = [name for name in names if name.endswith(".webp")]
+        assert len(copies) == len(parts), "each has a smaller copy"
+        return sorted((key, int(step)) for key, _, step, *_ in parts)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ class FakeServer:
         self.batch_limit = 10**9
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.experiments: dict[str, str] = {}
+        self.experiment_tags: dict[str, str] = {}  # of all of them
         self.runs: dict[str, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
         self.uri = ""
@@ -65,12 +66,17 @@ class FakeServer:
                 "experiment_id": number,
                 "name": self.experiments[number],
                 "artifact_location": f"mlflow-artifacts:/{number}",
+                "tags": [{"key": k, "value": v} for k, v in self.experiment_tags.items()],
                 "lifecycle_stage": "active",
             }
         }
 
     def _experiments_create(self, given: dict[str, Any]) -> Any:
         return 200, {"experiment_id": self.add_experiment(given["name"])}
+
+    def _experiments_set_experiment_tag(self, given: dict[str, Any]) -> Any:
+        self.experiment_tags[given["key"]] = given["value"]
+        return 200, {}
 
     # --- runs -----------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from PIL import Image
 
 from snowmelt import tracking
 from snowmelt.tracking.location import locate
@@ -92,7 +93,7 @@ def test_what_is_left_at_the_end_is_told_and_sent_by_the_next_command(
         for step in range(1, 4):
             run.log_metrics({"loss": 1 / step}, step)
         picture = project.root / "grid.png"
-        picture.write_bytes(b"png")
+        Image.new("L", (4, 4)).save(picture)
         run.log_picture("samples", picture, step=3)
         picture.unlink()
     lines = capsys.readouterr().err.splitlines()
@@ -111,7 +112,7 @@ def test_what_is_left_at_the_end_is_told_and_sent_by_the_next_command(
     assert {found.data.tags[f"stage.{stage}"] for stage in ("train", "sample")} == {
         "finished"
     }
-    assert project.artifacts(found, "pictures") == ["pictures/samples_0000003.png"]
+    assert project.pictures(found) == [("samples", 3)]
     assert capsys.readouterr().err == ""
 
 

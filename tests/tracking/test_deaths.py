@@ -14,6 +14,7 @@ from tests.tracking.fake_server import FakeServer
 from snowmelt import tracking
 from snowmelt.tracking import parameters
 from snowmelt.tracking.background_upload import BackgroundUpload
+from snowmelt.tracking.choices import choices
 from snowmelt.tracking.mlflow_store import Store
 from snowmelt.tracking.run_records import RunRecords
 from snowmelt.tracking.tracked_run import TrackedRun
@@ -91,7 +92,8 @@ def test_a_training_that_died_at_its_birth_has_its_parameters(
     train(project)
     runs = [run for run in server.runs.values() if "stage.train" in run["tags"]]
     (run,) = runs
-    wanted = parameters.of_stage(project.config, "train")
+    named = choices(project.config, project.root)
+    wanted = parameters.of_stage(project.config, "train", named)
     assert run["params"].keys() == wanted.keys()
     assert run["params"]["training.steps"] == "6"
     assert run["status"] == "FINISHED"

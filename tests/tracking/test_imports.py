@@ -32,6 +32,7 @@ def test_only_the_store_and_its_connection_import_mlflow() -> None:
     assert {file.relative_to(SOURCES).as_posix() for file in users} == {
         "tracking/mlflow_store.py",
         "tracking/store_connection.py",
+        "tracking/store_models.py",
     }
 
 
@@ -43,6 +44,7 @@ def test_naming_the_tracker_does_not_load_mlflow() -> None:
 DELIVERY = """
 import sys, time
 from pathlib import Path
+from PIL import Image
 from snowmelt import tracking
 from tests.tracking.fake_server import serving
 
@@ -58,6 +60,7 @@ with serving() as fake:
         known = set(sys.modules)
         run.log_metrics({"loss": 1.0}, 1)
         run.log_text("note.txt", "text")
+        run.log_picture("samples", Image.new("L", (8, 8)), 1)
         run.log_params({"more": 1})
         run.flush()
     late = {m.partition(".")[0] for m in set(sys.modules) - known}
@@ -87,5 +90,5 @@ def test_the_thread_of_the_deliveries_imports_nothing(tmp_path: Path, kind: str)
         cwd=tmp_path,
         environment={"PYTHONPATH": path},
     )
-    files = 2 if kind == "server" else 0
+    files = 4 if kind == "server" else 0
     assert done.stdout == f"False [] [] {files}\n", done.stderr

@@ -90,19 +90,21 @@ def test_the_whole_pipeline_is_one_finished_run(project: Any) -> None:
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "digits cosine v"
     assert run.data.params == {
-        "name": "null",
+        "schedule": "cosine",
+        "prediction": "v",
         "seed": "0",
-        "data.name": "digits",
-        "schedule._target_": "snowmelt.schedules.Cosine",
-        "schedule.log_snr_max": "10.0",
-        "prediction._target_": "snowmelt.predictions.V",
         "training.steps": "6",
-        "training.ema.decay": "0.999",
         "sampler.steps": "50",
         "sample.num_samples": "8",
-        "evaluation.subsets": "10",
-        "protocol.split": "train",
-        **{key: v for key, v in run.data.params.items() if key.startswith("tracking.")},
+        "values/name": "null",
+        "values/data.name": "digits",
+        "values/schedule._target_": "snowmelt.schedules.Cosine",
+        "values/schedule.log_snr_max": "10.0",
+        "values/prediction._target_": "snowmelt.predictions.V",
+        "values/training.ema.decay": "0.999",
+        "values/evaluation.subsets": "10",
+        "values/protocol.split": "train",
+        **{key: v for key, v in run.data.params.items() if "/tracking." in key},
     }
     assert run.data.metrics == {
         "loss": 0.5,
@@ -121,7 +123,7 @@ def test_the_whole_pipeline_is_one_finished_run(project: Any) -> None:
     kept = Path(project.client.download_artifacts(run.info.run_id, "config.yaml"))
     assert yaml.safe_load(kept.read_text()) == project.config
     assert project.artifacts(run, "data") == ["data/manifest.json"]
-    assert project.artifacts(run, "pictures") == ["pictures/samples_0000004.png"]
+    assert project.pictures(run) == [("samples", 4)]
     assert project.artifacts(run, "checkpoints") == ["checkpoints/model.ckpt"]
     assert project.artifacts(run, "reference") == ["reference/reference.json"]
     assert project.artifacts(run, "evaluation") == ["evaluation/metrics.json"]
@@ -139,7 +141,8 @@ def test_the_checkpoint_is_a_logged_model_with_the_metrics_of_its_evaluation(
     assert model.source_run_id == run.info.run_id
     assert str(model.status) == "READY"
     assert model.tags["identity"] == "model-a"
-    assert model.params["schedule._target_"] == "snowmelt.schedules.Cosine"
+    assert model.params["schedule"] == "cosine"
+    assert not [key for key in model.params if "/" in key]
     assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
     (metric,) = model.metrics
     assert (metric.key, metric.value, metric.run_id) == (
@@ -159,8 +162,8 @@ def test_sampling_again_opens_a_run_that_names_the_training_and_its_model(
     metrics = evaluate(project, "samples-b", 9.0, "held_out")
     report(project, metrics, "page")
     first, second = project.runs()
-    assert first.data.params["protocol.split"] == "train"
-    assert second.data.params["protocol.split"] == "held_out"
+    assert first.data.params["values/protocol.split"] == "train"
+    assert second.data.params["values/protocol.split"] == "held_out"
     assert first.data.metrics["frechet_distance"] == 3.5
     assert first.data.params["sampler.steps"] == "50"
     assert "stage.report" not in first.data.tags

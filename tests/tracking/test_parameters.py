@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from snowmelt.tracking.parameters import MAX_KEY, MAX_VALUE, flat, of_stage
+from snowmelt.tracking.parameters import (
+    MAX_KEY,
+    MAX_VALUE,
+    below,
+    flat,
+    of_stage,
+    section_of,
+    whole,
+)
 
 
 def test_a_tree_becomes_dotted_keys() -> None:
@@ -58,8 +66,38 @@ def test_every_parameter_belongs_to_exactly_one_stage() -> None:
     }
     parts = [of_stage(config, stage) for stage in ("train", "sample", "evaluate", "report")]
     assert [sorted(part) for part in parts] == [
-        ["anything_new", "data.density.share", "seed"],
-        ["sample.seed", "sampler.steps"],
-        ["evaluation.subsets"],
+        ["seed", "values/anything_new", "values/data.density.share"],
+        ["sampler.steps", "values/sample.seed"],
+        ["values/evaluation.subsets"],
         [],
     ]
+
+
+def test_what_people_filter_by_has_a_short_name_and_comes_first() -> None:
+    config = {
+        "schedule": {"_target_": "snowmelt.schedules.Cosine", "log_snr_max": 10.0},
+        "training": {"steps": 6, "decay": "cosine"},
+        "sampler": {"steps": 50},
+    }
+    names = {"schedule": "cosine", "sampler": "ddpm", "grid": "trailing"}
+    found = of_stage(config, "train", names, swept=["schedule", "schedule.log_snr_max"])
+    assert list(found.items()) == [
+        ("schedule", "cosine"),
+        ("training.steps", "6"),
+        ("schedule.log_snr_max", "10.0"),
+        ("values/schedule._target_", "snowmelt.schedules.Cosine"),
+        ("values/training.decay", "cosine"),
+    ]
+    assert of_stage(config, "sample", names) == {
+        "sampler": "ddpm",
+        "grid": "trailing",
+        "sampler.steps": "50",
+    }
+
+
+def test_all_of_them_are_read_back_under_the_keys_of_the_configuration() -> None:
+    params = {"schedule": "cosine", "seed": "1", "values/training.decay": "cosine"}
+    assert whole(params) == {"schedule": "cosine", "seed": "1", "training.decay": "cosine"}
+    assert {section_of(key) for key in params} == {"schedule", "seed", "training"}
+    (key,) = below({"k" * MAX_KEY: "v"})
+    assert len(key) == MAX_KEY

@@ -48,12 +48,14 @@ def test_runs_come_oldest_first_with_all_that_they_said(project: Any) -> None:
     first, second = RunReader(project.settings, project.root).runs()
     assert (first.value_or_class("seed"), second.value_or_class("seed")) == ("3", "1")
     assert (first.value_or_class("schedule"), first.value_or_class("no such part")) == (
-        "Cosine",
+        "cosine",
         None,
     )
     assert first.metrics["frechet_distance"] == 0.5
     assert second.metrics["frechet_distance"] == 0.25
     assert first.params["protocol.digest"] == "d"
+    assert first.params["schedule._target_"] == "snowmelt.schedules.Cosine"
+    assert first.params["training.steps"] == "6"
     assert first.name == "digits cosine v"
     assert first.status == "FINISHED"
     assert first.tags["identity"] == "model-3"

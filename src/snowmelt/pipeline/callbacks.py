@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,11 +28,14 @@ from snowmelt.pipeline.schedule_cards import log_card
 from snowmelt.sampling.samplers import DDIM, Sampler, sample
 from snowmelt.sampling.samplers.thresholds import Clip
 from snowmelt.tracking.run import Run
+from snowmelt.training.budget import Budget
 from snowmelt.training.history import newest_row
 from snowmelt.training.module import DiffusionModule
 from snowmelt.viz.plots.example_grid import save_examples
 
 PICTURED = 64
+PICTURE_SEED = 0  # of every run: pictures of two runs start from the same noise
+MINUTES = "train/minutes"  # of all processes that the training took
 PICTURE_STEPS = 25  # of 600 steps of training these take the time of about nine
 
 
@@ -52,7 +56,7 @@ def watch(
     sampler = DDIM(PICTURE_STEPS, eta=0.0, threshold=threshold)
     observers = {
         "the log of numbers": MetricLog(run),
-        "the picture of samples": SamplePictures(run, sampler, config.seed, classes),
+        "the picture of samples": SamplePictures(run, sampler, PICTURE_SEED, classes),
         "the progress bar": ProgressBar(),
     }
     return [Guarded(name, one, harmless) for name, one in observers.items()]
@@ -111,6 +115,7 @@ class MetricLog(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.run.set_tags({"device": _described_device(trainer)})
         self.since, self.steps = time.perf_counter(), 0
+        self.minutes = self.run.newest(MINUTES) or 0.0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
@@ -123,7 +128,8 @@ class MetricLog(pl.Callback):
         seconds = time.perf_counter() - self.since
         speed = self.steps * module.training_config.batch_size / seconds
         values = {f"train/{key}": value for key, value in row.items() if key != "step"}
-        values |= {"train/examples_per_second": speed}
+        self.minutes += seconds / 60
+        values |= {"train/examples_per_second": speed, MINUTES: self.minutes}
         self.run.log_metrics(values, step=trainer.global_step)
         self.since, self.steps = time.perf_counter(), 0
 
@@ -162,7 +168,18 @@ class SamplePictures(pl.Callback):
         with scratch_folder() as folder:
             path = folder / "samples.png"
             save_examples(path, stored, module.manifest.value_range)
-            self.run.log_picture("samples", path, step=step)
+            self.run.log_picture("samples", path, step=_shown_at(step, budget))
+
+
+def _shown_at(step: int, budget: Budget) -> int:
+    """The step of a picture that pictures of other trainings have too.
+
+    That of a training by the clock is its share in per cent.
+    """
+    if not budget.is_timed:
+        return step
+    parts = math.floor(budget.after / budget.picture_every)
+    return round(100 * parts * budget.picture_every / budget.total)
 
 
 def _mixed_numbers(trainer: pl.Trainer) -> contextlib.AbstractContextManager[None]:

@@ -85,8 +85,8 @@ def _run(given: argparse.Namespace) -> int:
         from snowmelt.pipeline.sweep import multirun
 
         return multirun.run(given.command, overrides, root)
-    if given.command == "sync":
-        return _sync(given, overrides, root)
+    if given.command in ("sync", "ui"):
+        return _of_tracker(given, overrides, root)
     # Samples come from a checkpoint's parts, against which the stage checks the rest.
     settled = _settled(given, overrides, root, is_checked=given.command != "sample")
     if given.cfg:
@@ -151,13 +151,14 @@ def _card(given: argparse.Namespace, root: Path) -> int:
     return 0
 
 
-def _sync(given: argparse.Namespace, overrides: Sequence[str], root: Path) -> int:
-    """Send what waits for the tracker; parts of a training are not looked at."""
+def _of_tracker(given: argparse.Namespace, overrides: Sequence[str], root: Path) -> int:
+    """What is about tracked runs alone; parts of a training are not looked at."""
     settled = _settled(given, overrides, root)
     if given.cfg:
         return _print(settled)
-    stage: Any = importlib.import_module("snowmelt.pipeline.stages.sync")
-    status: int = stage.run(settled, root)
+    stage: Any = importlib.import_module(f"snowmelt.pipeline.stages.{given.command}")
+    more = (given.port,) if given.command == "ui" else ()
+    status: int = stage.run(settled, root, *more)
     return status
 
 

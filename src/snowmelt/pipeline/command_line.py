@@ -26,6 +26,7 @@ COMMANDS = STAGES | {
     "gallery": "draw every animation of diffusion on a known density, and one page of them",
     "settings": "explain the settings of a section, or all: `snowmelt settings training`",
     "sync": "show what waits for the tracking store, and send it",
+    "ui": "open MLflow's UI on the newest comparison; `--port` chooses where",
 }
 # What shows a known density: nothing is trained, and the folder has the density's name.
 SHOWN = ("mcmc", "gallery")
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--json", action="store_true", help="compare: print plain values, not a table"
     )
+    made.add_argument("--port", type=int, default=5000, help="ui: of the address")
     made.add_argument(
         "-m",
         "--multirun",

@@ -13,11 +13,15 @@ wait for it is bounded and said. Only this package imports mlflow.
     mlflow_store    calls of MLflow's client        background_upload  when they are sent
     spool           files that wait for upload      harmless           logging ends no stage
     sync            sends by hand what waits        remains            what that is
+    interface       opens MLflow's UI on a view     views, view_charts what that lists
+    choices         names the parts                descriptions       links, commands
+    store_pages     descriptions, pictures, views   store_models       models, the registry
     stale_runs      closes those of dead processes  configured         what is asked for
     reading         reads runs back                 address            where a store can be
 """
 
 from snowmelt.tracking.configured import check
+from snowmelt.tracking.interface import open_interface
 from snowmelt.tracking.location import locate, prefer_typed
 from snowmelt.tracking.one_command import one_command
 from snowmelt.tracking.opening import (
@@ -32,16 +36,19 @@ from snowmelt.tracking.opening import (
 from snowmelt.tracking.reading import PastRun, RunReader
 from snowmelt.tracking.run import Run
 from snowmelt.tracking.settings import TrackingSettings
+from snowmelt.tracking.sweep_job import SweepJob
 
 __all__ = [
     "PastRun",
     "Run",
     "RunReader",
+    "SweepJob",
     "TrackingSettings",
     "check",
     "locate",
     "one_command",
     "open_evaluation",
+    "open_interface",
     "open_report",
     "open_sampling",
     "open_sweep",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from snowmelt.common.instantiate import resolved
+from snowmelt.tracking.choices import label
 from snowmelt.tracking.location import locate
 from snowmelt.tracking.provenance import given_tags
 from snowmelt.tracking.settings import TrackingSettings
@@ -31,16 +31,8 @@ def name_of(config: Config) -> str:
     """The configured name, else the names of data, schedule and prediction."""
     if config.get("name"):
         return str(config["name"])
-    parts = [_label(config.get(group)) for group in ("data", "schedule", "prediction")]
+    parts = [label(config.get(group)) for group in ("data", "schedule", "prediction")]
     return " ".join(part for part in parts if part) or "snowmelt"
-
-
-def _label(node: Any) -> str:
-    """A configured part in one word: its name, else its class."""
-    if not isinstance(node, Mapping):
-        return str(node or "")
-    word = node.get("name") or str(node.get("_target_", "")).rpartition(".")[2]
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(word)).lower()
 
 
 def is_disabled(config: Config) -> bool:

@@ -11,12 +11,13 @@ import mlflow.entities as entities
 
 from snowmelt.common.drafts import scratch_folder
 from snowmelt.tracking.location import Location
+from snowmelt.tracking.parameters import section_of
 from snowmelt.tracking.run_records import RunRecord
-from snowmelt.tracking.store_connection import Connection
 from snowmelt.tracking.store_errors import RunDeleted, StoreRejection, StoreUnreachable
+from snowmelt.tracking.store_models import Models
 
 
-class Store(Connection):
+class Store(Models):
     """The runs of one experiment in one store."""
 
     def __init__(self, location: Location) -> None:
@@ -212,39 +213,9 @@ class Store(Connection):
         if not (found := self.run(source)):
             return
         params = found.data.params.items()
-        self.log_params(run_id, {k: v for k, v in params if k.split(".")[0] not in without})
+        self.log_params(run_id, {k: v for k, v in params if section_of(k) not in without})
         kept = ("identity", "data_digest", "model_id")
         self.set_tags(run_id, {k: v for k, v in found.data.tags.items() if k in kept})
         if found.inputs:
             with self._client(run_id) as (client, _):
                 client.log_inputs(run_id, found.inputs.dataset_inputs)
-
-    def use_model(self, run_id: str, model_id: str) -> None:
-        with self._client(run_id) as (client, _):
-            client.log_inputs(run_id, models=[entities.LoggedModelInput(model_id)])
-
-    def log_model(self, run_id: str, name: str, step: int, tags: Mapping[str, str]) -> str:
-        """The run's checkpoint as a logged model, with the run's parameters; its id.
-
-        The weights stay among the run's artifacts, so the model is marked as external.
-        """
-        with self._client(run_id) as (client, experiment):
-            found = client.search_logged_models(
-                [experiment], filter_string=f"source_run_id = '{run_id}'"
-            )
-            known = [m for m in found if m.tags.get("identity") == tags["identity"]]
-            run = client.get_run(run_id)
-            model = known[0] if known else client.create_logged_model(
-                experiment, name, run_id,
-                tags={**tags, "mlflow.model.isExternal": "true"},
-                params={key: value[:500] for key, value in run.data.params.items()},
-                model_type="diffusion",
-            )  # fmt: skip
-            client.finalize_logged_model(model.model_id, "READY")
-            outputs = run.outputs.model_outputs if run.outputs else []
-            if model.model_id not in [output.model_id for output in outputs]:
-                client.log_outputs(
-                    run_id, [entities.LoggedModelOutput(model.model_id, step=step)]
-                )
-            client.set_tag(run_id, "model_id", model.model_id)
-        return str(model.model_id)

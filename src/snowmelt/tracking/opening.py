@@ -6,6 +6,8 @@ MLflow is imported here, when a run is opened, since that takes a second.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +15,16 @@ import yaml
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
-from snowmelt.tracking import parameters
+from snowmelt.tracking import descriptions, parameters
 from snowmelt.tracking.address import redacted
+from snowmelt.tracking.choices import choices
 from snowmelt.tracking.configured import Config, is_disabled, name_of, settings_of
 from snowmelt.tracking.location import locate
 from snowmelt.tracking.provenance import origin
 from snowmelt.tracking.run import Run
 from snowmelt.tracking.run_records import RunRecord, RunRecords
+from snowmelt.tracking.sweep_job import SweepJob
+from snowmelt.tracking.views import SWEPT
 
 if TYPE_CHECKING:
     from snowmelt.tracking.lineage import KnownRuns
@@ -54,12 +59,14 @@ def open_training(config: Config, root: Path, *, state: Path, identity: str) -> 
     record = known_runs.continued(state)
     if record is not None:
         record = known_runs.take(record, "train", identity)
-        return _run(known_runs, config, record, "train", identity, is_continued=True)
+        opened = _Opened(known_runs, config, root, record)
+        return opened.run("train", identity, is_continued=True)
     tags = origin(root, "train") | {"identity": identity}
     state.mkdir(parents=True, exist_ok=True)
-    new = known_runs.new(name_of(config), tags, state=state)
+    name = SweepJob.current().name or name_of(config)
+    new = known_runs.new(name, tags, state=state)
     record = known_runs.take(new, "train", identity)
-    return _run(known_runs, config, record, "train", identity)
+    return _Opened(known_runs, config, root, record).run("train", identity)
 
 
 def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) -> Run:
@@ -76,8 +83,9 @@ def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) 
     record = known_runs.attach(training, "sample", "train", samples, samples)
     is_continued = record is not None
     if record is None:
+        named = f"{training.name if training else checkpoint[:8]}, sampled"
         new = known_runs.new(
-            f"{training.name if training else checkpoint[:8]}, sampled",
+            SweepJob.current().name or named,
             origin(root, "sample") | {"identity": checkpoint},
             follows=training,
             links={"training_run": training.key} if training else {},
@@ -85,7 +93,8 @@ def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) 
             own=[*parameters.SECTIONS["sample"], *parameters.SECTIONS["evaluate"]],
         )
         record = known_runs.take(new, "sample", samples, samples)
-    run = _run(known_runs, config, record, "sample", samples, is_continued=is_continued)
+    opened = _Opened(known_runs, config, root, record)
+    run = opened.run("sample", samples, is_continued=is_continued)
     run.set_tags({"samples_identity": samples})
     return run
 
@@ -125,7 +134,8 @@ def open_evaluation(
             own=parameters.SECTIONS["evaluate"],
         )
         record = known_runs.take(new, "evaluate", samples, request)
-    return _run(known_runs, config, record, "evaluate", samples, is_continued=is_continued)
+    opened = _Opened(known_runs, config, root, record)
+    return opened.run("evaluate", samples, is_continued=is_continued)
 
 
 def open_report(config: Config, root: Path, *, metrics: Path) -> Run:
@@ -137,16 +147,22 @@ def open_report(config: Config, root: Path, *, metrics: Path) -> Run:
     if record is None or record.is_busy:
         return Run()
     record = known_runs.take(record, "report", None)
-    return _run(known_runs, config, record, "report", None, is_continued=True)
+    opened = _Opened(known_runs, config, root, record)
+    return opened.run("report", None, is_continued=True)
 
 
-def open_sweep(config: Config, root: Path, *, name: str) -> Run:
-    """A parent for the runs of a sweep's jobs; start these with its `child_environment`."""
+def open_sweep(config: Config, root: Path, *, name: str, swept: Sequence[str] = ()) -> Run:
+    """A parent for the runs of a sweep's jobs; start these with its `child_environment`.
+
+    Args:
+        swept: the keys that the jobs differ in.
+    """
     if is_disabled(config):
         return Run()
     known_runs = _known_runs(config, root)
-    record = known_runs.take(known_runs.new(name, origin(root, "sweep")), "sweep", None)
-    run = _run(known_runs, config, record, "sweep", None)
+    tags = origin(root, "sweep") | {SWEPT: ",".join(swept)}
+    record = known_runs.take(known_runs.new(name, tags), "sweep", None)
+    run = _Opened(known_runs, config, root, record).run("sweep", None)
     run.flush()  # the parent should be there before its children name it
     return run
 
@@ -192,40 +208,45 @@ def _known_runs(config: Config, root: Path) -> KnownRuns:
     return KnownRuns(RunRecords(location.runs), Store(location))
 
 
-def _run(
-    known_runs: KnownRuns,
-    config: Config,
-    record: RunRecord,
-    stage: str,
-    identity: str | None,
-    *,
-    is_continued: bool = False,
-) -> Run:
-    """The tracked run of a stage.
+@dataclass(frozen=True)
+class _Opened:
+    """A run that this process has taken, and what it is to be told."""
 
-    The stage that opens a run sends what every run must have, configuration and parameters,
-    each time that it is begun, since an earlier process may have died before it did; what
-    the run has already stays. The parameters of a later stage are logged when that has
-    finished.
-    """
-    from snowmelt.tracking import stale_runs
-    from snowmelt.tracking.tracked_run import STREAMING, TrackedRun
+    known_runs: KnownRuns
+    config: Config
+    root: Path
+    record: RunRecord
 
-    stale_runs.mark_as_killed(known_runs.run_records, known_runs.store.location.shown)
-    params = parameters.of_stage(config, stage)
-    opening: list[Operation] = []
-    if stage == "train":
-        opening = [{"do": "params", "params": params, "missing": True}]
-    run = TrackedRun(
-        record, known_runs.run_records, known_runs.store, settings_of(config),
-        stage=stage, identity=identity, is_continued=is_continued,
-        is_again=record.had_finished(stage), opening=opening,
-    )  # fmt: skip
-    if is_continued and (parent := os.environ.get(PARENT)):
-        run.send({"do": "parent", "key": parent})  # a repeated sweep goes on with its runs
-    if stage not in STREAMING and params:
-        run.send({"do": "params", "params": params})
-    if stage == "train" or "train" not in record.stages:
-        whole = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-        run.log_configuration(redacted(whole))
-    return run
+    def run(self, stage: str, identity: str | None, *, is_continued: bool = False) -> Run:
+        """The tracked run of a stage.
+
+        The stage that opens a run sends what every run must have, configuration and
+        parameters, each time that it is begun, since an earlier process may have died
+        before it did; what the run has already stays. The parameters of a later stage are
+        logged when that has finished.
+        """
+        from snowmelt.tracking import stale_runs
+        from snowmelt.tracking.tracked_run import STREAMING, TrackedRun
+
+        records, store = self.known_runs.run_records, self.known_runs.store
+        stale_runs.mark_as_killed(records, store.location.shown)
+        named, swept = choices(self.config, self.root), SweepJob.current().keys
+        params = parameters.of_stage(self.config, stage, named, swept)
+        opening: list[Operation] = []
+        if stage == "train":
+            opening = [{"do": "params", "params": params, "missing": True}]
+        run = TrackedRun(
+            self.record, records, store, settings_of(self.config),
+            stage=stage, identity=identity, is_continued=is_continued,
+            is_again=self.record.had_finished(stage), opening=opening,
+        )  # fmt: skip
+        if is_continued and (parent := os.environ.get(PARENT)):
+            run.send({"do": "parent", "key": parent})  # a sweep goes on with its runs
+        if stage not in STREAMING and params:
+            run.send({"do": "params", "params": params})
+        if stage == "train" or "train" not in self.record.stages:
+            whole = yaml.safe_dump(dict(self.config), sort_keys=False, allow_unicode=True)
+            run.log_configuration(redacted(whole))
+            if again := descriptions.command():
+                run.describe(f"Again: `{again}`")
+        return run

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
+from snowmelt.tracking import parameters
 from snowmelt.tracking.location import locate
 from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
 from snowmelt.tracking.settings import TrackingSettings
@@ -44,7 +45,8 @@ class PastRun:
         status: "FINISHED", "FAILED", "KILLED" or "RUNNING".
         seconds: from its opening to its last end, pauses between stages included; None
             while it runs.
-        params: the configuration that the stages read, flat: `schedule._target_`, `seed`.
+        params: the configuration that the stages read, flat: `schedule._target_`, `seed`;
+            and the names of its parts, `schedule`.
         metrics: the last value of each.
         tags: data, code, host, stages.
     """
@@ -58,9 +60,10 @@ class PastRun:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def value_or_class(self, key: str) -> str | None:
-        """What the run's configuration had under `key`: a value, or the class of a part.
+        """What the run's configuration had under `key`: a value, or the name of a part.
 
-        `value_or_class("seed")` is "1" and `value_or_class("schedule")` is "Cosine"; a run
+        `value_or_class("seed")` is "1" and `value_or_class("schedule")` is "cosine", or the
+        class, "Cosine", where a run of an earlier version has no name of its parts. A run
         that had neither gives None.
         """
         if key in self.params:
@@ -104,7 +107,7 @@ class RunReader:
                 seconds=_seconds(run.info.start_time, run.info.end_time),
                 params={
                     public_names.current_key(key): value
-                    for key, value in run.data.params.items()
+                    for key, value in parameters.whole(run.data.params).items()
                 },
                 metrics=dict(run.data.metrics),
                 tags=dict(run.data.tags),

@@ -64,7 +64,32 @@ class Run:
         """`text` as the artifact `name`, like `notes/failed.txt`."""
 
     def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
-        """A picture at a step, as pictures/<name>_<step>.png."""
+        """A picture at a step; the UI shows those of a name and step side by side."""
+
+    def describe(self, text: str, experiment: str | None = None) -> None:
+        """What a person reads of the run, and of its experiment, in Markdown.
+
+        `{run}` and `{experiment}` stand for their ids, as in an address.
+        """
+
+    def newest(self, name: str) -> float | None:
+        """The last value of a metric that this training logged, now or before."""
+        return None
+
+    def share_comparison(self) -> None:
+        """A view of the experiment in which the UI shows the jobs of this sweep."""
+
+    def register_best(
+        self, evaluation: Path, name: str, tags: Mapping[str, str], text: str
+    ) -> None:
+        """The model that was evaluated best, in the registry under the alias "best".
+
+        Args:
+            evaluation: its metrics.json, by which its run is found.
+            name: of the registered model.
+            tags: how it was measured, and what came of it.
+            text: what a person reads of it, in Markdown.
+        """
 
     def log_prepared(self, folder: Path) -> None:
         """The prepared data in `folder`: manifest, preview, digest, MLflow's input."""

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from snowmelt.tracking.run_records import RunRecords
 
@@ -22,10 +23,8 @@ class Spool:
         self._folder = run_records.folder(key)
         self._queue = run_records.file_queue(key)
 
-    def add(
-        self, name: str, folder: str, write: Callable[[Path], object], **more: bool
-    ) -> None:
-        """Let `write` make a file, and queue its upload into a folder of the run."""
+    def add(self, name: str, write: Callable[[Path], object], **operation: Any) -> None:
+        """Let `write` make a file, and queue an operation on it, such as its upload."""
         if not self.is_open:
             return
         files = self._folder / "files"
@@ -33,13 +32,14 @@ class Spool:
         place = Path(tempfile.mkdtemp(dir=files))
         write(place / name)
         file = f"files/{place.name}/{name}"
-        self._queue.append({"do": "file", "file": file, "folder": folder, **more})
+        self._queue.append({"do": "file", "file": file, **operation})
 
-    def copy(self, path: Path, name: str, folder: str) -> None:
+    def copy(self, path: Path, name: str, **operation: Any) -> None:
         """A file as it is now; DVC, or a later checkpoint, may soon replace it."""
-        self.add(name, folder, lambda copy: shutil.copyfile(path, copy))
+        self.add(name, lambda copy: shutil.copyfile(path, copy), **operation)
 
-    def text(self, name: str, text: str, **more: bool) -> None:
+    def text(self, name: str, text: str, **operation: Any) -> None:
         """A text as the file `name`, such as `notes/failed.txt`."""
         folder, _, file = name.rpartition("/")
-        self.add(file, folder, lambda copy: copy.write_text(text, "utf-8"), **more)
+        operation |= {"folder": folder}
+        self.add(file, lambda copy: copy.write_text(text, "utf-8"), **operation)

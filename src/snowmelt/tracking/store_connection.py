@@ -29,6 +29,7 @@ from snowmelt.tracking.store_errors import (
     StoreUnreachable,
     why,
 )
+from snowmelt.tracking.views import KIND
 
 REJECTION_CODES = {
     "BAD_REQUEST",
@@ -143,7 +144,8 @@ class Connection:
         found = client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(client.create_experiment(name, self.location.artifacts))
+                place = self.location.artifacts
+                return str(client.create_experiment(name, place, tags=KIND))
             except MlflowException as error:
                 # Another host was first.
                 found = client.get_experiment_by_name(name)

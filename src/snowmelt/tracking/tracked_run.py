@@ -5,7 +5,7 @@ Every call appends to the run's upload queue and returns at once.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import signal
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,12 @@ from typing import Any, Self
 from PIL import Image
 
 from snowmelt.common.files import read_json, sha256
-from snowmelt.tracking import parameters
+from snowmelt.tracking import operations, parameters
 from snowmelt.tracking.background_upload import BackgroundUpload, now
 from snowmelt.tracking.harmless import harmless
 from snowmelt.tracking.mlflow_store import Store
+from snowmelt.tracking.operations import MAX_TAG
+from snowmelt.tracking.registration import queue_registration
 from snowmelt.tracking.run import Run
 from snowmelt.tracking.run_records import RunRecord, RunRecords
 from snowmelt.tracking.settings import TrackingSettings
@@ -27,7 +29,6 @@ from snowmelt.tracking.spool import Spool
 from snowmelt.tracking.upload_queue import Operation
 from snowmelt.tracking.waiting import print_message
 
-MAX_TAG = 5000
 # Their numbers go out as they come. Those of other stages are held back until the stage has
 # finished, so that one that failed and is run again leaves no mixture.
 STREAMING = ("train", "sweep")
@@ -60,7 +61,7 @@ class TrackedRun(Run):
         self.stage = stage
         self._identity = identity
         self._name = record.name
-        self._run_records = run_records
+        self._run_records, self._store = run_records, record.store
         self._queue = run_records.queue(record.key)
         self._spool = Spool(run_records, record.key)
         self._streams = stage in STREAMING
@@ -179,11 +180,11 @@ class TrackedRun(Run):
 
     @harmless
     def log_params(self, params: Mapping[str, Any]) -> None:
-        self.send({"do": "params", "params": parameters.flat(params)})
+        self.send({"do": "params", "params": parameters.below(parameters.flat(params))})
 
     @harmless
     def log_file(self, path: Path, folder: str = "") -> None:
-        self._spool.copy(path, path.name, folder)
+        self._spool.copy(path, path.name, folder=folder)
 
     @harmless
     def log_text(self, name: str, text: str) -> None:
@@ -196,40 +197,43 @@ class TrackedRun(Run):
 
     @harmless
     def log_picture(self, name: str, picture: Image.Image | Path, step: int = 0) -> None:
-        name = f"{name}_{step:07d}"
+        shown = {"do": "picture", "key": name, "step": step, "time": now()}
         if isinstance(picture, Path):
-            self._spool.copy(picture, f"{name}{picture.suffix}", "pictures")
+            self._spool.copy(picture, picture.name, **shown)
         else:
-            self._spool.add(f"{name}.png", "pictures", picture.save)
+            self._spool.add("picture.png", picture.save, **shown)
+
+    @harmless
+    def describe(self, text: str, experiment: str | None = None) -> None:
+        self.send(operations.note(text, experiment))
+
+    def newest(self, name: str) -> float | None:
+        with contextlib.suppress(OSError):
+            return self._queue.newest(name)
+        return None
+
+    @harmless
+    def share_comparison(self) -> None:
+        self.send({"do": "view"})
+
+    @harmless
+    def register_best(
+        self, evaluation: Path, name: str, tags: Mapping[str, str], text: str
+    ) -> None:
+        queue_registration(self._run_records, self._store, evaluation, name, tags, text)
 
     @harmless
     def log_prepared(self, folder: Path) -> None:
         manifest = read_json(folder / "manifest.json", made_by="prepare")
         digest = next(iter(manifest["digests"].values()))
         self.set_tags({"data": manifest["name"], "data_digest": digest})
-        profile = {
-            key: manifest.get(key) for key in ("count", "train_count", "held_out_count")
-        }
-        self.send({"do": "dataset", "dataset": {
-            "name": manifest["name"],
-            "digest": digest[:36],  # all that MLflow keeps; the tag has the whole
-            "source_type": "snowmelt",
-            "source": json.dumps(manifest.get("config", {})),
-            "profile": json.dumps(profile),
-        }})  # fmt: skip
+        self.send(operations.dataset(manifest, digest))
         self.log_file(folder / "manifest.json", "data")
 
     @harmless
     def log_checkpoint(self, path: Path, step: int) -> None:
-        tags = {
-            "identity": str(self._identity),
-            "step": str(step),
-            "sha256": sha256(path),
-            "artifact": f"checkpoints/{path.name}",
-        }
         self.log_file(path, "checkpoints")
-        name = "".join("_" if letter in "/:.%\"'" else letter for letter in self._name)
-        self.send({"do": "model", "name": name, "step": step, "tags": tags})
+        self.send(operations.model(self._name, path, step, str(self._identity)))
 
     @harmless
     def log_evaluation(self, path: Path) -> None:

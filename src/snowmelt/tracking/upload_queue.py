@@ -121,6 +121,14 @@ class UploadQueue:
         metrics = (o for o in self.operations() if o["do"] == "metrics")
         return {(key, o["step"]) for o in metrics for key in o["values"]}
 
+    def newest(self, key: str) -> float | None:
+        """The last value of a metric in the file."""
+        found = None
+        for operation in self.operations():
+            if operation["do"] == "metrics" and key in operation["values"]:
+                found = float(operation["values"][key])
+        return found
+
     def last(self) -> Operation | None:
         newest = None
         for operation in self.operations():

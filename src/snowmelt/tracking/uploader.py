@@ -2,8 +2,9 @@
 
     open     creates the run, or sets it back to RUNNING
     params, tags, metrics, dataset, model: logs them
+    note, view, register: what a person reads of the run, or finds it by
     close    logs all that a stage held back until it had finished, then ends the run
-    file     uploads an artifact
+    file, picture: uploads an artifact
 
 Operations are applied in order, and may be applied twice. What says "missing" is sent only
 if the run lacks it.
@@ -98,7 +99,7 @@ class Uploader:
                     self._apply([operation], queue)
             else:
                 queue.reject(batch[0], str(error))
-                if batch[0]["do"] != "file":  # those are told of at the end
+                if "file" not in batch[0]:  # those are told of at the end
                     self.on_rejection(str(error))
 
     # --- names ----------------------------------------------------------------------------
@@ -193,6 +194,16 @@ class Uploader:
         self.store.set_tags(self._id, operation["tags"])
         self.store.set_status(self._id, operation["status"], operation["time"])
 
+    def _do_note(self, operation: Operation) -> None:
+        self.store.describe(self._id, operation["text"], operation["experiment"])
+
+    def _do_view(self, operation: Operation) -> None:
+        self.store.share_view_of(self._id)
+
+    def _do_register(self, operation: Operation) -> None:
+        told = (operation[key] for key in ("name", "alias", "tags", "text"))
+        self.store.register(self._id, *told)
+
     def _do_file(self, operation: Operation) -> None:
         file = self.run_records.folder(self.key) / operation["file"]
         if not file.exists():
@@ -200,6 +211,15 @@ class Uploader:
         folder, is_missing = operation["folder"], bool(operation.get("missing"))
         if not (is_missing and self.store.has_file(self._id, file.name, folder)):
             self.store.log_file(self._id, file, folder)
+        file.unlink()
+        file.parent.rmdir()
+
+    def _do_picture(self, operation: Operation) -> None:
+        file = self.run_records.folder(self.key) / operation["file"]
+        if not file.exists():
+            return
+        key, step, time = (operation[name] for name in ("key", "step", "time"))
+        self.store.log_picture(self._id, file, key, step, time)
         file.unlink()
         file.parent.rmdir()
 

@@ -6,7 +6,11 @@ import math
 
 import pytest
 
-from snowmelt.evaluation.catalogue.readings import extractor_name, readings
+from snowmelt.evaluation.catalogue.readings import (
+    extractor_name,
+    interval_of,
+    readings,
+)
 
 METRICS = {
     "confident_share": 0.912,
@@ -110,6 +114,17 @@ def test_few_sets_widen_the_interval():
     }
     (reading,) = readings(metrics)
     assert reading.excess_text.startswith("0.20 (95 % interval -0.04 to 0.44)")
+
+
+def test_the_value_has_an_interval_of_its_own():
+    metrics = {"fid": 3.0, "fid_spread": 0.5, "fid_floor": 1.0, "fid_floor_spread": 9.0}
+    ends = interval_of("fid", metrics)
+    assert ends == pytest.approx({"fid_low": 2.02, "fid_high": 3.98}, abs=1e-3)
+    few = interval_of("fid", {**metrics, "fid_freedom": 3.0})
+    assert few["fid_high"] == pytest.approx(3.0 + 3.182 * 0.5, abs=1e-3)
+    assert interval_of("fid", {"fid": 3.0}) == {}
+    assert interval_of("kid", metrics) == {}
+    assert [reading.key for reading in readings({**metrics, **ends})] == ["fid"]
 
 
 def test_shares_differ_by_shares():

@@ -87,7 +87,7 @@ def test_the_tracked_run_has_the_text(
 
     client = MlflowClient(f"sqlite:///{workspace}/{SECRET}.db")
     found = client.get_run(str(run.run_id))
-    assert found.data.params["tracking.uri"] == "${oc.env:WHERE}"
+    assert found.data.params["values/tracking.uri"] == "${oc.env:WHERE}"
     assert SECRET not in str(found.data.params)
     artifact = client.download_artifacts(str(run.run_id), "config.yaml")
     assert SECRET not in Path(artifact).read_text()

@@ -69,7 +69,7 @@ def test_what_is_found_is_tracked(project: Path) -> None:
     assert main(["train", *POINTS, *TINY, *SHORT, "trainer=auto"]) == 0
     (run,) = trained_runs(project)
     keys = ("precision", "conv_precision", "compile", "threads")
-    found = [run.data.params[f"trainer.{key}"] for key in keys]
+    found = [run.data.params[f"values/trainer.{key}"] for key in keys]
     assert found == ["bf16-mixed", "fp32", "false", "null"]
     assert run.data.tags["trainer"] == "bf16-mixed"
 
@@ -86,7 +86,7 @@ def test_what_is_not_compiled_is_an_uncompiled_training(
     )
     (run,) = trained_runs(project)
     assert run.data.tags["trainer"] == "32-true"
-    assert run.data.params["trainer.compile"] == "false"
+    assert run.data.params["values/trainer.compile"] == "false"
     model = load(project / "outputs" / "model" / "model.ckpt")
     assert model.config["trainer"]["compile"] is False
     assert main(train) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from tests.conftest import Mistake
 from tests.project import TINY, snowmelt, succeed
 
@@ -17,6 +18,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.pipeline.sweep import planned_jobs
 from snowmelt.pipeline.sweep.job_identity import LETTERS
 
+NOTE = "mlflow.note.content"
 CONTENT = ("comparison.txt", "comparison.csv", "comparison.json", "comparison.png")
 
 
@@ -42,10 +44,14 @@ def test_the_schedules_are_compared(workspace: Path) -> None:
     assert len(children) == 3
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
     assert {run.info.status for run in runs} == {"FINISHED"}
-    schedules = {
-        run.data.params["schedule._target_"].rpartition(".")[2] for run in children
+    assert {run.data.params["schedule"] for run in children} == {
+        "linear",
+        "cosine",
+        "sigmoid",
     }
-    assert schedules == {"Linear", "Cosine", "Sigmoid"}
+    assert {run.info.run_name for run in children} == {"linear", "cosine", "sigmoid"}
+    assert parent.data.tags["swept"] == "schedule"
+    _check_told(workspace, parent, children)
     assert not (workspace / "outputs").exists(), "a job wrote into DVC's outputs"
     logs = [path.read_text() for path in (workspace / "multirun/jobs").glob("*/job.log")]
     assert len(logs) == 3
@@ -119,6 +125,28 @@ def test_what_fails_for_all_fails_every_job(workspace: Path) -> None:
         assert not record.with_name("job.yaml").exists()
     for job in "01":
         assert f"sampler.eta={job}: snowmelt prepare: error: " in result.stdout
+
+
+def _check_told(folder: Path, parent: Run, children: list[Run]) -> None:
+    """What a person reads of the sweep and its runs, and the registered model."""
+    address = f"sqlite:///{folder / 'mlflow.db'}"
+    client = MlflowClient(address, registry_uri=address)
+    experiment = client.get_experiment(parent.info.experiment_id)
+    for note in (parent.data.tags[NOTE], experiment.tags[NOTE]):
+        assert "| schedule" in note
+        assert "snowmelt pipeline --multirun sweep=schedules" in note
+        assert f"comparison.png&run_uuid={parent.info.run_id}" in note
+    for run in children:
+        note, metrics = run.data.tags[NOTE], run.data.metrics
+        assert f"snowmelt pipeline --multirun schedule={run.info.run_name} sweep=" in note
+        assert metrics["frechet_distance_low"] < metrics["frechet_distance"]
+        pictures = client.list_artifacts(run.info.run_id, "images")
+        steps = {file.path.partition("+timestamp")[0] for file in pictures}
+        assert steps == {"images/samples+step+20", "images/drawn samples+step+0"}
+    best = client.get_model_version_by_alias("digits", "best")
+    distances = {run.info.run_id: run.data.metrics["frechet_distance"] for run in children}
+    assert best.run_id == min(distances, key=distances.__getitem__)
+    assert best.tags["protocol.extractor"] == "random_conv"
 
 
 def test_a_failing_job_does_not_stop_the_others(workspace: Path) -> None:

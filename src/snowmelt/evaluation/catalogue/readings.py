@@ -17,7 +17,8 @@ from snowmelt.evaluation.catalogue.metric import FREEDOM, Metric, Section
 from snowmelt.evaluation.excess import Excess
 from snowmelt.evaluation.number_format import percent, with_spread
 
-COMPANIONS = ("floor", "spread", "real", FREEDOM)
+LOW, HIGH = "low", "high"  # the ends of an interval, which the tracker has alone
+COMPANIONS = ("floor", "spread", "real", FREEDOM, LOW, HIGH)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,13 @@ class Reading:
         return Excess.over(floor, value, self.freedoms)
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the value itself; None where its error is not known."""
+        if not self.spread:
+            return None
+        return Excess(self.value, self.spread, self.freedoms[1]).interval
+
+    @property
     def excess_text(self) -> str:
         """That with its 95 % interval and, if nothing was found, what would have been."""
         if (found := self.excess) is None:
@@ -139,6 +147,14 @@ def readings(metrics: Mapping[str, Any]) -> list[Reading]:
         if not _is_companion(key, plain)
     ]
     return [_reading(metric, plain, extractor_name(metrics)) for metric in found]
+
+
+def interval_of(key: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The ends of the 95 % interval of a metric of samples, as companions of it."""
+    found = next((one.interval for one in readings(metrics) if one.key == key), None)
+    if found is None:
+        return {}
+    return {f"{key}_{LOW}": found[0], f"{key}_{HIGH}": found[1]}
 
 
 def _is_number(value: Any) -> bool:

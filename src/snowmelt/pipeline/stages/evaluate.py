@@ -35,6 +35,7 @@ from snowmelt.evaluation import (
     truth_evaluation,
 )
 from snowmelt.evaluation.catalogue import ranking
+from snowmelt.evaluation.catalogue.readings import interval_of
 from snowmelt.evaluation.ground_truth import score_error_table
 from snowmelt.evaluation.likelihood import bound_table
 from snowmelt.evaluation.metrics.sample_metrics import Context
@@ -132,7 +133,9 @@ def run(config: DictConfig, root: Path) -> Path:
         write_json(target, measured)
         run_of_samples.log_evaluation(target)
         if (main := ranking(measured)) is not None:
-            run_of_samples.set_tags({"main_metric": main.key})
+            named = {"main_metric": main.key, "main_metric_better": main.better}
+            run_of_samples.set_tags(named)
+            run_of_samples.log_metrics(interval_of(main.key, measured), of_model=True)
     return target
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from snowmelt.common.errors import left_out_if_it_fails
 from snowmelt.common.instantiate import plain
-from snowmelt.tracking import open_report
-from snowmelt.viz.report.report_files import write
+from snowmelt.tracking import descriptions, open_report
+from snowmelt.viz.report.report_files import MARKER, write
 from snowmelt.viz.report.report_material import read
+from snowmelt.viz.report.run_description import run_description
 
 
 def run(config: DictConfig, root: Path) -> Path:
@@ -26,6 +28,12 @@ def run(config: DictConfig, root: Path) -> Path:
     with open_report(plain(config), root, metrics=folder / "metrics.json") as tracked:
         page = write(material, folder)
         tracked.log_file(page, "report")
-        for figure in sorted((folder / "figures").iterdir()):
+        figures = sorted((folder / "figures").iterdir())
+        for figure in figures:
             tracked.log_file(figure, "figures")
+            if figure.name == MARKER:
+                tracked.log_picture("drawn samples", figure)
+        with left_out_if_it_fails("the description of the run"):
+            link, command = descriptions.artifact_link, descriptions.command()
+            tracked.describe(run_description(material, figures, link, command))
     return page

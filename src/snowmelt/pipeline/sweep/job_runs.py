@@ -21,9 +21,9 @@ from snowmelt.evaluation.number_format import duration
 from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.pipeline import job_stages, output_locks
 from snowmelt.pipeline.stages.sample import times_of
-from snowmelt.pipeline.sweep import job_identity
+from snowmelt.pipeline.sweep import job_identity, tracked_sweep
 from snowmelt.pipeline.sweep.launchers import Launcher
-from snowmelt.pipeline.sweep.planned_jobs import SHARED, PlannedJobs
+from snowmelt.pipeline.sweep.planned_jobs import SHARED, PlannedJobs, pairs
 from snowmelt.pipeline.sweep.shared_stages import WRITTEN, SharedStage
 from snowmelt.pipeline.sweep.tasks import JobTask, Outcome, SharedTask, Task
 
@@ -37,17 +37,21 @@ class JobRuns:
     Attributes:
         launcher: starts their processes.
         parent: the run of the sweep.
+        swept: the keys that its jobs differ in.
         before: seconds that went into what jobs have in common.
     """
 
     launcher: Launcher
     parent: tracking.Run
+    swept: Sequence[str] = ()
     before: float = field(default=0.0, init=False)
 
     def outcomes(self, planned: PlannedJobs) -> list[Outcome]:
         """Run all that is not done yet; a failure stops no other job."""
-        tasks = [job_task(planned, number) for number in range(len(planned.given))]
-        tasks = [self._as_child(task) for task in tasks]
+        tasks = [
+            self._as_child(job_task(planned, number), self._tracked(planned, number))
+            for number in range(len(planned.given))
+        ]
         found = {n: Outcome(was_done=True) for n, task in enumerate(tasks) if task.is_done}
         for number in found:
             self._take_over(planned, number)
@@ -93,9 +97,16 @@ class JobRuns:
                     print(f"done: {tasks[number].label} ({took})", flush=True)
                 yield number, outcome
 
-    def _as_child(self, task: Kind) -> Kind:
-        variables = {**task.variables, **self.parent.child_environment}
+    def _as_child(self, task: Kind, job: tracking.SweepJob | None = None) -> Kind:
+        own = job.environment if job else {}
+        variables = {**task.variables, **self.parent.child_environment, **own}
         return replace(task, variables=variables)
+
+    def _tracked(self, planned: PlannedJobs, number: int) -> tracking.SweepJob:
+        """What the run of a job is called, and how it is run again."""
+        given = list(planned.given.values())[number]
+        told = {key: text for key, text in pairs(given).items() if key in self.swept}
+        return tracked_sweep.tracked_job(told, given, planned.root)
 
     def _take_over(self, planned: PlannedJobs, number: int) -> None:
         """Let the run of a job that is done be one of this sweep."""

@@ -7,12 +7,13 @@ jobs have in common is made before them, see `snowmelt.pipeline.sweep.shared_sta
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from snowmelt import tracking
-from snowmelt.common.errors import UserError
+from snowmelt.common.errors import UserError, left_out_if_it_fails
 from snowmelt.common.folder_lock import after_others_in
 from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
@@ -21,6 +22,7 @@ from snowmelt.evaluation.number_format import duration
 from snowmelt.pipeline import this_machine
 from snowmelt.pipeline.config import sweep_jobs
 from snowmelt.pipeline.config.multirun_settings import MultirunSettings
+from snowmelt.pipeline.sweep import tracked_sweep
 from snowmelt.pipeline.sweep.job_runs import JobRuns, ended
 from snowmelt.pipeline.sweep.launchers import launcher_of
 from snowmelt.pipeline.sweep.planned_jobs import PlannedJobs
@@ -50,31 +52,45 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
     base = planned.base
     settings = MultirunSettings.of(plain(base.multirun))
     launcher = launcher_of(settings, planned.folder / _ON_CLUSTER)
-    reports, name = root / base.paths.reports / "sweep", str(base.name or "sweep")
+    swept = search.keys if search else planned.swept
+    name = str(base.name or f"sweep of {', '.join(swept) or 'one job'}")
+    reports = root / base.paths.reports / "sweep"
     started = time.perf_counter()
-    with tracking.open_sweep(plain(base), root, name=name) as parent:
-        runs = JobRuns(launcher, parent)
+    with tracking.open_sweep(plain(base), root, name=name, swept=swept) as parent:
+        runs = JobRuns(launcher, parent, swept)
         if search:
             planned, outcomes = search.run(runs, settings)
         else:
             outcomes = runs.outcomes(planned)
         jobs = ended(planned, outcomes)
         with after_others_in(reports, "snowmelt pipeline --multirun", print):
-            said = _compared(jobs, planned, reports, parent)
+            said = _compared(jobs, planned, reports, parent, [command, *overrides])
     took = _times(jobs, outcomes, time.perf_counter() - started, runs.before)
     print(f"\n{said}\n{search.said if search else ''}{took}\nsweep: {reports}")
     return int(any(job.has_failed for job in jobs))
 
 
 def _compared(
-    jobs: Sequence[Job], planned: PlannedJobs, reports: Path, parent: tracking.Run
+    jobs: Sequence[Job],
+    planned: PlannedJobs,
+    reports: Path,
+    parent: tracking.Run,
+    typed: Sequence[str],
 ) -> str:
     """Write the comparison of the jobs, track it, and tell it as text."""
     comparison = compare(jobs)
     costs = sampling_costs(jobs, planned.base.multirun.margin)
     files = comparison_files.write(comparison, reports, _value_range(jobs, planned))
-    for file in [*files, *comparison_files.write_costs(costs, reports)]:
-        parent.log_file(file, "comparison")
+    files += comparison_files.write_costs(costs, reports)
+    with left_out_if_it_fails("the description of the sweep"):
+        command, *overrides = typed
+        again = shlex.join(["snowmelt", command, "--multirun", *overrides])
+        numbers = {
+            job.name: planned.root / config.paths.reports / "metrics.json"
+            for job, config in zip(jobs, planned.configs, strict=True)
+        }
+        told_of = (comparison, files, numbers, str(planned.base.data.name), again)
+        tracked_sweep.tell(parent, *told_of)
     return comparison_files.told(comparison, costs)
 
 

@@ -82,6 +82,12 @@ class PlannedJobs:
         job = list(self.given.values())[number]
         return pairs([text for text in job if text not in self.common])
 
+    @cached_property
+    def swept(self) -> list[str]:
+        """The keys that the jobs differ in, in the order that they were typed."""
+        told = (self.told(number) for number in range(len(self.given)))
+        return list(dict.fromkeys(key for one in told for key in one))
+
     def whole(self, number: int) -> dict[str, str]:
         """All that was chosen for a job, params.yaml included."""
         job = list(self.given.values())[number]

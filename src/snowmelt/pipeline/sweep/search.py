@@ -111,6 +111,16 @@ class Search:
         return cls(root, intervals, choices, rest) if intervals else None
 
     @property
+    def keys(self) -> list[str]:
+        """Those that its jobs differ in: what is searched, and the seeds of a proposal."""
+        seeds = [
+            key
+            for key, text in sweep_jobs.given(self.root, self.rest).items()
+            if SourcedOverride(text, COMMAND_LINE).parse().is_sweep_override()
+        ]
+        return [*self.intervals, *self.choices, *seeds]
+
+    @property
     def example(self) -> dict[str, list[str]]:
         """The jobs of the values in the middle, by which mistakes are found at once."""
         middle = {
