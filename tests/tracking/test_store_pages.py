@@ -69,6 +69,7 @@ def test_a_picture_of_a_step_is_there_once(project: Any) -> None:
     (found,) = project.runs()
     expected = [("more~samples", 10), ("samples", 10), ("samples", 20)]
     assert project.pictures(found) == expected
+    assert found.data.tags["pictured/samples"] == "20"
     assert found.data.tags["mlflow.loggedImages"] == "True"
 
 

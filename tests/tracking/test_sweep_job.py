@@ -36,3 +36,19 @@ def test_its_run_has_its_name_and_what_is_swept_as_short_parameters(
     assert run.info.run_name == "cosine, seed 1"
     assert run.data.params["training.ema.decay"] == "0.999"
     assert "values/training.ema.decay" not in run.data.params
+
+
+def test_a_run_that_goes_on_in_a_sweep_has_its_name_there(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tracking.open_training(
+        project.config, project.root, state=project.state, identity="model-a"
+    ):
+        pass
+    monkeypatch.setenv(VARIABLE, SweepJob("ddim, steps 5").environment[VARIABLE])
+    with tracking.open_sampling(
+        project.config, project.root, checkpoint="model-a", samples="samples-a"
+    ):
+        pass
+    (run,) = project.runs()
+    assert run.info.run_name == "ddim, steps 5"

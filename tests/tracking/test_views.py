@@ -78,6 +78,17 @@ def test_each_chart_is_in_a_section_that_is_shown() -> None:
     ]
 
 
+def test_the_slider_begins_at_the_last_step_that_all_have_a_picture_of() -> None:
+    jobs = [run(**{"pictured/samples": step}) for step in ("300", "1200", "600")]
+    found = state(View.of_sweep(PARENT, [*jobs, run()]))
+    steps = {
+        chart["imageKeys"][0]: chart["step"]
+        for chart in found["compareRunCharts"]
+        if chart["type"] == "IMAGE"
+    }
+    assert steps == {"samples": 300, "drawn samples": 0}
+
+
 def test_a_view_of_all_runs_leaves_none_out() -> None:
     view = View.of_all([PARENT, run(MEASURED, main_metric="fid")])
     assert state(view)["searchFilter"] == ""

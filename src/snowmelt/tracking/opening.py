@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from snowmelt.tracking.upload_queue import Operation
 
 PARENT = "SNOWMELT_PARENT_RUN"  # names the run of a sweep to its jobs
+RUN_NAME = "mlflow.runName"
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -242,6 +243,8 @@ class _Opened:
         )  # fmt: skip
         if is_continued and (parent := os.environ.get(PARENT)):
             run.send({"do": "parent", "key": parent})  # a sweep goes on with its runs
+        if is_continued and (name := SweepJob.current().name):
+            run.set_tags({RUN_NAME: name})  # by what sets it apart in this sweep
         if stage not in STREAMING and params:
             run.send({"do": "params", "params": params})
         if stage == "train" or "train" not in self.record.stages:

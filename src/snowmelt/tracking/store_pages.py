@@ -15,6 +15,7 @@ from snowmelt.tracking.descriptions import EXPERIMENT, RUN
 from snowmelt.tracking.location import Location
 from snowmelt.tracking.store_connection import Connection
 from snowmelt.tracking.store_errors import StoreRejection, why
+from snowmelt.tracking.view_charts import PICTURED_AT
 from snowmelt.tracking.views import KIND, View
 
 NOTE = "mlflow.note.content"
@@ -63,6 +64,7 @@ class Pages(Connection):
             # The smaller copy comes last: with it the picture is whole.
             if not any(p.startswith(start) and p.endswith(".webp") for p in there):
                 client.log_image(run_id, picture, key=key, step=step, timestamp=time)
+            client.set_tag(run_id, f"{PICTURED_AT}{key}", str(step))
 
     def share(self, view: View, experiment: str | None = None) -> str:
         """Put a view among those of the experiment, whose id is returned.

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from snowmelt.tracking.view_charts import charts, sections
+from snowmelt.tracking.view_charts import charts, sections, shared_steps
 
 # Without it the UI takes an experiment for one of language models, and shows their traces.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
@@ -44,6 +44,7 @@ class View:
         is_higher_better: of that metric.
         others: more metrics to show.
         parent: the id of the run whose children are shown; None for all runs.
+        steps: where the slider of pictures begins, by their key.
     """
 
     key: str
@@ -52,6 +53,7 @@ class View:
     is_higher_better: bool = False
     others: Sequence[str] = _OTHERS
     parent: str | None = None
+    steps: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of_sweep(cls, parent: Any, children: Iterable[Any]) -> View:
@@ -86,6 +88,7 @@ class View:
             is_higher_better=told.get(BETTER, "").startswith("higher"),
             others=[metric for metric in _OTHERS if metric in measured] or _OTHERS,
             parent=parent,
+            steps=shared_steps(run.data.tags for run in runs),
         )
 
     @property
@@ -125,7 +128,7 @@ class View:
                 for column in self.columns
             },
             "runsHiddenMode": "SHOW_ALL",
-            "compareRunCharts": charts(self.metric, self.swept),
+            "compareRunCharts": charts(self.metric, self.swept, self.steps),
             "compareRunSections": sections(),
             "isAccordionReordered": True,
             "hideEmptyCharts": True,

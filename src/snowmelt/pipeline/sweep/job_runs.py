@@ -85,16 +85,17 @@ class JobRuns:
     def _run(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
         """Launch tasks, say of each when it begins and ends, and hand on its outcome."""
 
-        def begun(number: int) -> None:
-            print(f"{tasks[number].label}{self.launcher.said}", flush=True)
+        def begun(number: int) -> None:  # at once by several threads: in one piece
+            print(f"{tasks[number].label}{self.launcher.said}\n", end="", flush=True)
 
         with contextlib.closing(self.launcher.run(tasks, begun)) as ended:
             for number, outcome in ended:
                 if outcome.error:
-                    print(f"failed: {tasks[number].label}: {outcome.error}", flush=True)
+                    said = f"failed: {tasks[number].label}: {outcome.error}\n"
+                    print(said, end="", flush=True)
                 elif not self.launcher.is_shown and not outcome.was_done:
                     took = duration(outcome.seconds)
-                    print(f"done: {tasks[number].label} ({took})", flush=True)
+                    print(f"done: {tasks[number].label} ({took})\n", end="", flush=True)
                 yield number, outcome
 
     def _as_child(self, task: Kind, job: tracking.SweepJob | None = None) -> Kind:
