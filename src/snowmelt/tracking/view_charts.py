@@ -13,7 +13,7 @@ _OTHERS = ("Model metrics", "System metrics")
 PICTURED = ("samples", "drawn samples")  # the keys of pictures that every run has
 PICTURED_AT = "pictured/"  # begins a tag of a run: the step of the last picture of a key
 # Cards beside each other, and how high they are: pictures of all runs share one.
-_COLUMNS, _HEIGHT = {PICTURES: 1, COMPARED: 2, TRAINING: 2}, 420
+_COLUMNS, _HEIGHTS = {PICTURES: 1, COMPARED: 2, TRAINING: 2}, {PICTURES: 680}
 
 
 def charts(metric: str, swept: Sequence[str], steps: Mapping[str, int]) -> list[Chart]:
@@ -67,7 +67,7 @@ def sections() -> list[Chart]:
             "deleted": False,
             "isGenerated": name not in shown,
             "columns": _COLUMNS.get(name, 3),
-            "cardHeight": _HEIGHT,
+            "cardHeight": _HEIGHTS.get(name, 420),
         }
         for name in (*shown, REST, *_OTHERS)
     ]
