@@ -80,7 +80,9 @@ def test_the_tracker_hears_the_verdict_and_the_best_run(tmp_path: Path) -> None:
     tell(parent, comparison, [picture], numbers, "digits", "snowmelt x")  # type: ignore
     assert heard["comparison"] == picture
     assert comparison.summary in heard["run"]
-    assert heard["run"] in heard["experiment"]
+    verdict, _, rest = heard["run"].partition("\n\n")
+    assert heard["experiment"].startswith(verdict)
+    assert heard["experiment"].endswith(rest)
     assert "#/experiments/{experiment}/runs/{run}" in heard["experiment"]
     assert heard["view"]
     evaluation, name, tags, text = heard["best"]

@@ -60,7 +60,8 @@ def tell(
         parent.log_file(file, "comparison")
     names = [file.name for file in files]
     text = sweep_description(comparison, names, descriptions.artifact_link, command)
-    newest = f"The newest comparison is [this]({descriptions.run_link()}).\n\n{text}"
+    verdict, _, rest = text.partition("\n\n")  # the page folds all but the first lines
+    newest = f"{verdict} [The newest comparison]({descriptions.run_link()})\n\n{rest}"
     parent.describe(text, experiment=newest)
     parent.share_comparison()
     if (best := best_job(comparison)) is not None:
