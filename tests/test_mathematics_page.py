@@ -15,9 +15,11 @@ PAGE = (ROOT / "docs/mathematics.md").read_text(encoding="utf-8")
 SOURCES = ROOT / "src/snowmelt"
 # How many choices of each group are this project's own.
 OURS = {
-    "schedule": 18,
-    "process": 3,
-    "prediction": 5,
+    "schedule": 19,
+    "process": 4,
+    "prediction": 6,
+    "interpolant": 3,
+    "coupling": 5,
     "loss": 8,
     "time_sampling": 6,
     "sampler": 16,

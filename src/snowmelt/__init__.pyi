@@ -9,7 +9,9 @@ from snowmelt import tracking as tracking
 from snowmelt import viz as viz
 from snowmelt.common import randomness as randomness
 from snowmelt.common.instantiate import build as build
+from snowmelt.data import starts as starts
 from snowmelt.densities import mcmc as mcmc
+from snowmelt.diffusion import interpolants as interpolants
 from snowmelt.diffusion import losses as losses
 from snowmelt.diffusion import predictions as predictions
 from snowmelt.diffusion import processes as processes
@@ -25,6 +27,7 @@ from snowmelt.sampling import trajectories as trajectories
 from snowmelt.sampling.samplers import grids as grids
 from snowmelt.sampling.samplers import sample as sample
 from snowmelt.sampling.samplers import thresholds as thresholds
+from snowmelt.training import couplings as couplings
 from snowmelt.training import optimizers as optimizers
 from snowmelt.training.checkpoint import Checkpoint as Checkpoint
 from snowmelt.training.checkpoint import load as load

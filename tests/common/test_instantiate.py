@@ -14,7 +14,9 @@ from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.data.sources.source import Source
+from snowmelt.data.starts import Start
 from snowmelt.densities import Perturbable
+from snowmelt.diffusion.interpolants import Interpolant
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.predictions import Eps, Prediction
 from snowmelt.diffusion.processes import Process, VariancePreserving
@@ -26,6 +28,7 @@ from snowmelt.sampling.guidance.guidance import Guidance
 from snowmelt.sampling.samplers.grids import Grid
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.samplers.thresholds import Threshold
+from snowmelt.training.couplings import Coupling
 from snowmelt.training.optimizers import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +42,9 @@ BASES: dict[str, type] = {
     "time_sampling": TimeSampler,
     "net": Net,
     "optimizer": Recipe,
+    "start": Start,
+    "coupling": Coupling,
+    "interpolant": Interpolant,
     "sampler": Sampler,
     "grid": Grid,
     "threshold": Threshold,
@@ -87,7 +93,7 @@ def test_every_file_of_conf_composes_and_builds(group: str, choice: str) -> None
 
 
 def built(group: str, section: DictConfig, extra: dict[str, Any]) -> Any:
-    if group in ("data", "density"):
+    if group in ("data", "density", "start"):
         return build(section, BASES[group], root=ROOT)
     if group != "net":
         return build(section, BASES[group], **extra)

@@ -14,7 +14,7 @@ from tests.combinations import PREDICTIONS, close, every_prediction, prediction_
 from torch import Tensor
 
 from snowmelt.densities import Gaussian
-from snowmelt.diffusion.predictions import EDM, X0, Eps, Prediction, Score, V
+from snowmelt.diffusion.predictions import EDM, X0, Eps, Flow, Prediction, Score, V
 
 quick = settings(deadline=None, max_examples=40, derandomize=True, database=None)
 values = st.floats(-3.0, 3.0)
@@ -31,7 +31,9 @@ def scales(angle: float) -> tuple[Tensor, Tensor]:
 
 
 def test_there_are_predictions() -> None:
-    assert {"eps", "x_0", "v", "score", "edm"} <= {file.stem for file in PREDICTIONS}
+    assert {"eps", "x_0", "v", "score", "edm", "flow"} <= {
+        file.stem for file in PREDICTIONS
+    }
 
 
 # ---- laws of all of them
@@ -148,6 +150,7 @@ def test_targets_are_what_they_are_called() -> None:
     x_0, eps, alpha, sigma = double(0.3), double(-1.1), double(0.8), double(0.6)
     assert torch.equal(Eps().target(x_0, eps, alpha, sigma), eps)
     assert torch.equal(X0().target(x_0, eps, alpha, sigma), x_0)
+    assert torch.equal(Flow().target(x_0, eps, alpha, sigma), eps - x_0)
     v = 0.8 * -1.1 - 0.6 * 0.3
     assert float(V().target(x_0, eps, alpha, sigma)) == pytest.approx(v)
     assert float(Score().target(x_0, eps, alpha, sigma)) == pytest.approx(1.1 / 0.6)

@@ -301,6 +301,14 @@ def test_a_learned_variance_that_is_not_there(make: Make) -> None:
         measured(make("images"), name="bound", bound=bound)
 
 
+def test_a_flow_that_is_no_diffusion_has_none(make: Make) -> None:
+    checkpoint, data = make("images")
+    flow = replace(checkpoint, has_score=False)
+    for name in ("bound", "ode", "both"):
+        with pytest.raises(UserError, match=r"this flow does not end.*likelihood=none"):
+            measured((flow, data), name=name)
+
+
 def test_other_data_than_that_of_the_training(make: Make) -> None:
     checkpoint, data = make("images")
     other = replace(checkpoint.manifest, digests={"images.npy": "other"})

@@ -23,6 +23,7 @@ from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.clock import Clock
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.optimizers import Recipe
+from snowmelt.training.pairs import Pairs
 from snowmelt.training.settings import FitSettings, TrainingSettings
 
 SETTINGS = {
@@ -87,6 +88,7 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
         p_self_conditioned: float = 0.5,
         optimizer: Recipe | None = None,
         accumulate: int = 1,
+        pairs: Pairs | None = None,
         **training: Any,
     ) -> DiffusionModule:
         torch.manual_seed(0)
@@ -117,6 +119,7 @@ def make_module(manifest: Manifest) -> Callable[..., DiffusionModule]:
             p_self_conditioned=p_self_conditioned,
             optimizer=optimizer,
             accumulate=accumulate,
+            pairs=pairs,
         )
 
     return make

@@ -22,6 +22,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.interpolants import BrownianBridge
 from snowmelt.diffusion.losses import Simple
 from snowmelt.diffusion.predictions import Eps
 from snowmelt.diffusion.processes import VariancePreserving
@@ -29,8 +30,10 @@ from snowmelt.diffusion.schedules import Cosine
 from snowmelt.diffusion.time_sampling import LowDiscrepancy
 from snowmelt.nets.mlp import MLP
 from snowmelt.training.batch_order import BatchStream
+from snowmelt.training.couplings import OptimalTransport
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
+from snowmelt.training.pairs import Pairs
 from snowmelt.training.settings import TrainingSettings
 
 STEPS = 100
@@ -76,7 +79,7 @@ class Seen(Simple):
         return super().__call__(denoiser, x_0, t, eps)
 
 
-def module(parts: int) -> DiffusionModule:
+def module(parts: int, pairs: Pairs | None = None) -> DiffusionModule:
     torch.manual_seed(0)
     net = MLP((2,), width=8, blocks=1, embedding=4)
     torch.nn.init.normal_(net.last.weight)
@@ -89,6 +92,7 @@ def module(parts: int) -> DiffusionModule:
         TrainingSettings.of(GIVEN),
         seed=7,
         accumulate=parts,
+        pairs=pairs,
     )
 
 
@@ -122,7 +126,12 @@ class Shared(pl.Callback):
         return allreduce_hook(None, bucket)
 
 
-def run(parts: int) -> dict[str, Any]:
+COUPLED = Pairs(OptimalTransport(), BrownianBridge(0.2), batch_size=BATCH)
+RUNS = {1: (1, None), 2: (2, None), "coupled": (2, COUPLED)}
+"""Of each name the number of parts, and how the examples are paired."""
+
+
+def run(parts: int, pairs: Pairs | None = None) -> dict[str, Any]:
     """Train; what the steps were given, the losses, and how often gradients were shared."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
@@ -140,7 +149,7 @@ def run(parts: int) -> dict[str, Any]:
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    trained = module(parts)
+    trained = module(parts, pairs)
     trainer.fit(trained, datamodule=Data())
     loss = trained.loss
     assert isinstance(loss, Seen)
@@ -154,4 +163,4 @@ def run(parts: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     (file,) = sys.argv[1:]
-    torch.save({parts: run(parts) for parts in (1, 2)}, file)
+    torch.save({name: run(*asked) for name, asked in RUNS.items()}, file)

@@ -103,7 +103,7 @@ def test_the_seed_decides() -> None:
 def test_only_the_orders_in_use_are_kept() -> None:
     batches = stream(batch_size=33, steps=50)
     for _ in batches:
-        assert len(batches._orders) <= 3
+        assert len(batches._order._orders) <= 3
 
 
 def test_a_mapped_file_gives_plain_tensors_of_their_own(tmp_path: Path) -> None:

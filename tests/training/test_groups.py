@@ -22,8 +22,8 @@ def alone() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> list[dict[int, dict[str, Any]]]:
-    """What each of two processes that talk over gloo has noted, by the number of parts."""
+def pair(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Any, dict[str, Any]]]:
+    """What each of two processes that talk over gloo has noted, by the name of a run."""
     folder = tmp_path_factory.mktemp("pair")
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -75,3 +75,15 @@ def test_two_processes_see_and_learn_what_one_does(
         for name, value in alone["average"].items():
             torch.testing.assert_close(one["average"][name], value, rtol=1e-3, atol=1e-4)
     assert len(alone["losses"]) == STEPS
+
+
+def test_two_processes_find_the_partners_that_one_does(
+    pair: list[dict[Any, dict[str, Any]]],
+) -> None:
+    alone = group_worker.run(1, group_worker.COUPLED)
+    noted = [one["coupled"] for one in pair]
+    for mine, theirs in zip(by_step(noted, 2), alone["given"], strict=True):
+        for part, whole in zip(mine, theirs, strict=True):
+            assert torch.equal(part, whole)
+    for one in noted:
+        assert one["losses"] == pytest.approx(alone["losses"], rel=1e-3)

@@ -30,7 +30,10 @@ from snowmelt.training.settings import FitSettings
 Make = Callable[..., DiffusionModule]
 Fit = Callable[..., pl.Trainer]
 SECTIONS = tuple(FitSettings.model_fields)
-PARTS = ("schedule", "process", "prediction", "loss", "time_sampling", "net", "optimizer")
+PARTS = (
+    *("schedule", "process", "prediction", "loss", "time_sampling", "net", "optimizer"),
+    *("start", "coupling", "interpolant"),
+)
 CONFIG: dict[str, Any] = {name: {"value": 1} for name in PARTS} | {
     "seed": 0,
     "denoiser": {},

@@ -18,7 +18,13 @@ LABELS = torch.arange(64) % 3
 def all_of(draws: StepDraws) -> list[torch.Tensor]:
     labels = draws.labels(LABELS[draws.slot], 0.5)
     assert labels is not None
-    return [draws.noise((2, 3)), labels, draws.self_conditioned(0.5)]
+    return [
+        draws.noise((2, 3)),
+        draws.path_noise((2, 3)),
+        draws.for_coupling(),
+        labels,
+        draws.self_conditioned(0.5),
+    ]
 
 
 def test_parts_of_a_batch_draw_together_what_the_whole_does() -> None:
@@ -42,6 +48,9 @@ def test_each_choice_has_a_stream_of_its_own() -> None:
     chosen = uniform((1,), stream=Stream.SELF_CONDITIONING, **place)[:, 0] < 0.25
     assert torch.equal(DRAWS.self_conditioned(0.25), chosen)
     assert not torch.equal(dropped, chosen)
+    assert not torch.equal(DRAWS.noise((2,)), DRAWS.path_noise((2,)))
+    expected = uniform((1,), stream=Stream.COUPLING, **place)[:, 0]
+    assert torch.equal(DRAWS.for_coupling(), expected)
 
 
 def test_without_classes_there_is_nothing_to_drop() -> None:

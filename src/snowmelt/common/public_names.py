@@ -18,12 +18,14 @@ from typing import Any
 
 # A public part -> the package or module that holds its classes and functions.
 PARTS = {
+    "couplings": "snowmelt.training.couplings",
     "data": "snowmelt.data",
     "densities": "snowmelt.densities",
     "evaluation": "snowmelt.evaluation",
     "features": "snowmelt.evaluation.features",
     "grids": "snowmelt.sampling.samplers.grids",
     "guidance": "snowmelt.sampling.guidance",
+    "interpolants": "snowmelt.diffusion.interpolants",
     "likelihood": "snowmelt.evaluation.likelihood",
     "losses": "snowmelt.diffusion.losses",
     "mcmc": "snowmelt.densities.mcmc",
@@ -36,6 +38,7 @@ PARTS = {
     "randomness": "snowmelt.common.randomness",
     "samplers": "snowmelt.sampling.samplers",
     "schedules": "snowmelt.diffusion.schedules",
+    "starts": "snowmelt.data.starts",
     "thresholds": "snowmelt.sampling.samplers.thresholds",
     "time_sampling": "snowmelt.diffusion.time_sampling",
     "tracking": "snowmelt.tracking",

@@ -48,6 +48,9 @@ class Stream(enum.IntEnum):
     SCORE_ERROR = 14
     SELF_CONDITIONING = 15
     FLIP = 16
+    START_ORDER = 17
+    COUPLING = 18
+    PATH_NOISE = 19
 
 
 def philox(counter: Tensor, key: tuple[int, int]) -> Tensor:

@@ -15,14 +15,18 @@ wrong with it is the fault of the sampler or the likelihood.
 - `mixture`, `gaussian`, `double_gaussian`: mixtures of normal distributions, closed under
   every process;
 - `grid`: any picture, as a density, closed under every process too;
+- `coupled_mixture`: laws of both ends of a path at once: flows and bridges known exactly;
+- `entropic_plan`: the entropic plan between discrete distributions;
 - `kernel_density`: a density estimated from points;
 - `reverse_kernel`, `reverse_gap`: the exact reverse step, its normal approximations and
   the divergence between them;
 - `mcmc`: Markov chain Monte Carlo on any density.
 """
 
+from snowmelt.densities.coupled_mixture import CoupledMixture
 from snowmelt.densities.density import Density
 from snowmelt.densities.double_gaussian import DoubleGaussian
+from snowmelt.densities.entropic_plan import entropic_plan
 from snowmelt.densities.exact import ExactNet, Perturbable
 from snowmelt.densities.gaussian import Gaussian
 from snowmelt.densities.grid import GridDensity, Picture
@@ -31,6 +35,7 @@ from snowmelt.densities.mixture import GaussianMixture
 from snowmelt.densities.reverse_kernel import reverse_kernel
 
 __all__ = [
+    "CoupledMixture",
     "Density",
     "DoubleGaussian",
     "ExactNet",
@@ -42,5 +47,6 @@ __all__ = [
     "Picture",
     "Scott",
     "Silverman",
+    "entropic_plan",
     "reverse_kernel",
 ]

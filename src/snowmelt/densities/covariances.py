@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from snowmelt.common.argument_checks import check_not_negative
+
 _ASYMMETRY = 1e-8
 
 
@@ -57,3 +59,25 @@ def principal_axes(
             " along their axes"
         )
     return variances, axes
+
+
+def shared_covariance(c_0: Tensor, c_1: Tensor, entropy: float) -> Tensor:
+    r"""The covariance of both draws in the entropic plan of two normal laws.
+
+    $C_0^{1/2}\big(C_0^{1/2} C_1 C_0^{1/2} + \tfrac{\varepsilon^2}4 I\big)^{1/2} C_0^{-1/2}
+    - \tfrac\varepsilon2 I$ for the cost of half the squared distance; with an entropy of 0
+    it is that of the optimal plan.
+
+    Shapes:
+        c_0, c_1: (D, D) -> (D, D)
+    """
+    check_not_negative(entropy=entropy)
+    eye = torch.eye(len(c_0), dtype=torch.float64)
+    root, inverse = _power(c_0, 0.5), _power(c_0, -0.5)
+    middle = _power(root @ c_1 @ root + 0.25 * entropy**2 * eye, 0.5)
+    return root @ middle @ inverse - 0.5 * entropy * eye
+
+
+def _power(matrix: Tensor, power: float) -> Tensor:
+    values, axes = torch.linalg.eigh(matrix)
+    return axes @ torch.diag(values**power) @ axes.T

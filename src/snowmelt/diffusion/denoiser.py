@@ -14,6 +14,8 @@ References:
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +26,7 @@ from snowmelt.diffusion.self_conditioning import ESTIMATE_LIMIT, EstimateSource,
 
 LOG_SNR_LIMIT = 30.0
 NULL_CLASS = -1  # the label of the unconditional answer
+StartSource = Callable[[Tensor, int], Tensor]
 
 
 class Denoiser(nn.Module):
@@ -40,6 +43,13 @@ class Denoiser(nn.Module):
             between the smallest and the largest variance of a reverse step.
         self_conditioned: whether the network sees an estimate of the data behind the state;
             see `snowmelt.diffusion.self_conditioning`.
+
+    Attributes:
+        start: draws where the way to the data begins, for indices and a seed; None for
+            normal noise.
+        has_score: whether the answer is one of diffusion, so that there is a score. What
+            stands for the noise in another flow is the mean of its starts: see
+            `snowmelt.diffusion.interpolants`.
     """
 
     def __init__(
@@ -58,11 +68,13 @@ class Denoiser(nn.Module):
         self.self_conditioned = self_conditioned
         self.labels: Tensor | None = None
         self.estimate_source: EstimateSource | None = None
+        self.start: StartSource | None = None
+        self.has_score = True
         schedule = process.schedule
         # A learned schedule is trained with the network: its parameters are this module's.
         self.schedule = schedule if isinstance(schedule, nn.Module) else None
 
-    def with_labels(self, labels: Tensor | None) -> Denoiser:
+    def with_labels(self, labels: Tensor | None) -> Self:
         """The denoiser conditional on the class of each example; the weights are shared.
 
         Shapes:
@@ -72,13 +84,29 @@ class Denoiser(nn.Module):
         conditional.labels = labels
         return conditional
 
-    def with_estimates(self, source: EstimateSource | None) -> Denoiser:
+    def around(self, net: nn.Module) -> Denoiser:
+        """The same denoiser around another network."""
+        other = Denoiser(
+            net,
+            self.process,
+            self.prediction,
+            self.learned_variance,
+            self.self_conditioned,
+        )
+        return other.with_flow_of(self)
+
+    def with_flow_of(self, other: Denoiser) -> Self:
+        """This denoiser, made to begin where another one does."""
+        self.start, self.has_score = other.start, other.has_score
+        return self
+
+    def with_estimates(self, source: EstimateSource | None) -> Self:
         """The denoiser whose network sees the estimates of a source; None: zeros."""
         conditional = copy.copy(self)
         conditional.estimate_source = source
         return conditional
 
-    def on_a_trajectory(self) -> Denoiser:
+    def on_a_trajectory(self) -> Self:
         """The denoiser for one batch on its way: it sees its estimate from before.
 
         Its answers depend on those before, so each trajectory needs one of its own.
@@ -226,5 +254,17 @@ class Denoiser(nn.Module):
         return alpha * eps_hat - sigma * x_0_hat
 
     def score(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """The estimate of the score. Shapes: x_t: (B, *D), t: (B,) or () -> (B, *D)"""
+        """The estimate of the score.
+
+        Shapes:
+            x_t: (B, *D), t: (B,) or () -> (B, *D)
+
+        Raises:
+            ValueError: this flow has none.
+        """
+        if not self.has_score:
+            raise ValueError(
+                "this flow was trained with another start than normal noise, other pairs or"
+                " noise on the way, and has no score"
+            )
         return -self.eps(x_t, t) / expand(self.process.sigma(t), x_t)

@@ -11,6 +11,7 @@ $\hat x_0 = a\,x + c\,\mathrm{output}$, and $c$ is the prediction's `x_0_slope`.
 References:
     Ho, Jain & Abbeel (2020), arXiv:2006.11239, section 3.2 (eps and x_0);
     Salimans & Ho (2022), arXiv:2202.00512, appendix D (v);
+    Lipman et al. (2023), arXiv:2210.02747 (flow);
     Karras et al. (2022), arXiv:2206.00364, table 1 (EDM).
 """
 
@@ -115,6 +116,35 @@ class V(Prediction):
 
     def x_0_slope(self, alpha: Tensor, sigma: Tensor) -> Tensor:
         return -sigma
+
+
+class Flow(Prediction):
+    r"""The velocity of the straight line, $u = \epsilon - x_0$: flow matching's target.
+
+    $$\hat x_0 = \frac{x - \sigma\hat u}{\alpha + \sigma}, \qquad
+      \hat\epsilon = \frac{x + \alpha\hat u}{\alpha + \sigma}.$$
+
+    It is well posed at both ends, and needs no unit variance of either: in place of the
+    noise there may be a draw of any distribution. With `Simple` and the process
+    `RectifiedFlow` the loss is that of conditional flow matching; `V` asks for another
+    mixture of the same two.
+
+    References:
+        Lipman et al. (2023), arXiv:2210.02747, eq. 23; Tong et al. (2024),
+        arXiv:2302.00482, eq. 15.
+    """
+
+    def target(self, x_0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+        return eps - x_0
+
+    def x_0(self, output: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+        return (x - sigma * output) / (alpha + sigma)
+
+    def eps(self, output: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+        return (x + alpha * output) / (alpha + sigma)
+
+    def x_0_slope(self, alpha: Tensor, sigma: Tensor) -> Tensor:
+        return -sigma / (alpha + sigma)
 
 
 class Score(Prediction):

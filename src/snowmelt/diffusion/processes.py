@@ -257,3 +257,29 @@ class SubVariancePreserving(Process):
 
     def prior_std(self) -> float:
         return 1.0
+
+
+class RectifiedFlow(Process):
+    r"""The straight line from data to start: $\alpha + \sigma = 1$.
+
+    Then $\alpha = S(\lambda/2)$ and $\sigma = S(-\lambda/2)$, $S$ the logistic function,
+    and $f = \tfrac12\sigma\,\tfrac{d\lambda}{dt}$. On the clock $\sigma$ a point moves at
+    the constant velocity $x_1 - x_0$ from data to start; along the schedule of the same
+    name that clock is time itself.
+
+    References:
+        Liu, Gong & Liu (2023), arXiv:2209.03003, eq. 1; Lipman et al. (2023),
+        arXiv:2210.02747, eq. 20 with $\sigma_{\min} = 0$.
+    """
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return torch.sigmoid(0.5 * self.log_snr(t))
+
+    def sigma(self, t: Tensor) -> Tensor:
+        return torch.sigmoid(-0.5 * self.log_snr(t))
+
+    def drift(self, t: Tensor) -> Tensor:
+        return 0.5 * self.sigma(t) * self.log_snr_slope(t)
+
+    def prior_std(self) -> float:
+        return 1.0

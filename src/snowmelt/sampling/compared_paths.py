@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.sampling.samplers.ddim import DDIM
+from snowmelt.sampling.samplers.loop import can_follow
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.samplers.sde import EulerMaruyama
@@ -40,7 +41,8 @@ def compared_paths(
     """The way of the first samples' starts by each of `samplers`, in the data's units.
 
     A sampler that needs a finite slope where there is none, without any signal at $t = 1$,
-    has no way. States of one that went astray may be no numbers.
+    has no way; neither has one that adds noise to a flow without its score. States of one
+    that went astray may be no numbers.
 
     Returns:
         `<name>_times` (K,) and `<name>_states` (K, N, D) for each.
@@ -50,7 +52,8 @@ def compared_paths(
     is_endless = denoiser.process.schedule.has_zero_terminal_snr
     found: dict[str, NDArray[np.float64]] = {}
     for name, sampler in samplers().items():
-        if not (sampler.needs_finite_slope and is_endless):
+        is_lost = sampler.needs_finite_slope and is_endless
+        if not is_lost and can_follow(denoiser, sampler):
             way = reverse(denoiser, sampler, index, manifest.shape, seed=seed)
             found[f"{name}_times"] = way.times.numpy()
             found[f"{name}_states"] = as_seen(way, denoiser, manifest)

@@ -108,6 +108,7 @@ def _complete(
     evaluations = request.guidance.evaluations(request.sampler, process)
     facts = sample_facts.found(generator, draft, stored)
     sample_facts.save_labels(generator, draft / "labels.npy")
+    sample_facts.save_starts(generator, draft / "starts.npy")
     picture_arrays.save(generator, draft, real)
     if png:
         _write_images(generator, draft, None if png == "all" else png)

@@ -39,7 +39,8 @@ class Generator:
         """
         precision = request.precision
         network_numbers.check(precision, device)
-        plain = request.checkpoint.denoiser(request.weights).to(device)
+        checkpoint = request.checkpoint
+        plain = checkpoint.denoiser(request.weights, request.starts).to(device)
         compiled = None
         if request.compile:
             compiled = network_numbers.computing(plain, precision, is_compiled=True)

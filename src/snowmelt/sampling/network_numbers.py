@@ -67,10 +67,4 @@ def computing(
     if precision == "32-true" and not is_compiled:
         return denoiser
     net: Any = torch.compile(denoiser.net, dynamic=False) if is_compiled else denoiser.net
-    return Denoiser(
-        _InBfloat16(net) if precision == "bf16-mixed" else net,
-        denoiser.process,
-        denoiser.prediction,
-        denoiser.learned_variance,
-        denoiser.self_conditioned,
-    ).eval()
+    return denoiser.around(_InBfloat16(net) if precision == "bf16-mixed" else net).eval()

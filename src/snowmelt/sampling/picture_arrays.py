@@ -53,7 +53,9 @@ def save(generator: Generator, draft: Path, real: Tensor | None = None) -> None:
         wanted["paths"] = lambda: compared_paths(
             generator.denoiser, generator.manifest, seed=generator.request.seed
         )
-        if real is None:
+        if not generator.denoiser.has_score:
+            print("forward film: left out, since this flow does not begin with added noise")
+        elif real is None:
             print("forward film: left out, since no real points are at hand")
         else:
             start = real[:FORWARD_POINTS]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from snowmelt.common.array_files import create_rows, in_parts, write_rows
 from snowmelt.sampling import edge_shares
 from snowmelt.sampling.generator import Generator
+from snowmelt.sampling.samplers.loop import starts
 
 _LABELS = 2**16  # that are made at once
 
@@ -45,6 +46,24 @@ def save_labels(generator: Generator, target: Path) -> None:
         if start == 0:
             create_rows(target, np.int64, (request.num_samples,))
         write_rows(target, start, labels.numpy())
+
+
+def save_starts(generator: Generator, target: Path) -> None:
+    """Write where the way to each sample began; nothing where diffusion began in noise.
+
+    Start and sample k are a pair of the flow: of images both are kept as levels, of points
+    both in the data's units.
+    """
+    request, denoiser = generator.request, generator.denoiser
+    is_image = generator.manifest.kind == "images"
+    if denoiser.has_score or (is_image and request.starts is None):
+        return  # noise has no levels
+    shape = generator.manifest.shape
+    create_rows(target, generator.manifest.dtype, (request.num_samples, *shape))
+    for start in range(0, request.num_samples, _LABELS):
+        index = torch.arange(start, min(start + _LABELS, request.num_samples))
+        begun = starts(denoiser, index, shape, seed=request.seed)
+        write_rows(target, start, generator.stored(begun))
 
 
 def _error(generator: Generator, samples: NDArray) -> float:

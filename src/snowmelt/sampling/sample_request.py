@@ -8,6 +8,7 @@ from typing import Any
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.records import content_digest
+from snowmelt.data.prepared.start_points import StartPoints
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.settings import Precision
@@ -33,6 +34,7 @@ class SampleRequest:
         examples: the digest of the real examples, where the guidance completes some.
         precision: what numbers the network computes in.
         compile: whether the network is compiled.
+        starts: where the ways to the samples begin, if not in normal noise.
 
     Raises:
         UserError: the guidance does not go with data, network or sampler.
@@ -50,9 +52,16 @@ class SampleRequest:
     examples: str | None = None
     precision: Precision = "32-true"
     compile: bool = False
+    starts: StartPoints | None = None
 
     def __post_init__(self) -> None:
         """Refuse a guidance that cannot be followed."""
+        if self.starts is not None and self.starts.held_out_count < self.num_samples:
+            raise UserError(
+                f"sample.num_samples={self.num_samples} is more than the"
+                f" {self.starts.held_out_count} held-out starts, and a flow carries each to"
+                " one end: hold out more starts, or draw fewer samples"
+            )
         try:
             self.guidance.check(self.conditioning, self.sampler)
         except ValueError as error:
@@ -67,6 +76,7 @@ class SampleRequest:
             "sha256": self.checkpoint_digest,
         }
         checkpoint |= self.checkpoint.clock_facts
+        start = self.starts and {"start": self.starts.data.manifest.digest}
         settings = {
             "checkpoint": checkpoint,
             "sampler": _in_order(self.settings["sampler"]),
@@ -74,6 +84,7 @@ class SampleRequest:
             "examples": self.examples,
             "num_samples": self.num_samples,
             "seed": self.seed,
+            **(start or {}),
             # They decide how numbers are rounded.
             "precision": self.precision,
             "compile": self.compile,

@@ -18,26 +18,27 @@ from torch import Tensor
 
 from snowmelt.common.array_files import gathered
 from snowmelt.common.errors import UserError
-from snowmelt.common.randomness import Stream, permutation, uniform
+from snowmelt.common.randomness import Stream, uniform
+from snowmelt.data.prepared.row_order import RowOrder
 
 
 class Batch(NamedTuple):
-    """Stored examples, their places in the batch of all processes together, and classes."""
+    """Stored examples, their places in the batch of all processes together, and classes.
+
+    Attributes:
+        partner: the place of each example's start, where a coupling has paired them.
+    """
 
     stored: Tensor
     slot: Tensor
     labels: Tensor | None = None
+    partner: Tensor | None = None
 
     def parts(self, count: int) -> list[Batch]:
         """The batch in equal parts, in its order."""
         size = len(self.slot) // count
-        whole = [None] * count if self.labels is None else self.labels.split(size)
-        return [
-            Batch(*part)
-            for part in zip(
-                self.stored.split(size), self.slot.split(size), whole, strict=True
-            )
-        ]
+        split = ([None] * count if one is None else one.split(size) for one in self)
+        return [Batch(*part) for part in zip(*split, strict=True)]
 
 
 class BatchStream:
@@ -89,7 +90,7 @@ class BatchStream:
         self.start = start
         size = batch_size // world_size
         self.slots = np.arange(rank * size, (rank + 1) * size)
-        self._orders: dict[int, np.ndarray] = {}
+        self._order = RowOrder(len(examples), seed=seed, stream=Stream.DATA_ORDER)
 
     def __iter__(self) -> Iterator[Batch]:
         for step in self._steps():
@@ -115,16 +116,4 @@ class BatchStream:
 
     def rows(self, step: int) -> np.ndarray:
         """The rows that this process sees in a step."""
-        place = step * self.batch_size + self.slots
-        rounds, offset = np.divmod(place, len(self.examples))
-        needed = {int(number): self._order(int(number)) for number in np.unique(rounds)}
-        self._orders = needed
-        return np.array([needed[int(r)][o] for r, o in zip(rounds, offset, strict=True)])
-
-    def _order(self, number: int) -> np.ndarray:
-        if number in self._orders:
-            return self._orders[number]
-        order = permutation(
-            len(self.examples), seed=self.seed, stream=Stream.DATA_ORDER, index=number
-        )
-        return order.numpy()
+        return self._order.rows(step * self.batch_size + self.slots)

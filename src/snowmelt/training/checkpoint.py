@@ -24,7 +24,10 @@ from snowmelt.common.files import new_file, require
 from snowmelt.common.instantiate import build
 from snowmelt.common.tensor_files import read_tensors
 from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.start_points import StartPoints
+from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.interpolants import Interpolant
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
@@ -60,6 +63,8 @@ class Checkpoint:
             to the byte; None for every other.
         further: the weights of further averages, by their decay.
         snapshots: averages that any length is made of: `snowmelt.training.averages`.
+        start: the manifest of the data that its way begins with; None for normal noise.
+        has_score: whether it is a diffusion, which knows a score.
     """
 
     identity: str
@@ -73,9 +78,17 @@ class Checkpoint:
     seconds: float | None = None
     further: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     snapshots: list[Snapshot] = field(default_factory=list)
+    start: Manifest | None = None
+    has_score: bool = True
 
-    def denoiser(self, weights: Weights = "ema") -> Denoiser:
+    def denoiser(
+        self, weights: Weights = "ema", starts: StartPoints | None = None
+    ) -> Denoiser:
         """The denoiser with the averaged or the raw weights, in evaluation mode.
+
+        Args:
+            starts: where its way begins, if that is not normal noise; without them it can
+                be asked, and not be sampled from.
 
         Raises:
             UserError: there are no such weights, or they do not fit the network.
@@ -97,6 +110,9 @@ class Checkpoint:
             raise UserError(
                 f"the checkpoint's weights do not fit its network: {reason}: {_AGAIN}"
             ) from error
+        if self.start is not None:
+            denoiser.start = starts or _without_starts
+        denoiser.has_score = self.has_score
         return denoiser.eval()
 
     @property
@@ -139,8 +155,8 @@ def build_denoiser(
     """The untrained denoiser that a configuration describes, for events of `shape`.
 
     Args:
-        config: the sections schedule, process, prediction, net and, if there is one,
-            denoiser.
+        config: the sections schedule, process, prediction, net and, if there are any,
+            denoiser and interpolant.
         shape: the event shape.
         classes: the names of the data's classes, if it has any.
 
@@ -160,15 +176,30 @@ def build_denoiser(
             "denoiser.conditional=true needs the classes of the data, and it has none: give"
             " labels with the data, or set denoiser.conditional=false"
         )
+    with_score = bool(asked.get("with_score", False))
     net = build(
         config["net"],
         Net,
         shape=tuple(shape),
         inputs=2 if self_conditioned else 1,
-        outputs=2 if learned_variance else 1,
+        outputs=2 if learned_variance or with_score else 1,
         classes=len(classes) if conditional and classes else 0,
     )
-    return Denoiser(net, process, prediction, learned_variance, self_conditioned)
+    if not with_score:
+        return Denoiser(net, process, prediction, learned_variance, self_conditioned)
+    interpolant = build(config["interpolant"], Interpolant)
+    try:
+        return BridgeDenoiser(net, process, prediction, interpolant)
+    except ValueError as error:
+        raise UserError(f"denoiser.with_score: {error}") from error
+
+
+def _without_starts(index: Tensor, seed: int) -> Tensor:
+    """Stands where a checkpoint begins with data that is not at hand."""
+    raise UserError(
+        "this model begins with other data than normal noise: give it the prepared starts"
+        " (`snowmelt sample` finds them beside the prepared data)"
+    )
 
 
 def _dtype(config: Mapping[str, Any]) -> torch.dtype:
@@ -194,6 +225,10 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
             one | {"weights": _detached(one["weights"])} for one in checkpoint.snapshots
         ],
     }
+    if checkpoint.start is not None:
+        content["start"] = _canonical(checkpoint.start.to_dict())
+    if not checkpoint.has_score:
+        content["has_score"] = False
     # Through memory: torch writes a file's name into the file.
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -242,6 +277,7 @@ def load(path: str | Path) -> Checkpoint:
         raise UserError(
             f"{path} is not a checkpoint of snowmelt: {error}: {_AGAIN}"
         ) from error
+    start = content.get("start")
     return Checkpoint(
         identity=content["identity"],
         step=content["step"],
@@ -255,4 +291,6 @@ def load(path: str | Path) -> Checkpoint:
         seconds=content.get("seconds"),
         further=content.get("further", {}),
         snapshots=content.get("snapshots", []),
+        start=None if start is None else Manifest.from_dict(start, where=str(path)),
+        has_score=content.get("has_score", True),
     )

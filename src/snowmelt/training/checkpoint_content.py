@@ -43,6 +43,10 @@ def check_content(content: Mapping[str, Any], size: int) -> None:
     for key in _SECTIONS:
         if not isinstance(content["config"].get(key, {}), dict):
             raise ValueError(f"its config.{key} is no section")
+    if "start" in content:
+        check_plain(content["start"], "start")
+    if not isinstance(content.get("has_score", True), bool):
+        raise ValueError(f"its has_score is {content['has_score']!r}, not true or false")
     sets = {name: content[name] for name in ("raw", "ema", "schedule")}
     needed = sum(_size(name, found) for name, found in (sets | _further(content)).items())
     if not isinstance(content.get("seconds"), float | None):

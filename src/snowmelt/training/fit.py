@@ -18,6 +18,7 @@ from snowmelt.common import distributed, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.start_points import StartPoints
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
@@ -30,6 +31,7 @@ from snowmelt.training.finite import NotFinite
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.optimizers import Recipe
+from snowmelt.training.pairs import Pairs, has_start
 from snowmelt.training.resume import Resume
 from snowmelt.training.settings import FitSettings
 from snowmelt.training.stop_point import StopPoint
@@ -116,6 +118,8 @@ def fit(
         seconds=module.budget.seconds,
         further=module.averages.by_decay(),
         snapshots=module.averages.snapshots,
+        start=None if module.starts is None else module.starts.data.manifest,
+        has_score=denoiser.has_score,
     )
     return checkpoint, module.history
 
@@ -128,6 +132,8 @@ def new_module(settings: FitSettings, data: PreparedData) -> DiffusionModule:
     """
     torch.manual_seed(settings.seed)
     denoiser, loss, time_sampler = _parts(settings, data)
+    pairs = pairs_of(settings, data)
+    denoiser.start, denoiser.has_score = pairs.starts, pairs.is_diffusion()
     module = DiffusionModule(
         denoiser,
         loss,
@@ -139,10 +145,37 @@ def new_module(settings: FitSettings, data: PreparedData) -> DiffusionModule:
         p_self_conditioned=settings.denoiser.p_self_conditioned,
         optimizer=build(settings.optimizer, Recipe),
         accumulate=settings.trainer.accumulate,
+        pairs=None if pairs.is_diffusion() else pairs,
     )
     if settings.trainer.compile is True:
         compile_network(denoiser)  # after the average was copied from it, which is not
     return module
+
+
+def starts_of(settings: FitSettings, data: PreparedData) -> StartPoints | None:
+    """The starts that lie beside the data; None where the settings begin with noise.
+
+    Raises:
+        UserError: they are missing, or others than the settings name.
+    """
+    if not has_start({"start": settings.start}):
+        return None
+    starts = StartPoints.open(data.folder, data.manifest)
+    starts.check_made_from(settings.start["of"])
+    return starts
+
+
+def pairs_of(settings: FitSettings, data: PreparedData) -> Pairs:
+    """The pairs that the settings name.
+
+    Raises:
+        UserError: a part is refused, or the starts are.
+    """
+    starts = starts_of(settings, data)
+    pairs = Pairs.of(settings.plain(), starts, settings.training.batch_size)
+    if pairs.coupling.is_paired and starts is not None:
+        starts.check_paired()
+    return pairs
 
 
 def _parts(settings: FitSettings, data: PreparedData) -> tuple[Denoiser, Loss, TimeSampler]:
@@ -221,6 +254,7 @@ def check(settings: FitSettings, data: PreparedData) -> None:
         parts=settings.trainer.accumulate,
     )
     _parts(settings, data)
+    pairs_of(settings, data)
 
 
 def _quiet() -> None:

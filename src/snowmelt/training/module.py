@@ -14,6 +14,8 @@ from torchmetrics import MeanMetric
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.scaling import to_model
+from snowmelt.data.prepared.start_points import StartPoints
+from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser, bridge_losses
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
@@ -26,6 +28,7 @@ from snowmelt.training.ema import EMA
 from snowmelt.training.finite import SCALED, check_finite
 from snowmelt.training.objective import Objective
 from snowmelt.training.optimizers import AdamW, Recipe, Trained
+from snowmelt.training.pairs import Pairs
 from snowmelt.training.settings import TrainingSettings
 from snowmelt.training.step_draws import StepDraws, seed_dropout
 
@@ -49,6 +52,7 @@ class DiffusionModule(LightningModule):
             denoiser is self-conditioned.
         optimizer: makes the optimiser; None for AdamW.
         accumulate: in how many parts a process takes its share of a batch.
+        pairs: how examples are paired with their starts; None for diffusion's pairs.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class DiffusionModule(LightningModule):
         p_self_conditioned: float = 0.5,
         optimizer: Recipe | None = None,
         accumulate: int = 1,
+        pairs: Pairs | None = None,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
@@ -79,6 +84,7 @@ class DiffusionModule(LightningModule):
         self.budget = budget_of(training)
         self.watch = Stopwatch()
         self.accumulate = accumulate
+        self.pairs = pairs
         if denoiser.schedule is not None and not loss.trains_schedule:
             # Parameters without a gradient would stop a group of processes.
             denoiser.schedule.requires_grad_(False)
@@ -91,7 +97,7 @@ class DiffusionModule(LightningModule):
         seed_dropout(self.seed, self.global_step, self.global_rank, self.device)
         if self.accumulate > 1:
             self.trainer.optimizers[0].zero_grad()
-        *first, last = batch.parts(self.accumulate)
+        *first, last = self._coupled(batch).parts(self.accumulate)
         drawn = [self._with_gradient(part) for part in first]
         loss, *of_last = self._losses(last)
         t, losses, values = map(torch.cat, zip(*drawn, of_last, strict=True))
@@ -100,6 +106,17 @@ class DiffusionModule(LightningModule):
         self._loss_of_step = values.mean()
         self.mean_loss.update(self._loss_of_step)
         return loss
+
+    def _coupled(self, batch: Batch) -> Batch:
+        """The batch with its partners; all processes find the same ones of the whole."""
+        if self.pairs is None or self.pairs.coupling.is_independent:
+            return batch
+        x_0 = self._whole(to_model(batch.stored, self.manifest))
+        labels = None if batch.labels is None else self._whole(batch.labels)
+        draws = StepDraws(self.seed, self.global_step, self._whole(batch.slot))
+        partner = self.pairs.partners(x_0, draws, labels)
+        own = torch.isin(draws.slot, batch.slot)
+        return batch._replace(partner=partner[own])
 
     def _with_gradient(self, part: Batch) -> list[Tensor]:
         """Add the gradient of a part to those of the parts before it."""
@@ -122,13 +139,24 @@ class DiffusionModule(LightningModule):
             process=self.denoiser.process,
         )
         draws = StepDraws(self.seed, self.global_step, batch.slot)
-        eps, labels = draws.noise(x_0.shape[1:]), draws.labels(batch.labels, self.p_uncond)
+        labels = draws.labels(batch.labels, self.p_uncond)
+        z = None
+        if self.pairs is None:
+            eps = draws.noise(x_0.shape[1:])
+        else:
+            process = self.denoiser.process
+            x_0, eps, z = self.pairs.ends(process, x_0, t, draws, batch.partner)
         chosen = None
         if self.denoiser.self_conditioned:
             chosen = draws.self_conditioned(self.p_self_conditioned)
         objective = Objective(self.denoiser, self.loss)
         example = x_0, t, eps, labels, chosen
-        losses = objective.network_losses(*example)
+        if isinstance(self.denoiser, BridgeDenoiser):
+            assert z is not None
+            bridge = self.denoiser.with_labels(labels)
+            losses = bridge_losses(bridge, x_0, eps, z, t)
+        else:
+            losses = objective.network_losses(*example)
         loss = (weight * losses).mean()
         value = loss.detach()
         if objective.learns_schedule:
@@ -142,6 +170,14 @@ class DiffusionModule(LightningModule):
         gathered = self.all_gather(mine)
         assert isinstance(gathered, Tensor)
         return gathered.flatten()
+
+    def _whole(self, mine: Tensor) -> Tensor:
+        """A row for each example of all processes. Shapes: (B, *D) -> (N, *D)"""
+        if self._world_size == 1:
+            return mine
+        gathered = self.all_gather(mine)
+        assert isinstance(gathered, Tensor)
+        return gathered.reshape(-1, *mine.shape[1:])
 
     def optimizer_zero_grad(self, *given: Any) -> None:
         """Forget the gradient, unless it is that of the first parts of this step."""
@@ -218,9 +254,14 @@ class DiffusionModule(LightningModule):
             return seconds
         return float(self._of_all(torch.tensor(seconds, device=self.device)).max())
 
+    @property
+    def starts(self) -> StartPoints | None:
+        """Where journeys begin, if not in normal noise."""
+        return None if self.pairs is None else self.pairs.starts
+
     def averaged(self) -> Denoiser:
         """The denoiser with the averaged weights."""
-        return _with_net(self.denoiser, self.ema.net)
+        return self.denoiser.around(self.ema.net)
 
     @torch.no_grad()
     def held_out_loss(
@@ -239,11 +280,21 @@ class DiffusionModule(LightningModule):
         total = 0.0
         for part in slots.split(batch_size):
             x_0 = to_model(stored[part.cpu()].to(self.device), self.manifest)
-            eps = normal(x_0.shape[1:], seed=0, stream=Stream.HELD_OUT_NOISE, index=part)
             # Consecutive examples go to distant times, so that every class meets each.
             t = ((part * 0.618033988749895) % 1.0).to(torch.float64)
             classes = None if labels is None else labels[part.cpu()].to(self.device)
-            losses = self.loss(denoiser.with_labels(classes), x_0, t, eps)
+            z, knowing = None, denoiser.with_labels(classes)
+            if self.pairs is None:
+                stream = Stream.HELD_OUT_NOISE
+                eps = normal(x_0.shape[1:], seed=0, stream=stream, index=part)
+            else:
+                example = denoiser.process, x_0, t, part, classes
+                x_0, eps, z = self.pairs.held_out_ends(*example)
+            if isinstance(knowing, BridgeDenoiser):
+                assert z is not None
+                losses = bridge_losses(knowing, x_0, eps, z, t)
+            else:
+                losses = self.loss(knowing, x_0, t, eps)
             total += float(losses.sum())
         return total / count
 
@@ -284,14 +335,3 @@ class DiffusionModule(LightningModule):
         parts = [part for mean in means for part in (mean.mean_value, mean.weight)]
         assert all(isinstance(part, Tensor) for part in parts)
         return parts
-
-
-def _with_net(denoiser: Denoiser, net: nn.Module) -> Denoiser:
-    """The same denoiser around another network."""
-    return Denoiser(
-        net,
-        denoiser.process,
-        denoiser.prediction,
-        denoiser.learned_variance,
-        denoiser.self_conditioned,
-    )

@@ -41,7 +41,9 @@ STATE_PARTS = {
 CODE = ("common", "data/prepared", "diffusion", "nets", "training")
 
 
-def training_identity(settings: FitSettings, manifest: Manifest) -> str:
+def training_identity(
+    settings: FitSettings, manifest: Manifest, start: Manifest | None = None
+) -> str:
     """A digest of everything that the trained weights follow from.
 
     The settings, the data's bytes and scaling, and the bytes of the source
@@ -49,6 +51,10 @@ def training_identity(settings: FitSettings, manifest: Manifest) -> str:
     execution: it decides the order of sums, and so the last digits, but not what is
     computed. Dropout is the exception: its masks are drawn by each process, for each part
     of a batch.
+
+    Args:
+        manifest: of the data.
+        start: of the data that journeys begin with; None for normal noise.
     """
     described = {
         "config": _decisive(settings),
@@ -59,6 +65,8 @@ def training_identity(settings: FitSettings, manifest: Manifest) -> str:
         },
         "code": code_digest(CODE),
     }
+    if start is not None:
+        described["start"] = start.digest
     return content_digest(described)
 
 

@@ -56,6 +56,12 @@ class DenoiserSettings(Section):
         description="Probability of training an example with the null class, if"
         " conditional.",
     )
+    with_score: bool = Field(
+        False,
+        description="The network answers the noise on the way too, of an interpolant that"
+        " has some, from which a flow's score follows: [SF]2M. With it"
+        " sampler=euler_maruyama walks along the bridge.",
+    )
     self_conditioned: bool = Field(
         False,
         description="The network sees its own estimate of the data from the evaluation"
@@ -284,7 +290,8 @@ class FitSettings(Section):
     """Every section that the weights follow from; a checkpoint keeps them.
 
     Attributes:
-        schedule, process, prediction, loss, time_sampling, net, optimizer: parts to build.
+        schedule, process, prediction, loss, time_sampling, net, optimizer, start, coupling,
+            interpolant: parts to build.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -296,6 +303,9 @@ class FitSettings(Section):
     time_sampling: Part
     net: Part
     optimizer: Part = Field({"_target_": "snowmelt.optimizers.AdamW"})
+    start: Part = Field({"_target_": "snowmelt.starts.Normal"})
+    coupling: Part = Field({"_target_": "snowmelt.couplings.Independent"})
+    interpolant: Part = Field({"_target_": "snowmelt.interpolants.Straight"})
     denoiser: DenoiserSettings = DenoiserSettings()
     training: TrainingSettings = TrainingSettings()
     trainer: TrainerSettings = TrainerSettings()

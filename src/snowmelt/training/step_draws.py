@@ -42,6 +42,15 @@ class StepDraws:
             step=self.step,
         )
 
+    def path_noise(self, shape: tuple[int, ...]) -> Tensor:
+        """The noise on the way between data and start. Shapes: -> (B, *shape)"""
+        stream = Stream.PATH_NOISE
+        return normal(shape, seed=self.seed, stream=stream, index=self.slot, step=self.step)
+
+    def for_coupling(self) -> Tensor:
+        """A number in (0, 1) for each example, to draw its partner by. Shapes: -> (B,)"""
+        return self._uniform(Stream.COUPLING)
+
     def labels(self, labels: Tensor | None, p_uncond: float) -> Tensor | None:
         """The classes, some replaced by the null class. Shapes: (B,) int64 -> (B,)"""
         if labels is None:

@@ -47,3 +47,14 @@ def test_there_is_a_row_for_each_score_that_there_is(is_known: bool) -> None:
     assert len(figure.axes) == 3 * len(names)
     assert figure.axes[0].get_ylim() == (-3.0, 3.0)
     assert "of 2" in figure.axes[0].get_ylabel()
+
+
+def test_a_flow_without_a_score_has_one_way() -> None:
+    flow = {key: value for key, value in paths().items() if key.startswith("ode")}
+    figure = path_figure(flow, {})
+    (axes,) = figure.axes
+    assert axes.get_title(loc="left") == "flow (Heun)"
+    assert axes.get_ylabel().startswith("learned flow")
+    bridge = {key: value for key, value in paths().items() if not key.startswith("chain")}
+    shown = [axes.get_title(loc="left") for axes in path_figure(bridge, {}).axes]
+    assert shown == ["bridge (Euler-Maruyama)", "flow (Heun)"]

@@ -93,20 +93,23 @@ class PreparedData:
         named = {name: digests[name] for name in wanted}
         return Verification(self.folder, named, made_by=_STAGE)
 
-    def check_made_from(self, data_config: Any) -> None:
+    def check_made_from(self, data_config: Any, key: str = "data") -> None:
         """Refuse data that was prepared from another configuration.
+
+        Args:
+            key: where that stands.
 
         Raises:
             UserError: they differ; the message names the first key that does.
         """
         then, now = self.manifest.config, json.loads(json.dumps(plain(data_config)))
-        for key in sorted(then.keys() | now.keys()):
+        for name in sorted(then.keys() | now.keys()):
             # A choice that an earlier version did not have was not made.
-            is_new = key not in then and (now[key] is None or now[key] is False)
-            if not is_new and then.get(key) != now.get(key):
+            is_new = name not in then and (now[name] is None or now[name] is False)
+            if not is_new and then.get(name) != now.get(name):
                 raise UserError(
-                    f"{self.folder} was prepared with data.{key}={then.get(key)}, the"
-                    f" configuration says {now.get(key)}: run `snowmelt {_STAGE}` again"
+                    f"{self.folder} was prepared with {key}.{name}={then.get(name)}, the"
+                    f" configuration says {now.get(name)}: run `snowmelt {_STAGE}` again"
                 )
 
 

@@ -33,7 +33,13 @@ from snowmelt.diffusion.schedules.betas import (
 )
 from snowmelt.diffusion.schedules.chain import Betas, Chain, CosineBetas, LinearBetas
 from snowmelt.diffusion.schedules.learned import Learned
-from snowmelt.diffusion.schedules.sigmas import Geometric, Karras, Laplace, RandomWalk
+from snowmelt.diffusion.schedules.sigmas import (
+    Geometric,
+    Karras,
+    Laplace,
+    RandomWalk,
+    RectifiedFlow,
+)
 from snowmelt.diffusion.schedules.transforms import InputScaled, ZeroTerminal
 
 __all__ = [
@@ -54,6 +60,7 @@ __all__ = [
     "NoiseSchedule",
     "Quadratic",
     "RandomWalk",
+    "RectifiedFlow",
     "Sigmoid",
     "ZeroTerminal",
 ]

@@ -203,3 +203,54 @@ def _tail(deviation: float) -> float:
     """The probability that a standard Laplace variable lies above a value."""
     half = 0.5 * math.exp(-abs(deviation))
     return half if deviation > 0 else 1 - half
+
+
+class RectifiedFlow(NoiseSchedule):
+    r"""The share of the noise grows linearly: time on a straight line from data to start.
+
+    $$\frac{\sigma}{\alpha} = \frac{u}{1 - u}, \qquad \lambda(t) = 2\log\frac{1 - u}{u},
+      \qquad u = (1 - t)\,S(-\tfrac12\lambda_0) + t\,S(-\tfrac12\lambda_1),$$
+
+    with the logistic function $S$. In the process of the same name $\sigma$ is $u$ itself.
+    The log-SNR would be infinite at $u = 0$ and $u = 1$; so $u$ starts and ends a little
+    inside, by 0.001 at the default.
+
+    Args:
+        log_snr_max: $\lambda_0$, the log-SNR at the data.
+        log_snr_min: $\lambda_1$, the log-SNR at the noise.
+
+    Raises:
+        ValueError: the two ends are not in decreasing order, or so far out that float32
+            cannot tell them from 0 and 1.
+
+    References:
+        Liu, Gong & Liu (2023), arXiv:2209.03003; Esser et al. (2024), arXiv:2403.03206,
+        section 2.
+    """
+
+    def __init__(self, log_snr_max: LogSNR = 14.0, log_snr_min: LogSNR = -14.0) -> None:
+        check_log_snr_ends(log_snr_max, log_snr_min)
+        self.noise = _logistic(-0.5 * log_snr_max), _logistic(-0.5 * log_snr_min)
+        self.signal = _logistic(0.5 * log_snr_max), _logistic(0.5 * log_snr_min)
+        self.check_curve()
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        # Both shares add up positive terms, so neither loses its digits at its own end.
+        return 2 * (
+            torch.log(self._line(self.signal, t)) - torch.log(self._line(self.noise, t))
+        )
+
+    def slope(self, t: Tensor) -> Tensor:
+        signal, noise = self._line(self.signal, t), self._line(self.noise, t)
+        return -2 * (self.noise[1] - self.noise[0]) / (signal * noise)
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        share = torch.sigmoid(-0.5 * log_snr.to(torch.float64))
+        return ((share - self.noise[0]) / (self.noise[1] - self.noise[0])).clamp(0, 1)
+
+    def _line(self, ends: tuple[float, float], t: Tensor) -> Tensor:
+        return (1 - t) * ends[0] + t * ends[1]
+
+
+def _logistic(value: float) -> float:
+    return 1.0 / (1.0 + math.exp(-value))

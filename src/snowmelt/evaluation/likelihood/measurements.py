@@ -38,6 +38,11 @@ class Measurements:
         Raises:
             UserError: nothing is left, or not the bound that was asked for.
         """
+        if not denoiser.has_score and (self.bound is not None or self.ode is not None):
+            raise UserError(
+                "likelihood: this flow does not end in normal noise of its own for each"
+                " example, so neither the bound nor the flow tells it: use likelihood=none"
+            )
         try:
             if self.bound is not None:
                 self.bound.check(denoiser)

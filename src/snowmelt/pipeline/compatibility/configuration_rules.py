@@ -12,7 +12,7 @@ from snowmelt.common.instantiate import plain
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.likelihood.measurements import Measurements
 from snowmelt.evaluation.settings import LikelihoodSettings
-from snowmelt.pipeline.compatibility import sampling_rules, training_rules
+from snowmelt.pipeline.compatibility import flow_rules, sampling_rules, training_rules
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 
 
@@ -45,6 +45,7 @@ def issues(
     """
     try:
         found = training_rules.issues(training_rules.built(config))
+        found += flow_rules.training_issues(config)
         is_points = shape is not None and len(shape) == 1
         parts = sampling_rules.trained(config, is_points=is_points, shape=shape)
         is_sound = not any(issue.is_error for issue in found)

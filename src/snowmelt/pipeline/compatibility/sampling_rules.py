@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from snowmelt.common.instantiate import build, plain
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, error_factor, prior_kl
-from snowmelt.pipeline.compatibility import dry_run_rules
+from snowmelt.pipeline.compatibility import dry_run_rules, flow_rules
 from snowmelt.pipeline.compatibility.combination import Combination
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 from snowmelt.pipeline.compatibility.training_rules import (
@@ -32,6 +32,7 @@ from snowmelt.sampling.samplers.sampler import Sampler
 LARGEST_ERROR_FACTOR = 1e3
 LARGEST_AMPLIFICATION = 30.0  # an error of a thirtieth becomes as large as the data
 TRAINED = ("schedule", "process", "prediction")
+PAIRED = ("start", "coupling", "interpolant")
 DRAWN = ("sampler", "guidance")
 
 
@@ -41,6 +42,7 @@ class Trained:
 
     Attributes:
         sections: of the configuration, that the process and the prediction were built from.
+        paired: those that say what the data was paired with, where there are any.
         shape: of an event; None where that is not known yet.
     """
 
@@ -49,6 +51,8 @@ class Trained:
     learned_variance: bool
     conditional: bool
     sections: Mapping[str, Any]
+    paired: Mapping[str, Any] = field(default_factory=dict)
+    with_score: bool = False
     is_points: bool = False
     shape: tuple[int, ...] | None = None
 
@@ -74,6 +78,8 @@ def trained(
         learned_variance=bool(denoiser.get("learned_variance", False)),
         conditional=bool(denoiser.get("conditional", False)),
         sections={name: plain(config[name]) for name in TRAINED},
+        paired={name: plain(config[name]) for name in PAIRED if name in config},
+        with_score=bool(denoiser.get("with_score", False)),
         is_points=is_points,
         shape=shape,
     )
@@ -115,10 +121,22 @@ def issues(
         *_needs(sampler, parts),
         *_start(sampler, parts),
         *_guidance(config, sampler, parts),
+        *_flow(config, sampler, parts),
     ]
+    # A bridge's noise is not that of diffusion, which a dry run would add.
+    is_run &= not (parts.with_score and sampler.draws)
     if is_run and not any(issue.is_error for issue in found):
         found += dry_run_rules.issues(combination(config, parts))
     return sorted(found, key=lambda issue: not issue.is_error)
+
+
+def _flow(
+    config: Mapping[str, Any], sampler: Sampler, parts: Trained
+) -> list[CompatibilityIssue]:
+    """The issues of a flow that is no diffusion."""
+    guidance = build(config["guidance"], Guidance)
+    trained = {**parts.sections, **parts.paired}
+    return flow_rules.sampling_issues(sampler, guidance, trained, parts.with_score)
 
 
 def combination(config: Mapping[str, Any], parts: Trained) -> Combination:

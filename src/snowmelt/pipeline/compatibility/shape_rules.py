@@ -88,7 +88,8 @@ def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Compatibilit
     """Build the network without memory for its weights, and count them."""
     denoiser = config.get("denoiser", {})
     inputs = 2 if denoiser.get("self_conditioned", False) else 1
-    outputs = 2 if denoiser.get("learned_variance", False) else 1
+    doubled = denoiser.get("learned_variance", False) or denoiser.get("with_score", False)
+    outputs = 2 if doubled else 1
     try:
         with _WeightsWithoutMemory():
             net = instantiate.build(

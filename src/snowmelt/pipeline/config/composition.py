@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from snowmelt.common.errors import UserError, did_you_mean
+from snowmelt.common.instantiate import resolved
 from snowmelt.pipeline.config import (
     conf_files,
     environment_values,
@@ -41,6 +42,8 @@ from snowmelt.pipeline.config.overrides import (
 )
 from snowmelt.pipeline.config.read_places import check_data_apart
 from snowmelt.pipeline.config.references import resolved_values
+
+INSIDE = {"start": "data"}  # the group of what is inside another, where it is not its own
 
 
 def project_root() -> Path:
@@ -98,11 +101,17 @@ def compose(
     settled = frozen(_checked(root, choices, written))
     check_data_apart(settled, root)
     if is_checked:
-        from snowmelt.pipeline.compatibility import configuration_rules, shape_rules
+        from snowmelt.pipeline.compatibility import (
+            configuration_rules,
+            flow_rules,
+            issues,
+            shape_rules,
+        )
 
         shape = shape_rules.shape_of(settled.data, root)
         configuration_rules.check(settled, shape)
         shape_rules.check(settled, shape)
+        issues.settle(flow_rules.start_issues(settled, shape, root))
     return settled
 
 
@@ -196,21 +205,25 @@ def _composed(
 def with_named_parts(plain: Any, root: Path) -> Any:
     """A part inside another of its group, named as that one is: `schedule.of=cosine`.
 
+    What is inside a start is a file of conf/data/: `start.of=two_moons`.
+
     Raises:
         UserError: there is no file of that name.
     """
     for group, names in groups(root).items():
         inner = plain[group].get("of") if isinstance(plain.get(group), dict) else None
         if isinstance(inner, str):
+            kind = INSIDE.get(group, group)
+            names = names if kind == group else groups(root)[kind]
             if inner not in names:
                 raise UserError(
-                    f"{group}.of: unknown {group} '{inner}'{did_you_mean(inner, names)}."
-                    f" Known: {', '.join(names)} (the files of conf/{group}/)"
+                    f"{group}.of: unknown {kind} '{inner}'{did_you_mean(inner, names)}."
+                    f" Known: {', '.join(names)} (the files of conf/{kind}/)"
                 )
-            body = conf_files.body_of(root / "conf" / group / f"{inner}.yaml")
-            where = f"conf/{group}/{inner}.yaml"
+            body = conf_files.body_of(root / "conf" / kind / f"{inner}.yaml")
+            where = f"conf/{kind}/{inner}.yaml"
             environment_values.refuse(where, body, key=f"{group}.of")
-            plain[group]["of"] = resolved_values(OmegaConf.create(body))
+            plain[group]["of"] = resolved(plain | {"of": body}, "of")
     return plain
 
 

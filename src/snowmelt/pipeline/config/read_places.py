@@ -53,7 +53,8 @@ def check_data_apart(config: Mapping[str, Any], root: Path) -> None:
     Raises:
         UserError: one lies in the other, or the data is something that this program made.
     """
-    for key, named in places_in(config.get("data"), "data"):
+    raw = [*places_in(config.get("data"), "data"), *places_in(config.get("start"), "start")]
+    for key, named in raw:
         if is_address(named):
             raise UserError(
                 f"{key}: {named} is an address, and files of this machine are read: give"

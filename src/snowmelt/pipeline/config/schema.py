@@ -19,7 +19,9 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.section import Section, Text, fields_of, refusals
 from snowmelt.common.signatures import options_of, signature_of
 from snowmelt.data.sources.source import Source
+from snowmelt.data.starts import Start
 from snowmelt.densities import Perturbable
+from snowmelt.diffusion.interpolants import Interpolant
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.noise_schedule import NoiseSchedule
 from snowmelt.diffusion.predictions import Prediction
@@ -33,6 +35,7 @@ from snowmelt.nets.net import Net
 from snowmelt.pipeline.config.settings import Settings
 from snowmelt.sampling.guidance.guidance import Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
+from snowmelt.training.couplings import Coupling
 from snowmelt.training.optimizers import Recipe
 
 
@@ -75,6 +78,9 @@ PARTS = {
     "time_sampling": PartKind(TimeSampler),
     "net": PartKind(Net, ("shape", "inputs", "outputs", "classes")),
     "optimizer": PartKind(Recipe),
+    "start": PartKind(Start, ("root", "scratch", "kept")),
+    "coupling": PartKind(Coupling),
+    "interpolant": PartKind(Interpolant),
     "sampler": PartKind(Sampler),
     "guidance": PartKind(Guidance),
     "features": PartKind(Extractor, ("manifest",)),

@@ -229,7 +229,7 @@ class _Model:
 
     def score_error(self, settings: TruthSettings) -> Evaluation:
         """The score against that of the density of the data, if that is known."""
-        if self.density is None:
+        if self.density is None or not self.checkpoint.has_score:
             return Evaluation()
         weights = self.sampled["weights"]
         return truth_evaluation.measure(
@@ -245,6 +245,9 @@ class _Model:
         if self.data.manifest.kind != "points":
             return None
         try:
+            if not self.checkpoint.has_score:
+                print("pictures of the model: left out, since this flow has no score")
+                return None
             denoiser = self.checkpoint.denoiser(self.sampled["weights"]).to(self.device)
         except UserError as error:
             print(f"pictures of the model: left out, since {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -12,8 +13,10 @@ from snowmelt.common.instantiate import build, plain
 from snowmelt.common.places import located, not_copied
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.start_points import FOLDER
 from snowmelt.data.sources import kept_rows
 from snowmelt.data.sources.source import RawData, Source
+from snowmelt.data.starts import Start
 from snowmelt.tracking.location import main_root
 
 MARKER = "manifest.json"
@@ -26,7 +29,7 @@ def run(config: DictConfig, root: Path) -> Path:
         Its folder.
 
     Args:
-        config: reads `data` and `paths.prepared`.
+        config: reads `data`, `start` and `paths.prepared`.
 
     Raises:
         UserError: the raw data or the configuration is wrong, or the folder to write
@@ -38,27 +41,42 @@ def run(config: DictConfig, root: Path) -> Path:
         with new_directory(target, MARKER) as draft:
             given = {"root": root, "scratch": draft.parent, "kept": kept}
             source = build(config.data, Source, **given)
-            manifest = dataset.write(
-                draft,
-                **vars(_read(source, config)),
-                name=source.name,
-                held_out_fraction=source.held_out_fraction,
-                split_seed=source.split_seed,
-                config=plain(config.data),
-            )
+            manifest = _write(draft, source, plain(config.data))
+            begun = _begun(draft / FOLDER, config, given | {"kept": None})
         kept.finished()
     print(summary(manifest))
+    if begun is not None:
+        print(f"start: {summary(begun)}")
     return target
 
 
-def _read(source: Source, config: DictConfig) -> RawData:
+def _begun(folder: Path, config: DictConfig, given: dict[str, Any]) -> Manifest | None:
+    """Write the prepared form of the starts; None where they are normal noise."""
+    section = config.get("start")
+    source = None if section is None else build(section, Start, **given).source
+    return None if source is None else _write(folder, source, plain(section.of))
+
+
+def _write(folder: Path, source: Source, config: dict[str, Any]) -> Manifest:
+    """Write the prepared form of a source that a section of the configuration names."""
+    return dataset.write(
+        folder,
+        **vars(_read(source, config)),
+        name=source.name,
+        held_out_fraction=source.held_out_fraction,
+        split_seed=source.split_seed,
+        config=config,
+    )
+
+
+def _read(source: Source, config: dict[str, Any]) -> RawData:
     """What the source reads; where DVC works in a copy, what is not in it is explained."""
     try:
         return _within_memory(source)
     except StorageError:
         raise
     except UserError as error:
-        named = [v for v in plain(config.data).values() if isinstance(v, str)]
+        named = [value for value in config.values() if isinstance(value, str)]
         reasons = [not_copied(located(source.root, name)) for name in named]
         raise UserError(f"{error}{next(filter(None, reasons), '')}") from error
 

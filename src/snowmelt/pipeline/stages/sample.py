@@ -20,6 +20,7 @@ from snowmelt.common.places import located
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.real_points import real_points, stored_examples
 from snowmelt.data.prepared.scaling import to_model
+from snowmelt.data.prepared.start_points import StartPoints
 from snowmelt.pipeline import launch, saved_state
 from snowmelt.pipeline.compatibility import sampling_rules
 from snowmelt.sampling import network_numbers
@@ -132,6 +133,7 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
         examples=data.manifest.digests[data.manifest.array_file] if data else None,
         precision=settings.precision,
         compile=settings.compile and _can_compile(),
+        starts=_starts(root / config.paths.prepared, checkpoint),
     )
 
 
@@ -152,6 +154,25 @@ def _check_rules(config: DictConfig, checkpoint: Checkpoint) -> None:
         is_points=manifest.kind == "points",
         shape=tuple(manifest.shape),
     )
+
+
+def _starts(folder: Path, checkpoint: Checkpoint) -> StartPoints | None:
+    """The starts of the training; None for one that begins with normal noise.
+
+    Raises:
+        UserError: they are missing, damaged or others.
+    """
+    if checkpoint.start is None:
+        return None
+    starts = StartPoints.open(folder, checkpoint.manifest)
+    starts.data.verify().finish()
+    if starts.data.manifest.digest != checkpoint.start.digest:
+        raise UserError(
+            f"the checkpoint begins with {checkpoint.start.name}, of which"
+            f" {starts.data.folder} holds other examples: prepare the data that it was"
+            " trained on"
+        )
+    return starts
 
 
 def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:

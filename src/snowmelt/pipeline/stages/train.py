@@ -20,7 +20,7 @@ from snowmelt.tracking.location import main_root
 from snowmelt.training import checkpoint, model_record
 from snowmelt.training.execution import compiled_where_possible
 from snowmelt.training.finished import Finished
-from snowmelt.training.fit import check, fit
+from snowmelt.training.fit import check, fit, starts_of
 from snowmelt.training.history import write_history
 from snowmelt.training.intact_data import IntactData
 from snowmelt.training.resume import Resume, training_identity
@@ -50,10 +50,14 @@ def run(config: DictConfig, root: Path) -> Path:
     # So late only for data whose shape nobody knew before it was read.
     shape_rules.check(plain(config), tuple(data.manifest.shape), _classes(settings, data))
     check(settings, data)
+    starts = starts_of(settings, data)
+    if starts is not None:
+        starts.data.verify().finish()
     kept = main_root(root) / ".snowmelt"
+    start = None if starts is None else starts.data.manifest
     settings = _settled(settings, data, kept / "speed")
     config = _with_trainer(config, settings)
-    identity = training_identity(settings, data.manifest)
+    identity = training_identity(settings, data.manifest, start)
     state = saved_state.folder_of(root, identity)
     resume = Resume(state, settings.training.checkpoint_every, identity)
     finished = Finished(kept / "finished", identity)

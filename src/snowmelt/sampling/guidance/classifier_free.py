@@ -68,6 +68,7 @@ class ClassifierFree(Denoiser):
             denoiser.learned_variance,
             denoiser.self_conditioned,
         )
+        self.with_flow_of(denoiser)
         self.inner = denoiser
         self.labels = labels
         self.scale = scale

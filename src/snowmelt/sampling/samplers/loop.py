@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.randomness import Stream, normal
+from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process
 from snowmelt.sampling.samplers.constraint import Constraint
@@ -40,14 +41,14 @@ def sample(
         index: (B,) -> (B, *shape), float32 in the model's range
 
     Raises:
-        ValueError: the sampler and the grid, the process or the constraint do not go
-            together.
+        ValueError: the sampler and the grid, the process, the constraint or the flow do not
+            go together.
     """
+    check_flow(denoiser, sampler)
     scale = start_std(denoiser.process, sampler.times(denoiser.process)[0])
 
     def start(wanted: Tensor) -> Tensor:
-        noise = normal(shape, seed=seed, stream=Stream.SAMPLING_START, index=wanted)
-        return noise * scale
+        return starts(denoiser, wanted, shape, seed=seed, scale=scale)
 
     if not isinstance(sampler, WholePath):
         x = start(index)
@@ -60,6 +61,47 @@ def sample(
             " constraint between them"
         )
     return sampler.integrate(denoiser, index, start, watch)
+
+
+def starts(
+    denoiser: Denoiser,
+    index: Tensor,
+    shape: tuple[int, ...],
+    *,
+    seed: int,
+    scale: float = 1.0,
+) -> Tensor:
+    """Where the way to each sample begins: at the denoiser's starts, else in noise.
+
+    Args:
+        scale: of the noise.
+
+    Shapes:
+        index: (B,) -> (B, *shape)
+    """
+    if denoiser.start is not None:
+        return denoiser.start(index, seed)
+    noise = normal(shape, seed=seed, stream=Stream.SAMPLING_START, index=index)
+    return noise * scale
+
+
+def check_flow(denoiser: Denoiser, sampler: Sampler) -> None:
+    """Refuse a sampler that adds noise for a flow without a score.
+
+    Raises:
+        ValueError: naming the sampler.
+    """
+    if not can_follow(denoiser, sampler):
+        raise ValueError(
+            f"{type(sampler).__name__} adds noise and takes it away again by the score,"
+            " which this flow does not know: take a deterministic sampler"
+        )
+
+
+def can_follow(denoiser: Denoiser, sampler: Sampler) -> bool:
+    """Whether a denoiser knows the score that a sampler's noise needs, if it adds any."""
+    is_bridge = sampler.walks_bridges and isinstance(denoiser, BridgeDenoiser)
+    return not sampler.draws or denoiser.has_score or is_bridge
 
 
 def start_std(process: Process, t: Tensor) -> float:

@@ -46,6 +46,9 @@ class Sampler(ABC):
     """Whether a step holds a slope in time over its whole length, and so explodes where the
     rate times that length is large; other rules solve the linear part exactly."""
 
+    walks_bridges: bool = False
+    """Whether the noise that it adds may be that of a bridge, whose score is another."""
+
     needs_learned_variance: bool = False
     """Whether the network must answer a variance beside its prediction."""
 

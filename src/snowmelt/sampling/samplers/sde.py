@@ -14,7 +14,8 @@ $$x_s = x_t - h\Big(f\,x_t - \frac{1 + \eta^2}{2}\, g^2\, \mathrm{score}\Big)
 
 References:
     Anderson (1982), "Reverse-time diffusion equation models";
-    Song et al. (2021), arXiv:2011.13456, eqs. 6 and 13;
+    Song et al. (2021), arXiv:2011.13456, eqs. 6 and 13; a bridge's equation is that of
+    `snowmelt.diffusion.bridge_denoiser`, stepped in the same way;
     Huang, Lim & Courville (2021), arXiv:2106.02808 (the family; $1 - \eta^2$ is their
     lambda).
 """
@@ -25,9 +26,11 @@ from torch import Tensor
 
 from snowmelt.common.argument_checks import check_not_negative
 from snowmelt.common.bounds import Count, Factor
+from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import expand
 from snowmelt.sampling.samplers.grids import Grid
+from snowmelt.sampling.samplers.ode import slope
 from snowmelt.sampling.samplers.sampler import Memory, Sampler
 from snowmelt.sampling.samplers.thresholds import Threshold
 
@@ -51,6 +54,7 @@ class EulerMaruyama(Sampler):
     order = 1
     needs_finite_slope = True
     holds_slope = True
+    walks_bridges = True
 
     def __init__(
         self,
@@ -73,6 +77,8 @@ class EulerMaruyama(Sampler):
         noise: Tensor,
         memory: Memory,
     ) -> Tensor:
+        if isinstance(denoiser, BridgeDenoiser):
+            return self._bridge_step(denoiser, x_t, t, t - s, noise)
         process, length = denoiser.process, t - s
         _, eps_hat = self.estimates(denoiser, x_t, t)
         spread = process.diffusion_sq(t)
@@ -83,3 +89,34 @@ class EulerMaruyama(Sampler):
         if not self.draws:
             return x_s
         return x_s + expand(self.eta * (spread * length).sqrt(), x_t) * noise[0]
+
+    def last(self, denoiser: Denoiser, x_t: Tensor, t: Tensor) -> Tensor:
+        if not isinstance(denoiser, BridgeDenoiser):
+            return super().last(denoiser, x_t, t)
+        ends = self._bridge(denoiser, x_t, t)
+        return denoiser.data(ends[0], self.eta**2 * ends[2], t)
+
+    def _bridge_step(
+        self,
+        denoiser: BridgeDenoiser,
+        x_t: Tensor,
+        t: Tensor,
+        length: Tensor,
+        noise: Tensor,
+    ) -> Tensor:
+        _, x_1_hat, z_hat = self._bridge(denoiser, x_t, t)
+        spread = denoiser.diffusion_sq(t)
+        # score = -z_hat / gamma
+        pull = 0.5 * self.eta**2 * spread / denoiser.gamma(t)
+        x_s = x_t - expand(length, x_t) * slope(denoiser.process, x_t, x_1_hat, t)
+        x_s = x_s - expand(length * pull, x_t) * z_hat
+        if not self.draws:
+            return x_s
+        return x_s + expand(self.eta * (spread * length).sqrt(), x_t) * noise[0]
+
+    def _bridge(
+        self, denoiser: BridgeDenoiser, x_t: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The effective ends within the threshold, and the noise on the way."""
+        x_0_hat, x_1_hat, z_hat = denoiser.bridge(x_t, t)
+        return *self.thresholded(x_0_hat, x_1_hat, denoiser, x_t, t), z_hat

@@ -16,6 +16,7 @@ TITLES = {
     "sde": "reverse SDE (Euler-Maruyama)",
     "ode": "probability-flow ODE (Heun)",
 }
+FLOW_TITLES = {"sde": "bridge (Euler-Maruyama)", "ode": "flow (Heun)"}
 NO_SLOPE = "It cannot start: without any signal\nat t = 1 its slope is infinite there."
 WILD = "It went astray:\nstates that are no numbers."
 
@@ -29,15 +30,20 @@ def path_figure(learned: Mapping[str, NDArray], truth: Mapping[str, NDArray]) ->
             see `snowmelt.evaluation.plane.truth_arrays`.
     """
     scores = {"learned score": learned, "true score": truth}
+    titles = TITLES
+    if "chain_states" not in learned:
+        # A flow that is no diffusion has no chain; with its own score it is a bridge.
+        scores, flow = {"learned flow": learned}, FLOW_TITLES
+        titles = {key: name for key, name in flow.items() if f"{key}_states" in learned}
     rows = {
-        name: {title: way(arrays, key) for key, title in TITLES.items()}
+        name: {title: way(arrays, key) for key, title in titles.items()}
         for name, arrays in scores.items()
-        if "chain_states" in arrays
+        if any(f"{key}_states" in arrays for key in titles)
     }
     limits = None
     if "limits" in truth:
         limits = (float(truth["limits"][0]), float(truth["limits"][1]))
-    size = learned["chain_states"].shape[2]
+    size = next(learned[f"{key}_states"] for key in titles).shape[2]
     return ways_in_time(rows, raster=raster_of(truth), size=size, limits=limits)
 
 

@@ -53,6 +53,23 @@ def test_noise_is_normal_around_the_curve() -> None:
     assert abs(np.corrcoef((wide - thin).T)[0, 1]) < 0.03
 
 
+def test_a_curve_is_moved_and_stretched_with_its_noise() -> None:
+    plain, _ = TwoMoons(name="m", noise=0.1).draw(MANY)
+    there = {"centre": (0.5, 0.25), "scale": (9.83, 2.0)}
+    moved, _ = TwoMoons(name="m", noise=0.1, **there).draw(MANY)
+    np.testing.assert_allclose(moved, (plain - [0.5, 0.25]) * [9.83, 2.0])
+    with pytest.raises(UserError, match=r"data.scale must be two numbers, got \[1.0\]"):
+        TwoMoons(name="m", noise=0.1, scale=(1.0,))
+
+
+def test_wide_moons_have_the_mean_0_and_the_deviation_7() -> None:
+    moons = OmegaConf.load(CONF / "data" / "wide_moons.yaml")
+    given = {key: value for key, value in moons.items() if key != "_target_"}
+    points, _ = TwoMoons(**given).draw(MANY)
+    assert np.allclose(points.mean(0), 0.0, atol=0.2)
+    assert np.sqrt(np.square(points).mean()) == pytest.approx(7.0, abs=0.05)
+
+
 def test_rings_have_whole_radii_and_one_density_along_them() -> None:
     points, labels = Rings(name="r", noise=THIN, rings=4).draw(MANY)
     radius, angle = polar(points)

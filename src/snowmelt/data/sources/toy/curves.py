@@ -21,6 +21,7 @@ from torch import Tensor
 
 from snowmelt.common import argument_checks
 from snowmelt.common.bounds import Few, Positive
+from snowmelt.common.errors import UserError
 from snowmelt.data.sources.toy.cloud import Cloud, Points
 
 Labels = NDArray[np.int64]
@@ -33,17 +34,25 @@ class Curve(Cloud):
 
     Args:
         noise: standard deviation of each coordinate around the curve, above 0.
+        centre: what is taken off each coordinate after that.
+        scale: what each is multiplied by then.
     """
 
     noise: Positive
+    centre: tuple[float, ...] = (0.0, 0.0)
+    scale: tuple[float, ...] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         argument_checks.positive("data.noise", self.noise)
+        for name, pair in (("centre", self.centre), ("scale", self.scale)):
+            if len(pair) != 2:
+                raise UserError(f"data.{name} must be two numbers, got {list(pair)}")
 
     def noisy(self, points: Points, index: Tensor) -> Points:
-        """With the noise. Shapes: (B, 2), index: (B,) -> (B, 2)"""
-        return points + self.noise * self.normals(index)
+        """With the noise, and in its place. Shapes: (B, 2), index: (B,) -> (B, 2)"""
+        found = points + self.noise * self.normals(index)
+        return (found - np.array(self.centre)) * np.array(self.scale)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,227 @@
+"""Compatibility rules of starts, couplings and interpolants: what is no diffusion any more.
+
+A flow that begins with something else than normal noise, pairs its examples or has noise on
+the way is carried by the same network and the same deterministic samplers. What it has not
+is a score, and everything that is built on one is refused with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import build
+from snowmelt.data.sources.source import Source
+from snowmelt.diffusion.losses import Loss, Simple
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
+from snowmelt.pipeline.compatibility.training_rules import built_process, is_learned, named
+from snowmelt.sampling.guidance.guidance import Guidance
+from snowmelt.sampling.samplers.sampler import Sampler
+from snowmelt.training.pairs import Pairs, has_score, has_start
+
+MOST_LEFT = 0.1  # of the data, in what should be the start alone
+KEYS = ("start", "coupling", "interpolant")
+
+
+def training_issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
+    """The issues of a training that is no diffusion; none of one that is.
+
+    Raises:
+        UserError: a part refuses its arguments.
+    """
+    pairs, begins_elsewhere = Pairs.of(config), has_start(config)
+    found = _labels(pairs, config) + _score(pairs, config)
+    if pairs.coupling.is_paired and not begins_elsewhere:
+        text = (
+            f"{named(pairs.coupling)} takes the pairs that the data comes with, and the"
+            " start is noise: give the other half of each pair by start=data"
+        )
+        found.append(_error(("coupling", "start"), text))
+    if pairs.is_diffusion(begins_elsewhere):
+        return found
+    found += _end(config, pairs, begins_elsewhere) + _loss(config)
+    likelihood = config.get("likelihood") or {}
+    if likelihood.get("bound") is not None or likelihood.get("ode") is not None:
+        text = (
+            f"{_why(pairs, begins_elsewhere)}, so neither the bound nor the flow's end in"
+            " normal noise tells the likelihood; use likelihood=none"
+        )
+        found.append(_error(("likelihood", *KEYS), text))
+    return found
+
+
+def sampling_issues(
+    sampler: Sampler,
+    guidance: Guidance,
+    trained: Mapping[str, Any],
+    with_score: bool = False,
+) -> list[CompatibilityIssue]:
+    """The issues of sampling from a flow that is no diffusion.
+
+    Args:
+        trained: the sections that it was trained with.
+        with_score: whether the network answers the noise on the way.
+
+    Raises:
+        UserError: a part refuses its arguments.
+    """
+    if has_score(trained):
+        return []
+    why = _why(Pairs.of(trained), has_start(trained))
+    found = []
+    if sampler.draws and not (with_score and sampler.walks_bridges):
+        text = (
+            f"{named(sampler)} adds noise and takes it away again by the score: {why}, and"
+            " has none; use a deterministic one, such as sampler=euler, heun or dpm_2m, or"
+            " train with denoiser.with_score=true for sampler=euler_maruyama"
+        )
+        found.append(_error(("sampler", *KEYS), text))
+    if guidance.needs_labels and with_score and sampler.draws:
+        text = (
+            f"{named(guidance)} guides the flow, and not the noise that {named(sampler)}"
+            " adds; use a deterministic sampler, or guidance=none"
+        )
+        found.append(_error(("guidance", "sampler"), text))
+    if guidance.needs_examples:
+        text = (
+            f"{named(guidance)} completes examples by what diffusion makes of them: {why};"
+            " use guidance=none or guidance=classifier_free"
+        )
+        found.append(_error(("guidance", *KEYS), text))
+    if has_start(trained):
+        found += _first(sampler, trained)
+    return found
+
+
+def start_issues(
+    config: Mapping[str, Any], shape: tuple[int, ...] | None, root: Path
+) -> list[CompatibilityIssue]:
+    """The issue of a start of another shape than the data, where both are known."""
+    if shape is None or not has_start(config):
+        return []
+    try:
+        found = build(config["start"]["of"], Source, root=root).event_shape()
+    except UserError:
+        return []  # refused by the schema, or by stage prepare
+    if found is None or found == shape:
+        return []
+    text = (
+        f"it begins with examples of the shape {found}, and the data has {shape}: a journey"
+        " keeps its shape, so choose a start of the same"
+    )
+    return [_error(("start", "data"), text)]
+
+
+def _why(pairs: Pairs, begins_elsewhere: bool) -> str:
+    """What makes a flow no diffusion."""
+    if begins_elsewhere:
+        return "this flow begins with other data than normal noise"
+    if not pairs.coupling.is_independent:
+        return f"{named(pairs.coupling)} pairs each example with a noise that suits it"
+    return f"{named(pairs.interpolant)} adds noise on the way"
+
+
+@torch.no_grad()
+def _end(
+    config: Mapping[str, Any], pairs: Pairs, begins_elsewhere: bool
+) -> list[CompatibilityIssue]:
+    """The issues of the far end, where the start has to stand alone."""
+    process = built_process(config)
+    if process.schedule.has_zero_terminal_snr and not pairs.interpolant.is_straight:
+        text = (
+            f"{named(pairs.interpolant)} divides by alpha, which is 0 at the end of"
+            f" {named(process.schedule)} (zero terminal SNR); use a schedule that ends"
+            " before, or interpolant=straight"
+        )
+        return [_error(("interpolant", "schedule"), text)]
+    left = float(process.alpha(torch.ones((), dtype=torch.float64)))
+    if begins_elsewhere and left > MOST_LEFT:
+        text = (
+            f"{named(process)} has {left:.2g} of the data left at t = 1, where the start"
+            " should stand alone: its noise outweighs the data, a start does not; use"
+            " process=rectified_flow or variance_preserving"
+        )
+        return [_error(("process", "start"), text)]
+    return []
+
+
+def _labels(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]:
+    """The issues of a coupling with the classes that a network is told."""
+    is_conditional = bool(config.get("denoiser", {}).get("conditional", False))
+    coupling = pairs.coupling
+    if coupling.needs_labels and not is_conditional:
+        text = (
+            f"{named(coupling)} pairs within each class, which are read only for a"
+            " conditional network; set denoiser.conditional=true, or use"
+            " coupling=optimal_transport"
+        )
+        return [_error(("coupling", "denoiser.conditional"), text)]
+    if not is_conditional or coupling.is_independent or coupling.needs_labels:
+        return []
+    text = (
+        f"{named(coupling)} gives each class the starts nearest to it, but samples of a"
+        " class begin anywhere; use coupling=class_wise"
+    )
+    return [CompatibilityIssue(("coupling", "denoiser.conditional"), text)]
+
+
+def _score(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]:
+    """The issues of a network that answers the noise on the way."""
+    denoiser, keys = config.get("denoiser", {}), ("denoiser.with_score",)
+    if not denoiser.get("with_score", False):
+        return []
+    if pairs.interpolant.is_straight:
+        text = (
+            f"{named(pairs.interpolant)} has no noise on the way for the network to answer;"
+            " use interpolant=brownian_bridge"
+        )
+        return [_error((*keys, "interpolant"), text)]
+    found = []
+    for key in ("learned_variance", "self_conditioned"):
+        if denoiser.get(key, False):
+            text = f"the network has no place for both; set denoiser.{key}=false"
+            found.append(_error((*keys, f"denoiser.{key}"), text))
+    if not isinstance(build(config["loss"], Loss), Simple):
+        text = "both answers are trained by their plain error; use loss=simple"
+        found.append(_error((*keys, "loss"), text))
+    return found
+
+
+def _loss(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
+    loss = build(config["loss"], Loss)
+    if loss.needs_learned_variance:
+        text = (
+            f"{named(loss)} fits the variance of diffusion's reverse step, which this flow"
+            " has not; use loss=simple"
+        )
+        return [_error(("loss", *KEYS), text)]
+    if is_learned(built_process(config).schedule):
+        text = (
+            f"{named(loss)} trains a schedule because the bound does not depend on it,"
+            " and this flow has no bound; use a schedule that is not learned"
+        )
+        return [_error(("schedule", *KEYS), text)]
+    return []
+
+
+def _first(sampler: Sampler, trained: Mapping[str, Any]) -> list[CompatibilityIssue]:
+    """The issue of a grid that does not begin where the start stands."""
+    try:
+        first = float(sampler.times(built_process(trained))[0])
+    except ValueError:
+        return []  # said by the rule of the grid
+    if first == 1.0:
+        return []
+    text = (
+        f"sampling begins at t = {first:.3g}, and the start stands at t = 1; use"
+        " grid=trailing"
+    )
+    return [_error(("sampler.grid", "start"), text)]
+
+
+def _error(keys: tuple[str, ...], text: str) -> CompatibilityIssue:
+    return CompatibilityIssue(keys, text, is_error=True)

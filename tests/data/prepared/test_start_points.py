@@ -1,0 +1,129 @@
+"""Prepared starts: their order in training, their units, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.randomness import Stream
+from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.data.prepared.row_order import RowOrder
+from snowmelt.data.prepared.scaling import to_model
+from snowmelt.data.prepared.start_points import FOLDER, StartPoints
+
+SOURCE = {"_target_": "snowmelt.data.Array", "name": "far", "path": "far.npy"}
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Path:
+    """Thirty points, and twenty others to begin with."""
+    drawn = np.random.default_rng(0)
+    near, far = drawn.normal(size=(30, 2)), 5.0 + 2.0 * drawn.normal(size=(20, 2))
+    folder = tmp_path / "prepared"
+    dataset.write(folder, examples=near.astype(np.float32), name="near")
+    written = far.astype(np.float32)
+    dataset.write(folder / FOLDER, examples=written, name="far", config=SOURCE)
+    return folder
+
+
+def opened(prepared: Path) -> tuple[StartPoints, Manifest]:
+    manifest = dataset.PreparedData.open(prepared).manifest
+    return StartPoints.open(prepared, manifest), manifest
+
+
+def test_training_starts_are_in_the_units_of_the_data(prepared: Path) -> None:
+    starts, manifest = opened(prepared)
+    slot = torch.arange(16)
+    drawn = starts.at_step(slot, batch_size=16, seed=3, step=0)
+    assert drawn.dtype == torch.float32
+    expected = to_model(torch.from_numpy(np.array(starts.data.train)), manifest)
+    # One order of all sixteen: each is drawn once.
+    assert torch.equal(drawn[drawn[:, 0].argsort()], expected[expected[:, 0].argsort()])
+    assert float(drawn.mean()) > 2.0  # not standardised by their own moments
+
+
+def test_starts_follow_from_seed_step_and_place(prepared: Path) -> None:
+    starts, _ = opened(prepared)
+    whole = starts.at_step(torch.arange(12), batch_size=12, seed=3, step=5)
+    parts = [
+        starts.at_step(slot, batch_size=12, seed=3, step=5)
+        for slot in torch.arange(12).split(4)
+    ]
+    assert torch.equal(torch.cat(parts), whole)
+    fresh, _ = opened(prepared)
+    assert torch.equal(
+        fresh.at_step(torch.arange(12), batch_size=12, seed=3, step=5), whole
+    )
+    for other in ({"seed": 4, "step": 5}, {"seed": 3, "step": 6}):
+        assert not torch.equal(
+            starts.at_step(torch.arange(12), batch_size=12, **other), whole
+        )
+
+
+def test_their_order_is_not_that_of_the_data() -> None:
+    # Of as many rows, the same order would pair the same two for ever.
+    place = np.arange(100)
+    one, two = (
+        RowOrder(100, seed=3, stream=stream).rows(place)
+        for stream in (Stream.DATA_ORDER, Stream.START_ORDER)
+    )
+    assert sorted(one) == sorted(two) == list(range(100))
+    assert (one != two).mean() > 0.9
+
+
+def test_paired_starts_follow_the_order_of_the_data(tmp_path: Path) -> None:
+    near = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
+    dataset.write(tmp_path, examples=near, name="near")
+    dataset.write(tmp_path / FOLDER, examples=near + 100.0, name="far")
+    starts, manifest = opened(tmp_path)
+    starts.check_paired()
+    data = dataset.PreparedData.open(tmp_path)
+    place = np.arange(10) + 3 * 10
+    rows = RowOrder(24, seed=3, stream=Stream.DATA_ORDER).rows(place)
+    given = {"batch_size": 10, "seed": 3, "step": 3}
+    drawn = starts.at_step(torch.arange(10), is_paired=True, **given)
+    expected = to_model(torch.from_numpy(data.train[rows] + 100.0), manifest)
+    torch.testing.assert_close(drawn, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_rows_that_are_no_pairs_are_refused(prepared: Path) -> None:
+    starts, _ = opened(prepared)
+    with pytest.raises(UserError, match=r"they hold 30 and 20 examples.*same split_seed"):
+        starts.check_paired()
+
+
+def test_samples_start_from_the_held_out_points_in_their_order(prepared: Path) -> None:
+    starts, manifest = opened(prepared)
+    assert starts.held_out_count == 4
+    held_out = to_model(torch.from_numpy(np.array(starts.data.held_out)), manifest)
+    assert torch.equal(starts(torch.arange(4), seed=9), held_out)
+    assert torch.equal(starts(torch.tensor([6, 1])), held_out[[2, 1]])
+
+
+def test_images_have_levels_of_their_own(tmp_path: Path) -> None:
+    levels = np.random.default_rng(0).integers(0, 17, size=(20, 1, 4, 4)).astype(np.uint8)
+    dataset.write(tmp_path, examples=15 * levels, name="bright", value_range=(0, 255))
+    dataset.write(tmp_path / FOLDER, examples=levels, name="dim", value_range=(0, 16))
+    starts, _ = opened(tmp_path)
+    drawn = starts(torch.arange(4))
+    # By the levels of the data, which are more, all would be close to -1.
+    assert float(drawn.min()) < -0.5
+    assert 0.5 < float(drawn.max()) <= 1.0
+
+
+def test_other_shapes_and_other_sources_are_refused(prepared: Path) -> None:
+    starts, manifest = opened(prepared)
+    starts.check_made_from(SOURCE)
+    with pytest.raises(UserError, match=r"start.of.name=far, the configuration says near"):
+        starts.check_made_from(SOURCE | {"name": "near"})
+    solid = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    dataset.write(prepared / FOLDER, examples=solid, name="solid")
+    with pytest.raises(UserError, match=r"start: solid holds points of the shape \(3,\)"):
+        StartPoints.open(prepared, manifest)
+    with pytest.raises(UserError, match="snowmelt prepare"):
+        StartPoints.open(prepared / "nowhere", manifest)

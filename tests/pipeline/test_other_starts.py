@@ -1,0 +1,140 @@
+"""Journeys from other data than noise run from compose to report, on points and images."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.pipeline.cli import main
+from snowmelt.training.checkpoint import load
+from tests.project import TINY, in_process, last_of_each
+
+SMALL = (
+    "experiment=moons_to_eight",
+    "tracking=none",
+    "data.count=400",
+    "data.held_out_count=200",
+    "start.of={_target_: snowmelt.data.TwoMoons, name: moons, noise: 0.1, count: 300,"
+    " held_out_count: 100}",
+    "net.width=16",
+    "training.steps=6",
+    "training.batch_size=32",
+    "training.warmup_steps=1",
+    "training.log_every=2",
+    "training.picture_every=4",
+    "sampler.steps=4",
+    "sample.num_samples=100",
+    "evaluation.points.directions=10",
+)
+
+
+def refused(capsys: pytest.CaptureFixture[str], cwd: Path, *arguments: str) -> str:
+    """The one line with which a command ends that cannot be done."""
+    capsys.readouterr()
+    with contextlib.chdir(cwd):
+        assert main(last_of_each(arguments)) == 2
+    return capsys.readouterr().err
+
+
+def pictures(workspace: Path) -> set[str]:
+    return {file.name for file in (workspace / "reports" / "figures").iterdir()}
+
+
+def test_from_one_cloud_to_another(workspace: Path) -> None:
+    in_process("pipeline", *SMALL, cwd=workspace)
+    starts = PreparedData.open(workspace / "data" / "prepared" / "start")
+    assert starts.manifest.name == "moons"
+    assert (len(starts.train), len(starts.held_out)) == (300, 100)
+    # The film begins with the held-out starts, in the units of the data.
+    film = np.load(workspace / "outputs" / "samples" / "trajectory.npz")
+    assert film["times"][0] == 1.0
+    np.testing.assert_allclose(film["frames"][0], starts.held_out, rtol=0, atol=1e-4)
+    samples = np.load(workspace / "outputs" / "samples" / "samples.npy")
+    np.testing.assert_allclose(film["frames"][-1], samples, rtol=0, atol=1e-4)
+    checkpoint = load(workspace / "outputs" / "model" / "model.ckpt")
+    assert checkpoint.start is not None
+    assert checkpoint.start.digest == starts.manifest.digest
+    assert not checkpoint.has_score
+    found = json.loads((workspace / "reports" / "metrics.json").read_text())
+    assert found["wasserstein_2"] > 0
+    assert "score_error" not in found
+    assert {"samples.png", "trajectory.gif", "paths.png"} <= pictures(workspace)
+    assert "forward.gif" not in pictures(workspace)
+
+
+def test_a_bridge_with_its_score_is_walked_with_noise(workspace: Path) -> None:
+    bridge = ("interpolant=brownian_bridge", "interpolant.std=0.2", "coupling=sinkhorn")
+    walked = ("denoiser.with_score=true", "sampler=euler_maruyama", "sampler.steps=4")
+    in_process("pipeline", *SMALL, *bridge, *walked, cwd=workspace)
+    ways = np.load(workspace / "outputs" / "samples" / "paths.npz")
+    assert {name.partition("_")[0] for name in ways.files} == {"sde", "ode"}
+    assert np.isfinite(ways["sde_states"]).all()
+    # Both begin at the same held-out starts.
+    np.testing.assert_array_equal(ways["sde_states"][0], ways["ode_states"][0])
+
+
+def test_more_samples_than_starts_and_other_starts_are_one_line(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for stage in ("prepare", "train"):
+        in_process(stage, *SMALL, cwd=workspace)
+    said = refused(capsys, workspace, "sample", *SMALL, "sample.num_samples=101")
+    assert "more than the 100 held-out starts" in said
+    other = "start.of={_target_: snowmelt.data.TwoMoons, name: moons, noise: 0.2}"
+    said = refused(capsys, workspace, "train", *SMALL, other)
+    assert "was prepared with start.of." in said
+    in_process("prepare", *SMALL, other, cwd=workspace)
+    said = refused(capsys, workspace, "sample", *SMALL)
+    assert "holds other examples" in said
+
+
+def test_from_images_to_images(workspace: Path) -> None:
+    journey = (
+        *TINY,
+        "tracking=none",
+        "start=data",
+        "start.of=digits",
+        "coupling=optimal_transport",
+        "sampler=ddim",
+        "sampler.eta=0",
+        "likelihood=none",
+        "training.steps=6",
+    )
+    in_process("pipeline", *journey, cwd=workspace)
+    film = np.load(workspace / "outputs" / "samples" / "trajectory.npz")
+    starts = PreparedData.open(workspace / "data" / "prepared" / "start")
+    np.testing.assert_array_equal(
+        film["frames"][0], starts.held_out[: len(film["frames"][0])]
+    )
+
+
+def test_a_second_flow_learns_from_the_pairs_of_the_first(workspace: Path) -> None:
+    in_process("pipeline", *SMALL, "coupling=independent", cwd=workspace)
+    first = workspace / "outputs" / "samples"
+    starts = PreparedData.open(workspace / "data" / "prepared" / "start")
+    begun = np.load(first / "starts.npy")
+    np.testing.assert_allclose(begun, starts.held_out, rtol=0, atol=1e-4)
+    pairs = workspace / "pairs"
+    shutil.copytree(first, pairs)
+    kept = [text for text in SMALL if not text.startswith(("data.", "start.", "sample."))]
+    reflow = (
+        "data=array",
+        f"data.path={pairs / 'samples.npy'}",
+        f"start.of={{_target_: snowmelt.data.Array, name: it, path: {pairs}/starts.npy}}",
+        "coupling=paired",
+        "sample.num_samples=20",
+    )
+    in_process("pipeline", *kept, *reflow, cwd=workspace)
+    data = PreparedData.open(workspace / "data" / "prepared")
+    moons = PreparedData.open(workspace / "data" / "prepared" / "start")
+    both = {
+        tuple(row) for row in np.concatenate((np.load(pairs / "samples.npy"), begun), 1)
+    }
+    for one, other in zip(data.train, moons.train, strict=True):
+        assert tuple(np.concatenate((one, other))) in both
