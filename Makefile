@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help repository setup repro sweep gallery films ui test test-slow bench bench-quality bench-gpu mutation docs lint format clean
+.PHONY: help repository setup repro sweep gallery films ui test test-slow bench bench-quality bench-gpu mutation tutorials docs lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -73,7 +73,10 @@ mutation: $(STAMP) ## how many wrong formulas the tests notice (an hour or two);
 	@OMP_NUM_THREADS=1 mutmut run --max-children 2
 	@mutmut results
 
-docs: $(STAMP) ## the documentation in site/; a broken link or reference is an error
+tutorials: $(STAMP) ## run the notebooks that changed, for their pages in docs/tutorials/
+	@OMP_NUM_THREADS=1 python docs/building/tutorials.py $(ARGS)
+
+docs: tutorials ## the documentation in site/; a broken link or reference is an error
 	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo 'documentation: site/index.html'
 

@@ -245,3 +245,33 @@ def test_the_picture_is_there_and_light() -> None:
     for name in names:
         assert (ROOT / "docs" / name).stat().st_size < 200_000
     assert math.isfinite(told("0.55 ± 0.02"))
+
+
+@pytest.mark.parametrize(
+    ("row", "heading"),
+    [
+        ("two modes, 1.6 apart", "Two modes"),
+        ("two modes, 2.4 apart", "Two modes further apart"),
+        ("one mode", "One mode"),
+    ],
+)
+def test_the_summary_follows_from_the_tables(row: str, heading: str) -> None:
+    lines = [line for line in section("In short").splitlines() if line.startswith("| ")]
+    cells = {
+        first: rest
+        for first, *rest in ([c.strip() for c in x.strip("|").split("|")] for x in lines)
+    }
+    walk, others, diffusion = cells[row]
+    column = f"within {CONVERGED} x floor at"
+    within = {
+        name: one[column] for (name, start), one in table(heading).items() if start == "N(0, 1)"
+    }
+    assert walk.removesuffix(" evaluations").removesuffix(" in 1,000") == within["random walk"]
+    of_diffusion = [int(at) for name, at in within.items() if name.endswith("exact score")]
+    assert diffusion == f"{min(of_diffusion)} to {max(of_diffusion)} calls"
+    chained = {name: within[name] for name in ("MALA", "Hamiltonian", "Langevin, unadjusted")}
+    if set(chained.values()) == {"never"}:
+        assert others == "never in 1,000"
+    else:
+        said = [f"{name.partition(',')[0]} {at}" for name, at in chained.items()]
+        assert others == ", ".join(said)

@@ -1,4 +1,4 @@
-"""Pages of the site that are not files of docs/: README, notebooks, reference.
+"""Pages of the site that are not files of docs/: README, list of tutorials, reference.
 
 A hook of mkdocs. Each page keeps the place that it comes from, so that a link is resolved
 from there and then led to the page that the site has for its target.
@@ -7,10 +7,13 @@ from there and then led to the page that the site has for its target.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
+import logging
 import os
 import re
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -29,9 +32,12 @@ SHOWN = {
     "license.md": "LICENSE",
     "citation.md": "CITATION.cff",
     "tutorials/index.md": "notebooks",
-    **{f"tutorials/{path.stem}.md": f"notebooks/{path.name}" for path in NOTEBOOKS},
 }
-PAGES = {source: page for page, source in SHOWN.items()}
+# A file of the repository -> the page of the site that shows it.
+PAGES = {source: page for page, source in SHOWN.items()} | {
+    f"notebooks/{path.name}": f"tutorials/{path.stem}.md" for path in NOTEBOOKS
+}
+LOG = logging.getLogger("mkdocs.plugins.snowmelt")  # where `--strict` stops at a warning
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)")
 ELSEWHERE = re.compile(
     r"<(?:script|img|link|iframe)[^>]*(?:src|href)=.?(?:https?:)?//[^>]*>"
@@ -55,6 +61,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made."""
+    warn_of_old_tutorials()
     made = {page: _shown(ROOT / source) for page, source in SHOWN.items()}
     made["reference/index.md"] = _public_names()
     made |= {f"reference/{room}.md": _room(room) for room in ROOMS}
@@ -85,6 +92,14 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     return output
 
 
+def warn_of_old_tutorials() -> None:
+    """Say which tutorials are older than their notebooks."""
+    is_current = _tutorials().is_current
+    for path in NOTEBOOKS:
+        if not is_current(path):
+            LOG.warning(f"{PAGES[f'notebooks/{path.name}']} is old: `make tutorials`")
+
+
 def _led(link: str, source: Path, here: PurePosixPath) -> str:
     """Where a link of a file leads on the site, as seen from the page of the file."""
     folder = source if (ROOT / source).is_dir() else source.parent
@@ -103,8 +118,6 @@ def _shown(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         return text
-    if path.suffix == ".ipynb":
-        return _notebook(path.name, json.loads(text))
     return f"# {path.name.capitalize()}\n\n```text\n{text}```\n"
 
 
@@ -116,21 +129,22 @@ def _title(notebook: Path) -> str:
 def _contents() -> str:
     lines = [f"1. [{_title(path)}]({path.name})" for path in NOTEBOOKS]
     return (
-        "# Tutorials\n\nSeven notebooks, in the order in which they are best read."
-        " Here they are without their pictures; each runs in less than a minute.\n\n"
+        "# Tutorials\n\nThe notebooks, in the order in which they are best read, with all"
+        " that they print and draw. Each runs in about a minute.\n\n"
         + "\n".join(lines)
         + "\n"
     )
 
 
-def _notebook(name: str, content: dict) -> str:
-    """The prose and the programs of a notebook; its pictures are made by running it."""
-    parts = []
-    for cell in content["cells"]:
-        text = "".join(cell["source"])
-        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
-    parts.insert(1, f"*This is `notebooks/{name}`: run it to see its pictures.*")
-    return "\n\n".join(parts) + "\n"
+def _tutorials() -> ModuleType:
+    """The program beside this one; `docs/building/` is no package."""
+    path = Path(__file__).with_name("tutorials.py")
+    spec = importlib.util.spec_from_file_location("building_tutorials", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _public_names() -> str:

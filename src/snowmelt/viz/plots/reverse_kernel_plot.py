@@ -3,7 +3,7 @@ r"""Exact and normal reverse kernels, and their divergence by the length of a st
 Panels show the exact law of the state at an earlier time beside the normal law of the same
 mean and covariance, from one state, for steps of less and less length. Beside them stands
 what the normal steps lose over the whole path, with the power of the number of steps that
-it falls by.
+it falls by at the end, and dotted lines of the slopes that theory gives for many steps.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from snowmelt.viz.plots.density_plot import DEEP
 from snowmelt.viz.style import BLUE, INK, MARKERS, MUTED, PAPER, SERIES, styled
 
 _EXACT_FILL, _EXACT_EDGE = DEEP(3), DEEP(8)
+# The slopes of a width that does not look at the state, and of the right width.
+GUIDES = (-1, -2)
 
 
 @styled
@@ -89,6 +91,7 @@ def _draw_curves(axes: Axes, curves: Sequence[PathCurve]) -> None:
             name, end, xytext=(8, 0), textcoords="offset points", va="center",
             color=color, fontsize=9,
         )  # fmt: skip
+    _draw_guides(axes, curves)
     steps = np.unique(np.concatenate([curve.steps for curve in curves]))
     axes.xaxis.set_major_locator(FixedLocator(list(steps)))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -97,6 +100,21 @@ def _draw_curves(axes: Axes, curves: Sequence[PathCurve]) -> None:
     axes.set_xlim(float(steps[0]) / 1.3, float(steps[-1]) * (steps[-1] / steps[0]) ** 0.62)
     axes.set_title("What normal steps lose over a whole path", color=INK)
     axes.set(xlabel="steps T", ylabel="divergence, sum over the steps, nats")
+
+
+def _draw_guides(axes: Axes, curves: Sequence[PathCurve]) -> None:
+    """A line of each slope: through the highest end the flat one, the lowest the steep."""
+    ends = sorted(curves, key=lambda curve: -curve.divergences[-1])
+    limits = axes.get_ylim()
+    for power, curve in zip(GUIDES, (ends[0], ends[-1]), strict=True):
+        line = curve.divergences[-1] * (curve.steps / curve.steps[-1]) ** power
+        axes.plot(curve.steps, line, color=MUTED, linestyle=":", linewidth=1.2, zorder=1)
+        place = float(curve.steps[-2]), float(line[-2])
+        axes.annotate(
+            f"$T^{{{power}}}$", place, xytext=(-4, -4), textcoords="offset points",
+            ha="right", va="top", color=MUTED, fontsize=9,
+        )  # fmt: skip
+    axes.set_ylim(limits)
 
 
 def _nats(value: float) -> str:

@@ -1,0 +1,141 @@
+"""The pages of docs/tutorials/ show the notebooks as they stand, with what they draw."""
+
+from __future__ import annotations
+
+import io
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.project import ROOT
+from tests.test_documentation import a_page, helper, pages
+
+tutorials = helper("tutorials")
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = ROOT / "docs" / "tutorials"
+MOST = 4_000_000  # bytes of all pictures together, which every clone fetches
+
+
+def code(source: str, *outputs: dict[str, Any]) -> dict[str, Any]:
+    return {"cell_type": "code", "source": source, "outputs": list(outputs)}
+
+
+def prose(source: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "source": source}
+
+
+def printed(text: str, name: str = "stdout") -> dict[str, Any]:
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def drawn(width: int = 40, height: int = 30) -> dict[str, Any]:
+    content = io.BytesIO()
+    Image.new("RGB", (width, height), "white").save(content, "PNG")
+    data = {"image/png": b64encode(content.getvalue()).decode(), "text/plain": "<Image>"}
+    return {"output_type": "display_data", "data": data}
+
+
+def a_notebook(folder: Path, *cells: dict[str, Any]) -> Path:
+    path = folder / "07_two.ipynb"
+    path.write_text(json.dumps({"cells": list(cells)}), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_page_is_as_new_as_its_notebook(path: Path) -> None:
+    said = f"docs/tutorials/{path.stem}.md is older than its notebook: `make tutorials`"
+    assert tutorials.is_current(path), said
+
+
+def test_there_is_no_page_without_a_notebook() -> None:
+    made = {path.stem for path in PAGES.iterdir()}
+    assert made == {path.stem for path in NOTEBOOKS}
+
+
+def test_the_pictures_of_a_page_are_those_that_it_shows() -> None:
+    for path in NOTEBOOKS:
+        text = (PAGES / f"{path.stem}.md").read_text(encoding="utf-8")
+        shown = set(tutorials.LINK.findall(text))
+        there = {f"{path.stem}/{file.name}" for file in (PAGES / path.stem).glob("*")}
+        assert there == {link for link in shown if link.startswith(f"{path.stem}/")}
+        assert there, f"{path.name} draws nothing"
+
+
+def test_the_pictures_are_small() -> None:
+    assert sum(path.stat().st_size for path in PAGES.rglob("*.webp")) < MOST
+
+
+def test_a_page_has_what_a_cell_prints_and_draws_in_its_order(tmp_path: Path) -> None:
+    cells = [
+        prose("# Two\n\n## Heaps"),
+        code("f()", printed("a\n"), printed("bar", "stderr"), drawn(), printed("b\n")),
+    ]
+    path = a_notebook(tmp_path, *cells)
+    page = tutorials.write(path, cells, tmp_path)
+    assert page.read_text(encoding="utf-8").split("\n\n", 1)[1] == (
+        "# Two\n\n## Heaps\n\n"
+        "*This page shows `notebooks/07_two.ipynb` with what it prints and draws.*\n\n"
+        "```python\nf()\n```\n\n```text\na\n```\n\n![Heaps](07_two/1.webp)\n\n"
+        "```text\nb\n```\n"
+    )
+    with Image.open(tmp_path / "07_two" / "1.webp") as picture:
+        assert picture.size == (40, 30)
+
+
+def test_a_page_is_old_as_soon_as_a_cell_changes(tmp_path: Path) -> None:
+    cells = [prose("# Two"), code("1 + 1")]
+    path = a_notebook(tmp_path, *cells)
+    assert not tutorials.is_current(path, tmp_path)
+    tutorials.write(path, cells, tmp_path)
+    assert tutorials.is_current(path, tmp_path)
+    a_notebook(tmp_path, prose("# Two"), code("1 + 2"))
+    assert not tutorials.is_current(path, tmp_path)
+
+
+def test_a_page_names_no_place_of_the_machine(tmp_path: Path) -> None:
+    cells = [prose("# Two"), code("f()", printed("wrote /home/me/x\n"))]
+    path = a_notebook(tmp_path, *cells)
+    with pytest.raises(ValueError, match=r"07_two\.ipynb prints a place"):
+        tutorials.write(path, cells, tmp_path)
+    assert not (tmp_path / "07_two.md").exists()
+
+
+def test_large_pictures_are_made_smaller(tmp_path: Path) -> None:
+    cells = [prose("# Two"), code("f()", drawn(3200, 100))]
+    tutorials.write(a_notebook(tmp_path, *cells), cells, tmp_path)
+    with Image.open(tmp_path / "07_two" / "1.webp") as picture:
+        assert picture.size == (1600, 50)
+
+
+@pytest.mark.parametrize(
+    ("link", "led"),
+    [
+        ("03_the_reverse_kernel.ipynb", "03_the_reverse_kernel.md"),
+        ("../docs/mathematics.md#x", "../mathematics.md#x"),
+        ("../README.md", "../../README.md"),
+    ],
+)
+def test_links_of_a_notebook_lead_on_from_its_page(link: str, led: str) -> None:
+    assert tutorials.led(link) == led
+
+
+def test_an_old_page_stops_a_strict_build(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    path = a_notebook(tmp_path, prose("# Two"))
+    known = {**pages.PAGES, f"notebooks/{path.name}": "tutorials/07_two.md"}
+    monkeypatch.setattr(pages, "PAGES", known)
+    monkeypatch.setattr(pages, "NOTEBOOKS", [path])
+    pages.warn_of_old_tutorials()
+    assert "tutorials/07_two.md is old: `make tutorials`" in caplog.text
+    assert caplog.records[0].levelname == "WARNING"
+
+
+def test_a_page_of_the_site_leads_to_other_tutorials() -> None:
+    page = a_page("tutorials/03_the_reverse_kernel.md")
+    made = pages.on_page_markdown("[a](04_one_family.md)", page, None, None)
+    assert made == "[a](04_one_family.md)"
