@@ -61,7 +61,10 @@ def test_every_line_is_an_entry_with_a_link() -> None:
 def test_what_is_cited_is_listed(path: Path) -> None:
     known = entries()
     for name, year in set(CITED.findall(prose_of(path))):
-        assert any(name in authors and year == when for authors, when in known), (name, year)
+        assert any(name in authors and year == when for authors, when in known), (
+            name,
+            year,
+        )
 
 
 def test_citations_are_found() -> None:
@@ -84,6 +87,14 @@ def test_c_is_a_class_and_u_is_a_clock() -> None:
 def test_letters_of_the_page_on_symbols_are_used() -> None:
     page = (DOCS / "symbols.md").read_text(encoding="utf-8")
     own = page.split("## Letters with one meaning")[1]
-    for command in (r"\kappa", r"\xi", r"\nu", r"\omega", r"\varsigma", r"\rho", r"\tilde x"):
+    for command in (
+        r"\kappa",
+        r"\xi",
+        r"\nu",
+        r"\omega",
+        r"\varsigma",
+        r"\rho",
+        r"\tilde x",
+    ):
         assert command in own
         assert any(command in formula for formula in FORMULA.findall(MATHEMATICS)), command

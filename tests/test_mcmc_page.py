@@ -264,12 +264,18 @@ def test_the_summary_follows_from_the_tables(row: str, heading: str) -> None:
     walk, others, diffusion = cells[row]
     column = f"within {CONVERGED} x floor at"
     within = {
-        name: one[column] for (name, start), one in table(heading).items() if start == "N(0, 1)"
+        name: one[column]
+        for (name, start), one in table(heading).items()
+        if start == "N(0, 1)"
     }
-    assert walk.removesuffix(" evaluations").removesuffix(" in 1,000") == within["random walk"]
+    assert (
+        walk.removesuffix(" evaluations").removesuffix(" in 1,000") == within["random walk"]
+    )
     of_diffusion = [int(at) for name, at in within.items() if name.endswith("exact score")]
     assert diffusion == f"{min(of_diffusion)} to {max(of_diffusion)} calls"
-    chained = {name: within[name] for name in ("MALA", "Hamiltonian", "Langevin, unadjusted")}
+    chained = {
+        name: within[name] for name in ("MALA", "Hamiltonian", "Langevin, unadjusted")
+    }
     if set(chained.values()) == {"never"}:
         assert others == "never in 1,000"
     else:
