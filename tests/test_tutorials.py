@@ -96,6 +96,32 @@ def test_a_page_is_old_as_soon_as_a_cell_changes(tmp_path: Path) -> None:
     assert not tutorials.is_current(path, tmp_path)
 
 
+def test_a_notebook_runs_again_where_a_program_changed_and_not_for_prose(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran: list[str] = []
+
+    def run(path: Path) -> list[list[dict[str, Any]]]:
+        ran.append(path.name)
+        return [[printed(f"run {len(ran)}\n")]]
+
+    monkeypatch.setattr(tutorials, "run", run)
+
+    def made(*cells: dict[str, Any], anew: bool = False) -> str:
+        path = a_notebook(tmp_path, *cells)
+        page = tutorials.make(path, tmp_path / "pages", tmp_path / "kept", anew=anew)
+        assert tutorials.is_current(path, tmp_path / "pages")
+        return str(page.read_text(encoding="utf-8"))
+
+    assert "run 1" in made(prose("# Two"), code("f()"))
+    told = made(prose("# Two, said better"), code("f()"))
+    assert "run 1" in told
+    assert "said better" in told
+    assert "run 2" in made(prose("# Two, said better"), code("g()"))
+    assert "run 3" in made(prose("# Two, said better"), code("g()"), anew=True)
+    assert len(ran) == 3
+
+
 def test_a_page_names_no_place_of_the_machine(tmp_path: Path) -> None:
     cells = [prose("# Two"), code("f()", printed("wrote /home/me/x\n"))]
     path = a_notebook(tmp_path, *cells)

@@ -5,10 +5,11 @@ who installs nothing sees the pages of `docs/tutorials/`, which this program mak
 programs, what they print, and their pictures as small WebP files in a folder beside.
 
     python docs/building/tutorials.py          # those that are older than their notebook
-    python docs/building/tutorials.py 03 04    # these, whatever their age
+    python docs/building/tutorials.py 03 04    # these, whatever their age, run anew
 
 The first line of a page holds the digest of the notebook that it was made from. A test and
-the build of the documentation compare the two.
+the build of the documentation compare the two. Where only prose has changed since the last
+run on this machine, a page is written from the outputs of that run.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 PAGES = ROOT / "docs" / "tutorials"
+KEPT = ROOT / ".snowmelt" / "tutorials"  # outputs of the last runs, which git does not keep
 QUALITY = 82  # of the pictures: lines and letters stay sharp at a third of the bytes
 LONGEST = 1600  # pixels along the wider side of a picture
 SECONDS = 900  # that a notebook may take on a busy machine
@@ -59,16 +61,36 @@ def is_current(path: Path, pages: Path = PAGES) -> bool:
     return page.read_text(encoding="utf-8").partition("\n")[0] == stamp(path)
 
 
-def make(path: Path, pages: Path = PAGES) -> Path:
-    """Run a notebook and write its page; nothing is changed where a cell fails."""
+def make(path: Path, pages: Path = PAGES, kept: Path = KEPT, *, anew: bool = False) -> Path:
+    """Write the page of a notebook; it is run, unless only its prose has changed.
+
+    Args:
+        kept: where the outputs of the last run are.
+        anew: run it in any case.
+    """
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    sources = ["".join(cell["source"]) for cell in code]
+    file = kept / f"{path.stem}.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if anew or known.get("sources") != sources:
+        known = {"sources": sources, "outputs": run(path)}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(known), encoding="utf-8")
+    for cell, left in zip(code, known["outputs"], strict=True):
+        cell["outputs"] = left
+    return write(path, cells, pages)
+
+
+def run(path: Path) -> list[list[dict[str, Any]]]:
+    """What each program of a notebook leaves; an error where one fails."""
     import nbformat
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook, timeout=SECONDS, resources={"metadata": {"path": str(path.parent)}}
-    ).execute()
-    return write(path, notebook["cells"], pages)
+    folder = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=SECONDS, resources=folder).execute()
+    return [cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def write(path: Path, cells: list[Cell], pages: Path = PAGES) -> Path:
@@ -79,6 +101,7 @@ def write(path: Path, cells: list[Cell], pages: Path = PAGES) -> Path:
         line = text[: found.end()].rpartition("\n")[2]
         raise ValueError(f"{path.name} prints a place on this machine: {line}...")
     folder = pages / path.stem
+    pages.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     if pictures:
         folder.mkdir(parents=True)
@@ -160,8 +183,9 @@ def main(chosen: list[str]) -> None:
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         number = path.stem.partition("_")[0]
         if number in chosen if chosen else not is_current(path):
-            print(f"{path.name}: running", flush=True)
-            print(f"  {make(path).relative_to(ROOT)}", flush=True)
+            print(f"{path.name} ...", flush=True)
+            page = make(path, anew=bool(chosen))
+            print(f"  {page.relative_to(ROOT)}", flush=True)
 
 
 if __name__ == "__main__":
