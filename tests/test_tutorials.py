@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
+import markdown
 import pytest
 from PIL import Image
 
@@ -17,7 +19,7 @@ from tests.test_documentation import a_page, helper, pages
 tutorials = helper("tutorials")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGES = ROOT / "docs" / "tutorials"
-MOST = 4_000_000  # bytes of all pictures together, which every clone fetches
+MOST = 3_000_000  # bytes of all pictures together, which every clone fetches
 
 
 def code(source: str, *outputs: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def test_the_pictures_of_a_page_are_those_that_it_shows() -> None:
 
 
 def test_the_pictures_are_small() -> None:
-    assert sum(path.stat().st_size for path in PAGES.rglob("*.webp")) < MOST
+    assert sum(path.stat().st_size for path in PAGES.glob("*/*")) < MOST
 
 
 def test_a_page_has_what_a_cell_prints_and_draws_in_its_order(tmp_path: Path) -> None:
@@ -84,6 +86,24 @@ def test_a_page_has_what_a_cell_prints_and_draws_in_its_order(tmp_path: Path) ->
     )
     with Image.open(tmp_path / "07_two" / "1.webp") as picture:
         assert picture.size == (40, 30)
+
+
+def test_the_programs_of_the_first_look_are_folded() -> None:
+    (first,) = tutorials.FOLDED
+    for path in NOTEBOOKS:
+        text = (PAGES / f"{path.stem}.md").read_text(encoding="utf-8")
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        programs = sum(cell["cell_type"] == "code" for cell in cells)
+        assert text.count("```python\n") == programs
+        assert text.count("<details") == (programs if path.stem == first else 0)
+
+
+def test_a_folded_program_is_still_a_program() -> None:
+    shown = tutorials.program("f()", is_folded=True)
+    assert tutorials.program("f()", is_folded=False) in shown
+    extensions = ["md_in_html", "pymdownx.superfences"]
+    site = markdown.markdown(shown, extensions=extensions)
+    assert re.search(r"<summary>the program</summary>\s*<div.*<code>", site, re.DOTALL)
 
 
 def test_a_page_is_old_as_soon_as_a_cell_changes(tmp_path: Path) -> None:

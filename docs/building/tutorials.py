@@ -32,6 +32,7 @@ KEPT = ROOT / ".snowmelt" / "tutorials"  # outputs of the last runs, which git d
 QUALITY = 82  # of the pictures: lines and letters stay sharp at a third of the bytes
 LONGEST = 1600  # pixels along the wider side of a picture
 SECONDS = 900  # that a notebook may take on a busy machine
+FOLDED = {"00_first_look"}  # shows pictures and nothing else; its programs open on a click
 STAMP = "<!-- {name}: {digest} -->"
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -123,7 +124,7 @@ def page_of(stem: str, cells: list[Cell]) -> tuple[list[str], dict[str, bytes]]:
             parts.append(LINK.sub(lambda link: led(link.group(1)), text))
             heading = (HEADING.findall(text) or [heading])[-1]
             continue
-        parts.append(f"```python\n{text}\n```")
+        parts.append(program(text, is_folded=stem in FOLDED))
         for kind, content in outputs(cell):
             if kind == "text":
                 parts.append(f"```text\n{content.decode().rstrip()}\n```")
@@ -134,6 +135,15 @@ def page_of(stem: str, cells: list[Cell]) -> tuple[list[str], dict[str, bytes]]:
     note = f"*This page shows `notebooks/{stem}.ipynb` with what it prints and draws.*"
     parts.insert(1, note)
     return parts, pictures
+
+
+def program(text: str, *, is_folded: bool) -> str:
+    """A program as a part of a page."""
+    shown = f"```python\n{text}\n```"
+    if not is_folded:
+        return shown
+    opened = '<details markdown="1">\n<summary>the program</summary>'
+    return f"{opened}\n\n{shown}\n\n</details>"
 
 
 def outputs(cell: Cell) -> Iterator[tuple[str, bytes]]:
