@@ -77,7 +77,7 @@ def test_citations_are_found() -> None:
 def test_c_is_a_class_and_u_is_a_clock() -> None:
     classes = letters("c")
     assert classes
-    assert all(re.search(r"\\mid c|_c", formula) for formula in classes), classes
+    assert all(re.search(r"\\mid c|c \\mid|_c", formula) for formula in classes), classes
     section = MATHEMATICS.split("\n## 2. Schedules")[1].split("\n## 3.")[0]
     clocks = letters("u")
     assert clocks
