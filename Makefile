@@ -54,11 +54,14 @@ films: gallery
 ui: $(STAMP) ## the newest comparison in MLflow's UI on http://127.0.0.1:5000 (PORT=5000)
 	@snowmelt ui --port $(PORT)
 
-test: $(STAMP) ## the tests, and the notebooks
-	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --nbmake tests notebooks
+ANSWERS := $(wildcard notebooks/*_answers*.ipynb)  # the longest notebooks, which nothing builds on
 
-test-slow: $(STAMP) ## the tests that take long
+test: $(STAMP) ## the tests, and the notebooks
+	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --nbmake tests notebooks $(ANSWERS:%=--ignore=%)
+
+test-slow: $(STAMP) ## the tests that take long, and the answers to the notebooks
 	@OMP_NUM_THREADS=1 pytest -m slow
+	@OMP_NUM_THREADS=1 pytest --nbmake $(ANSWERS)
 
 bench: $(STAMP) ## the speed of training beside other libraries (most of an hour); ARGS=--quick to try it
 	@python -m tests.benchmarks $(ARGS)
