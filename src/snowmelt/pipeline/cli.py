@@ -59,13 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     from snowmelt.common import distributed
-    from snowmelt.pipeline import output_locks
+    from snowmelt.pipeline import dvc_copy, output_locks
     from snowmelt.pipeline.config import composition
 
     if given.json and given.command != "compare":
         raise UserError(f"--json: for `snowmelt compare` only, not {given.command}")
     root = composition.project_root()
     _say_where(root)
+    if given.command in dvc_copy.STAGES:
+        dvc_copy.bring_raw_data(root)
     if given.command == "card":
         return _card(given, root)
     if given.command in SHOWN:
