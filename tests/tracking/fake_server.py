@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 import time
 import uuid
@@ -15,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 API = "/api/2.0/mlflow/"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
+CUT, CUT_AFTER = "cut", "cut after"
 
 
 class FakeServer:
@@ -24,6 +26,8 @@ class FakeServer:
         delay: seconds before each answer.
         file_status: what an upload is answered with; 200 takes it.
         batch_limit: values in one batch, above which it is answered with 413.
+        fault: what befalls every request: a status that a proxy answers with, CUT (the line
+            goes dead unanswered) or CUT_AFTER (so it does, and the work is done).
         requests: the path of each, and its headers.
     """
 
@@ -31,6 +35,7 @@ class FakeServer:
         self.delay = 0.0
         self.file_status = 200
         self.batch_limit = 10**9
+        self.fault: int | str = ""
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.experiments: dict[str, str] = {}
         self.experiment_tags: dict[str, str] = {}  # of all of them
@@ -211,6 +216,13 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fake.requests.append((place.path, dict(self.headers)))
         time.sleep(fake.delay)
+        fault = fake.fault
+        if fault == CUT:
+            self._cut()
+            return
+        if isinstance(fault, int):
+            self._say(fault, b"<html>as a proxy answers</html>")
+            return
         if place.path.startswith(FILES):
             status, answer = self._file(fake, unquote(place.path), place.query, body)
         else:
@@ -220,6 +232,16 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer = fake.answer(call, given)
         # As a proxy refuses: without JSON.
         text = b"too large" if status == 413 else json.dumps(answer).encode()
+        if fault == CUT_AFTER:
+            self._cut()
+        else:
+            self._say(status, text)
+
+    def _cut(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _say(self, status: int, text: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
