@@ -31,7 +31,10 @@ def test_dvc_and_a_sweep_have_commands_of_their_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DVC_STAGE", "train")
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
     assert descriptions.command() == "dvc repro"
+    monkeypatch.setenv("DVC_EXP_NAME", "linear-seed-1")
+    assert descriptions.command() == "dvc exp apply linear-seed-1 && dvc repro"
     job = SweepJob(command="snowmelt pipeline --multirun seed=1")
     for name, value in job.environment.items():
         monkeypatch.setenv(name, value)

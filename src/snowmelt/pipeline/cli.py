@@ -76,6 +76,10 @@ def _run(given: argparse.Namespace) -> int:
         return _settings(given, root)
     if given.command == "compare":
         return _compare(given, root)
+    if given.command == "queue":
+        from snowmelt.pipeline import dvc_queue
+
+        return dvc_queue.run(given.overrides, root)
     from snowmelt import tracking
     from snowmelt.common.instantiate import plain
 

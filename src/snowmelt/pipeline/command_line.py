@@ -25,6 +25,7 @@ COMMANDS = STAGES | {
     "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
     "gallery": "draw every animation of diffusion on a known density, and one page of them",
     "settings": "explain the settings of a section, or all: `snowmelt settings training`",
+    "queue": "queue DVC experiments, each named by what it changes",
     "sync": "show what waits for the tracking store, and send it",
     "ui": "open MLflow's UI on the newest comparison; `--port` chooses where",
 }
@@ -57,6 +58,7 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
   snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
   snowmelt pipeline sweep=schedules
   snowmelt pipeline sweep=samplers sample.num_samples=4000
+  snowmelt queue schedule=linear,cosine seed=0,1
   snowmelt compare runs/one runs/two out=DIR
   snowmelt compare RUN_ID model.ckpt across=sampler --json
   snowmelt card schedule=linear,cosine,sigmoid out=card.png

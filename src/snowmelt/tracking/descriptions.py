@@ -31,11 +31,12 @@ def run_link() -> str:
 
 
 def command() -> str:
-    """What makes this run again: a sweep's job, `dvc repro`, or what was typed."""
+    """What makes this run again: a sweep's job, DVC, or what was typed."""
     if job := SweepJob.current().command:
         return job
     if "DVC_STAGE" in os.environ:
-        return "dvc repro"
+        experiment = os.environ.get("DVC_EXP_NAME")
+        return f"dvc exp apply {experiment} && dvc repro" if experiment else "dvc repro"
     program, *typed = sys.argv
     is_ours = Path(program).name in _PROGRAMS
     return redacted(shlex.join(["snowmelt", *typed])) if is_ours else ""
