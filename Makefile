@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help repository setup repro sweep gallery films ui test test-slow bench bench-quality bench-gpu mutation tutorials docs lint format clean
+.PHONY: help repository setup repro sweep experiments gallery films ui test test-slow bench bench-quality bench-gpu mutation tutorials docs lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ repro: repository $(STAMP) ## the whole pipeline: dvc repro
 
 sweep: $(STAMP) ## compare schedules over three seeds (about 15 minutes); ARGS='sweep=predictions seed=0,1' for others
 	@snowmelt pipeline $(if $(filter sweep=%,$(ARGS)),,sweep=schedules) $(ARGS)
+
+# Without what is a consequence: resolved settings, and digests of files.
+experiments: $(STAMP) ## the experiments of DVC: what each changed, and what came of it
+	@dvc exp show --only-changed --drop '(?!params\.yaml:).*[./]|Created|Executor'
 
 SHOWN := double_gaussian llama
 

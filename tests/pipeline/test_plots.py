@@ -1,8 +1,9 @@
-"""The template by which `dvc plots` draws the table of samplers."""
+"""What `dvc plots` draws: a table of samplers by a template, a page without a network."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from snowmelt.evaluation.comparison import sampling_costs
 from snowmelt.evaluation.comparison.sampling_cost_table import COLUMNS, cost_csv
 from tests.evaluation.comparison.sampled_jobs import jobs
+from tests.plots_page import plots_page
 from tests.project import ROOT, run_command, succeed
 
 TABLE = "reports/sweep/samplers.csv"
@@ -61,3 +63,13 @@ def test_dvc_draws_a_line_for_each_sampler(project: Path) -> None:
     assert shown["encoding"]["color"]["field"] == "sampler"
     assert shown["layer"][1]["encoding"]["y"]["field"] == "distance"
     assert "<DVC_METRIC" not in done.stdout
+
+
+def test_the_page_asks_no_other_host(tmp_path: Path) -> None:
+    """A browser looks at it in tests/browser/."""
+    page = plots_page(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert "vegaEmbed('#training', spec)" in text
+    assert re.findall(r"(?:src|href)=[\"']?(https?:[^\"'> ]*)", text) == []
+    drawn = sorted(path.name for path in (page.parent / "static").iterdir())
+    assert drawn == [f"{one}_reports_figures_samples.png" for one in ("HEAD", "workspace")]

@@ -93,7 +93,7 @@ def _sections(stage: Mapping[str, Any]) -> Iterator[str]:
     for entry in stage.get("params", []):
         if isinstance(entry, Mapping):
             for keys in entry.values():
-                yield from keys
+                yield from keys or ()  # none for all of a file
 
 
 def _outs(stage: Mapping[str, Any]) -> Iterator[Any]:

@@ -44,6 +44,7 @@ from snowmelt.evaluation.plane.point_model import PointModel
 from snowmelt.evaluation.protocol import Evaluation
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.settings import EvaluationSettings, TruthSettings
+from snowmelt.evaluation.summary import summary
 from snowmelt.pipeline import launch
 from snowmelt.sampling.storage import sample_places
 from snowmelt.tracking import Run, open_evaluation
@@ -60,6 +61,7 @@ TABLES = {
 def run(config: DictConfig, root: Path) -> Path:
     """Write metrics.json, tables beside it and arrays for pictures; returns the first.
 
+    summary.json has the few numbers by which DVC compares experiments.
     likelihood.csv, score_error.csv and by_class.csv are always written: without anything to
     tell, their headings alone. Several processes share the work, and the first one writes.
 
@@ -131,6 +133,7 @@ def run(config: DictConfig, root: Path) -> Path:
                 tables=[target.with_name(file) for file, _ in TABLES.values()],
             )
         write_json(target, measured)
+        write_json(target.with_name("summary.json"), summary(measured))
         run_of_samples.log_evaluation(target)
         if (main := ranking(measured)) is not None:
             named = {"main_metric": main.key, "main_metric_better": main.better}
