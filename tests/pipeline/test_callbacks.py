@@ -17,6 +17,7 @@ from snowmelt.diffusion.losses import Hybrid, Loss, Simple
 from snowmelt.pipeline import callbacks
 from snowmelt.pipeline.callbacks import MetricLog, SamplePictures
 from snowmelt.pipeline.config import composition
+from snowmelt.pipeline.kept_pictures import MOST_IMAGES, KeptPictures
 from snowmelt.pipeline.progress_bar import ProgressBar
 from snowmelt.sampling.samplers.ddim import DDIM
 from snowmelt.tracking.run import Run
@@ -24,6 +25,7 @@ from snowmelt.training import history
 from snowmelt.training.budget import Stopwatch
 from snowmelt.training.history import History
 from snowmelt.training.module import DiffusionModule
+from snowmelt.viz.sweep_page.moment import Moment
 from tests.project import ROOT
 from tests.training.conftest import examples, fit, labels, make_module, manifest
 
@@ -68,6 +70,17 @@ def test_pictures_show_one_class_after_the_other(
         assert torch.equal(sampler.labels, torch.arange(callbacks.PICTURED) % 3)
     else:
         assert sampler.labels is None
+
+
+def test_pictures_are_kept_for_the_page_of_a_sweep(
+    make_module: Make, fit: Fit, run: Any, tmp_path: Path
+) -> None:
+    kept = KeptPictures.of(tmp_path, "a")
+    module = make_module(steps=4, picture_every=2)
+    fit(module, SamplePictures(run, Told(2, eta=0.0), seed=0, kept=lambda: kept))
+    found = kept.read()
+    assert list(found) == [Moment(2), Moment(4)]
+    assert {len(samples) for samples in found.values()} <= {MOST_IMAGES, callbacks.PICTURED}
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])

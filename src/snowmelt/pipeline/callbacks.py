@@ -20,9 +20,11 @@ from omegaconf import DictConfig
 
 from snowmelt.common import distributed
 from snowmelt.common.drafts import scratch_folder
+from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.pipeline.compatibility import training_rules
+from snowmelt.pipeline.kept_pictures import KeptPictures
 from snowmelt.pipeline.progress_bar import ProgressBar
 from snowmelt.pipeline.schedule_cards import log_card
 from snowmelt.sampling.samplers import DDIM, Sampler, sample
@@ -31,7 +33,10 @@ from snowmelt.tracking.run import Run
 from snowmelt.training.budget import Budget
 from snowmelt.training.history import newest_row
 from snowmelt.training.module import DiffusionModule
+from snowmelt.training.resume import training_identity
+from snowmelt.training.settings import FitSettings
 from snowmelt.viz.plots.example_grid import save_examples
+from snowmelt.viz.sweep_page.moment import Moment
 
 PICTURED = 64
 PICTURE_SEED = 0  # of every run: pictures of two runs start from the same noise
@@ -54,9 +59,14 @@ def watch(
     # A quick deterministic sampler: pictures show the weights, not the sampler.
     threshold = Clip() if data.manifest.kind == "images" else None
     sampler = DDIM(PICTURE_STEPS, eta=0.0, threshold=threshold)
+
+    def kept() -> KeptPictures:
+        identity = training_identity(FitSettings.of(plain(config)), data.manifest)
+        return KeptPictures.of(root, identity)
+
     observers = {
         "the log of numbers": MetricLog(run),
-        "the picture of samples": SamplePictures(run, sampler, PICTURE_SEED, classes),
+        "the picture of samples": SamplePictures(run, sampler, PICTURE_SEED, classes, kept),
         "the progress bar": ProgressBar(),
     }
     return [Guarded(name, one, harmless) for name, one in observers.items()]
@@ -139,13 +149,27 @@ class SamplePictures(pl.Callback):
 
     Args:
         classes: how many classes a conditional network knows; they take turns.
+        kept: says where some of them are kept for the page of a sweep.
     """
 
-    def __init__(self, run: Run, sampler: Sampler, seed: int, classes: int = 0) -> None:
+    def __init__(
+        self,
+        run: Run,
+        sampler: Sampler,
+        seed: int,
+        classes: int = 0,
+        kept: Callable[[], KeptPictures] | None = None,
+    ) -> None:
         self.run = run
         self.sampler = sampler
         self.seed = seed
         self.classes = classes
+        self.kept: KeptPictures | None = None
+        self._place = kept
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self._place is not None and trainer.is_global_zero:
+            self.kept = self._place()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any
@@ -165,10 +189,13 @@ class SamplePictures(pl.Callback):
                 seed=self.seed,
             )
         stored = to_stored(x, module.manifest).cpu().numpy()
+        at = _shown_at(step, budget)
         with scratch_folder() as folder:
             path = folder / "samples.png"
             save_examples(path, stored, module.manifest.value_range)
-            self.run.log_picture("samples", path, step=_shown_at(step, budget))
+            self.run.log_picture("samples", path, step=at)
+        if self.kept is not None:
+            self.kept.keep(stored, Moment(at, is_share=budget.is_timed))
 
 
 def _shown_at(step: int, budget: Budget) -> int:

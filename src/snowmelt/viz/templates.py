@@ -6,11 +6,16 @@ from pathlib import Path
 
 import jinja2
 
+SHARED = Path(__file__).parent  # look.html, the style of all pages
+
 
 def templates(folder: Path) -> jinja2.Environment:
-    """The templates of a folder: text is escaped, and a missing name is an error."""
+    """The templates of a folder, and those that pages share.
+
+    Text is escaped, and a missing name is an error.
+    """
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader([folder, SHARED]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -19,7 +19,13 @@ from snowmelt.pipeline.sweep import planned_jobs
 from snowmelt.pipeline.sweep.job_identity import LETTERS
 
 NOTE = "mlflow.note.content"
-CONTENT = ("comparison.txt", "comparison.csv", "comparison.json", "comparison.png")
+CONTENT = (
+    "comparison.txt",
+    "comparison.csv",
+    "comparison.json",
+    "comparison.png",
+    "schedules.html",
+)
 
 
 def _runs(folder: Path) -> list:
@@ -38,6 +44,11 @@ def test_the_schedules_are_compared(workspace: Path) -> None:
         assert re.search(rf"^done: job \d of 3: {name} \(", result.stdout, re.M)
     for name in CONTENT:
         assert (workspace / "reports" / "sweep" / name).is_file()
+    page = workspace / "reports" / "sweep" / "schedules.html"
+    assert result.stdout.rstrip().endswith(f"page: {page}")
+    for heading in ("Why: the error", "Noise schedules", "Training", "What it costs"):
+        assert f"<h2>{heading}" in page.read_text()
+    assert "linear at step 20" not in page.read_text(), "there is one moment alone"
     runs = _runs(workspace)
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = [run for run in runs if run is not parent]
@@ -136,6 +147,7 @@ def _check_told(folder: Path, parent: Run, children: list[Run]) -> None:
         assert "| schedule" in note
         assert "snowmelt pipeline --multirun sweep=schedules" in note
         assert f"comparison.png&run_uuid={parent.info.run_id}" in note
+        assert f"schedules.html&run_uuid={parent.info.run_id}" in note
     for run in children:
         note, metrics = run.data.tags[NOTE], run.data.metrics
         command = f"snowmelt pipeline --multirun schedule={run.info.run_name} seed=0 sweep="

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 from tabulate import tabulate
 
 from snowmelt.common.csv_table import csv_text
@@ -19,13 +18,25 @@ def comparison_table(comparison: Comparison) -> str:
     """The whole outcome as plain text with aligned columns."""
     lines = []
     if comparison.groups:
-        frame = pd.DataFrame([_row(group, comparison) for group in comparison.groups])
-        filled = frame.loc[:, (frame != "").any()].to_dict("list")
-        lines += [tabulate(filled, "keys", "simple", disable_numparse=True)]
-        lines += ["", _spread_note(comparison.groups)]
+        rows = comparison_rows(comparison)
+        lines += [tabulate(rows, "keys", "simple", disable_numparse=True)]
+        lines += ["", spread_note(comparison.groups)]
     for text in failures(comparison):
         lines += ["", text]
     return "\n".join([*lines, "", comparison.summary]).lstrip("\n")
+
+
+def comparison_rows(comparison: Comparison) -> list[dict[str, str]]:
+    """One row a setting, of those columns that have a value somewhere."""
+    return filled([_row(group, comparison) for group in comparison.groups])
+
+
+def filled(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows without columns that are empty in all of them."""
+    return [
+        {key: value for key, value in row.items() if any(other[key] for other in rows)}
+        for row in rows
+    ]
 
 
 def failures(comparison: Comparison) -> list[str]:
@@ -55,7 +66,8 @@ def _row(group: Group, comparison: Comparison) -> dict[str, str]:
     }
 
 
-def _spread_note(groups: Sequence[Group]) -> str:
+def spread_note(groups: Sequence[Group]) -> str:
+    """What stands behind the error bars."""
     several = any(group.count >= 2 for group in groups)
     single = any(group.count == 1 and group.resampling is not None for group in groups)
     if several and single:

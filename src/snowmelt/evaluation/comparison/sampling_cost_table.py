@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 from tabulate import tabulate
 
 from snowmelt.common.csv_table import csv_text
+from snowmelt.evaluation.comparison.comparison_table import filled
 from snowmelt.evaluation.comparison.equivalence import LEVEL, Answer
 from snowmelt.evaluation.comparison.sampling_cost import Sampling, SamplingCost
 from snowmelt.evaluation.excess import POWER
@@ -25,11 +25,14 @@ COLUMNS = (
 
 def cost_table(cost: SamplingCost) -> str:
     """The samplers with aligned columns, and what can be said of them."""
-    frame = pd.DataFrame([_row(one, cost) for one in cost.all])
-    filled = frame.loc[:, (frame != "").any()].to_dict("list")
+    table = tabulate(cost_rows(cost), "keys", "simple", disable_numparse=True)
     lines = [cost.training] if cost.training else []
-    lines += [tabulate(filled, "keys", "simple", disable_numparse=True), "", _notes(cost)]
-    return "\n".join([*lines, "", summary(cost)])
+    return "\n".join([*lines, table, "", cost_notes(cost), "", summary(cost)])
+
+
+def cost_rows(cost: SamplingCost) -> list[dict[str, str]]:
+    """One row a sampler, of those columns that have a value somewhere."""
+    return filled([_row(one, cost) for one in cost.all])
 
 
 def _row(one: Sampling, cost: SamplingCost) -> dict[str, str]:
@@ -60,7 +63,7 @@ def _answer(one: Sampling, cost: SamplingCost) -> str:
     return str(one.answer)
 
 
-def _notes(cost: SamplingCost) -> str:
+def cost_notes(cost: SamplingCost) -> str:
     """How the columns are to be read."""
     said = [f"n = {cost.n:,}; ±: one standard error, over fresh draws of samples."]
     if cost.floor is not None:

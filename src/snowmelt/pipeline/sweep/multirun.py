@@ -10,25 +10,27 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from snowmelt import tracking
 from snowmelt.common.errors import UserError, left_out_if_it_fails
 from snowmelt.common.folder_lock import after_others_in
 from snowmelt.common.instantiate import plain
-from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.comparison import Job, compare, sampling_costs
 from snowmelt.evaluation.number_format import duration
 from snowmelt.pipeline import this_machine
 from snowmelt.pipeline.config import sweep_jobs
 from snowmelt.pipeline.config.multirun_settings import MultirunSettings
-from snowmelt.pipeline.sweep import tracked_sweep
+from snowmelt.pipeline.sweep import swept_runs, tracked_sweep
 from snowmelt.pipeline.sweep.job_runs import JobRuns, ended
 from snowmelt.pipeline.sweep.launchers import launcher_of
 from snowmelt.pipeline.sweep.planned_jobs import PlannedJobs
 from snowmelt.pipeline.sweep.search import Search
 from snowmelt.pipeline.sweep.tasks import Outcome
 from snowmelt.viz.report import comparison_files
+from snowmelt.viz.sweep_page import page
+from snowmelt.viz.sweep_page.sweep_material import SweepMaterial
 
 _ON_CLUSTER = ".cluster"  # the folder of what a cluster writes about its jobs
 
@@ -64,10 +66,22 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
             outcomes = runs.outcomes(planned)
         jobs = ended(planned, outcomes)
         with after_others_in(reports, "snowmelt pipeline --multirun", print):
-            said = _compared(jobs, planned, reports, parent, [command, *overrides])
+            again = shlex.join(["snowmelt", command, "--multirun", *overrides])
+            said = _compared(jobs, planned, reports, parent, _Asked(name, swept, again))
     took = _times(jobs, outcomes, time.perf_counter() - started, runs.before)
     print(f"\n{said}\n{search.said if search else ''}{took}\nsweep: {reports}")
+    if (shown := reports / page.FILE).is_file():
+        print(f"page: {shown}")
     return int(any(job.has_failed for job in jobs))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a sweep is called, which keys its jobs differ in, and what runs it again."""
+
+    name: str
+    swept: Sequence[str]
+    again: str
 
 
 def _compared(
@@ -75,32 +89,37 @@ def _compared(
     planned: PlannedJobs,
     reports: Path,
     parent: tracking.Run,
-    typed: Sequence[str],
+    asked: _Asked,
 ) -> str:
     """Write the comparison of the jobs, track it, and tell it as text."""
     comparison = compare(jobs)
     costs = sampling_costs(jobs, planned.base.multirun.margin)
-    files = comparison_files.write(comparison, reports, _value_range(jobs, planned))
+    data = swept_runs.prepared_of(jobs, planned)
+    value_range = None if data is None else data.manifest.value_range
+    files = comparison_files.write(comparison, reports, value_range)
     files += comparison_files.write_costs(costs, reports)
+    named = str(planned.base.data.name)
+    (reports / page.FILE).unlink(missing_ok=True)  # of an earlier sweep
+    with left_out_if_it_fails("the page of the sweep"):
+        material = SweepMaterial(
+            name=asked.name,
+            data=named,
+            command=asked.again,
+            swept=asked.swept,
+            comparison=comparison,
+            costs=costs,
+            runs=swept_runs.swept_runs(jobs, planned),
+            value_range=value_range,
+            real=None if data is None else data.train,
+        )
+        files.insert(0, page.write(material, reports))
     with left_out_if_it_fails("the description of the sweep"):
-        command, *overrides = typed
-        again = shlex.join(["snowmelt", command, "--multirun", *overrides])
         numbers = {
             job.name: planned.root / config.paths.reports / "metrics.json"
             for job, config in zip(jobs, planned.configs, strict=True)
         }
-        told_of = (comparison, files, numbers, str(planned.base.data.name), again)
-        tracked_sweep.tell(parent, *told_of)
+        tracked_sweep.tell(parent, comparison, files, numbers, named, asked.again)
     return comparison_files.told(comparison, costs)
-
-
-def _value_range(jobs: Sequence[Job], planned: PlannedJobs) -> tuple[int, int] | None:
-    """Of the samples, from the first job that has some."""
-    for job, config in zip(jobs, planned.configs, strict=True):
-        if job.samples is not None:
-            prepared = planned.root / config.paths.prepared
-            return PreparedData.open(prepared).manifest.value_range
-    return None
 
 
 def _times(

@@ -56,11 +56,19 @@ def comparison_picture(
 
 
 @styled
-def comparison_dots(comparison: Comparison) -> Figure:
-    """A line for each setting: every seed faint, mean and spread strong."""
-    groups, failed, floor = comparison.groups, comparison.failed, comparison.floor
+def comparison_dots(
+    comparison: Comparison, width: float = WIDTH / 110, *, is_told: bool = True
+) -> Figure:
+    """A line for each setting: every seed faint, mean and spread strong.
+
+    Args:
+        width: in inches.
+        is_told: whether verdicts and failures are written beside the dots.
+    """
+    groups, floor = comparison.groups, comparison.floor
+    failed = comparison.failed if is_told else ()
     lines = len(groups)
-    figure, (axes,) = new_axes(WIDTH / 110, 1.1 + 0.5 * lines + 0.2 * len(failed))
+    figure, (axes,) = new_axes(width, 1.1 + 0.5 * lines + 0.2 * len(failed))
     figure.set_dpi(110)
     for place, group in enumerate(groups):
         color = SERIES[place % len(SERIES)]
@@ -73,7 +81,7 @@ def comparison_dots(comparison: Comparison) -> Figure:
             markersize=8, capsize=4, elinewidth=2,
         )  # fmt: skip
         axes.annotate(
-            group.verdict, (group.mean, place), xytext=(0, 9),
+            group.verdict if is_told else "", (group.mean, place), xytext=(0, 9),
             textcoords="offset points", fontsize=8.5, color=MUTED, ha="center",
         )  # fmt: skip
     if floor is not None:

@@ -48,6 +48,17 @@ def clouds_beside(clouds: Sequence[Points], titles: Sequence[str]) -> Figure:
     return figure
 
 
+@styled
+def small_cloud(points: Points, shared: tuple[float, float, float]) -> Figure:
+    """Points without words around them, within limits that other clouds have too."""
+    figure, (axes,) = new_axes(2.8, 2.8)
+    _frame(axes, points.shape[1], shared)
+    draw_points(axes, points, BLUE)
+    axes.set(xlabel="", ylabel="")
+    axes.tick_params(labelbottom=False, labelleft=False)
+    return figure
+
+
 def thinned(points: Points) -> Points:
     """At most `MOST_POINTS`, evenly spaced, so that the choice never changes."""
     return points[evenly(len(points), MOST_POINTS)]

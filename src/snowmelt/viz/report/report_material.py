@@ -146,7 +146,7 @@ def read(config: Mapping[str, Any], root: Path, run_id: str | None = None) -> Ma
         likelihood=_measured(reports / "likelihood.csv", LIKELIHOOD, "term"),
         score_error=_measured(reports / "score_error.csv", SCORE_ERROR),
         by_class=_measured(reports / "by_class.csv", class_evaluation.COLUMNS[1:], "class"),
-        schedule=_schedule(config, root / config["sample"]["checkpoint"]),
+        schedule=schedule_curve(config, root / config["sample"]["checkpoint"]),
         ways=_arrays(folder),
         truth=_arrays(paths["evaluation"]),
         run_id=run_id,
@@ -202,7 +202,7 @@ def _measured(path: Path, names: Sequence[str], *texts: str) -> dict[str, Array]
 
 
 @torch.no_grad()
-def _schedule(config: Mapping[str, Any], checkpoint: Path) -> tuple[str, Curve, Curve]:
+def schedule_curve(config: Mapping[str, Any], checkpoint: Path) -> tuple[str, Curve, Curve]:
     """The name and the process's log-SNR; a learned schedule is shown as it was learned."""
     schedule = build(config["schedule"], NoiseSchedule)
     if isinstance(schedule, torch.nn.Module) and schedule.state_dict():
