@@ -116,7 +116,7 @@ def test_verdict_and_table_come_first() -> None:
     assert set(reader.headings) == SECTIONS
     assert reader.headings[0] == "The outcome"
     summary = swept.material().comparison.summary
-    assert "cosine is better than linear and sigmoid" in summary
+    assert "Cosine is better than linear and sigmoid" in summary
     assert reader.text.index(summary) < reader.text.index("verdict ") < 2000
     assert "1.010 ± 0.010" in reader.text
     assert "3 settings, 10 jobs, 1 of them failed" in reader.text

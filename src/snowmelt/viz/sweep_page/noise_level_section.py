@@ -90,9 +90,9 @@ def _said(ratio: Band, best: str) -> str:
     more = ratio.x[(ratio.values > 1).all(axis=0)]
     less = ratio.x[(ratio.values < 1).all(axis=0)]
     parts = [f"more than {best} at {_levels(more)}"] if len(more) else []
-    parts += [f"less {'' if more.size else f'than {best} '}at {_levels(less)}"] * bool(
-        len(less)
-    )
+    if len(less):
+        than = "" if parts else f"than {best} "
+        parts.append(f"less {than}at {_levels(less)}")
     if not parts:
         return ""
     seeds = "in every seed" if len(ratio.values) > 1 else "in this one seed"
