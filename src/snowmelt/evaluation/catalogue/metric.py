@@ -67,6 +67,7 @@ class Metric:
             first that was measured.
         is_over_sets: it compares sets of points, the size of which the protocol names.
         column: its heading beside the ranking metric of a comparison; empty for none.
+        compares: a comparison has a verdict by it, beside that of the ranking metric.
         sentence: the beginning of a sentence on `{value}` for the report's headline.
     """
 
@@ -85,6 +86,7 @@ class Metric:
     ranks: bool = False
     is_over_sets: bool = False
     column: str = ""
+    compares: bool = False
     sentence: str = ""
 
     @property

@@ -102,6 +102,7 @@ DENOISING = (
     _of_denoising(
         "denoising_error", "denoising error, mean over fixed log-SNRs",
         denoising_error.mean_error, section=Section.LIKELIHOOD, column="denoising error",
+        compares=True,
         remark="squared error of the estimated noise by dimension; levels and noise are the"
         " same for every schedule",
     ),
@@ -128,7 +129,7 @@ MODEL_METRICS = (
     _of_bound(
         "bound_bits_per_dim", "variational bound of a chain of {steps:,} steps",
         likelihood_metrics.bits_per_dim, section=Section.LIKELIHOOD,
-        better=LOWER, remark=_bound_remark,
+        better=LOWER, remark=_bound_remark, column="bits/dim (bound)", compares=True,
     ),
     *_in_nats(
         "bound", "variational bound", Subject.BOUND,
@@ -153,7 +154,7 @@ MODEL_METRICS = (
     _of_flow(
         "ode_bits_per_dim", "probability-flow equation",
         likelihood_metrics.bits_per_dim, section=Section.LIKELIHOOD,
-        better=LOWER, remark=_flow_remark,
+        better=LOWER, remark=_flow_remark, column="bits/dim (flow)", compares=True,
     ),
     *_in_nats(
         "ode", "probability flow", Subject.FLOW,

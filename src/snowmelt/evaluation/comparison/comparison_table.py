@@ -10,6 +10,7 @@ from tabulate import tabulate
 from snowmelt.common.csv_table import csv_text
 from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.comparison.compared_jobs import Group, Job
+from snowmelt.evaluation.comparison.further_measures import Measure
 from snowmelt.evaluation.comparison.ranking import Comparison
 from snowmelt.evaluation.number_format import duration, number, percent, with_spread
 
@@ -20,10 +21,13 @@ def comparison_table(comparison: Comparison) -> str:
     if comparison.groups:
         rows = comparison_rows(comparison)
         lines += [tabulate(rows, "keys", "simple", disable_numparse=True)]
+        for measure in comparison.others:
+            lines += ["", *_by_measure(measure, comparison.key)]
         lines += ["", spread_note(comparison.groups)]
     for text in failures(comparison):
         lines += ["", text]
-    return "\n".join([*lines, "", comparison.summary]).lstrip("\n")
+    said = [line for text in comparison.sentences for line in ("", text)]
+    return "\n".join([*lines, *said]).lstrip("\n")
 
 
 def comparison_rows(comparison: Comparison) -> list[dict[str, str]]:
@@ -64,6 +68,20 @@ def _row(group: Group, comparison: Comparison) -> dict[str, str]:
         "time": "" if seconds is None else duration(seconds),
         "verdict": group.verdict or "not ranked",
     }
+
+
+def _by_measure(measure: Measure, key: str) -> list[str]:
+    """The settings in the order of another measure, with its verdict."""
+    rows = [
+        {
+            "rank": "-" if group.rank is None else str(group.rank),
+            key: group.label,
+            measure.label: with_spread(group.mean, group.spread),
+            "verdict": group.verdict,
+        }
+        for group in measure.groups
+    ]
+    return [tabulate(rows, "keys", "simple", disable_numparse=True)]
 
 
 def spread_note(groups: Sequence[Group]) -> str:
@@ -110,22 +128,36 @@ def comparison_dict(comparison: Comparison) -> dict[str, Any]:
         "is_ranked": bool(comparison.groups) and not comparison.problem,
         "problem": comparison.problem,
         "summary": comparison.summary,
-        "groups": [
+        "groups": _group_dicts(comparison.groups),
+        "other_measures": [
             {
-                "setting": group.jobs[0].setting,
-                "label": group.label,
-                "seeds": group.count,
-                "mean": group.mean,
-                "spread_over_seeds": group.over_seeds,
-                "spread_over_draws": group.resampling,
-                "rank": group.rank,
-                "verdict": group.verdict,
-                "jobs": [job.name for job in group.jobs if not job.has_failed],
+                "metric": one.metric,
+                "metric_label": one.label,
+                "summary": one.summary,
+                "groups": _group_dicts(one.groups),
             }
-            for group in comparison.groups
+            for one in comparison.others
         ],
+        "disagreement": comparison.disagreement,
         "failed": [
             {"name": job.name, "overrides": dict(job.overrides), "error": job.reason}
             for job in comparison.failed
         ],
     }
+
+
+def _group_dicts(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    return [
+        {
+            "setting": group.jobs[0].setting,
+            "label": group.label,
+            "seeds": group.count,
+            "mean": group.mean,
+            "spread_over_seeds": group.over_seeds,
+            "spread_over_draws": group.resampling,
+            "rank": group.rank,
+            "verdict": group.verdict,
+            "jobs": [job.name for job in group.jobs if not job.has_failed],
+        }
+        for group in groups
+    ]

@@ -17,6 +17,7 @@ from snowmelt.evaluation.catalogue.readings import extractor_name
 from snowmelt.evaluation.comparison import compared_models, protocol_differences
 from snowmelt.evaluation.comparison.compared_models import Measured, Model
 from snowmelt.evaluation.comparison.differences import Difference
+from snowmelt.evaluation.comparison.disagreement import disagreement
 from snowmelt.evaluation.excess import CONFIDENCE
 from snowmelt.evaluation.number_format import number
 
@@ -64,7 +65,23 @@ class ModelComparison:
     def sentences(self) -> list[str]:
         """The outcome in words: what the first metric says, and what that is about."""
         said = [self._outcome(pair) for pair in self.pairs]
-        return [*said, *self._about()]
+        return [*said, *filter(None, [self._disagreement()]), *self._about()]
+
+    def _disagreement(self) -> str:
+        """Where the main metric and the likelihoods differ, by their 95 % intervals."""
+        told: dict[str, list[tuple[str, str]]] = {}
+        for metric in self.metrics:
+            if metric is not self.main and not metric.compares:
+                continue
+            found = [(pair, pair.of(metric.key)) for pair in self.pairs]
+            told[metric.column or self.label(metric)] = [
+                (pair.two.name, pair.one.name)
+                if one.is_better
+                else (pair.one.name, pair.two.name)
+                for pair, one in found
+                if one is not None and one.is_better is not None
+            ]
+        return disagreement(told) if self.main is not None else ""
 
     def _outcome(self, pair: Pair) -> str:
         found = pair.of(self.main.key) if self.main is not None else None

@@ -77,6 +77,13 @@ def verdict(found: Difference) -> str:
     return "better" if found.is_better else "worse"
 
 
+def cells(found: Difference) -> tuple[str, str, str]:
+    """The first value, the second, and the difference with its 95 % interval."""
+    interval = _interval(found)
+    difference = _signed(found, found.value) + (f" ({interval})" if interval else "")
+    return _text(found, found.one), _text(found, found.two), difference
+
+
 def _text(found: Difference, known: Known) -> str:
     if not found.metric.is_share:
         return with_spread(known.value, known.error)

@@ -16,6 +16,8 @@ ACROSS = {
     "weights": ("weights",),
     "guidance": ("guidance",),
 }
+# Of a likelihood: where the schedule has the noise that `settings` ask for.
+_DERIVED = ("first_time",)
 _MOST, _LONGEST = 6, 40
 _WHOLE = ("reference_classes",)  # fields that say little in parts
 
@@ -41,7 +43,7 @@ def differing_fields(
     Args:
         across: keys of `ACROSS` that are compared.
     """
-    ignored = {*SUBJECT, *(field for name in across for field in ACROSS[name])}
+    ignored = {*SUBJECT, *_DERIVED, *(field for name in across for field in ACROSS[name])}
     first, second = (
         dict(_leaves({k: v for k, v in side.items() if k not in ignored}, ""))
         for side in (one, two)

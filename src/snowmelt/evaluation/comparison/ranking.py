@@ -12,6 +12,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -20,7 +21,9 @@ from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER, Metric
 from snowmelt.evaluation.catalogue.readings import Reading, readings
 from snowmelt.evaluation.comparison.compared_jobs import Group, Job, labels, mean_known
-from snowmelt.evaluation.comparison.verdicts import Verdicts, listed
+from snowmelt.evaluation.comparison.disagreement import disagreement, listed
+from snowmelt.evaluation.comparison.further_measures import Measure, further_measures
+from snowmelt.evaluation.comparison.verdicts import Verdicts
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Comparison:
         problem: why nothing is ranked; empty if it is.
         summary: the outcome in a sentence.
         key: the one override that differs, or "setting".
+        others: the same settings by other measures, where they are ranked.
+        disagreement: where the measures differ, in words; empty where they do not.
     """
 
     metric: str
@@ -46,6 +51,14 @@ class Comparison:
     problem: str
     summary: str
     key: str = "setting"
+    others: Sequence[Measure] = ()
+    disagreement: str = ""
+
+    @property
+    def sentences(self) -> list[str]:
+        """The whole outcome in words: by the metric that ranks, then by each other."""
+        said = [self.summary, *(f"By {one.label}: {one.summary}" for one in self.others)]
+        return [*said, self.disagreement] if self.disagreement else said
 
 
 def compare(jobs: Sequence[Job], metric: str | None = None) -> Comparison:
@@ -68,23 +81,31 @@ def compare(jobs: Sequence[Job], metric: str | None = None) -> Comparison:
         problem = f"no {metric or 'distance'} was measured by every finished job"
         problem = problem if finished else "no job finished"
         return Comparison("", "", [], failed, None, problem, f"Not ranked: {problem}.", key)
-    known = pd.Series([_read(job, entry.key) for job in jobs], dtype=object)
-    floors = [reading.floor for reading in known.dropna() if reading.floor is not None]
+    known = [_read(job, entry.key) for job in jobs]
+    read = [reading for reading in known if reading is not None]
+    floors = [reading.floor for reading in read if reading.floor is not None]
     groups = _groups(jobs, names, known)
     problem = _problem(finished)
     summary = f"Not ranked: {problem}."
+    others: list[Measure] = []
+    apart = ""
     if not problem:  # otherwise they stay in the order of the jobs: to sort is to rank
         verdicts = Verdicts(groups, entry)
         groups, summary = verdicts.groups(), verdicts.summary()
+        others = further_measures(jobs, entry.key, partial(_groups, jobs, names))
+        told = {one.label: one.better for one in others}
+        apart = disagreement({read[0].label: verdicts.better(), **told})
     return Comparison(
         metric=entry.key,
-        metric_label=known.dropna().iloc[0].label,
+        metric_label=read[0].label,
         groups=groups,
         failed=failed,
         floor=statistics.median(floors) if floors else None,
         problem=problem,
         summary=summary,
         key=key,
+        others=others,
+        disagreement=apart,
     )
 
 
@@ -106,9 +127,16 @@ def _read(job: Job, key: str) -> Reading | None:
     return next((item for item in readings(metrics) if item.key == key), None)
 
 
-def _groups(jobs: Sequence[Job], names: Sequence[str], known: pd.Series) -> list[Group]:
-    """Jobs by setting, without the settings of which no job finished."""
-    frame = pd.DataFrame({"label": names, "job": jobs, "reading": known})
+def _groups(
+    jobs: Sequence[Job], names: Sequence[str], known: Sequence[Reading | None]
+) -> list[Group]:
+    """Jobs by setting, without the settings of which no job finished.
+
+    Args:
+        known: the reading of each job; None of one that failed.
+    """
+    found_of = pd.Series(known, dtype=object)
+    frame = pd.DataFrame({"label": names, "job": jobs, "reading": found_of})
     groups = []
     for label, rows in frame.groupby("label", sort=False):
         found = rows["reading"].dropna()

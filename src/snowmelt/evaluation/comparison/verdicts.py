@@ -11,6 +11,7 @@ from scipy import stats
 
 from snowmelt.evaluation.catalogue.metric import HIGHER, Metric
 from snowmelt.evaluation.comparison.compared_jobs import Group
+from snowmelt.evaluation.comparison.disagreement import Pair, listed
 from snowmelt.evaluation.comparison.simultaneous_differences import (
     CONFIDENCE,
     Difference,
@@ -68,6 +69,15 @@ class Verdicts:
         if self._single:
             parts.append(self._summary_of_single())
         return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
+
+    def better(self) -> list[Pair]:
+        """The pairs of settings of which one is surely better, as (better, worse)."""
+        return [
+            (one.label, two.label)
+            for place, two in enumerate(self._several)
+            for one in self._several[:place]
+            if self._between(two, one).is_found
+        ]
 
     @cached_property
     def differences(self) -> SimultaneousDifferences:
@@ -180,8 +190,3 @@ class Verdicts:
 
 def _bounds(found: Difference) -> str:
     return f"{number(found.low)} to {number(found.high)}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

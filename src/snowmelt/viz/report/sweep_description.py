@@ -25,7 +25,7 @@ def sweep_description(
     """
     parts = [f"**{comparison.summary}**"]
     if comparison.groups:
-        parts.append(_table(comparison))
+        parts += [_table(comparison), *comparison.sentences[1:]]
     if comparison.failed:
         failed = (f"- {job.failure}" for job in comparison.failed)
         parts.append("\n".join(["Failed:", "", *failed]))
