@@ -26,6 +26,9 @@ INK = "#1f2430"
 MUTED = "#5f6b7a"
 RULE = "#d5dae1"
 PAPER = "#ffffff"
+EITHER = (
+    "#75808d"  # letters that are read on the paper of the light page and of the dark one
+)
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 ORANGE, SKY = "#e69f00", "#56b4e9"
 
@@ -117,17 +120,27 @@ def svg_text(figure: Figure) -> str:
 @styled
 def rgb(figure: Figure) -> Image.Image:
     """The figure as an RGB picture, for the frames of a film."""
+    drawn = rgba(figure)
+    paper = Image.new("RGBA", drawn.size, PAPER)
+    return Image.alpha_composite(paper, drawn).convert("RGB")
+
+
+@styled
+def rgba(figure: Figure) -> Image.Image:
+    """The figure as a picture that is transparent where nothing was drawn."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    return Image.fromarray(np.asarray(canvas.buffer_rgba()))
 
 
 def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Pictures below each other, on paper."""
+    """Pictures below each other, on paper; on nothing if all of them are transparent."""
     width = max(picture.width for picture in pictures)
-    whole = Image.new("RGB", (width, sum(picture.height for picture in pictures)), PAPER)
+    size = (width, sum(picture.height for picture in pictures))
+    is_transparent = all(picture.mode == "RGBA" for picture in pictures)
+    whole = Image.new("RGBA", size) if is_transparent else Image.new("RGB", size, PAPER)
     top = 0
     for picture in pictures:
         whole.paste(picture, (0, top))

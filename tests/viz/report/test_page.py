@@ -333,3 +333,14 @@ def test_a_training_by_the_clock_is_told_of():
         " from the averaged weights at step 9,000 (trained by the clock, 10 min 1 s: not"
         " repeatable to the byte)"
     )
+
+
+def test_the_cost_that_follows_from_the_configuration_is_on_the_page():
+    config = {**material().config, "training": {"batch_size": 64}}
+    page = render(material(config=config, weights=26_417))
+    text = " ".join(Reader(page).text.split())
+    assert (
+        "Trained: 26,417 weights, 6,000 steps of 64 examples, 384,000 examples seen. These"
+        " are 12,800 passes through the data."
+    ) in text
+    assert "<h2>Compute</h2>" not in usual_page()

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from snowmelt.viz.style import INK, MUTED, styled
+from snowmelt.viz.style import EITHER, styled
 
 ENOUGH_PIXELS = 96  # a tile smaller than this is enlarged to about this size
 LARGEST_PIXEL = 8  # seen well enough: more 8x8 images fit the page at 64 pixels than at 96
@@ -126,7 +126,7 @@ def side_by_side(pictures: Sequence[Image.Image], titles: Sequence[str]) -> Figu
     for picture, title in zip(pictures, titles, strict=True):
         _paste(figure, picture, left, margin + line)
         y = 1 - (margin + line - 7) / height
-        figure.text(left / width, y, title, fontsize=10, weight="bold", color=INK)
+        figure.text(left / width, y, title, fontsize=10, weight="bold", color=EITHER)
         left += picture.width + margin
     return figure
 
@@ -177,13 +177,14 @@ def denoising_strip(
         x = (margin + (column + 0.5) * tile) / width
         label = f"t = {time:.2f}" if column == 0 else f"{time:.2f}"
         y = 1 - (margin + line - 6) / height
-        figure.text(x, y, label, fontsize=8, ha="center", color=MUTED)
+        figure.text(x, y, label, fontsize=8, ha="center", color=EITHER)
     return figure
 
 
 def _canvas(width: int, height: int) -> Figure:
-    """An empty figure of so many pixels."""
+    """An empty figure of so many pixels, transparent: the page may be dark."""
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    figure.patch.set_alpha(0.0)
     figure.set_layout_engine("none")
     return figure
 

@@ -17,7 +17,7 @@ from snowmelt.viz.plots.image_grid import (
     no_wider,
     side_by_side,
 )
-from snowmelt.viz.style import BLUE, MUTED, VERMILLION, new_axes, rgb, stacked, styled
+from snowmelt.viz.style import BLUE, MUTED, VERMILLION, new_axes, rgba, stacked, styled
 
 SPACES = {"features": "by features", "pixels": "by pixels"}
 WHOSE = {"worst": "samples", "held_out_worst": "held-out examples"}
@@ -36,7 +36,7 @@ def nearest_pairs(arrays: Arrays, value_range: Sequence[int]) -> Image.Image:
         for end, whose in WHOSE.items()
         if (key := f"{space}_{end}") in arrays
     ]
-    return stacked([rgb(figure) for figure in rows])
+    return stacked([rgba(figure) for figure in rows])
 
 
 def _block(

@@ -54,7 +54,7 @@ def classes(material: Material) -> ClassSection | None:
     if not columns:
         return None
     rows = shown(columns)
-    figure = embedded_pictures.inline_svg(
+    figure = embedded_pictures.inline_plot(
         class_shares(columns), "classes", "; ".join(sentences(columns)) or "classes"
     )
     return ClassSection(

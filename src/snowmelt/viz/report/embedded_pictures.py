@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from snowmelt.viz import style
+from snowmelt.viz.report.narrow_panels import stacked_panels
 from snowmelt.viz.style import image_bytes, svg_text
 
 # Of one embedded picture, so that the page stays light to send. A strip of 64x64 images in
@@ -52,6 +53,17 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
     return Markup(opening.sub(lambda found: f"<svg {about} {found[1]}>", text, count=1))
 
 
+def inline_plot(figure: Figure, name: str, description: str) -> Markup:
+    """A figure as it is for a wide page, and with its panels stacked for a narrow one.
+
+    The style sheet of the page shows one of the two. The figure is changed.
+    """
+    wide = inline_svg(figure, name, description)
+    narrow = inline_svg(stacked_panels(figure), f"{name}-narrow", description)
+    both = Markup('<div class="plot-wide">{}</div><div class="plot-narrow">{}</div>')
+    return both.format(wide, narrow)
+
+
 def data_address(content: bytes, kind: str = "png") -> str:
     """Bytes of a picture as an address that needs no other file."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
@@ -72,7 +84,8 @@ def png_address(content: bytes) -> str:
     """PNG bytes as they are, or made smaller where they are too many."""
     if len(content) <= MOST_BYTES:
         return data_address(content)
-    return picture_address(Image.open(io.BytesIO(content)).convert("RGB"))
+    picture = Image.open(io.BytesIO(content))
+    return picture_address(picture.convert("RGBA" if "A" in picture.mode else "RGB"))
 
 
 def plot_address(content: bytes) -> str:

@@ -93,4 +93,4 @@ def _figure(material: Material) -> Markup | None:
     )
     words = f"score error of the network against the log SNR: {errors}"
     figure = score_error_plot.score_error(columns)
-    return embedded_pictures.inline_svg(figure, "score-error", words)
+    return embedded_pictures.inline_plot(figure, "score-error", words)

@@ -35,7 +35,7 @@ def memorisation(material: Material) -> MemorisationSection | None:
         return None
     said = sentences(material)
     words = "; ".join(said) or "distances of samples and of held-out examples"
-    figure = embedded_pictures.inline_svg(nearest_distances(arrays), "nearest", words)
+    figure = embedded_pictures.inline_plot(nearest_distances(arrays), "nearest", words)
     content = material.pictures.get("nearest")
     pairs = embedded_pictures.png_address(content) if content else ""
     return MemorisationSection(said, figure, pairs)

@@ -8,23 +8,18 @@ scripts and addresses to the browser, should anything ever slip through.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from snowmelt.evaluation import number_format
-from snowmelt.evaluation.catalogue.readings import Reading, extractor_name, readings
+from snowmelt.evaluation.catalogue.readings import extractor_name, readings
+from snowmelt.evaluation.protocol_sentence import protocol_sentence
 from snowmelt.training.weight_sets import names
-from snowmelt.viz.plots import (
-    bound_terms,
-    image_grid,
-    metric_bars,
-    point_scatter,
-    training_curves,
-)
+from snowmelt.viz.paper.compute import Compute
+from snowmelt.viz.plots import image_grid
 from snowmelt.viz.report import embedded_pictures, nested_tables, reverse_section
 from snowmelt.viz.report.class_section import classes
 from snowmelt.viz.report.ground_truth_section import sentences as truth_sentences
@@ -32,7 +27,9 @@ from snowmelt.viz.report.ground_truth_section import truth
 from snowmelt.viz.report.headline import headline_sentences
 from snowmelt.viz.report.likelihood_section import likelihoods
 from snowmelt.viz.report.memorisation_section import memorisation
+from snowmelt.viz.report.page_plots import plots
 from snowmelt.viz.report.report_material import Array, Material
+from snowmelt.viz.report.short_digests import short_digest
 from snowmelt.viz.templates import templates
 
 FEWEST_IMAGES = 18  # of each of the two grids, where there are as many
@@ -43,6 +40,7 @@ def render(material: Material) -> str:
     environment = templates(Path(__file__).parent)
     environment.filters["number"] = number_format.number
     environment.filters["text"] = nested_tables.text
+    environment.filters["digest"] = short_digest
     return environment.get_template("page.html").render(**_sections(material))
 
 
@@ -63,8 +61,8 @@ def _sections(material: Material) -> dict[str, Any]:
         ],
         "completion": _embedded(material, "completion"),
         "plots": {
-            name: embedded_pictures.inline_svg(figure, name, words)
-            for name, figure, words in _plots(material, known)
+            name: embedded_pictures.inline_plot(figure, name, words)
+            for name, figure, words in plots(material, known)
         },
         "grids": _grids(material),
         "animations": reverse_section.animations(material),
@@ -78,12 +76,14 @@ def _sections(material: Material) -> dict[str, Any]:
         "classes": classes(material),
         "likelihoods": likelihoods(material.metrics),
         "truth": truth(material),
+        "protocol_sentence": protocol_sentence(material.metrics),
         "protocol": nested_tables.rows(material.metrics.get("protocol") or {}),
         "data": _data(material),
         "preview": _embedded(material, "preview"),
         "reference": _reference(material.reference),
         "extractor": extractor_name(material.metrics),
         "settings": nested_tables.settings(material.config),
+        "cost": _cost(material),
         "provenance": _provenance(material),
         "seconds": number_format.duration(seconds) if seconds else "",
         "drawn_from": _drawn_from(samples.get("checkpoint") or {}),
@@ -125,6 +125,24 @@ def _drawn_from(checkpoint: Mapping[str, Any]) -> str:
     return f"{drawn} (trained by the clock, {trained}: not repeatable to the byte)"
 
 
+def _cost(material: Material) -> str:
+    """What the training took, as far as it follows from the configuration.
+
+    Machine, time and commit are of one day, and the page is the same whenever it is made.
+    """
+    checkpoint = material.samples.get("checkpoint") or {}
+    batch_size = (material.config.get("training") or {}).get("batch_size")
+    cost = Compute(
+        weights=material.weights, steps=checkpoint.get("step"), batch_size=batch_size
+    )
+    if cost.weights is None and cost.examples_seen is None:
+        return ""
+    if cost.examples_seen is None:
+        return cost.line
+    passes = cost.examples_seen / material.manifest["train_count"]
+    return f"{cost.line} These are {number_format.number(passes)} passes through the data."
+
+
 def _samples_file(material: Material) -> str:
     """Where the samples lie, for a command to copy."""
     folder = (material.config.get("paths") or {}).get("samples", "outputs/samples")
@@ -164,45 +182,6 @@ def _embedded(material: Material, name: str) -> str:
     """A stage's own picture."""
     content = material.pictures.get(name)
     return embedded_pictures.png_address(content) if content else ""
-
-
-def _plots(material: Material, known: list[Reading]) -> Iterator[tuple[str, Figure, str]]:
-    """The name of each plot that there is something to draw for, and its words."""
-    if not material.is_images:
-        clouds = [
-            point_scatter.thinned(part) for part in (material.real, material.generated)
-        ]
-        figure = point_scatter.clouds_beside(clouds, ["real", "generated"])
-        yield "clouds", figure, "real points beside generated points"
-    if material.losses:
-        figure = training_curves.training_curves(material.losses)
-        words = (
-            "loss, learning rate, gradient norm and throughput against the training step"
-        )
-        yield "curves", figure, words
-    if material.schedule is not None:
-        name, t, log_snr = material.schedule
-        figure = training_curves.schedule_plot({name: (t, log_snr)})
-        words = f"log SNR, alpha bar and sigma of the schedule {name} against time"
-        yield "schedule", figure, words
-    if compared := [reading for reading in known if reading.floor is not None]:
-        words = "; ".join(
-            f"{reading.label} {reading.text}, {reading.floor_label} {reading.floor_text}"
-            for reading in compared
-        )
-        yield "floors", metric_bars.metrics_with_floor(compared), words
-    if material.likelihood and "bound" in (material.metrics.get("likelihood") or {}):
-        sums = bound_terms.sums(material.likelihood).items()
-        terms = ", ".join(f"{name} {number_format.number(bits)}" for name, bits in sums)
-        words = (
-            f"bits a dimension of the variational bound at each log SNR; in all: {terms}"
-        )
-        yield "bound", bound_terms.bound_terms(material.likelihood), words
-    if found := material.metrics.get("loss_by_log_snr"):
-        figure = training_curves.loss_by_log_snr(
-            found["edges"], found["loss"], found.get("spread")
-        )
-        yield "by-log-snr", figure, "held-out loss at each log SNR"
 
 
 def _data(material: Material) -> dict[str, Any]:

@@ -84,6 +84,7 @@ class Material:
         truth: those that show model and truth, likewise.
         pictures: PNG and GIF files of the figures that the page embeds, by name.
         run_id: of the tracked run, where one is known.
+        weights: how many numbers the network has; None where its checkpoint is not there.
     """
 
     config: Mapping[str, Any]
@@ -102,6 +103,7 @@ class Material:
     truth: Mapping[str, Arrays] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     run_id: str | None = None
+    weights: int | None = None
 
     @property
     def is_images(self) -> bool:
@@ -150,7 +152,17 @@ def read(config: Mapping[str, Any], root: Path, run_id: str | None = None) -> Ma
         ways=_arrays(folder),
         truth=_arrays(paths["evaluation"]),
         run_id=run_id,
+        weights=_weights(root / config["sample"]["checkpoint"]),
     )
+
+
+def _weights(checkpoint: Path) -> int | None:
+    """How many numbers the network of a checkpoint has, if that can be read."""
+    try:
+        net = load(checkpoint).denoiser().net
+    except UserError:
+        return None
+    return sum(one.numel() for one in net.parameters())
 
 
 def _is_sampled(checkpoint: Path, samples: Mapping[str, Any]) -> bool:

@@ -1,0 +1,81 @@
+"""Writing what a paper takes: small files in a folder, one of which shows all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from snowmelt.common.files import new_file
+from snowmelt.viz.paper.citation import bibtex
+from snowmelt.viz.paper.compute import Compute
+from snowmelt.viz.paper.table import Table
+from snowmelt.viz.paper.vector_files import save_vectors
+
+MARKDOWN, LATEX, CITATION = "results.md", "table.tex", "snowmelt.bib"
+FIGURES = "figures"
+_UNKNOWN = "not known: no record of the training is at hand"
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What there is to tell.
+
+    Attributes:
+        table: of the results.
+        protocol: how they were measured, in a sentence; may be empty.
+        compute: what they cost.
+        figures: by name, without an ending.
+    """
+
+    table: Table
+    protocol: str
+    compute: Compute
+    figures: Mapping[str, Figure | Image.Image] = field(default_factory=dict)
+
+    @property
+    def markdown(self) -> str:
+        """Table, protocol, cost and citation."""
+        parts = [
+            self.table.markdown,
+            f"Protocol: {self.protocol}" if self.protocol else "",
+            f"Compute: {self.compute.line or _UNKNOWN}",
+            f"```bibtex\n{self.citation}```",
+        ]
+        return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
+
+    @property
+    def citation(self) -> str:
+        """The entry for the program that made the numbers."""
+        return bibtex(self.compute.commit, **self._version)
+
+    @property
+    def _version(self) -> dict[str, str]:
+        versions = dict(self.compute.versions)
+        return {"version": versions["snowmelt"]} if "snowmelt" in versions else {}
+
+
+def write(paper: Paper, folder: Path) -> list[Path]:
+    """Write the texts and `figures/` into a folder; return the files."""
+    texts = {
+        MARKDOWN: paper.markdown,
+        LATEX: f"{paper.table.latex}{_comments(paper)}",
+        CITATION: paper.citation,
+    }
+    for name, text in texts.items():
+        with new_file(folder / name) as file:
+            file.write_text(text, encoding="utf-8")
+    return [
+        *(folder / name for name in texts),
+        *save_vectors(paper.figures, folder / FIGURES),
+    ]
+
+
+def _comments(paper: Paper) -> str:
+    """Protocol and cost below the table, to be moved to where they belong."""
+    said = [f"% Protocol: {paper.protocol}"] if paper.protocol else []
+    said.append(f"% Compute: {paper.compute.line or _UNKNOWN}")
+    return "\n".join([*said, ""])
