@@ -20,21 +20,19 @@ from omegaconf import DictConfig
 
 from snowmelt.common import distributed
 from snowmelt.common.drafts import scratch_folder
-from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.pipeline.compatibility import training_rules
 from snowmelt.pipeline.kept_pictures import KeptPictures
 from snowmelt.pipeline.progress_bar import ProgressBar
 from snowmelt.pipeline.schedule_cards import log_card
+from snowmelt.pipeline.training_costs import CostNote, TrainingCosts
 from snowmelt.sampling.samplers import DDIM, Sampler, sample
 from snowmelt.sampling.samplers.thresholds import Clip
 from snowmelt.tracking.run import Run
 from snowmelt.training.budget import Budget
 from snowmelt.training.history import newest_row
 from snowmelt.training.module import DiffusionModule
-from snowmelt.training.resume import training_identity
-from snowmelt.training.settings import FitSettings
 from snowmelt.viz.plots.example_grid import save_examples
 from snowmelt.viz.sweep_page.moment import Moment
 
@@ -45,9 +43,13 @@ PICTURE_STEPS = 25  # of 600 steps of training these take the time of about nine
 
 
 def watch(
-    run: Run, config: DictConfig, data: PreparedData, root: Path
+    run: Run, config: DictConfig, data: PreparedData, root: Path, identity: str
 ) -> list[pl.Callback]:
-    """Log what is known before the first step; returns the callbacks that log the rest."""
+    """Log what is known before the first step; returns the callbacks that log the rest.
+
+    Args:
+        identity: of the training.
+    """
     harmless = Harmless()
     run.log_prepared(root / config.paths.prepared)
     if distributed.rank() == 0:
@@ -61,12 +63,12 @@ def watch(
     sampler = DDIM(PICTURE_STEPS, eta=0.0, threshold=threshold)
 
     def kept() -> KeptPictures:
-        identity = training_identity(FitSettings.of(plain(config)), data.manifest)
         return KeptPictures.of(root, identity)
 
     observers = {
         "the log of numbers": MetricLog(run),
         "the picture of samples": SamplePictures(run, sampler, PICTURE_SEED, classes, kept),
+        "the note of the cost": CostNote(TrainingCosts(root), identity, root),
         "the progress bar": ProgressBar(),
     }
     return [Guarded(name, one, harmless) for name, one in observers.items()]

@@ -74,7 +74,7 @@ def _run(given: argparse.Namespace) -> int:
         return _density(given, root)
     if given.command == "settings":
         return _settings(given, root)
-    if given.command == "compare":
+    if given.command in ("compare", "paper"):
         return _compare(given, root)
     if given.command == "queue":
         from snowmelt.pipeline import dvc_queue
@@ -196,15 +196,18 @@ def _density(given: argparse.Namespace, root: Path) -> int:
 
 
 def _compare(given: argparse.Namespace, root: Path) -> int:
-    """What can be said of the difference of runs; only checkpoints are worked on."""
+    """What can be said of runs that are there; only checkpoints are worked on."""
     from snowmelt.pipeline.comparing.command import Typed, run
+    from snowmelt.pipeline.paper import command as paper
 
     if given.multirun:
-        raise UserError("compare takes runs that are there: leave --multirun out")
+        raise UserError(f"{given.command} takes runs that are there: leave --multirun out")
     typed = Typed.of(given.overrides, root, Path.cwd())
     settled = _settled(given, typed.overrides, root)
     if given.cfg:
         return _print(settled)
+    if given.command == "paper":
+        return paper.run(typed, settled, root, run_stage)
     return run(typed, settled, root, run_stage, as_json=given.json)
 
 

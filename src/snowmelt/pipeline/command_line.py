@@ -21,6 +21,7 @@ STAGES = {
 COMMANDS = STAGES | {
     "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
     "compare": "say how runs, folders or checkpoints differ: `snowmelt compare RUN RUN`",
+    "paper": "tables, figures, protocol and cost of runs for a paper: `snowmelt paper RUN`",
     "card": "show what schedules do, before anything is trained",
     "mcmc": "compare Markov chain Monte Carlo with diffusion on a known density",
     "gallery": "draw every animation of diffusion on a known density, and one page of them",
@@ -61,6 +62,7 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
   snowmelt queue schedule=linear,cosine seed=0,1
   snowmelt compare runs/one runs/two out=DIR
   snowmelt compare RUN_ID model.ckpt across=sampler --json
+  snowmelt paper runs/one out=DIR
   snowmelt card schedule=linear,cosine,sigmoid out=card.png
   snowmelt mcmc density=double_gaussian density.distance=2.4 out=DIR
   snowmelt gallery density=llama points=2000 checkpoint=model.ckpt

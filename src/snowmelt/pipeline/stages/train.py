@@ -80,7 +80,8 @@ def run(config: DictConfig, root: Path) -> Path:
             plain(config), root, state=state, identity=identity
         ) as tracked:
             tracked.set_tags({"trainer": named(settings.trainer)})
-            observers = [IntactData(verification), *watch(tracked, config, data, root)]
+            watching = watch(tracked, config, data, root, identity)
+            observers = [IntactData(verification), *watching]
             trained, history = fit(settings, data, resume, identity, observers)
             if distributed.rank() == 0:
                 verification.finish()

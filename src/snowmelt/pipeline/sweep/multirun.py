@@ -22,7 +22,7 @@ from snowmelt.evaluation.number_format import duration
 from snowmelt.pipeline import this_machine
 from snowmelt.pipeline.config import sweep_jobs
 from snowmelt.pipeline.config.multirun_settings import MultirunSettings
-from snowmelt.pipeline.sweep import swept_runs, tracked_sweep
+from snowmelt.pipeline.sweep import sweep_paper, swept_runs, tracked_sweep
 from snowmelt.pipeline.sweep.job_runs import JobRuns, ended
 from snowmelt.pipeline.sweep.launchers import launcher_of
 from snowmelt.pipeline.sweep.planned_jobs import PlannedJobs
@@ -113,6 +113,8 @@ def _compared(
             real=None if data is None else data.train,
         )
         files.insert(0, page.write(material, reports))
+    with left_out_if_it_fails("the tables for a paper"):
+        sweep_paper.write(comparison, costs, reports, planned.root)
     with left_out_if_it_fails("the description of the sweep"):
         numbers = {
             job.name: planned.root / config.paths.reports / "metrics.json"
