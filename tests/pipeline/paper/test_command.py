@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 from tests.evaluation.test_protocol_sentence import PROTOCOL
 from tests.pipeline.comparing.test_command import metrics, put
 from tests.pipeline.stages.test_report import finished
@@ -59,7 +58,6 @@ def test_a_file_of_numbers(workspace: Path) -> None:
 
 def test_a_finished_run_has_figures(tmp_path: Path) -> None:
     config = finished(tmp_path, "images")
-    (tmp_path / "outputs" / "config.yaml").write_text(OmegaConf.to_yaml(config))
     config.paths.root = "."
     config.tracking = {"enabled": False}
     typed = Typed.of([], tmp_path, tmp_path)

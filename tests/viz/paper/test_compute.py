@@ -24,8 +24,8 @@ def test_the_whole_line():
     assert WHOLE.examples_seen == 153_600
     assert WHOLE.line == (
         "Trained on 2 x NVIDIA H100 in 3 min 5 s: 305,217 weights, 2,400 steps of 64"
-        " examples, 153,600 examples seen. 1,000 samples took 12 s. Snowmelt 0.1.0, torch"
-        " 2.7.1, Python 3.11.2; commit 0123456789."
+        " examples, 153,600 examples seen. 1,000 samples took 12 s. Made with snowmelt"
+        " 0.1.0, torch 2.7.1, Python 3.11.2, at commit 0123456789."
     )
     assert "with uncommitted changes" in replace(WHOLE, is_changed=True).line
 
@@ -34,7 +34,7 @@ def test_what_is_not_known_is_left_out():
     assert Compute().line == ""
     assert Compute(weights=10).line == "Trained: 10 weights."
     assert Compute(steps=5, seconds=3.0).line == "Trained in 3.0 s."
-    assert Compute(commit="abc").line == "Commit abc."
+    assert Compute(commit="abc").line == "Made at commit abc."
 
 
 def test_several_trainings_add_up():

@@ -18,9 +18,9 @@ from snowmelt.pipeline.config import composed_file
 from snowmelt.pipeline.paper.known_costs import costs_of
 from snowmelt.pipeline.stages.sample import times_of
 from snowmelt.tracking import TrackingSettings
+from snowmelt.viz.paper.figures_of_run import figures_of_run
 from snowmelt.viz.paper.paper_files import MARKDOWN, Paper, write
 from snowmelt.viz.paper.result_tables import models_table, run_table
-from snowmelt.viz.report.report_files import standalone
 from snowmelt.viz.report.report_material import Material, read
 
 FOLDER = "paper"  # below that of the reports
@@ -92,7 +92,7 @@ class Sources:
                 sampling_seconds=times_of(self.root).seconds(drawn),
                 samples=len(material.generated),
             ),
-            figures=standalone(material),
+            figures=figures_of_run(material),
         )
 
     def _of_numbers(self, name: str) -> Paper:

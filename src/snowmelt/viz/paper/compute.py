@@ -77,12 +77,13 @@ class Compute:
         return f"{count} took {duration(self.sampling_seconds)}."
 
     def _code(self) -> str:
-        said = [", ".join(f"{name} {version}" for name, version in self.versions)]
+        said = []
+        if self.versions:
+            said.append(f"with {', '.join(map(' '.join, self.versions))}")
         if self.commit:
             changed = " with uncommitted changes" if self.is_changed else ""
-            said.append(f"commit {self.commit[:SHORT]}{changed}")
-        text = "; ".join(filter(None, said))
-        return f"{text[0].upper()}{text[1:]}." if text else ""
+            said.append(f"at commit {self.commit[:SHORT]}{changed}")
+        return f"Made {', '.join(said)}." if said else ""
 
 
 def added_up(costs: Sequence[Compute]) -> Compute:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from snowmelt.common.errors import left_out_if_it_fails
@@ -82,11 +84,17 @@ def _save_pictures_of_points(
         if name in ways:
             with left_out_if_it_fails(name):
                 save_way(folder / name, ways[name], truth.get(name, {}), real)
+    for name, draw in figures_of_points(ways, truth).items():
+        with left_out_if_it_fails(name):
+            save_png(draw(), folder / f"{name}.png")
+
+
+def figures_of_points(ways: Files, truth: Files) -> dict[str, Callable[[], Figure]]:
+    """What draws each plot of points that there are arrays for, by its name."""
+    found: dict[str, Callable[[], Figure]] = {}
     if "paths" in ways:
-        with left_out_if_it_fails("paths"):
-            figure = path_figure(ways["paths"], truth.get("paths", {}))
-            save_png(figure, folder / "paths.png")
+        found["paths"] = partial(path_figure, ways["paths"], truth.get("paths", {}))
     for name, draw in (("fields", score_field_figure), ("densities", density_figure)):
         if name in truth:
-            with left_out_if_it_fails(name):
-                save_png(draw(truth[name]), folder / f"{name}.png")
+            found[name] = partial(draw, truth[name])
+    return found
