@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from snowmelt.evaluation.training_cost import Compute, added_up
 from snowmelt.viz.paper.citation import bibtex
-from snowmelt.viz.paper.compute import Compute, added_up
 
 WHOLE = Compute(
     machine="2 x NVIDIA H100",

@@ -7,7 +7,7 @@ from PIL import Image
 from tests.viz.paper.test_compute import WHOLE
 from tests.viz.paper.test_table import TABLE
 
-from snowmelt.viz.paper.compute import Compute
+from snowmelt.evaluation.training_cost import Compute
 from snowmelt.viz.paper.paper_files import Paper, write
 
 DOT = {"samples": Image.fromarray(np.zeros((4, 4), np.uint8))}

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from snowmelt.common.errors import UserError
+from snowmelt.evaluation.training_cost import Compute, added_up
 from snowmelt.pipeline.training_costs import TrainingCosts
 from snowmelt.tracking import PastRun, RunReader, TrackingSettings
-from snowmelt.viz.paper.compute import Compute, added_up
 
 _VERSIONS = {
     "snowmelt": "snowmelt_version",

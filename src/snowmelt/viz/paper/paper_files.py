@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from snowmelt.common.files import new_file
+from snowmelt.evaluation.training_cost import Compute
 from snowmelt.viz.paper.citation import bibtex
-from snowmelt.viz.paper.compute import Compute
 from snowmelt.viz.paper.table import Table
 from snowmelt.viz.paper.vector_files import save_vectors
 

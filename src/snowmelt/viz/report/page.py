@@ -17,8 +17,8 @@ import numpy as np
 from snowmelt.evaluation import number_format
 from snowmelt.evaluation.catalogue.readings import extractor_name, readings
 from snowmelt.evaluation.protocol_sentence import protocol_sentence
+from snowmelt.evaluation.training_cost import Compute
 from snowmelt.training.weight_sets import names
-from snowmelt.viz.paper.compute import Compute
 from snowmelt.viz.plots import image_grid
 from snowmelt.viz.report import embedded_pictures, nested_tables, reverse_section
 from snowmelt.viz.report.class_section import classes
