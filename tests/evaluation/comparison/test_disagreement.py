@@ -24,7 +24,7 @@ def job(schedule: str, seed: int, distance: float, bits: float, **how: Any) -> J
             "frechet_distance": distance,
             "bound_bits_per_dim": bits,
             "bound_bits_per_dim_se": 0.02,
-            "protocol": {"extractor": "classifier"},
+            "protocol": {"extractor": "classifier", "checkpoint": f"{schedule}-{seed}"},
             "likelihood": {"bound": {"n": 256, "first_time": 0.01 * bits, **how}},
         },
         protocol="p",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tests.viz.paper.test_compute import WHOLE
+from tests.evaluation.test_training_cost import WHOLE
 from tests.viz.paper.test_table import TABLE
 
 from snowmelt.evaluation.training_cost import Compute
