@@ -34,8 +34,8 @@ def stacked_panels(figure: Figure) -> Figure:
     heights = [_height(axes, axes.get_position().height * whole) for axes in panels]
     figure.set_size_inches(WIDTH, sum(heights) + AROUND * len(panels))
     grid = figure.add_gridspec(len(panels), 1, height_ratios=heights)
-    for axes, place in zip(panels, grid, strict=True):
-        axes.set_subplotspec(place)
+    for row, axes in enumerate(panels):
+        axes.set_subplotspec(grid[row, 0])
         _wrap(axes)
     return figure
 
