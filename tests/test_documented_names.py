@@ -34,7 +34,7 @@ PLACES = (ROOT, ROOT / "src" / "snowmelt")
 MADE = re.compile(r"(outputs|reports|multirun|runs|mlartifacts|site|\.snowmelt|\.venv)/")
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*(?:/|\.py|\.yaml|\.ipynb|\.md)")
 IN_TREE = re.compile(r"(?<![\w/.])(?:src|conf|tests|docs|notebooks)(?:/[\w.-]+)+/?")
-DOTTED = re.compile(r"(?<![\w/.])(?:snowmelt|sm)(?:\.\w+)+")
+DOTTED = re.compile(r"(?<![\w/.])(?:snowmelt|sm)(?:\.(?!bib\b)\w+)+")
 every_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda page: str(page.relative_to(ROOT))
 )

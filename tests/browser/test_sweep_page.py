@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.viz.sweep_page import swept
 
-from snowmelt.viz.sweep_page.page import write
+from snowmelt.viz.sweep_page.written_page import write
 
 pytestmark = pytest.mark.browser
 TOLD = "() => document.querySelector('#moment-told').textContent"

@@ -198,7 +198,7 @@ def _density(given: argparse.Namespace, root: Path) -> int:
 def _compare(given: argparse.Namespace, root: Path) -> int:
     """What can be said of runs that are there; only checkpoints are worked on."""
     from snowmelt.pipeline.comparing.command import Typed, run
-    from snowmelt.pipeline.paper import command as paper
+    from snowmelt.pipeline.paper import paper_command as paper
 
     if given.multirun:
         raise UserError(f"{given.command} takes runs that are there: leave --multirun out")

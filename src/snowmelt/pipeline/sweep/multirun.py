@@ -29,7 +29,7 @@ from snowmelt.pipeline.sweep.planned_jobs import PlannedJobs
 from snowmelt.pipeline.sweep.search import Search
 from snowmelt.pipeline.sweep.tasks import Outcome
 from snowmelt.viz.report import comparison_files
-from snowmelt.viz.sweep_page import page
+from snowmelt.viz.sweep_page import written_page
 from snowmelt.viz.sweep_page.sweep_material import SweepMaterial
 
 _ON_CLUSTER = ".cluster"  # the folder of what a cluster writes about its jobs
@@ -70,7 +70,7 @@ def run(command: str, overrides: Sequence[str], root: Path) -> int:
             said = _compared(jobs, planned, reports, parent, _Asked(name, swept, again))
     took = _times(jobs, outcomes, time.perf_counter() - started, runs.before)
     print(f"\n{said}\n{search.said if search else ''}{took}\nsweep: {reports}")
-    if (shown := reports / page.FILE).is_file():
+    if (shown := reports / written_page.FILE).is_file():
         print(f"page: {shown}")
     return int(any(job.has_failed for job in jobs))
 
@@ -99,7 +99,7 @@ def _compared(
     files = comparison_files.write(comparison, reports, value_range)
     files += comparison_files.write_costs(costs, reports)
     named = str(planned.base.data.name)
-    (reports / page.FILE).unlink(missing_ok=True)  # of an earlier sweep
+    (reports / written_page.FILE).unlink(missing_ok=True)  # of an earlier sweep
     with left_out_if_it_fails("the page of the sweep"):
         material = SweepMaterial(
             name=asked.name,
@@ -112,7 +112,7 @@ def _compared(
             value_range=value_range,
             real=None if data is None else data.train,
         )
-        files.insert(0, page.write(material, reports))
+        files.insert(0, written_page.write(material, reports))
     with left_out_if_it_fails("the tables for a paper"):
         sweep_paper.write(comparison, costs, reports, planned.root)
     with left_out_if_it_fails("the description of the sweep"):

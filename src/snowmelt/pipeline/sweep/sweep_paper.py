@@ -8,8 +8,8 @@ from pathlib import Path
 
 from snowmelt.evaluation.comparison import Comparison, SamplingCost
 from snowmelt.evaluation.protocol_sentence import protocol_sentence
-from snowmelt.pipeline.paper.command import FOLDER
 from snowmelt.pipeline.paper.known_costs import costs_of
+from snowmelt.pipeline.paper.paper_command import FOLDER
 from snowmelt.viz.paper import paper_files
 from snowmelt.viz.paper.paper_files import Paper
 from snowmelt.viz.paper.result_tables import samplers_table, sweep_table

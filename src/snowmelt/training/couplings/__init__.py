@@ -16,8 +16,8 @@ References:
     paths).
 """
 
+from snowmelt.training.couplings.batch_transport import OptimalTransport, Sinkhorn
 from snowmelt.training.couplings.coupling import ClassWise, Coupling, Independent, Paired
-from snowmelt.training.couplings.transport import OptimalTransport, Sinkhorn
 
 __all__ = [
     "ClassWise",

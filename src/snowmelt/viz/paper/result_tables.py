@@ -16,7 +16,11 @@ from snowmelt.evaluation.comparison import (
 from snowmelt.evaluation.comparison.compared_jobs import Group
 from snowmelt.evaluation.comparison.model_comparison import label
 from snowmelt.evaluation.comparison.model_table import cells
-from snowmelt.evaluation.comparison.sampling_cost_table import cost_columns, cost_notes
+from snowmelt.evaluation.comparison.sampling_cost_table import (
+    cost_notes,
+    cost_rows,
+    summary,
+)
 from snowmelt.evaluation.number_format import number, with_spread
 from snowmelt.viz.paper.table import Table
 
@@ -82,10 +86,11 @@ def sweep_table(comparison: Comparison) -> Table:
 
 def samplers_table(cost: SamplingCost) -> Table:
     """A sampler a row: what it costs, how far its samples are, and how that compares."""
-    columns = cost_columns(cost)
+    rows = cost_rows(cost)
+    notes = " ".join(cost_notes(cost).split())
     of_model = f" of the model {cost.training}" if cost.training else ""
-    rows = list(zip(*columns.values(), strict=True))
-    return Table(f"Samplers{of_model}. {cost_notes(cost)}", list(columns), rows)
+    values = [list(row.values()) for row in rows]
+    return Table(f"Samplers{of_model}. {notes} {summary(cost)}", list(rows[0]), values)
 
 
 def models_table(comparison: ModelComparison) -> Table:

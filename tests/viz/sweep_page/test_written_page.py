@@ -19,8 +19,8 @@ from snowmelt.evaluation.comparison import compare, sampling_costs
 from snowmelt.viz.report import embedded_pictures
 from snowmelt.viz.sweep_page import sample_tiles, slider
 from snowmelt.viz.sweep_page.moment import Moment
-from snowmelt.viz.sweep_page.page import FILE, render, write
 from snowmelt.viz.sweep_page.sweep_material import SweptRun
+from snowmelt.viz.sweep_page.written_page import FILE, render, write
 
 VOID = {"meta", "img", "br", "input"}
 SECTIONS = {

@@ -15,7 +15,7 @@ from tests.project import in_process
 
 from snowmelt.common.files import write_json
 from snowmelt.pipeline.comparing.command import Typed
-from snowmelt.pipeline.paper import command
+from snowmelt.pipeline.paper import paper_command as command
 from snowmelt.pipeline.paper.known_costs import costs_of
 from snowmelt.pipeline.training_costs import TrainingCosts
 from snowmelt.tracking import PastRun, TrackingSettings
