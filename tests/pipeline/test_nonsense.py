@@ -122,6 +122,7 @@ TYPED = [
     ("training=[]", "command line: training must be a mapping, got []"),
     ("training={ema:[1]}", "training.ema must be a mapping, got [1]"),
     ("net.widths={a:1}", "command line: net.widths must be a list, got {'a': 1}"),
+    ("data.flip=true", "unknown key 'data.flip' (did you mean 'training.flip'?)"),
     ("net.widths.0=8", "unknown key 'net.widths.0': net.widths is a list and has no keys"),
     ("seed.x=1", "unknown key 'seed.x': seed is a single value and has no keys"),
     ("data.path=x", "data=array or data=folder has it: choose that, and set data_path"),

@@ -19,8 +19,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from snowmelt.common.regular_files import open_regular
-from snowmelt.data import image_levels, pillow_corrections
+from snowmelt.data import image_levels, image_square, pillow_corrections
 from snowmelt.data.image_formats import FORMATS
+from snowmelt.data.image_square import Fit
 
 # 8192 by 8192: a full-frame camera's picture passes. A file of a few kB can claim more
 # than the memory holds; one at this limit takes half a GB, as WebP or JPEG 2000 1.3.
@@ -47,7 +48,7 @@ class PictureFacts:
         is_transparent: something of it may be hidden; that lies on white.
         frames: pictures of an animation or pages of a document; the first is taken.
         bits: a channel's in the file, 8 or 16; fewer count as 8.
-        levels: the smallest and the largest level of the square as the file holds them.
+        levels: the smallest and the largest level of what is used, as the file holds them.
     """
 
     is_enlarged: bool
@@ -65,8 +66,9 @@ def read_picture(
     channels: int,
     value_range: tuple[int, int] | None = None,
     max_pixels: int = MOST_PIXELS,
+    fit: Fit = "crop",
 ) -> tuple[np.ndarray, PictureFacts]:
-    """Read the middle square of an image at `size` by `size` pixels.
+    """Read an image at `size` by `size` pixels.
 
     The first frame counts. Orientation follows the EXIF tag, transparent pixels lie on
     white, 16-bit grey is rounded to 8 bits, 16-bit colour keeps its upper 8 bits, grey is
@@ -84,6 +86,9 @@ def read_picture(
         value_range: the smallest and the largest level that the file can hold; see
             `snowmelt.data.image_levels`. None: 0 to all that its bits can say.
         max_pixels: an image of more is refused before any of it is decoded.
+        fit: what becomes of an image that is no square: "crop" takes its middle square,
+            "pad" all of it with white beside it, "stretch" all of it with other
+            proportions.
 
     Returns:
         The image, uint8 (channels, size, size), and what else is known of the file.
@@ -93,10 +98,7 @@ def read_picture(
             out of the range.
     """
     image, frames = decode(path, max_pixels)
-    side = min(image.size)
-    if image.width != image.height:
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
+    image = image_square.used(image, fit)
     bits = image_levels.bits_of(image)
     try:
         deep_levels = image_levels.levels_in(image) if bits == 16 else None
@@ -106,14 +108,15 @@ def read_picture(
     except ValueError as error:
         raise UnreadableImageError(str(error)) from error
     facts = PictureFacts(
-        is_enlarged=side < size,
+        is_enlarged=image_square.is_enlarged(image, size, fit),
         is_grey=bits == 16 or image.mode in ("1", "L", "LA", "La"),
         is_transparent=image.has_transparency_data,
         frames=frames,
         bits=bits,
         levels=levels,
     )
-    small = flat.resize((size, size), Image.Resampling.BICUBIC)
+    white = image_levels.prepared_range(value_range)[1]
+    small = image_square.resized(flat, size, fit, white)
     pixels = np.asarray(small).reshape(size, size, channels).transpose(2, 0, 1)
     if value_range is not None:  # the filter rings beyond it
         pixels = pixels.clip(*image_levels.prepared_range(value_range))

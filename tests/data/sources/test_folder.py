@@ -39,6 +39,13 @@ def test_order_sizes_and_suffixes(tmp_path: Path) -> None:
     assert raw.labels.tolist() == [0, 0, 1, 1]
 
 
+def test_what_is_no_square_is_fitted_as_asked(tmp_path: Path) -> None:
+    Image.new("L", (8, 4), 50).save(tmp_path / "1.png")
+    for fit, levels in (("crop", [50]), ("stretch", [50]), ("pad", [50, 255])):
+        raw = read(tmp_path, channels=1, fit=fit)
+        assert np.unique(np.asarray(raw.examples)).tolist() == levels, fit
+
+
 def test_the_order_is_not_the_file_systems(tmp_path: Path, save_image: SaveImage) -> None:
     names = [f"{number}.png" for number in range(20)]
     pixels = {name: save_image(tmp_path / name, size=(4, 4)) for name in reversed(names)}
@@ -197,6 +204,7 @@ def test_names_that_are_no_text_can_be_printed(tmp_path: Path) -> None:
         ({"size": True}, r"data\.size"),
         ({"channels": 2}, r"data\.channels must be 1 or 3, got 2"),
         ({"channels": True}, r"data\.channels"),
+        ({"fit": "padd"}, r"data\.fit must be .*did you mean 'pad'"),
         ({"on_corrupt": "skp"}, r"data\.on_corrupt must be .*did you mean 'skip'"),
         ({"path": None}, r"data\.path"),
         ({"max_pixels": 0}, r"data\.max_pixels must be a positive integer, got 0"),

@@ -24,6 +24,7 @@ from snowmelt.data.image_file import (
     UnreadableImageError,
     read_picture,
 )
+from snowmelt.data.image_square import Fit
 from snowmelt.data.sources.archive import member_bytes
 from snowmelt.data.sources.decoded import Decoded
 from snowmelt.data.sources.image_list import Entry
@@ -40,7 +41,7 @@ class Plan:
     Attributes:
         place: the folder of the images, or "" for those of an archive.
         archive: the descriptor of an open archive, -1 for a folder.
-        size, channels, value_range, max_pixels: see `read_picture`.
+        size, channels, value_range, max_pixels, fit: see `read_picture`.
         rows: the descriptor of the file of rows, -1 until there is one.
     """
 
@@ -51,6 +52,7 @@ class Plan:
     value_range: tuple[int, int] | None
     max_pixels: int
     rows: int = -1
+    fit: Fit = "crop"
 
     def tally(self) -> PictureTally:
         return PictureTally(self.size, self.channels, self.value_range)
@@ -105,6 +107,7 @@ def _read(plan: Plan, entry: Entry) -> tuple[np.ndarray, PictureFacts] | str:
             channels=plan.channels,
             value_range=plan.value_range,
             max_pixels=plan.max_pixels,
+            fit=plan.fit,
         )
     except (UnreadableImageError, DamagedArchiveError) as error:
         cure = ", data.max_pixels" if isinstance(error, TooLargeImageError) else ""

@@ -16,6 +16,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
 from snowmelt.data.image_file import MOST_PIXELS
 from snowmelt.data.image_levels import checked_range, prepared_range
+from snowmelt.data.image_square import FITS, Fit
 from snowmelt.data.prepared.image_rows import ImageRows
 from snowmelt.data.prepared.manifest import Skipped
 from snowmelt.data.sources import folder_layout
@@ -30,7 +31,7 @@ from snowmelt.data.sources.source import RawData
 
 @dataclass(frozen=True, kw_only=True)
 class Folder(ImageSource):
-    """Images of any size and kind, cropped to their middle square and resized.
+    """Images of any size and kind, made square and resized.
 
     Images are taken in the order of their paths. Sub-folders are classes, and folders
     named train and test are an official split; see `snowmelt.data.sources.folder_layout`.
@@ -41,6 +42,9 @@ class Folder(ImageSource):
             read where it is.
         size: the side of the prepared images.
         channels: 1 for grey, 3 for colour.
+        fit: what becomes of an image that is no square: "crop" takes its middle square,
+            "pad" all of it with white beside it, "stretch" all of it with other
+            proportions.
         on_corrupt: what to do about images that cannot be read: "error" lists them all
             and stops, "skip" leaves them out and lists them in the manifest.
         value_range: the smallest and largest level that the files can hold, both
@@ -53,6 +57,7 @@ class Folder(ImageSource):
     path: Place
     size: Side = 32
     channels: Literal[1, 3] = 3
+    fit: Fit = "crop"
     on_corrupt: Literal["error", "skip"] = "error"
     value_range: Sequence[DeepLevel] | None = None
     max_pixels: Pixels = MOST_PIXELS
@@ -62,6 +67,7 @@ class Folder(ImageSource):
         argument_checks.text("data.path", self.path)
         argument_checks.integer("data.size", self.size, least=1)
         argument_checks.choice("data.channels", self.channels, (1, 3))
+        argument_checks.choice("data.fit", self.fit, FITS)
         argument_checks.choice("data.on_corrupt", self.on_corrupt, ("error", "skip"))
         argument_checks.integer("data.max_pixels", self.max_pixels, least=1)
         if self.value_range is not None:
@@ -108,6 +114,7 @@ class Folder(ImageSource):
             channels=self.stored_shape()[0],
             value_range=self._range,
             max_pixels=self.max_pixels,
+            fit=self.fit,
         )
         return self.decoded(listing.images, plan, archive)
 

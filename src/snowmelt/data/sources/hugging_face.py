@@ -23,6 +23,7 @@ from snowmelt.common import argument_checks
 from snowmelt.common.bounds import Fraction, Pixels, Side
 from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.data.image_file import MOST_PIXELS, UnreadableImageError, read_picture
+from snowmelt.data.image_square import Fit
 from snowmelt.data.sources import class_names
 from snowmelt.data.sources.decoded import RUN, Decoded
 from snowmelt.data.sources.entry_digests import file_stamp
@@ -46,7 +47,7 @@ class HuggingFace(ImageSource):
         held_out_split: held out; None to hold out `held_out_fraction` of the first.
         image_column: of the images.
         label_column: of the classes; None for no classes.
-        size, channels, max_pixels: see `Folder`.
+        size, channels, max_pixels, fit: see `Folder`.
     """
 
     dataset: str
@@ -59,6 +60,7 @@ class HuggingFace(ImageSource):
     size: Side = 32
     channels: Literal[1, 3] = 3
     max_pixels: Pixels = MOST_PIXELS
+    fit: Fit = "crop"
     held_out_fraction: Fraction | None = 0.2
 
     def __post_init__(self) -> None:
@@ -144,7 +146,7 @@ class HuggingFace(ImageSource):
 
     def _decisive(self) -> dict[str, Any]:
         """What decides a row, beside the stored bytes of its image."""
-        names = ("dataset", "configuration", "revision", "size", "max_pixels")
+        names = ("dataset", "configuration", "revision", "size", "max_pixels", "fit")
         chosen = {name: getattr(self, name) for name in names}
         return chosen | {"channels": self.stored_shape()[0]}
 
@@ -171,6 +173,7 @@ class HuggingFace(ImageSource):
                     size=self.size,
                     channels=images.shape[1],
                     max_pixels=self.max_pixels,
+                    fit=self.fit,
                 )
             except UnreadableImageError as error:
                 raise UserError(f"data.dataset: {self.dataset}, {name}: {error}") from error

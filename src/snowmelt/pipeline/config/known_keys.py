@@ -70,7 +70,7 @@ def _told(key: str, depth: int, parent: Any, base: Any, known: Iterable[str]) ->
         kind = "a list" if isinstance(parent, list) else "a single value"
         return f": {where} is {kind} and has no keys"
     near = list(dict.fromkeys([*parent, *known])) if depth == 0 else list(parent)
-    meant = _elsewhere(key, base) if depth == 0 else ""
+    meant = _elsewhere(key, base) if depth == 0 else _in_another(parts, base)
     meant = meant or did_you_mean(parts[depth], near)
     return f"{meant}. Known keys{f' of {where}' if where else ''}: {', '.join(near)}"
 
@@ -112,6 +112,14 @@ def check_kinds(key: str, value: Any, node: Any, origin: str) -> None:
     if isinstance(value, Mapping) and isinstance(node, Mapping):
         for name, inner in value.items():
             check_kinds(f"{key}.{name}", inner, node.get(str(name)), origin)
+
+
+def _in_another(parts: list[str], base: Any) -> str:
+    """The one other section that has a key of this very name: training of `data.flip`."""
+    name = parts[-1]
+    owners = [k for k, v in base.items() if isinstance(v, dict) and name in v]
+    is_told = len(parts) == 2 and len(owners) == 1
+    return f" (did you mean '{owners[0]}.{name}'?)" if is_told else ""
 
 
 def _elsewhere(key: str, base: Any) -> str:
