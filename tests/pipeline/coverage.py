@@ -16,7 +16,12 @@ from tests.project import ROOT
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 # They watch, or refuse: no byte of an output follows from them.
 BUILDERS = ("build", "instantiate")
-OBSERVERS = ("snowmelt.viz", "snowmelt.tracking", "snowmelt.pipeline.callbacks")
+OBSERVERS = (
+    "snowmelt.viz",
+    "snowmelt.tracking",
+    "snowmelt.pipeline.callbacks",
+    "snowmelt.pipeline.before_training",
+)
 GUARDS = ("snowmelt.pipeline.compatibility",)
 # The command line composes before stage compose writes; other stages start with themselves.
 ROOTS = {"compose": ("snowmelt.pipeline.config.composition",)}

@@ -16,7 +16,8 @@ from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.losses import Hybrid
 from snowmelt.pipeline.config.composition import compose
-from snowmelt.training.fit import TrainingData, _parts, check, check_trainer
+from snowmelt.training.fit import TrainingData, _parts, check
+from snowmelt.training.lightning_trainer import check_trainer
 from snowmelt.training.settings import FitSettings
 
 ROOT = Path(__file__).parents[2]

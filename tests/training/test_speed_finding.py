@@ -9,10 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from snowmelt.common.errors import UserError
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training import speed_finding
+from snowmelt.training.lightning_trainer import check_trainer
 from snowmelt.training.settings import FitSettings, TrainerSettings
 from snowmelt.training.speed_finding import decided
 
@@ -123,3 +125,68 @@ def test_a_foreign_group_is_told_what_to_do(
     with pytest.raises(UserError, match=r"without torchrun, or set trainer\.precision"):
         decide("one")
     assert probes == []
+
+
+BY_DEVICE = {"precision": "bf16-on-gpu", "accelerator": "auto"}
+
+
+def gpu(monkeypatch: pytest.MonkeyPatch, *, has_bf16: bool = True, count: int = 1) -> None:
+    """Make this machine one with a GPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bf16)
+
+
+@pytest.mark.parametrize(
+    ("changes", "has_bf16", "precision"),
+    [
+        ({}, True, "bf16-mixed"),
+        ({}, False, "32-true"),
+        ({"accelerator": "cpu"}, True, "32-true"),
+    ],
+)
+def test_the_device_decides_without_a_probe(
+    decide: Decide,
+    probes: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    has_bf16: bool,
+    precision: str,
+) -> None:
+    gpu(monkeypatch, has_bf16=has_bf16)
+    assert decide(trainer=BY_DEVICE | changes).precision == precision
+    assert not probes
+
+
+def test_without_a_gpu_it_is_float32(decide: Decide, probes: list[int]) -> None:
+    assert not torch.cuda.is_available()
+    assert decide(trainer=BY_DEVICE).precision == "32-true"
+    assert not probes
+
+
+def test_a_training_that_moves_to_another_device_keeps_its_numbers(
+    decide: Decide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as there:
+        gpu(there)
+        decide("one", trainer=BY_DEVICE)
+    assert decide("one", trainer=BY_DEVICE).precision == "bf16-mixed"
+    assert decide("another", trainer=BY_DEVICE).precision == "32-true"
+
+
+def test_torchrun_needs_no_probe_for_it(
+    decide: Decide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    gpu(monkeypatch)
+    assert decide(trainer=BY_DEVICE).precision == "bf16-mixed"
+
+
+def test_more_processes_than_gpus_are_refused(
+    settings_of: Callable[..., FitSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    gpu(monkeypatch)
+    settings = settings_of(trainer=BY_DEVICE | {"processes": 2})
+    with pytest.raises(UserError, match=r"processes=2 .* has 1: set trainer\.processes=1"):
+        check_trainer(settings)

@@ -45,7 +45,7 @@ def probed(
             tried.append(named(settings.trainer))
             return cost(settings.trainer)
 
-        monkeypatch.setattr(speed_probe, "_seconds", seconds)
+        monkeypatch.setattr(speed_probe, "seconds_of_step", seconds)
         monkeypatch.setattr(speed_probe, "why_not_compiled", lambda _: None)
         count = torch.get_num_threads() if cores is None else cores
         monkeypatch.setattr(speed_probe.psutil, "cpu_count", lambda logical: count)

@@ -47,11 +47,14 @@ def check(config: DictConfig, root: Path) -> None:
         UserError: naming the key.
     """
     from snowmelt.pipeline.stages import sample
-    from snowmelt.training.fit import check_trainer  # seconds: it brings Lightning
+    from snowmelt.training.lightning_trainer import check_trainer  # takes seconds
+    from snowmelt.training.warm_start import warm_start_of
 
     check_devices(config)
     find_files(config, root)
-    check_trainer(FitSettings.of(plain(config)))
+    settings = FitSettings.of(plain(config))
+    check_trainer(settings)
+    warm_start_of(settings, root)
     sample.check_named_checkpoint(config, root)
 
 

@@ -6,10 +6,10 @@ MLflow is imported here, when a run is opened, since that takes a second.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -44,12 +44,20 @@ MLFLOW_ENVIRONMENT = {
 }
 
 
-def open_training(config: Config, root: Path, *, state: Path, identity: str) -> Run:
+def open_training(
+    config: Config,
+    root: Path,
+    *,
+    state: Path,
+    identity: str,
+    lineage: Sequence[Mapping[str, Any]] = (),
+) -> Run:
     """The run of a training, new or continued.
 
     Args:
         state: the folder that the training resumes from; its run.json names the run.
         identity: what the checkpoint will be called.
+        lineage: the trainings that it started from, the last of which it followed.
 
     Raises:
         UserError: another process trains from this state, or the store's address is wrong.
@@ -62,12 +70,24 @@ def open_training(config: Config, root: Path, *, state: Path, identity: str) -> 
         record = known_runs.take(record, "train", identity)
         opened = _Opened(known_runs, config, root, record)
         return opened.run("train", identity, is_continued=True)
-    tags = origin(root, "train") | {"identity": identity}
+    tags = origin(root, "train") | {"identity": identity} | _started_from(lineage)
+    before = known_runs.find("train", lineage[-1]["identity"]) if lineage else None
+    links = {"started_from_run": before.key} if before else {}
     state.mkdir(parents=True, exist_ok=True)
     name = SweepJob.current().name or name_of(config)
-    new = known_runs.new(name, tags, state=state)
+    new = known_runs.new(name, tags, links=links, state=state)
     record = known_runs.take(new, "train", identity)
     return _Opened(known_runs, config, root, record).run("train", identity)
+
+
+def _started_from(lineage: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The tags of a training that started from the weights of another."""
+    if not lineage:
+        return {}
+    return {
+        "started_from": str(lineage[-1]["identity"]),
+        "steps_before": str(sum(one["step"] for one in lineage)),
+    }
 
 
 def open_sampling(config: Config, root: Path, *, checkpoint: str, samples: str) -> Run:

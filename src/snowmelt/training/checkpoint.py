@@ -65,6 +65,8 @@ class Checkpoint:
         snapshots: averages that any length is made of: `snowmelt.training.averages`.
         start: the manifest of the data that its way begins with; None for normal noise.
         has_score: whether it is a diffusion, which knows a score.
+        lineage: the trainings that this one started from, the oldest first, each with its
+            `identity`, `step`, `data` and digests; empty where it started from nothing.
     """
 
     identity: str
@@ -80,6 +82,7 @@ class Checkpoint:
     snapshots: list[Snapshot] = field(default_factory=list)
     start: Manifest | None = None
     has_score: bool = True
+    lineage: list[dict[str, Any]] = field(default_factory=list)
 
     def denoiser(
         self, weights: Weights = "ema", starts: StartPoints | None = None
@@ -93,7 +96,7 @@ class Checkpoint:
         Raises:
             UserError: there are no such weights, or they do not fit the network.
         """
-        manifest, dtype = self.manifest, _dtype(self.config)
+        manifest, dtype = self.manifest, weights_dtype(self.config)
         chosen = self.chosen(weights)
         try:
             with no_larger_than(chosen, self.schedule):
@@ -169,29 +172,39 @@ def build_denoiser(
     prediction = build(config["prediction"], Prediction)
     asked = config.get("denoiser", {})
     learned_variance = bool(asked.get("learned_variance", False))
-    conditional = bool(asked.get("conditional", False))
     self_conditioned = bool(asked.get("self_conditioned", False))
-    if conditional and not classes:
-        raise UserError(
-            "denoiser.conditional=true needs the classes of the data, and it has none: give"
-            " labels with the data, or set denoiser.conditional=false"
-        )
-    with_score = bool(asked.get("with_score", False))
-    net = build(
-        config["net"],
-        Net,
-        shape=tuple(shape),
-        inputs=2 if self_conditioned else 1,
-        outputs=2 if learned_variance or with_score else 1,
-        classes=len(classes) if conditional and classes else 0,
-    )
-    if not with_score:
+    net = build_net(config, shape, classes)
+    if not asked.get("with_score", False):
         return Denoiser(net, process, prediction, learned_variance, self_conditioned)
     interpolant = build(config["interpolant"], Interpolant)
     try:
         return BridgeDenoiser(net, process, prediction, interpolant)
     except ValueError as error:
         raise UserError(f"denoiser.with_score: {error}") from error
+
+
+def build_net(
+    config: Mapping[str, Any],
+    shape: tuple[int, ...],
+    classes: Sequence[str] | None = None,
+) -> Net:
+    """The untrained network alone; see `build_denoiser`."""
+    asked = config.get("denoiser", {})
+    conditional = bool(asked.get("conditional", False))
+    if conditional and not classes:
+        raise UserError(
+            "denoiser.conditional=true needs the classes of the data, and it has none: give"
+            " labels with the data, or set denoiser.conditional=false"
+        )
+    learned_variance = bool(asked.get("learned_variance", False))
+    return build(
+        config["net"],
+        Net,
+        shape=tuple(shape),
+        inputs=2 if asked.get("self_conditioned", False) else 1,
+        outputs=2 if learned_variance or asked.get("with_score", False) else 1,
+        classes=len(classes) if conditional and classes else 0,
+    )
 
 
 def _without_starts(index: Tensor, seed: int) -> Tensor:
@@ -202,7 +215,7 @@ def _without_starts(index: Tensor, seed: int) -> Tensor:
     )
 
 
-def _dtype(config: Mapping[str, Any]) -> torch.dtype:
+def weights_dtype(config: Mapping[str, Any]) -> torch.dtype:
     """In what numbers the training kept the weights."""
     return _DTYPES.get(config.get("trainer", {}).get("precision"), torch.float32)
 
@@ -224,6 +237,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "snapshots": [
             one | {"weights": _detached(one["weights"])} for one in checkpoint.snapshots
         ],
+        "lineage": _canonical(checkpoint.lineage),
     }
     if checkpoint.start is not None:
         content["start"] = _canonical(checkpoint.start.to_dict())
@@ -293,4 +307,5 @@ def load(path: str | Path) -> Checkpoint:
         snapshots=content.get("snapshots", []),
         start=None if start is None else Manifest.from_dict(start, where=str(path)),
         has_score=content.get("has_score", True),
+        lineage=content.get("lineage", []),
     )

@@ -36,6 +36,10 @@ def check_content(content: Mapping[str, Any], size: int) -> None:
             raise ValueError(f"its {name} is a {found}, not a {kind.__name__}")
     for name in ("config", "manifest"):
         check_plain(content[name], name)
+    lineage = content.get("lineage", [])
+    check_plain(lineage, "lineage")
+    if not isinstance(lineage, list) or not all(_is_ancestor(one) for one in lineage):
+        raise ValueError("its lineage is no list of trainings with identity and step")
     lacking = sorted(BUILT_FROM - content["config"].keys())
     if lacking:
         named = ", ".join(f"config.{name}" for name in lacking)
@@ -55,6 +59,14 @@ def check_content(content: Mapping[str, Any], size: int) -> None:
         raise ValueError(f"its weights take {needed} bytes, and the file has {size}")
     if (largest := _largest(content["config"]["net"])) > size:
         raise ValueError(f"its config.net asks for {largest} of something")
+
+
+def _is_ancestor(one: Any) -> bool:
+    return (
+        isinstance(one, dict)
+        and isinstance(one.get("identity"), str)
+        and isinstance(one.get("step"), int)
+    )
 
 
 def _further(content: Mapping[str, Any]) -> dict[str, Any]:

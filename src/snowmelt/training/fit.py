@@ -5,14 +5,10 @@ Progress bars, pictures and tracking are observers: the caller hands them in.
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
 from collections.abc import Sequence
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from snowmelt.common import distributed, stopping
 from snowmelt.common.errors import UserError
@@ -23,18 +19,19 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training.batch_order import BatchStream
-from snowmelt.training.budget import budget_of
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser
 from snowmelt.training.clock import Clock
 from snowmelt.training.execution import compile_network, computing
 from snowmelt.training.finite import NotFinite
 from snowmelt.training.history import History
+from snowmelt.training.lightning_trainer import check_trainer, new_trainer
 from snowmelt.training.module import DiffusionModule
 from snowmelt.training.optimizers import Recipe
 from snowmelt.training.pairs import Pairs, has_start
 from snowmelt.training.resume import Resume
 from snowmelt.training.settings import FitSettings
 from snowmelt.training.stop_point import StopPoint
+from snowmelt.training.warm_start import WarmStart
 
 
 class TrainingData(pl.LightningDataModule):
@@ -68,6 +65,7 @@ def fit(
     resume: Resume,
     identity: str,
     observers: Sequence[pl.Callback] = (),
+    warm: WarmStart | None = None,
 ) -> tuple[Checkpoint, list[dict[str, float]]]:
     """Train, from the saved state if there is one.
 
@@ -75,6 +73,7 @@ def fit(
         resume: where the state is saved, and read from.
         identity: the name that the checkpoint gets.
         observers: callbacks that watch; they come after the one that writes the history.
+        warm: whose weights it starts from, unless there is a saved state.
 
     Returns:
         The checkpoint, and the history of logged values.
@@ -84,7 +83,7 @@ def fit(
             cannot do, or the loss or the gradient is not finite.
         Stopped: this process was asked to stop; the state is saved.
     """
-    module = new_module(settings, data)
+    module = new_module(settings, data, warm)
     history = History(
         settings.training.log_every,
         data.held_out,
@@ -120,18 +119,24 @@ def fit(
         snapshots=module.averages.snapshots,
         start=None if module.starts is None else module.starts.data.manifest,
         has_score=denoiser.has_score,
+        lineage=[] if warm is None else warm.lineage,
     )
     return checkpoint, module.history
 
 
-def new_module(settings: FitSettings, data: PreparedData) -> DiffusionModule:
+def new_module(
+    settings: FitSettings, data: PreparedData, warm: WarmStart | None = None
+) -> DiffusionModule:
     """What the settings train, before its first step; compiled, if they ask for it.
 
     Raises:
-        UserError: a part is refused, or the network cannot be compiled here.
+        UserError: a part is refused, or the network cannot be compiled here, or has not
+            the weights to start from.
     """
     torch.manual_seed(settings.seed)
     denoiser, loss, time_sampler = _parts(settings, data)
+    if warm is not None:
+        warm.give(denoiser)
     pairs = pairs_of(settings, data)
     denoiser.start, denoiser.has_score = pairs.starts, pairs.is_diffusion()
     module = DiffusionModule(
@@ -186,57 +191,7 @@ def _parts(settings: FitSettings, data: PreparedData) -> tuple[Denoiser, Loss, T
     return denoiser, loss, build(settings.time_sampling, TimeSampler)
 
 
-def new_trainer(settings: FitSettings, callbacks: list[pl.Callback]) -> pl.Trainer:
-    """Lightning's trainer for the settings; what they leave open is at its default.
-
-    Raises:
-        UserError: there is no such device here.
-    """
-    _quiet()
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    accelerator = settings.trainer.accelerator
-    if accelerator == "gpu" and not torch.cuda.is_available():
-        raise UserError(
-            "trainer.accelerator=gpu, but torch finds no GPU here: use trainer=cpu"
-        )
-    if accelerator == "auto" and not torch.cuda.is_available():
-        accelerator = "cpu"
-    return pl.Trainer(
-        accelerator=accelerator,
-        devices=local,
-        num_nodes=max(world // local, 1),
-        strategy="ddp" if world > 1 else "auto",
-        precision=settings.trainer.without_probe().precision,  # type: ignore[arg-type]
-        max_steps=budget_of(settings.training).max_steps,
-        max_epochs=-1,
-        callbacks=callbacks,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        deterministic=accelerator == "cpu",
-    )
-
-
-def check_trainer(settings: FitSettings) -> None:
-    """Refuse an accelerator or a precision that Lightning cannot have on this machine.
-
-    Raises:
-        UserError: naming both.
-    """
-    try:
-        new_trainer(settings, [])
-    except (MisconfigurationException, ValueError, RuntimeError, ImportError) as error:
-        trainer, reason = settings.trainer, " ".join(str(error).split())
-        raise UserError(
-            f"trainer.accelerator={trainer.accelerator} with"
-            f" trainer.precision={trainer.precision} cannot be had here: {reason[:300]}"
-        ) from error
-
-
-def check(settings: FitSettings, data: PreparedData) -> None:
+def check(settings: FitSettings, data: PreparedData, warm: WarmStart | None = None) -> None:
     """Refuse what cannot be trained, before anything was started or written.
 
     Raises:
@@ -253,26 +208,7 @@ def check(settings: FitSettings, data: PreparedData) -> None:
         flip=training.flip,
         parts=settings.trainer.accumulate,
     )
-    _parts(settings, data)
+    denoiser, *_ = _parts(settings, data)
+    if warm is not None:
+        warm.give(denoiser)
     pairs_of(settings, data)
-
-
-def _quiet() -> None:
-    """Silence what Lightning says about choices that are made on purpose here."""
-    for name in (
-        "pytorch_lightning",
-        "lightning.pytorch",
-        "lightning_fabric",
-        "lightning.fabric",
-    ):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for message in (
-        ".*does not have many workers.*",
-        ".*no `val_dataloader`.*",
-        ".*not been set for this class.*",
-        ".*IterableDataset.*",
-        ".*checkpoint directory.*",
-        ".*LeafSpec.*",
-        ".*in eval mode at the start.*",
-    ):
-        warnings.filterwarnings("ignore", message)

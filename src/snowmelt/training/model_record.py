@@ -22,4 +22,6 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         "digests": file_digests(folder),
         **checkpoint.clock_facts,
     }
+    if checkpoint.lineage:
+        content["started_from"] = checkpoint.lineage
     write_record(folder / RECORD, content)

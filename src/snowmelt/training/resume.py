@@ -42,7 +42,10 @@ CODE = ("common", "data/prepared", "diffusion", "nets", "training")
 
 
 def training_identity(
-    settings: FitSettings, manifest: Manifest, start: Manifest | None = None
+    settings: FitSettings,
+    manifest: Manifest,
+    start: Manifest | None = None,
+    warm: str | None = None,
 ) -> str:
     """A digest of everything that the trained weights follow from.
 
@@ -55,6 +58,8 @@ def training_identity(
     Args:
         manifest: of the data.
         start: of the data that journeys begin with; None for normal noise.
+        warm: the digest of the checkpoint that the weights are taken over from; where
+            that lies decides nothing.
     """
     described = {
         "config": _decisive(settings),
@@ -67,6 +72,8 @@ def training_identity(
     }
     if start is not None:
         described["start"] = start.digest
+    if warm is not None:
+        described["warm_start"] = warm
     return content_digest(described)
 
 
@@ -81,7 +88,7 @@ def _decisive(settings: FitSettings) -> dict[str, Any]:
         for key in ("conv_precision", "compile")
         if getattr(trainer, key) != type(trainer).model_fields[key].default
     }
-    del config["training"]["checkpoint_every"]
+    del config["training"]["checkpoint_every"], config["training"]["start_from"]
     if settings.net.get("dropout"):
         count = settings.trainer.processes * settings.trainer.num_nodes
         config["trainer"]["processes"] = distributed.world_size(count)

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from snowmelt.common.places import Place
 from snowmelt.common.section import Part, Section, Seed
 from snowmelt.training.learning_rate import Decay
 
@@ -26,8 +27,10 @@ Precision = Literal[
     "transformer-engine",
 ]
 Auto = Literal["auto"]
+ByDevice = Literal["bf16-on-gpu"]
 # The keys of a trainer that may be found out on the machine.
 OPEN = ("precision", "conv_precision", "compile", "threads")
+_UNDECIDED = ("auto", "bf16-on-gpu")
 
 
 _Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -128,6 +131,11 @@ class TrainingSettings(Section):
         validate_default=True,
         description="Minutes of training instead of steps; the weights cannot be repeated"
         " to the byte then.",
+    )
+    start_from: Place | None = Field(
+        None,
+        description="Checkpoint whose averaged weights the training starts from; optimiser,"
+        " learning rate, steps and averages begin anew. null: from random weights.",
     )
     batch_size: int = Field(
         64, ge=1, le=1_000_000, description="Examples a step, over all processes together."
@@ -251,11 +259,12 @@ class TrainerSettings(Section):
         description="Times that a group of which a process died or hung is started again,"
         " from the last saved state; under torchrun its own --max-restarts says it.",
     )
-    precision: Precision | Auto = Field(
+    precision: Precision | ByDevice | Auto = Field(
         "32-true",
         description="Numbers that the network computes in; -mixed keeps weights,"
-        " coefficients and loss in float32. auto: what is fastest on this machine, of"
-        " 32-true and bf16-mixed.",
+        " coefficients and loss in float32. bf16-on-gpu: bf16-mixed on a GPU that computes"
+        " in bfloat16, else 32-true. auto: what is fastest on this machine, of 32-true and"
+        " bf16-mixed.",
     )
     conv_precision: Literal["fp32", "bf16"] | Auto = Field(
         "fp32",
@@ -277,13 +286,22 @@ class TrainerSettings(Section):
     @property
     def is_open(self) -> bool:
         """Whether a key is left to be found out on the machine that trains."""
+        return bool(self.open_keys)
+
+    @property
+    def open_keys(self) -> list[str]:
+        """The keys that are left open."""
+        return [key for key in OPEN if getattr(self, key) in _UNDECIDED]
+
+    @property
+    def needs_probe(self) -> bool:
+        """Whether one of them takes a measurement, and not just a look at the device."""
         return any(getattr(self, key) == "auto" for key in OPEN)
 
     def without_probe(self) -> TrainerSettings:
         """Every open key at its default."""
         fields = type(self).model_fields
-        open_keys = [key for key in OPEN if getattr(self, key) == "auto"]
-        return self.model_copy(update={key: fields[key].default for key in open_keys})
+        return self.model_copy(update={key: fields[key].default for key in self.open_keys})
 
 
 class FitSettings(Section):

@@ -44,6 +44,9 @@ def decided(
         UserError: a group of processes was started by something else, and none can find
             out for the others.
     """
+    settings = _of_device(settings, folder / f"device-{training[:16]}.json")
+    if not settings.trainer.is_open:
+        return settings
     of_training = folder / f"training-{training[:16]}.json"
     of_machine = folder / f"machine-{_key(settings, data)}.json"
     found = _read(of_training, settings) or _read(of_machine, settings)
@@ -55,6 +58,33 @@ def decided(
     if distributed.rank() == 0:
         _write(of_training, found)
     return settings.model_copy(update={"trainer": found})
+
+
+def _of_device(settings: FitSettings, note: Path) -> FitSettings:
+    """The settings with the numbers that the device decides.
+
+    Args:
+        note: of what the training began in, in which it goes on elsewhere too.
+    """
+    trainer = settings.trainer
+    if trainer.precision != "bf16-on-gpu":
+        return settings
+    precision = "bf16-mixed" if has_bf16(trainer) else "32-true"
+    kept = _read(note, settings) if not trainer.needs_probe else None
+    found = kept or trainer.model_copy(update={"precision": precision})
+    if distributed.rank() == 0 and not trainer.needs_probe:
+        _write(note, found)
+    return settings.model_copy(update={"trainer": found})
+
+
+def has_bf16(trainer: TrainerSettings) -> bool:
+    """Whether the training runs on a GPU here that computes in bfloat16 itself."""
+    is_meant = trainer.accelerator in ("auto", "gpu", "cuda")
+    return (
+        is_meant
+        and torch.cuda.is_available()
+        and torch.cuda.is_bf16_supported(including_emulation=False)
+    )
 
 
 def _probed(
@@ -124,7 +154,7 @@ def _read(path: Path, settings: FitSettings) -> TrainerSettings | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         asked = settings.trainer
-        values = {key: content[key] for key in OPEN if getattr(asked, key) == "auto"}
+        values = {key: content[key] for key in asked.open_keys}
         trainer = TrainerSettings.of(asked.plain() | values)
     except (OSError, ValueError, KeyError, TypeError, UserError):
         return None

@@ -21,7 +21,8 @@ import torch
 from snowmelt.common import stopping
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.training.execution import computing, why_not_compiled
-from snowmelt.training.fit import TrainingData, new_module, new_trainer
+from snowmelt.training.fit import TrainingData, new_module
+from snowmelt.training.lightning_trainer import new_trainer
 from snowmelt.training.settings import FitSettings, TrainerSettings
 
 STEPS = 3  # timed of each possibility, in each of two rounds
@@ -114,7 +115,7 @@ def _may_pay(
     if training.steps is None:
         whole = 60.0 * (training.minutes or 0.0)
     else:
-        whole = training.steps * (seconds or _seconds(candidate, data))
+        whole = training.steps * (seconds or seconds_of_step(candidate, data))
     return whole * GAIN_OF_COMPILING > COMPILE_SECONDS
 
 
@@ -126,7 +127,7 @@ def _best(
     # There and back, so that a machine that gets slower or faster favours none.
     for number in (*seconds, *reversed(seconds)):
         candidate = settings.model_copy(update={"trainer": tried[number]})
-        seconds[number].append(_seconds(candidate, data))
+        seconds[number].append(seconds_of_step(candidate, data))
     timings = [Timing(tried[number], min(found)) for number, found in seconds.items()]
     for timing in timings:
         say(timing.described(settings.training.batch_size))
@@ -134,7 +135,7 @@ def _best(
     return best if best.seconds < WORTHWHILE * timings[0].seconds else timings[0]
 
 
-def _seconds(settings: FitSettings, data: PreparedData) -> float:
+def seconds_of_step(settings: FitSettings, data: PreparedData) -> float:
     """The median time of a step, after a first one that is not counted."""
     length = {"steps": STEPS + 1, "minutes": None}
     training = settings.training.model_copy(update=length)

@@ -45,6 +45,7 @@ def said(root: Path, overrides: list[str], **params: object) -> str:
         (["features.weights=w.pth"], {"features": "inception"},
          "features.weights: {root}/w.pth"),
         (["sample.checkpoint=m.ckpt"], {}, "sample.checkpoint: {root}/m.ckpt"),
+        (["training.start_from=m.ckpt"], {}, "training.start_from: {root}/m.ckpt"),
     ],
 )  # fmt: skip
 def test_what_is_not_watched_is_refused(

@@ -33,7 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def seconds(settings: FitSettings, _: object) -> float:
         return 0.5 if settings.trainer.precision == "bf16-mixed" else 1.0
 
-    monkeypatch.setattr(speed_probe, "_seconds", seconds)
+    monkeypatch.setattr(speed_probe, "seconds_of_step", seconds)
     assert main(["prepare", *POINTS]) == 0
     return tmp_path
 

@@ -64,6 +64,15 @@ def test_a_checkpoint_from_elsewhere_decides_too(workspace: Path) -> None:
     assert identity(workspace, named) != first
 
 
+def test_the_bytes_that_a_training_starts_from_decide(workspace: Path) -> None:
+    file = workspace / "other.ckpt"
+    file.write_bytes(b"one")
+    config = compose(workspace, [f"training.start_from={file}"], is_checked=False)
+    first = job_identity.of_stage("train", config, workspace)
+    file.write_bytes(b"three")
+    assert job_identity.of_stage("train", config, workspace) != first
+
+
 def test_code_decides(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = identity(workspace)
     monkeypatch.setattr(job_identity, "_made_by", lambda: {"code": "other"})

@@ -10,11 +10,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from snowmelt import tracking
 from snowmelt.common import distributed
+from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, require_ours
 from snowmelt.common.instantiate import plain
+from snowmelt.common.made_folders import is_inside
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.pipeline import launch, saved_state
-from snowmelt.pipeline.callbacks import watch
+from snowmelt.pipeline.before_training import run_estimate, unused_gpus
+from snowmelt.pipeline.callbacks import Harmless, watch
 from snowmelt.pipeline.compatibility import shape_rules, training_rules
 from snowmelt.tracking.location import main_root
 from snowmelt.training import checkpoint, model_record
@@ -27,6 +30,7 @@ from snowmelt.training.resume import Resume, training_identity
 from snowmelt.training.settings import OPEN, FitSettings
 from snowmelt.training.speed_finding import decided
 from snowmelt.training.speed_probe import named
+from snowmelt.training.warm_start import WarmStart, warm_start_of
 
 MARKER = "model.ckpt"
 
@@ -49,15 +53,17 @@ def run(config: DictConfig, root: Path) -> Path:
     training_rules.check(config)  # one that came by --config was composed elsewhere
     # So late only for data whose shape nobody knew before it was read.
     shape_rules.check(plain(config), tuple(data.manifest.shape), _classes(settings, data))
-    check(settings, data)
+    warm = _warm_start(settings, target, root)
+    check(settings, data, warm)
     starts = starts_of(settings, data)
     if starts is not None:
         starts.data.verify().finish()
     kept = main_root(root) / ".snowmelt"
     start = None if starts is None else starts.data.manifest
-    settings = _settled(settings, data, kept / "speed")
+    digest = None if warm is None else warm.digest
+    settings = _settled(settings, data, kept / "speed", digest)
     config = _with_trainer(config, settings)
-    identity = training_identity(settings, data.manifest, start)
+    identity = training_identity(settings, data.manifest, start, digest)
     state = saved_state.folder_of(root, identity)
     resume = Resume(state, settings.training.checkpoint_every, identity)
     finished = Finished(kept / "finished", identity)
@@ -70,19 +76,22 @@ def run(config: DictConfig, root: Path) -> Path:
                 " (remove that folder to train it anew)"
             )
         return target / MARKER
+    if not distributed.is_launched():
+        _say_before(settings, data, is_new=not resume.path.exists())
     if is_starter:
         launch.run_group("train", config, root)
         return target / MARKER
     with saved_state.only_training_from(state):
-        if distributed.rank() == 0 and resume.newest() is not None:
-            print(f"train: going on from the saved state in {state}")
+        if distributed.rank() == 0:
+            _say_from_where(resume, warm)
+        lineage = [] if warm is None else warm.lineage
         with tracking.open_training(
-            plain(config), root, state=state, identity=identity
+            plain(config), root, state=state, identity=identity, lineage=lineage
         ) as tracked:
             tracked.set_tags({"trainer": named(settings.trainer)})
             watching = watch(tracked, config, data, root, identity)
             observers = [IntactData(verification), *watching]
-            trained, history = fit(settings, data, resume, identity, observers)
+            trained, history = fit(settings, data, resume, identity, observers, warm)
             if distributed.rank() == 0:
                 verification.finish()
                 with new_directory(target, MARKER) as draft:
@@ -99,11 +108,52 @@ def run(config: DictConfig, root: Path) -> Path:
     return target / MARKER
 
 
-def _settled(settings: FitSettings, data: PreparedData, findings: Path) -> FitSettings:
+def _warm_start(settings: FitSettings, target: Path, root: Path) -> WarmStart | None:
+    """The checkpoint that the training starts from, which it will not replace.
+
+    Raises:
+        UserError: it cannot be read, or lies where the training will write.
+    """
+    warm = warm_start_of(settings, root)
+    if warm is not None and is_inside(warm.path, target):
+        raise UserError(
+            f"training.start_from: {warm.path} lies where this training writes its own"
+            " checkpoint: give another folder to write to by out=DIR, or name a copy"
+        )
+    return warm
+
+
+def _say_from_where(resume: Resume, warm: WarmStart | None) -> None:
+    if resume.newest() is not None:
+        print(f"train: going on from the saved state in {resume.folder}")
+    elif warm is not None:
+        print(f"train: {warm.described()}")
+
+
+def _say_before(settings: FitSettings, data: PreparedData, *, is_new: bool) -> None:
+    """Say which GPUs stay idle, and what a long training that begins will take."""
+    if (said := unused_gpus.hint(settings.trainer)) is not None:
+        print(f"snowmelt train: {said}", file=sys.stderr, flush=True)
+    if not is_new:
+        return
+    with Harmless()("the estimate of time, memory and disk"):
+        estimate = run_estimate.of_long(settings, data)
+        if estimate is None:
+            return
+        for line in estimate.lines():
+            print(f"train: {line}", flush=True)
+        if (more := run_estimate.too_large(estimate)) is not None:
+            print(f"snowmelt train: {more}", file=sys.stderr, flush=True)
+
+
+def _settled(
+    settings: FitSettings, data: PreparedData, findings: Path, warm: str | None
+) -> FitSettings:
     """The settings with the trainer that will train: nothing open, and compiled if it can.
 
     Args:
         findings: the folder of what probes of the speed have found.
+        warm: the digest of the checkpoint that it starts from.
     """
     is_main = distributed.is_main_process()
 
@@ -117,7 +167,7 @@ def _settled(settings: FitSettings, data: PreparedData, findings: Path) -> FitSe
 
     settings = compiled_where_possible(settings, data.manifest, warn)
     if settings.trainer.is_open:
-        asked = training_identity(settings, data.manifest)
+        asked = training_identity(settings, data.manifest, warm=warm)
         settings = decided(settings, data, findings, asked, say)
         # What was found may be of another machine.
         settings = compiled_where_possible(settings, data.manifest, warn)

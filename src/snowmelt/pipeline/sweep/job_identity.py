@@ -20,7 +20,7 @@ from snowmelt.common.instantiate import plain
 from snowmelt.common.made_folders import is_inside
 from snowmelt.common.places import located
 from snowmelt.common.records import content_digest
-from snowmelt.pipeline.config.read_places import places_in
+from snowmelt.pipeline.config.read_places import places_of
 from snowmelt.training.settings import FitSettings
 
 # Sections that change no number of a job.
@@ -73,8 +73,8 @@ def read_by(stage: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def _digest(content: Mapping[str, Any], settings: Mapping[str, Any], root: Path) -> str:
     read = {
         key: [*_traces(located(root, named))]
-        for section, part in settings.items()
-        for key, named in places_in(part, section)
+        for section in settings
+        for key, named in places_of(settings, section)
     }
     return content_digest({**content, "files": read, "by": _made_by()})
 

@@ -1,0 +1,198 @@
+"""What a training takes is told before a long one, and not far from what it does take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from tests.tiny_models import images
+from torch.utils.flop_counter import FlopCounterMode
+
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.pipeline.before_training import run_estimate
+from snowmelt.pipeline.before_training.network_cost import NetworkCost, cost_of
+from snowmelt.pipeline.before_training.run_estimate import duration, size
+from snowmelt.training.checkpoint import build_denoiser
+from snowmelt.training.settings import FitSettings
+
+UNET = {
+    "_target_": "snowmelt.nets.UNet",
+    "widths": [8, 16],
+    "blocks": 1,
+    "attention": [False, True],
+    "embedding": 8,
+}
+PARTS = {
+    "schedule": "schedules.Cosine",
+    "process": "processes.VariancePreserving",
+    "prediction": "predictions.V",
+    "loss": "losses.Simple",
+    "time_sampling": "time_sampling.LowDiscrepancy",
+}
+SHAPE = (1, 16, 16)
+
+
+def settings_of(**sections: Any) -> FitSettings:
+    parts = {name: {"_target_": f"snowmelt.{part}"} for name, part in PARTS.items()}
+    return FitSettings.of(parts | {"net": UNET, "seed": 0} | sections)
+
+
+@pytest.fixture
+def data() -> Any:
+    manifest: Manifest = replace(images(), shape=SHAPE)
+    rows = np.zeros((64, *SHAPE), np.uint8)
+    return SimpleNamespace(manifest=manifest, train=rows, train_labels=None, held_out=rows)
+
+
+def cost(**net: Any) -> NetworkCost:
+    return cost_of(settings_of(net=UNET | net).plain(), SHAPE)
+
+
+def test_the_operations_are_those_of_torchs_own_count() -> None:
+    """Which on a processor leaves attention out."""
+    config = settings_of().plain()
+    net = build_denoiser(config, SHAPE).net
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        net(torch.zeros(1, *SHAPE), torch.zeros(1))
+    found = cost()
+    assert found.operations - found.attention == counter.get_total_flops()
+    assert found.parameters == sum(weight.numel() for weight in net.parameters())
+
+
+def test_attention_grows_with_the_fourth_power_of_the_side() -> None:
+    config = settings_of().plain()
+    once, twice = cost_of(config, (1, 16, 16)), cost_of(config, (1, 32, 32))
+    assert (once.places, twice.places) == (64, 256)
+    assert twice.attention == 16 * once.attention
+    # Two blocks at 8x8 on the way down and up, and one in the middle: 4 n^2 d each.
+    assert once.attention % (4 * 64**2 * 16) == 0
+    assert cost(attention=[False, False]).attention == 0
+
+
+def test_what_is_kept_is_what_autograd_keeps() -> None:
+    config = settings_of(net=UNET | {"attention": [False, False]}).plain()
+    net = build_denoiser(config, SHAPE).net
+    weights = {weight.untyped_storage().data_ptr() for weight in net.parameters()}
+    kept: dict[int, torch.Tensor] = {}
+
+    def keep(value: torch.Tensor) -> torch.Tensor:
+        kept[value.untyped_storage().data_ptr()] = value
+        return value
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+        answer = net(torch.zeros(1, *SHAPE), torch.zeros(1))
+    found = sum(
+        value.untyped_storage().nbytes()
+        for place, value in kept.items()
+        if place not in weights
+    )
+    assert answer.requires_grad
+    assert cost(attention=[False, False]).kept_bytes == pytest.approx(found, rel=0.02)
+
+
+@pytest.mark.parametrize("denoiser", [{"conditional": True}, {"self_conditioned": True}])
+def test_every_kind_of_network_is_counted(denoiser: dict[str, bool]) -> None:
+    config = settings_of(denoiser=denoiser).plain()
+    assert cost_of(config, SHAPE, ("a", "b")).operations >= cost().operations
+
+
+def test_a_short_training_is_told_nothing_and_not_tried(
+    data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_estimate, "cost_of", None)
+    monkeypatch.setattr(run_estimate, "seconds_of_step", None)
+    assert run_estimate.of_long(settings_of(), data) is None
+
+
+def test_a_long_one_is_told_its_time_memory_and_disk(
+    data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def seconds(settings: FitSettings, _: object) -> float:
+        tried.append(settings.training.batch_size)
+        return 0.1
+
+    monkeypatch.setattr(run_estimate, "seconds_of_step", seconds)
+    training = {"steps": 10_000_000, "batch_size": 64}
+    found = run_estimate.of_long(settings_of(training=training), data)
+    assert found is not None
+    assert tried == [run_estimate.PROBED]
+    assert found.seconds == pytest.approx(0.4)
+    first, second, *rest = found.lines()
+    assert first.startswith("10,000,000 steps of 64 examples of 1x16x16; ")
+    assert second.startswith("estimated: 46 days 7 h (0.4 s a step, of 3 timed here), ")
+    assert second.endswith(" of disk")
+    assert not rest
+
+
+def test_one_by_the_clock_is_not_timed(data: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_estimate, "seconds_of_step", None)
+    found = run_estimate.of_long(settings_of(training={"minutes": 600}), data)
+    assert found is not None
+    assert "timed" not in "".join(found.lines())
+    assert run_estimate.of_long(settings_of(training={"minutes": 10}), data) is None
+
+
+def test_a_step_is_timed_with_lightning(data: Any) -> None:
+    assert 0 < run_estimate.timed(settings_of(training={"batch_size": 4}), data) < 60
+
+
+def estimate(of: NetworkCost, **sections: Any) -> run_estimate.Estimate:
+    settings = settings_of(**sections)
+    memory, disk = run_estimate.memory_of(settings, of), run_estimate.disk_of(settings, of)
+    return run_estimate.Estimate(settings, SHAPE, of, 1.0, memory, disk)
+
+
+def test_much_attention_is_told_with_what_to_do() -> None:
+    much = NetworkCost(1000, 100, 60, 4096, 10)
+    last = list(estimate(much).lines())[-1]
+    assert "attention between 4,096 places takes 60% of the operations" in last
+    assert "net.patch=2" in last
+    assert len(list(estimate(replace(much, attention=10)).lines())) == 2
+
+
+def test_less_memory_than_that_is_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    large = NetworkCost(1000, 100, 0, 0, 10**9)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=32e9))
+    said = run_estimate.too_large(estimate(large))
+    assert said is not None
+    assert "more memory than the 32 GB of this machine: trainer.accumulate=2" in said
+    parts = estimate(large, trainer={"accumulate": 4})
+    assert run_estimate.too_large(parts) is None
+
+
+def test_processes_and_parts_share_what_is_kept() -> None:
+    one = NetworkCost(0, 1, 0, 0, 10**6)
+    whole = estimate(one).memory - run_estimate.LIBRARIES
+    for trainer in ({"processes": 2}, {"accumulate": 2}):
+        share = estimate(one, trainer=trainer).memory - run_estimate.LIBRARIES
+        assert share == pytest.approx(whole / 2)
+
+
+def test_averages_and_snapshots_take_room() -> None:
+    one = NetworkCost(10**6, 1, 0, 0, 0)
+    plain = estimate(one).disk
+    more = estimate(one, training={"ema": {"further": [0.9], "snapshots": 2}}).disk
+    # A further average and the two of power-function profile, and four snapshots, in the
+    # checkpoint and in two saved states.
+    assert more - plain == 3 * (3 + 4) * 4e6
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(5, "1 min"), (600, "10 min"), (9600, "2 h 40 min"), (90_000, "1 day 1 h")],
+)
+def test_a_duration_in_words(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_a_size_in_words() -> None:
+    assert (size(1.62e9), size(62e6)) == ("1.6 GB", "62 MB")

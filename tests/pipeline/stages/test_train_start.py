@@ -1,0 +1,74 @@
+"""A training that starts from a checkpoint: said, tracked, and never written over it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from tests.project import ROOT
+
+from snowmelt.pipeline.cli import main
+from snowmelt.training.checkpoint import load
+
+POINTS = ("experiment=points", "data=two_moons", "data.count=64", "data.held_out_count=16")
+TINY = ("net.width=8", "net.blocks=1", "net.embedding=4", "training.batch_size=8")
+SHORT = ("training.steps=3", "training.warmup_steps=1")
+PATIENT = "tracking.closing_seconds=300"  # on a busy machine too the store has it all
+TRAIN = ("train", *POINTS, *TINY, *SHORT, PATIENT)
+FIRST = "outputs/model/model.ckpt"
+NEXT = ("paths.model=next", f"training.start_from={FIRST}")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a finished training of a few points."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.setenv("PROJECT_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["prepare", *POINTS]) == 0
+    assert main([*TRAIN]) == 0
+    return tmp_path
+
+
+def test_it_is_said_tracked_and_done_once(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*TRAIN, *NEXT]) == 0
+    assert f"train: starting from the averaged weights of {project / FIRST} (3 steps" in (
+        capsys.readouterr().out
+    )
+    first, second = load(project / FIRST), load(project / "next/model.ckpt")
+    assert second.identity != first.identity
+    said = json.loads((project / "next/model.json").read_text(encoding="utf-8"))
+    assert [one["identity"] for one in said["started_from"]] == [first.identity]
+    client = MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("snowmelt")
+    assert experiment is not None
+    runs = {
+        run.data.tags["identity"]: run
+        for run in client.search_runs([experiment.experiment_id])
+    }
+    before, after = runs[first.identity], runs[second.identity]
+    assert after.data.tags["started_from"] == first.identity
+    assert after.data.tags["started_from_run"] == before.info.run_id
+    assert after.data.tags["steps_before"] == "3"
+    assert "started_from" not in before.data.tags
+    assert main([*TRAIN, *NEXT]) == 0
+    assert "not trained again" in capsys.readouterr().out
+    shutil.copy(project / FIRST, project / "copy.ckpt")
+    moved = ("paths.model=third", "training.start_from=copy.ckpt")
+    assert main([*TRAIN, *moved]) == 0
+    assert "not trained again" in capsys.readouterr().out, "equal bytes, elsewhere"
+
+
+def test_it_does_not_write_over_what_it_starts_from(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (project / FIRST).read_bytes()
+    assert main([*TRAIN, f"training.start_from={FIRST}"]) == 2
+    assert "lies where this training writes its own checkpoint" in capsys.readouterr().err
+    assert (project / FIRST).read_bytes() == before
