@@ -124,7 +124,8 @@ def _resolutions(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
     text = (
         f"the coarsest of {len(node['widths'])} resolutions is {coarsest} places wide for"
         f" images of {'x'.join(map(str, shape[1:]))}, where a network learns shapes slowly:"
-        " net=unet_lean (experiment=images32) draws better in the same time"
+        " net=unet_lean (experiment=images32), or net=unet_64 on a GPU, draws better in the"
+        " same time"
     )
     return [CompatibilityIssue(("net", "data"), text)]
 
