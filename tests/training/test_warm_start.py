@@ -153,10 +153,10 @@ def test_its_bytes_are_part_of_the_identity_and_its_place_is_not(
     here, there = (
         settings_of(training={"start_from": place}) for place in ("a.ckpt", "b.ckpt")
     )
-    assert training_identity(here, manifest, "one") == training_identity(
-        there, manifest, "one"
+    assert training_identity(here, manifest, warm="one") == training_identity(
+        there, manifest, warm="one"
     )
-    others = {training_identity(here, manifest, digest) for digest in (None, "one", "two")}
+    others = {training_identity(here, manifest, warm=digest) for digest in (None, "one", "two")}
     assert len(others) == 3
     assert training_identity(settings_of(), manifest) in others
 

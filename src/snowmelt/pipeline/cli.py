@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typed = sys.argv[1:] if arguments is None else arguments
         return endings.stopped(given.command, str(stop), typed, reporter)
     except Exception as error:
+        if said := endings.said_of_installation(error):
+            return endings.refused(given.command, said, reporter)
         if not reporter.is_heard:
             raise
         follows = is_lost_connection(error)

@@ -34,6 +34,18 @@ def stopped(command: str, reached: str, typed: Sequence[str], reporter: Reporter
     return stopping.STATUS
 
 
+def said_of_installation(error: Exception) -> str:
+    """One line where the packages of the commands are not installed; "" if they are."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is None or missing.partition(".")[0] == "snowmelt":
+        return ""
+    return (
+        f"the package {missing} is not installed, as where snowmelt was installed for"
+        " sampling in Python alone: `pip install 'snowmelt[pipeline]'` brings what the"
+        " commands need"
+    )
+
+
 def said_of_storage(error: OSError) -> str:
     """One line about a file or a disk; "" if none is to blame."""
     if error.filename is not None:
