@@ -156,7 +156,9 @@ def test_its_bytes_are_part_of_the_identity_and_its_place_is_not(
     assert training_identity(here, manifest, warm="one") == training_identity(
         there, manifest, warm="one"
     )
-    others = {training_identity(here, manifest, warm=digest) for digest in (None, "one", "two")}
+    others = {
+        training_identity(here, manifest, warm=digest) for digest in (None, "one", "two")
+    }
     assert len(others) == 3
     assert training_identity(settings_of(), manifest) in others
 
