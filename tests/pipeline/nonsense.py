@@ -84,7 +84,8 @@ def composed() -> list[dict[str, Any]]:
                 found.append(base | {"sampler": body})
             else:
                 whole = OmegaConf.create(base | {group: body})
-                found.append(composition.resolved_values(whole))
+                values = composition.resolved_values(whole)
+                found.append(composition.with_named_parts(values, ROOT))
     return found
 
 

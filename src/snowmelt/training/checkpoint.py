@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -24,7 +24,6 @@ from snowmelt.common.files import new_file, require
 from snowmelt.common.instantiate import build
 from snowmelt.common.tensor_files import read_tensors
 from snowmelt.data.prepared.manifest import Manifest
-from snowmelt.data.prepared.start_points import StartPoints
 from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.interpolants import Interpolant
@@ -37,6 +36,9 @@ from snowmelt.training.checkpoint_content import KINDS, check_content
 from snowmelt.training.weight_sets import names
 from snowmelt.training.weight_sets.names import Weights
 from snowmelt.training.weight_sets.snapshots import Snapshot, posthoc
+
+if TYPE_CHECKING:
+    from snowmelt.data.prepared.start_points import StartPoints
 
 FORMAT = 1
 # A training that computes in other numbers throughout keeps its weights in these.
