@@ -116,6 +116,7 @@ def test_a_command_says_what_it_needs(light: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_pip_installs_it_into_an_environment_of_its_own(tmp_path: Path) -> None:
     """Fetches torch: gigabytes, and minutes."""
     python = tmp_path / "venv/bin/python"
