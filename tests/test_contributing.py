@@ -46,6 +46,7 @@ def test_there_are_steps_for_each_kind_of_part() -> None:
         "data set",
         "metric",
         "stage",
+        "notebook",
     ]
     assert len(PROGRAMS) == 5
     assert len(CONFIGURATIONS) == 3

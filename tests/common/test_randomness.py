@@ -184,6 +184,9 @@ def test_streams_keep_their_numbers() -> None:
         "SCORE_ERROR": 14,
         "SELF_CONDITIONING": 15,
         "FLIP": 16,
+        "START_ORDER": 17,
+        "COUPLING": 18,
+        "PATH_NOISE": 19,
     }
 
 

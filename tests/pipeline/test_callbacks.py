@@ -204,8 +204,8 @@ def test_every_observer_and_the_card_are_guarded(
 
     monkeypatch.setattr(callbacks, "log_card", broken)
     data: Any = SimpleNamespace(manifest=SimpleNamespace(kind="points", classes=None))
-    watching = callbacks.watch(Run(), config, data, tmp_path)
-    assert [type(observer) for observer in watching] == [callbacks.Guarded] * 3
+    watching = callbacks.watch(Run(), config, data, tmp_path, "identity")
+    assert [type(observer) for observer in watching] == [callbacks.Guarded] * 4
     assert "the schedule card is left out: ValueError: no card" in capsys.readouterr().err
     hooks = {hook for one in watching for hook in vars(one) if hook.startswith("on_")}
     assert hooks == {

@@ -323,9 +323,9 @@ def test_a_training_logs_its_card(tmp_path: Path) -> None:
         Recorder(),
         composed("schedule=linear", "loss=edm", f"paths.root={tmp_path}"),
     )
-    callbacks.watch(run, config, data, ROOT)
+    callbacks.watch(run, config, data, ROOT, "identity")
     assert run.files["card/card.png"].startswith(b"\x89PNG")
     assert "linear: warning: loss, prediction: " in run.texts["card/card.txt"]
     untracked = Recorder()
-    callbacks.watch(untracked, composed("tracking=none"), data, ROOT)
+    callbacks.watch(untracked, composed("tracking=none"), data, ROOT, "identity")
     assert not untracked.files
