@@ -17,9 +17,9 @@ from snowmelt.diffusion.schedules import Cosine
 from snowmelt.evaluation.mcmc_benchmark import chain_clouds, sampler_clouds
 from snowmelt.evaluation.mcmc_benchmark.benchmark import _FLOOR_SEED, true_cloud
 from snowmelt.evaluation.mcmc_benchmark.benchmark_table import CONVERGED, standard_error
+from snowmelt.evaluation.mcmc_benchmark.chain_starts import single_point, standard_normal
 from snowmelt.evaluation.mcmc_benchmark.cloud_quality import floor, quality, weight
 from snowmelt.evaluation.mcmc_benchmark.score_models import exact
-from snowmelt.evaluation.mcmc_benchmark.starts import single_point, standard_normal
 from snowmelt.evaluation.settings import MCMCSettings
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from snowmelt import tracking as tracking
 from snowmelt import viz as viz
 from snowmelt.common import randomness as randomness
 from snowmelt.common.instantiate import build as build
-from snowmelt.data import start as starts
+from snowmelt.data import starts as starts
 from snowmelt.densities import mcmc as mcmc
 from snowmelt.diffusion import interpolants as interpolants
 from snowmelt.diffusion import losses as losses

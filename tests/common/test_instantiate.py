@@ -14,7 +14,7 @@ from snowmelt.common import public_names
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.data.sources.source import Source
-from snowmelt.data.start import Start
+from snowmelt.data.starts import Start
 from snowmelt.densities import Perturbable
 from snowmelt.diffusion.interpolants import Interpolant
 from snowmelt.diffusion.losses import Loss

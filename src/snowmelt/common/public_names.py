@@ -38,7 +38,7 @@ PARTS = {
     "randomness": "snowmelt.common.randomness",
     "samplers": "snowmelt.sampling.samplers",
     "schedules": "snowmelt.diffusion.schedules",
-    "starts": "snowmelt.data.start",
+    "starts": "snowmelt.data.starts",
     "thresholds": "snowmelt.sampling.samplers.thresholds",
     "time_sampling": "snowmelt.diffusion.time_sampling",
     "tracking": "snowmelt.tracking",

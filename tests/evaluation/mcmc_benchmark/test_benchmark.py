@@ -22,9 +22,9 @@ from snowmelt.evaluation.mcmc_benchmark.benchmark import (
     _walked,
     measure,
 )
+from snowmelt.evaluation.mcmc_benchmark.chain_starts import STARTS
 from snowmelt.evaluation.mcmc_benchmark.sampler_clouds import Score, draw
 from snowmelt.evaluation.mcmc_benchmark.score_models import exact
-from snowmelt.evaluation.mcmc_benchmark.starts import STARTS
 from snowmelt.evaluation.settings import MCMCSettings
 
 PROCESS = VariancePreserving(Cosine())

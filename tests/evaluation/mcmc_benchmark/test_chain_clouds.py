@@ -17,7 +17,11 @@ from snowmelt.evaluation.mcmc_benchmark.chain_clouds import (
     chain_run,
     unadjusted,
 )
-from snowmelt.evaluation.mcmc_benchmark.starts import STARTS, single_point, standard_normal
+from snowmelt.evaluation.mcmc_benchmark.chain_starts import (
+    STARTS,
+    single_point,
+    standard_normal,
+)
 
 ALL = (*METHODS, unadjusted(0.03))
 every_method = pytest.mark.parametrize("method", ALL, ids=lambda method: method.name)

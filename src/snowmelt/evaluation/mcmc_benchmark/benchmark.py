@@ -15,13 +15,13 @@ from tqdm import tqdm
 from snowmelt.densities import Density
 from snowmelt.densities.mcmc import diagnostics
 from snowmelt.evaluation.mcmc_benchmark import chain_clouds, sampler_clouds
+from snowmelt.evaluation.mcmc_benchmark.chain_starts import STARTS
 from snowmelt.evaluation.mcmc_benchmark.cloud_quality import (
     Quality,
     floor,
     quality,
     true_weight,
 )
-from snowmelt.evaluation.mcmc_benchmark.starts import STARTS
 from snowmelt.evaluation.settings import MCMCSettings
 
 DIAGNOSED = 64  # chains; R-hat and effective sample size need no more

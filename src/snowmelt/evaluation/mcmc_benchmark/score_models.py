@@ -11,8 +11,8 @@ from snowmelt.data.known_density import known_density
 from snowmelt.densities import Perturbable
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import Process
+from snowmelt.evaluation.mcmc_benchmark.chain_starts import size_of
 from snowmelt.evaluation.mcmc_benchmark.sampler_clouds import Score
-from snowmelt.evaluation.mcmc_benchmark.starts import size_of
 from snowmelt.training.checkpoint import Checkpoint, load
 
 _ASKED = 100

@@ -19,7 +19,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.section import Section, Text, fields_of, refusals
 from snowmelt.common.signatures import options_of, signature_of
 from snowmelt.data.sources.source import Source
-from snowmelt.data.start import Start
+from snowmelt.data.starts import Start
 from snowmelt.densities import Perturbable
 from snowmelt.diffusion.interpolants import Interpolant
 from snowmelt.diffusion.losses import Loss

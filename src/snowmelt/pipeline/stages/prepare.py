@@ -16,7 +16,7 @@ from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.start_points import FOLDER
 from snowmelt.data.sources import kept_rows
 from snowmelt.data.sources.source import RawData, Source
-from snowmelt.data.start import Start
+from snowmelt.data.starts import Start
 from snowmelt.tracking.location import main_root
 
 MARKER = "manifest.json"
