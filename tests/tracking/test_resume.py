@@ -20,6 +20,8 @@ from snowmelt.tracking.run_records import Owner, RunRecords
 
 
 def train_until_killed(project: Any, last: int, has_logged: Any) -> None:
+    # Not what a training in this process, before it was forked, has left there.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with tracking.open_training(
         project.config, project.root, state=project.state, identity="model-a"
     ) as run:

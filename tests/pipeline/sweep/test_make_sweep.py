@@ -20,6 +20,6 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make")
     ],
 )
 def test_what_is_run(given: str, typed: str) -> None:
-    command = ["make", "--dry-run", "sweep", f"ARGS={given}"]
+    command = ["make", "--no-print-directory", "--dry-run", "sweep", f"ARGS={given}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1].split() == typed.split()

@@ -35,7 +35,8 @@ UNRELATED = (
 )  # fmt: skip
 LINES = "multirun.jobs"
 # An override as Hydra reads it: spaces are within quotes, and the quotes stay.
-_WORD = r"""(?:[^\s'"]|'[^']*+'|"[^"]*+")++"""
+_QUOTED = r"""'[^']*'|"[^"]*\""""
+_WORD = rf"""(?:[^\s'"]|{_QUOTED})+"""
 MOST_JOBS = 10_000  # of one sweep; a range of 10^9 would be listed for ever
 
 
@@ -115,7 +116,7 @@ def _lines(root: Path, texts: Mapping[str, str]) -> list[dict[str, str]]:
         return []
     found = []
     for line in compose(root, chosen, is_checked=False).multirun.jobs:
-        if not re.fullmatch(rf"(?:{_WORD}|\s)*+", line):
+        if re.search("['\"]", re.sub(_QUOTED, "", line)):
             raise UserError(f"{LINES}: '{line}': a quote is not closed")
         words = re.findall(_WORD, line)
         own = _texts([SourcedOverride(word, LINES) for word in words])
