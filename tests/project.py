@@ -66,6 +66,21 @@ def snowmelt(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return run_command(sys.executable, "-m", "snowmelt", *last_of_each(arguments), cwd=cwd)
 
 
+def started(
+    *arguments: str, cwd: Path, stderr: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """Start `snowmelt`, in a session of its own, to be stopped or killed on its way."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "snowmelt", *arguments],
+        cwd=cwd,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def said_by(program: str, without: Iterable[str], **given: str) -> str:
     """What a program in Python prints, without some variables of the environment."""
     kept = {name: value for name, value in os.environ.items() if name not in set(without)}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from snowmelt.data.sources import image_source
 from snowmelt.data.sources.decoding_journal import Journal
 from snowmelt.pipeline.cli import main
 from tests.pipeline.kills import drafts
-from tests.project import clean_environment, in_process
+from tests.project import in_process, started
 
 COUNT, KILLS = 6000, 5
 
@@ -102,18 +100,6 @@ def pictures(workspace: Path) -> Path:
     return workspace
 
 
-def started(project: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "snowmelt", *typed()],
-        cwd=project,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def lines(project: Path) -> int:
     kept = (project / ".snowmelt" / "prepare").glob("*/journal.jsonl")
     return sum(path.read_bytes().count(b"\n{") for path in kept)
@@ -126,7 +112,7 @@ def test_kills_and_requests_to_stop_end_in_the_same_bytes(pictures: Path) -> Non
     random_, known = random.Random(1), 0
     for number in range(KILLS):
         how = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[number % 3]
-        process = started(pictures)
+        process = started(*typed(), cwd=pictures)
         wanted = known + random_.randint(1, 4)
         while lines(pictures) < wanted and process.poll() is None:
             time.sleep(0.001)
@@ -140,7 +126,7 @@ def test_kills_and_requests_to_stop_end_in_the_same_bytes(pictures: Path) -> Non
         assert process.returncode == stopping.STATUS
         last = said.splitlines()[-1]
         assert last.startswith(f"snowmelt prepare: stopped after {known * 256:,} of 6,000")
-    process = started(pictures)
+    process = started(*typed(), cwd=pictures)
     said, errors = process.communicate()
     assert process.returncode == 0, errors
     assert f"prepare: going on: {known * 256:,} of 6,000 images" in said

@@ -15,7 +15,7 @@ import pytest
 
 from snowmelt.common import stopping
 from tests.pipeline.kills import drafts
-from tests.project import TINY, clean_environment, in_process, make_workspace
+from tests.project import TINY, clean_environment, in_process, make_workspace, started
 
 COUNT, KILLS = 3000, 4
 TYPED = (
@@ -43,17 +43,8 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def started(project: Path, processes: int, out: str) -> subprocess.Popen[str]:
-    command = [*TYPED, f"trainer.processes={processes}", f"out={out}"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "snowmelt", *command],
-        cwd=project,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+def typed(processes: int, out: str) -> list[str]:
+    return [*TYPED, f"trainer.processes={processes}", f"out={out}"]
 
 
 def batches(project: Path) -> int:
@@ -71,7 +62,7 @@ def test_kills_and_requests_to_stop_end_in_the_same_bytes(
     random_, known, out = random.Random(processes), 0, f"killed{processes}"
     for number in range(KILLS):
         how = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[number % 3]
-        process = started(trained, processes, out)
+        process = started(*typed(processes, out), cwd=trained)
         wanted = known + random_.randint(2, 20)
         while batches(trained) < wanted and process.poll() is None:
             time.sleep(0.001)
@@ -87,7 +78,7 @@ def test_kills_and_requests_to_stop_end_in_the_same_bytes(
             assert "of 3,000 samples, which are kept; go on with: snowmelt sample" in last
         assert batches(trained) > known
         known = batches(trained)
-    process = started(trained, 3 - processes, out)
+    process = started(*typed(3 - processes, out), cwd=trained)
     said, errors = process.communicate()
     assert process.returncode == 0, errors
     assert "sample: going on: " in said

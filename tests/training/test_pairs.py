@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from tests.training.test_resume import KillAt, Killed
 from torch import Tensor
 
 from snowmelt.common.randomness import Stream, normal
@@ -37,19 +37,6 @@ from snowmelt.training.step_draws import StepDraws
 Make = Callable[..., DiffusionModule]
 PROCESS = VariancePreserving(Cosine())
 T = torch.linspace(0.1, 0.9, 8, dtype=torch.float64)
-
-
-class Killed(BaseException):
-    """As abrupt as Python can be."""
-
-
-class KillAt(pl.Callback):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step == self.step:
-            raise Killed
 
 
 class Spy(Loss):

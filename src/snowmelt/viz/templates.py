@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-SHARED = Path(__file__).parent  # look.html, the style of all pages
+SHARED = Path(__file__).parent  # head.html and look.html, the head and the style of pages
 
 
 def templates(folder: Path) -> jinja2.Environment:

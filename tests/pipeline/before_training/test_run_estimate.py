@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.pipeline.before_training import run_estimate
 from snowmelt.pipeline.before_training.network_cost import NetworkCost, cost_of
-from snowmelt.pipeline.before_training.run_estimate import duration, size
+from snowmelt.pipeline.before_training.run_estimate import size, whole_minutes
 from snowmelt.training.checkpoint import build_denoiser
 from snowmelt.training.settings import FitSettings
 
@@ -191,7 +191,7 @@ def test_averages_and_snapshots_take_room() -> None:
     [(5, "1 min"), (600, "10 min"), (9600, "2 h 40 min"), (90_000, "1 day 1 h")],
 )
 def test_a_duration_in_words(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+    assert whole_minutes(seconds) == said
 
 
 def test_a_size_in_words() -> None:

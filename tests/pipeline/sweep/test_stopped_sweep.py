@@ -6,12 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from tests.project import TINY, clean_environment, last_of_each, make_workspace
+from tests.project import TINY, last_of_each, make_workspace, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 LONG = (*TINY, "training.steps=300", "training.checkpoint_every=20", "tracking=none")
@@ -19,15 +18,7 @@ LONG = (*TINY, "training.steps=300", "training.checkpoint_every=20", "tracking=n
 
 def sweep(project: Path, *arguments: str) -> subprocess.Popen[str]:
     given = last_of_each(("pipeline", "--multirun", *LONG, *arguments))
-    return subprocess.Popen(
-        [sys.executable, "-m", "snowmelt", *given],
-        cwd=project,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return started(*given, cwd=project, stderr=subprocess.STDOUT)
 
 
 def ended(process: subprocess.Popen[str], status: int = 0) -> str:

@@ -71,7 +71,7 @@ class Estimate:
     def _parts(self) -> Iterator[str]:
         steps = self.settings.training.steps
         if self.seconds is not None and steps is not None:
-            whole = duration(steps * self.seconds)
+            whole = whole_minutes(steps * self.seconds)
             yield f"{whole} ({self.seconds:.2g} s a step, of {STEPS} timed here)"
         where = " on each GPU" if on_gpu(self.settings.trainer) else ""
         yield f"{size(self.memory)} of memory{where}"
@@ -175,8 +175,8 @@ def too_large(estimate: Estimate) -> str | None:
     )
 
 
-def duration(seconds: float) -> str:
-    """In two units: `2 h 40 min`."""
+def whole_minutes(seconds: float) -> str:
+    """In two units, none of them seconds: `2 h 40 min`."""
     minutes = max(round(seconds / 60), 1)
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:

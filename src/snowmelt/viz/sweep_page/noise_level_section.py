@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from snowmelt.evaluation.comparison.disagreement import listed
 from snowmelt.evaluation.likelihood.denoising_error import LEVELS
 from snowmelt.viz.plots.seed_bands import Band, seed_bands
 from snowmelt.viz.report.embedded_pictures import inline_svg
@@ -110,7 +111,7 @@ def _levels(found: Curve) -> str:
     if len(ranges) == len(ranges[0]) == 1:
         return f"a log-SNR of {ranges[0][0]}"
     told = [f"{r[0]} to {r[-1]}" if len(r) > 1 else str(r[0]) for r in ranges]
-    return f"log-SNRs of {' and '.join(filter(None, [', '.join(told[:-1]), told[-1]]))}"
+    return f"log-SNRs of {listed(told)}"
 
 
 def _told(one: Band) -> str:
