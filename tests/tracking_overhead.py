@@ -120,14 +120,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = make_workspace(Path(place) / "project")
         succeed(snowmelt("prepare", cwd=folder))
-        print(f"a database: {measured(folder, steps, 'out=one')}")
+        # Another seed each: a training that is done already is not repeated.
+        print(f"a new database: {measured(folder, steps, 'seed=0')}", flush=True)
+        print(f"a database: {measured(folder, steps, 'seed=1')}", flush=True)
         server = Server(folder)
         server.start()
         try:
-            print(f"a server: {measured(folder, steps, 'out=two', uri=server.uri)}")
+            share = measured(folder, steps, "seed=2", uri=server.uri)
+            print(f"a server: {share}", flush=True)
         finally:
             server.kill()
-        print(f"a dead server: {measured(folder, steps, 'out=three', uri=server.uri)}")
+        print(f"a dead server: {measured(folder, steps, 'seed=3', uri=server.uri)}")
 
 
 if __name__ == "__main__":
