@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from snowmelt.evaluation.number_format import number
-from snowmelt.viz.style import INK, MUTED, RULE, SERIES, new_axes, series, styled
+from snowmelt.viz.style import INK, MUTED, PAPER, RULE, SERIES, new_axes, series, styled
 
 _TICKS = 5  # on an axis of numbers
 _LETTERS = 18  # of a value beside its axis
@@ -113,7 +114,8 @@ def _axis(axes: Axes, place: int, coordinate: Coordinate) -> None:
     for height, text in coordinate.ticks:
         axes.annotate(
             text, (place, height), xytext=(-5, 0), textcoords="offset points",
-            ha="right", va="center", fontsize=8, color=MUTED,
+            ha="right", va="center", fontsize=8, color=MUTED, zorder=4,
+            path_effects=[withStroke(linewidth=3, foreground=PAPER)],  # over the lines
         )  # fmt: skip
 
 
