@@ -41,7 +41,7 @@ sweep: $(STAMP) ## compare schedules over three seeds (about 15 minutes); ARGS='
 
 # Without what is a consequence: resolved settings, and digests of files.
 experiments: $(STAMP) ## the experiments of DVC: what each changed, and what came of it
-	@dvc exp show --only-changed --drop '(?!params\.yaml:).*[./]|Created|Executor'
+	@dvc exp show --only-changed --drop '(?!params\.yaml:).*[./]|conf$$|Created|Executor'
 
 SHOWN := double_gaussian llama
 
