@@ -16,7 +16,6 @@ from tests.viz.sweep_page import swept
 from tests.viz.sweep_page.swept import EVIL
 
 from snowmelt.evaluation.comparison import compare, sampling_costs
-from snowmelt.evaluation.comparison.further_measures import Measure
 from snowmelt.viz.report import embedded_pictures
 from snowmelt.viz.sweep_page import sample_tiles, slider
 from snowmelt.viz.sweep_page.moment import Moment
@@ -110,16 +109,6 @@ def test_page_is_whole_deterministic_light_and_asks_for_nothing(kind: str) -> No
     assert not re.search(r"https?:|//\w+\.|@import|url\((?!#)", page)
     assert {"link", "iframe", "object"}.isdisjoint(name for name, _ in reader.elements)
     assert not any(n.startswith("on") for _, a in reader.elements for n in a)
-
-
-def test_other_measures_and_how_they_differ_are_said_after_the_table() -> None:
-    material = swept.material()
-    groups = material.comparison.groups
-    other = Measure("bound", "bits/dim", groups, "Linear is better.", [])
-    comparison = replace(material.comparison, others=[other], disagreement="They differ.")
-    text = Reader(render(replace(material, comparison=comparison))).text
-    assert text.index("verdict ") < text.index("By bits/dim: Linear is better.")
-    assert "They differ." in text
 
 
 def test_verdict_and_table_come_first() -> None:

@@ -66,7 +66,6 @@ def _sections(material: SweepMaterial) -> dict[str, Any]:
         "counted": _counted(material, len(settings)),
         "verdicts": _verdicts(material),
         "tables": _tables(material),
-        "further": [] if material.costs else comparison.sentences[1:],
         "failed": [job.failure for job in comparison.failed],
         "dots": _dots(material),
         "sampling": cost_section.sampling_figures(material),
