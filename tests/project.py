@@ -89,10 +89,13 @@ def said_by(program: str, without: Iterable[str], **given: str) -> str:
     return done.stdout.strip()
 
 
-def in_process(*arguments: str, cwd: Path) -> str:
+def in_process(*arguments: str, cwd: Path, status: int = 0) -> str:
     """Run `snowmelt` as `snowmelt` above does, but here; what it printed.
 
     A process of its own imports for seconds, so it is started only where it matters.
+
+    Args:
+        status: with which it has to end.
     """
     said = io.StringIO()
     with (
@@ -101,7 +104,7 @@ def in_process(*arguments: str, cwd: Path) -> str:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.delenv("PROJECT_ROOT", raising=False)
-        assert main(last_of_each(arguments)) == 0, said.getvalue()
+        assert main(last_of_each(arguments)) == status, said.getvalue()
     return said.getvalue()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import types
@@ -14,17 +15,19 @@ import yaml
 from PIL import Image
 
 from snowmelt.common.instantiate import plain
+from snowmelt.pipeline import command_help
 from snowmelt.pipeline.cli import main
-from snowmelt.pipeline.command_line import COMMANDS, SHOWN
+from snowmelt.pipeline.command_line import COMMANDS, EPILOG, OUTPUTS, SECTIONS, SHOWN
 from snowmelt.pipeline.config import composition
+from snowmelt.pipeline.config.overrides import groups
 from tests.conftest import Mistake
 from tests.project import (
+    ROOT,
     TINY,
     in_process,
     make_workspace,
     pictures_among_data,
     run_command,
-    snowmelt,
     succeed,
     user_error,
 )
@@ -46,6 +49,29 @@ def test_help_names_every_command_and_imports_nothing_heavy(workspace: Path) -> 
         assert command in result.stdout
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_tells_of_it_alone(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main((command, "--help"))
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: snowmelt {command} ")
+    assert COMMANDS[command] in said
+    examples = re.findall(r"^  snowmelt (\w+)", said, re.MULTILINE)
+    assert set(examples) <= {command}
+    assert examples.count(command) == EPILOG.count(f"  snowmelt {command} ")
+    assert (f"without `{SECTIONS.get(command)}.`" in said) == (command in SECTIONS)
+    assert ("out=DIR: the folder to write to" in said) == (command in OUTPUTS)
+
+
+def test_what_a_help_names_is_explained_by_settings() -> None:
+    known = {*composition.written(ROOT), *groups(ROOT)}
+    for command, names in command_help.READ.items():
+        assert command in COMMANDS
+        assert set(names.split()) <= known, command
+
+
 def test_the_configuration_can_be_looked_at(workspace: Path) -> None:
     """Without torch's compiler, which takes seconds to import; so does the report."""
     code = (
@@ -64,8 +90,8 @@ def test_the_configuration_can_be_looked_at(workspace: Path) -> None:
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a whole run, and what was said; tests must not change it."""
     root = make_workspace(tmp_path_factory.mktemp("whole") / "project")
-    result = succeed(snowmelt("pipeline", *TINY, QUIET, "out=runs/mine", cwd=root))
-    return root / "runs" / "mine", result.stdout
+    said = in_process("pipeline", *TINY, QUIET, "out=runs/mine", cwd=root)
+    return root / "runs" / "mine", said
 
 
 def test_all_stages_in_a_row_without_dvc(

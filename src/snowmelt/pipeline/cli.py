@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its status: 0, 2 for a user's mistake, 130 if stopped."""
     wait_briefly()
     keep_freed_memory()
-    given = parser().parse_intermixed_args(arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    given = parser(typed).parse_intermixed_args(typed)
     given.overrides = list(map(public_names.current_override, given.overrides))
     reporter = Reporter()
     issues.forget()
@@ -46,7 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise  # no file is at fault, so someone has to see where it happened
         return endings.refused(given.command, said, reporter)
     except (stopping.Stopped, KeyboardInterrupt) as stop:
-        typed = sys.argv[1:] if arguments is None else arguments
         return endings.stopped(given.command, str(stop), typed, reporter)
     except Exception as error:
         if said := endings.said_of_installation(error):

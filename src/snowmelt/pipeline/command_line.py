@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from snowmelt import __version__
 from snowmelt.common.errors import UserError
+from snowmelt.pipeline import command_help
 
 STAGES = {
     "compose": "resolve params.yaml and conf/ into one configuration file",
@@ -56,7 +58,7 @@ EPILOG = """\
 Overrides are key=value in Hydra's grammar and beat params.yaml:
   snowmelt train schedule=linear training.steps=500
   snowmelt sample checkpoint=model.ckpt num_samples=64 seed=1 batch_size=16 out=DIR
-  snowmelt pipeline data=folder data.path=DIR data.size=32 data.channels=1 out=runs/mine
+  snowmelt pipeline experiment=photos32 data.path=DIR out=runs/mine
   snowmelt pipeline sweep=schedules
   snowmelt pipeline sweep=samplers sample.num_samples=4000
   snowmelt queue schedule=linear,cosine seed=0,1
@@ -69,14 +71,20 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The form of a command line: a command, its overrides and a few options."""
-    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+def parser(typed: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The form of a command line: a command, its overrides and a few options.
+
+    Args:
+        typed: what will be parsed; the help is that of the command in it, if there is one.
+    """
+    named = [RENAMED_COMMANDS.get(text, text) for text in typed]
+    command = next((name for name in named if name in COMMANDS), None)
+    usage, description, epilog = _help() if command is None else _help_of(command)
     made = argparse.ArgumentParser(
         prog="snowmelt",
-        usage="snowmelt COMMAND [--config FILE] [--cfg] [--multirun] [key=value ...]",
-        description=f"commands:\n{commands}",
-        epilog=EPILOG,
+        usage=usage,
+        description=description,
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -101,6 +109,21 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=__version__)
     return made
+
+
+def _help() -> tuple[str, str, str]:
+    """Usage, description and epilog where no command is named."""
+    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    usage = "snowmelt COMMAND [--config FILE] [--cfg] [--multirun] [key=value ...]"
+    more = "`snowmelt COMMAND --help` tells of one command."
+    return usage, f"commands:\n{commands}\n\n{more}", EPILOG
+
+
+def _help_of(command: str) -> tuple[str, str, str]:
+    """The same of one command."""
+    section, place = SECTIONS.get(command), OUTPUTS.get(command)
+    epilog = command_help.epilog(command, section, place, EPILOG)
+    return command_help.usage(command), COMMANDS[command], epilog
 
 
 def full_override(command: str, text: str, root: Path) -> str:
