@@ -98,4 +98,4 @@ format: $(STAMP) ## let ruff mend what it can
 	@ruff format .
 
 clean: ## remove what the pipeline made (not the runs in mlflow.db, not .venv)
-	rm -rf site outputs multirun data/prepared reports/index.html reports/figures reports/sweep reports/likelihood.csv reports/score_error.csv reports/by_class.csv .snowmelt/resume .snowmelt/prepare
+	rm -rf site outputs multirun data/prepared reports/index.html reports/figures reports/sweep reports/likelihood.csv reports/score_error.csv reports/by_class.csv .snowmelt/resume .snowmelt/prepare .snowmelt/prepared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -49,7 +50,8 @@ def test_the_last_line_says_that_it_goes_on(
     monkeypatch.chdir(workspace)
     monkeypatch.delenv("PROJECT_ROOT", raising=False)
     in_process(*typed("whole"), cwd=workspace)
-    assert not (workspace / ".snowmelt").exists(), "few images are not kept"
+    assert not (workspace / ".snowmelt/prepare").exists(), "few images are not kept"
+    shutil.rmtree(workspace / ".snowmelt")  # so that they are read again
     monkeypatch.setattr(image_source, "FEW", 100)
     add = Journal.add
 
@@ -109,6 +111,7 @@ def lines(project: Path) -> int:
 def test_kills_and_requests_to_stop_end_in_the_same_bytes(pictures: Path) -> None:
     in_process(*typed("whole"), cwd=pictures)
     assert not (pictures / ".snowmelt" / "prepare").exists()
+    shutil.rmtree(pictures / ".snowmelt")  # so that they are read again
     random_, known = random.Random(1), 0
     for number in range(KILLS):
         how = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[number % 3]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Sized
 from pathlib import Path
 
 import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
+from tests.damage import flip
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.sources import image_source
 from snowmelt.data.sources.array import Array
 from snowmelt.pipeline.stages import prepare
 
@@ -71,6 +75,7 @@ def test_same_raw_data_same_bytes(tmp_path: Path, config: MakeConfig, choice: st
     path = "raw" if choice == "folder" else "a.npy"
     digests = []
     for _ in range(2):
+        shutil.rmtree(tmp_path / ".snowmelt", ignore_errors=True)  # so that it reads anew
         target = prepare.run(config(choice, path=path), tmp_path)
         digests.append({path.name: sha256(path) for path in target.iterdir()})
     assert digests[0] == digests[1]
@@ -151,3 +156,121 @@ def test_data_that_exceeds_the_memory_is_one_line(
     with pytest.raises(UserError, match=r"data: array does not fit into memory \(8 PiB\)"):
         prepare.run(config("array", path="a.npy"), tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+# --- what was prepared before -----------------------------------------------------------
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images each reading of a folder has decoded."""
+    counts: list[int] = []
+    decode = image_source.decode_all
+
+    def counted(images: Sized, *given: object, **more: object) -> object:
+        counts.append(len(images))
+        return decode(images, *given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(image_source, "decode_all", counted)
+    return counts
+
+
+def made(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path) for path in folder.iterdir()}
+
+
+def test_images_that_have_not_changed_are_read_once(
+    tmp_path: Path,
+    config: MakeConfig,
+    reads: list[int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    images(tmp_path / "raw")
+    target = prepare.run(config("folder", size=8), tmp_path)
+    first, told = made(target), capsys.readouterr().out
+    assert prepare.run(config("folder", size=8), tmp_path) == target
+    said = capsys.readouterr().out
+    assert said.startswith(told), "it says what it holds again"
+    assert f"read before, and nothing has changed since: {target} holds it" in said
+    elsewhere = config("folder", size=8)
+    elsewhere.paths.prepared = "second/prepared"
+    assert made(prepare.run(elsewhere, tmp_path)) == made(target) == first
+    assert reads == [10]
+
+
+def touched(raw: Path) -> None:
+    """Another file of the same size, at the same time by its record of changes."""
+    kept = (raw / "3.png").stat()
+    content = bytearray((raw / "3.png").read_bytes())
+    content[-1] ^= 1
+    (raw / "3.png").write_bytes(content)
+    os.utime(raw / "3.png", ns=(kept.st_atime_ns, kept.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        touched,
+        lambda raw: (raw / "3.png").rename(raw / "b.png"),
+        lambda raw: images(raw, 11),
+        lambda raw: (raw / "about.md").write_text("what is left out is told"),
+        lambda raw: (raw / "cats").mkdir() or (raw / "3.png").rename(raw / "cats/3.png"),
+    ],
+)
+def test_images_that_changed_are_read_again(
+    tmp_path: Path, config: MakeConfig, reads: list[int], change: Callable[[Path], object]
+) -> None:
+    images(tmp_path / "raw")
+    prepare.run(config("folder", size=8), tmp_path)
+    change(tmp_path / "raw")
+    prepare.run(config("folder", size=8), tmp_path)
+    assert len(reads) == 2
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"size": 9}, {"fit": "pad"}, {"channels": 1}, {"split_seed": 1}]
+)
+def test_so_are_they_where_something_else_is_made_of_them(
+    tmp_path: Path, config: MakeConfig, reads: list[int], chosen: dict[str, object]
+) -> None:
+    images(tmp_path / "raw")
+    prepare.run(config("folder", size=8), tmp_path)
+    prepare.run(config("folder", **({"size": 8} | chosen)), tmp_path)
+    assert len(reads) == 2
+
+
+def test_so_are_they_where_what_was_made_is_damaged_or_gone(
+    tmp_path: Path, config: MakeConfig, reads: list[int]
+) -> None:
+    images(tmp_path / "raw")
+    target = prepare.run(config("folder", size=8), tmp_path)
+    whole = made(target)
+    flip(target / "images.npy", 1)
+    prepare.run(config("folder", size=8), tmp_path)
+    assert made(target) == whole
+    shutil.rmtree(target)
+    prepare.run(config("folder", size=8), tmp_path)
+    assert made(target) == whole
+    assert len(reads) == 3
+
+
+def test_an_archive_is_known_by_its_size_and_times(
+    tmp_path: Path, config: MakeConfig, reads: list[int]
+) -> None:
+    images(tmp_path / "raw")
+    archive = shutil.make_archive(str(tmp_path / "photos"), "zip", tmp_path / "raw")
+    chosen = config("folder", size=8, path=archive)
+    for _ in range(2):
+        prepare.run(chosen, tmp_path)
+    images(tmp_path / "raw", 12)
+    shutil.make_archive(str(tmp_path / "photos"), "zip", tmp_path / "raw")
+    prepare.run(chosen, tmp_path)
+    assert reads == [10, 12]
+
+
+def test_where_nothing_can_be_noted_it_is_prepared_all_the_same(
+    tmp_path: Path, config: MakeConfig
+) -> None:
+    images(tmp_path / "raw")
+    (tmp_path / ".snowmelt").write_text("a file in the place of the folder")
+    assert prepare.run(config("folder", size=8), tmp_path).is_dir()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from snowmelt.data.sources.image_list import Entry
 
 
-def digest_of_entries(folder: str, entries: Sequence[Entry]) -> str:
+def digest_of_entries(folder: str, entries: Iterable[Entry]) -> str:
     """A digest of what images are read from: names, and places in an archive or, in a
     folder, sizes and times.
 

@@ -14,6 +14,7 @@ from snowmelt.common import argument_checks
 from snowmelt.common.bounds import DeepLevel, Pixels, Side
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
+from snowmelt.common.records import content_digest
 from snowmelt.data.image_file import MOST_PIXELS
 from snowmelt.data.image_levels import checked_range, prepared_range
 from snowmelt.data.image_square import FITS, Fit
@@ -22,6 +23,7 @@ from snowmelt.data.prepared.manifest import Skipped
 from snowmelt.data.sources import folder_layout
 from snowmelt.data.sources.decoding import Plan
 from snowmelt.data.sources.decoding_group import Outcome
+from snowmelt.data.sources.entry_digests import digest_of_entries, file_stamp
 from snowmelt.data.sources.image_listing import Listing, image_files
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.printable import printable
@@ -75,6 +77,16 @@ class Folder(ImageSource):
 
     def stored_shape(self) -> tuple[int, ...]:
         return 1 if self.gray else self.channels, self.size, self.size
+
+    def stamp(self) -> str:
+        """Names, sizes and times of the images, and what is told of the other files; of an
+        archive its own size and times."""
+        place = self.located(self.path)
+        if place.is_file():
+            return content_digest([str(place.resolve()), *file_stamp(place)])
+        listing = image_files(place, self.scratch)
+        names = digest_of_entries(str(place), listing.images)
+        return content_digest([str(place.resolve()), names, *listing.notes])
 
     def read_images(self) -> RawData:
         """Decode all images.

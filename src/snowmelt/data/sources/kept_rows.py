@@ -61,7 +61,7 @@ class KeptRows:
         Raises:
             OSError: there is no room for the rows.
         """
-        place = self.folder / _identity(decisive)
+        place = self.folder / identity(decisive)
         try:
             with contextlib.ExitStack() as held:
                 rows, journal = _opened(place, count, shape, held)
@@ -124,8 +124,12 @@ def keeping(folder: Path) -> Iterator[KeptRows]:
         kept.close()
 
 
-def _identity(decisive: Mapping[str, Any]) -> str:
-    """The name of a folder: a digest of all that decides a row."""
+def identity(decisive: Mapping[str, Any]) -> str:
+    """A digest of all that decides a row, which names its folder.
+
+    Args:
+        decisive: beside the code and the decoders.
+    """
     import PIL
     from PIL import features
 

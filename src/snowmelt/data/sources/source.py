@@ -102,6 +102,16 @@ class Source(ABC):
         """
         return None
 
+    def stamp(self) -> str | None:
+        """A digest that changes when what is read changes, found without reading it.
+
+        None where reading is quick, or only the data can tell.
+
+        Raises:
+            UserError: there is nothing to read.
+        """
+        return None
+
     def located(self, path: str) -> Path:
         """A configured path: below the project's root unless it is absolute."""
         return located(self.root, path)

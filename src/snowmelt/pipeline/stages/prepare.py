@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,22 @@ from snowmelt.common.files import new_directory, require_ours
 from snowmelt.common.instantiate import build, plain
 from snowmelt.common.places import located, not_copied
 from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.start_points import FOLDER
 from snowmelt.data.sources import kept_rows
 from snowmelt.data.sources.source import RawData, Source
 from snowmelt.data.starts import Start
 from snowmelt.tracking.location import main_root
+from snowmelt.training.finished import Finished
 
 MARKER = "manifest.json"
 
 
 def run(config: DictConfig, root: Path) -> Path:
     """Read, split and write the data, going on from images that an earlier run decoded.
+
+    What was prepared before, from images that have not changed since, is taken as it is.
 
     Returns:
         Its folder.
@@ -37,6 +42,12 @@ def run(config: DictConfig, root: Path) -> Path:
     """
     target = root / str(config.paths.prepared)
     require_ours(target, MARKER)
+    before = _before(config, root)
+    if before is not None and (found := before.find(target)) is not None:
+        before.take(found, target, MARKER)
+        print(summary(PreparedData.open(target).manifest))
+        print(f"prepare: read before, and nothing has changed since: {found} holds it")
+        return target
     with kept_rows.keeping(main_root(root) / ".snowmelt" / "prepare") as kept:
         with new_directory(target, MARKER) as draft:
             given = {"root": root, "scratch": draft.parent, "kept": kept}
@@ -47,7 +58,21 @@ def run(config: DictConfig, root: Path) -> Path:
     print(summary(manifest))
     if begun is not None:
         print(f"start: {summary(begun)}")
+    if before is not None:
+        with contextlib.suppress(UserError, OSError):  # the next one reads it again
+            before.remember(target)
     return target
+
+
+def _before(config: DictConfig, root: Path) -> Finished | None:
+    """What was made of the same images by the same code; None where that is not known."""
+    stamp = None
+    with contextlib.suppress(UserError):  # reading will say it, and why
+        stamp = build(config.data, Source, root=root).stamp()
+    if stamp is None or "of" in (config.get("start") or {}):
+        return None
+    named = kept_rows.identity({"data": plain(config.data), "read": stamp})
+    return Finished(main_root(root) / ".snowmelt" / "prepared", named)
 
 
 def _begun(folder: Path, config: DictConfig, given: dict[str, Any]) -> Manifest | None:
