@@ -12,6 +12,7 @@ from snowmelt.common.device import chosen_device
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import plain
 from snowmelt.evaluation.features import extractor
+from snowmelt.pipeline.compatibility import shape_rules
 from snowmelt.sampling import network_numbers
 from snowmelt.training.settings import FitSettings
 
@@ -27,7 +28,8 @@ def check_devices(config: DictConfig) -> None:
     if config.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         raise UserError(
             f"trainer.accelerator={config.trainer.accelerator}, but torch finds no GPU"
-            " here: use trainer=cpu"
+            " here: use trainer=cpu, and for photographs experiment=photos32, photos64 or"
+            " photos128, whose networks are for a processor"
         )
 
 
@@ -48,14 +50,31 @@ def check(config: DictConfig, root: Path) -> None:
     """
     from snowmelt.pipeline.stages import sample
     from snowmelt.training.lightning_trainer import check_trainer  # takes seconds
-    from snowmelt.training.warm_start import warm_start_of
 
     check_devices(config)
     find_files(config, root)
     settings = FitSettings.of(plain(config))
     check_trainer(settings)
-    warm_start_of(settings, root)
+    _check_warm_start(config, settings, root)
     sample.check_named_checkpoint(config, root)
+
+
+def _check_warm_start(config: DictConfig, settings: FitSettings, root: Path) -> None:
+    """Look at the checkpoint that the training starts from, as far as it can be known.
+
+    Whether the weights fit depends on the data, whose shape the configuration often tells;
+    how many classes there are, only the data itself.
+
+    Raises:
+        UserError: it is missing or damaged, would be written over, or does not fit.
+    """
+    from snowmelt.pipeline.stages.train import named_warm_start
+    from snowmelt.training.checkpoint import build_denoiser
+
+    warm = named_warm_start(settings, root / config.paths.model, root)
+    shape = shape_rules.shape_of(config.data, root)
+    if warm is not None and shape is not None and not settings.denoiser.conditional:
+        warm.give(build_denoiser(settings.plain(), shape))
 
 
 def check_jobs(configs: Sequence[DictConfig], root: Path) -> None:

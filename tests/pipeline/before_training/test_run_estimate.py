@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -158,15 +160,27 @@ def test_much_attention_is_told_with_what_to_do() -> None:
 
 
 def test_less_memory_than_that_is_told_with_what_to_do(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     large = NetworkCost(1000, 100, 0, 0, 10**9)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=32e9))
-    said = run_estimate.too_large(estimate(large))
-    assert said is not None
+    (said,) = run_estimate.shortages(estimate(large), tmp_path)
     assert "more memory than the 32 GB of this machine: trainer.accumulate=2" in said
     parts = estimate(large, trainer={"accumulate": 4})
-    assert run_estimate.too_large(parts) is None
+    assert not list(run_estimate.shortages(parts, tmp_path))
+
+
+def test_less_room_than_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """40 bytes a weight: two sets in the checkpoint, four in each of two states."""
+    one = NetworkCost(10**6, 1, 0, 0, 0)
+    for free, count in ((40e6, 1), (40e6 + 1, 0)):
+        usage = SimpleNamespace(free=free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
+        said = list(run_estimate.shortages(estimate(one), tmp_path))
+        named = f"more room than the 40 MB that are free in {tmp_path}"
+        assert [named in line for line in said] == [True] * count
 
 
 def test_processes_and_parts_share_what_is_kept() -> None:

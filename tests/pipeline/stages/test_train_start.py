@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tests.project import ROOT
+from tests.project import in_process, last_of_each, make_workspace
 
 from snowmelt.pipeline.cli import main
 from snowmelt.training.checkpoint import load
@@ -22,16 +22,21 @@ FIRST = "outputs/model/model.ckpt"
 NEXT = ("paths.model=next", f"training.start_from={FIRST}")
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a finished training of a few points, which tests only add to."""
+    folder = make_workspace(tmp_path_factory.mktemp("first") / "project")
+    for command in (("prepare", *POINTS), TRAIN):
+        in_process(*command, cwd=folder)
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with a finished training of a few points."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    monkeypatch.setenv("PROJECT_ROOT", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    assert main(["prepare", *POINTS]) == 0
-    assert main([*TRAIN]) == 0
-    return tmp_path
+def project(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That project, in which commands are run."""
+    monkeypatch.setenv("PROJECT_ROOT", str(trained))
+    monkeypatch.chdir(trained)
+    return trained
 
 
 def test_it_is_said_tracked_and_done_once(
@@ -72,3 +77,22 @@ def test_it_does_not_write_over_what_it_starts_from(
     assert main([*TRAIN, f"training.start_from={FIRST}"]) == 2
     assert "lies where this training writes its own checkpoint" in capsys.readouterr().err
     assert (project / FIRST).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((f"training.start_from={FIRST}",), "lies where this training writes its own"),
+        ((*NEXT, "net.width=16"), "do not fit the network that is asked for"),
+        ((*NEXT, "prediction=x_0"), "answers V, and X0 is asked for"),
+        (("training.start_from=gone.ckpt",), "gone.ckpt is missing"),
+    ],
+)
+def test_a_pipeline_looks_at_it_before_its_first_stage(
+    project: Path, capsys: pytest.CaptureFixture[str], given: tuple[str, ...], said: str
+) -> None:
+    manifest = project / "data/prepared/manifest.json"
+    before = manifest.stat().st_ino
+    assert main(["pipeline", *last_of_each((*TRAIN[1:], *given))]) == 2
+    assert said in capsys.readouterr().err
+    assert manifest.stat().st_ino == before

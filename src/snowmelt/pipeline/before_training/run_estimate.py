@@ -8,8 +8,10 @@ follow from the counts, and are right to about a third.
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import torch
@@ -159,20 +161,29 @@ def on_gpu(trainer: TrainerSettings) -> bool:
     return trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
 
 
-def too_large(estimate: Estimate) -> str | None:
-    """What to do where there is less memory than that; None where there is enough."""
+def shortages(estimate: Estimate, folder: Path) -> Iterator[str]:
+    """What to do where there is less memory, or room on the disk, than that.
+
+    Args:
+        folder: below which checkpoint and saved states will lie.
+    """
     trainer = estimate.settings.trainer
     if on_gpu(trainer):
         there, needed = torch.cuda.get_device_properties(0).total_memory, estimate.memory
     else:
         there, needed = psutil.virtual_memory().total, estimate.memory * trainer.processes
-    if needed < there:
-        return None
-    return (
-        f"that is more memory than the {size(there)} of this"
-        f" {'GPU' if on_gpu(trainer) else 'machine'}: trainer.accumulate="
-        f"{2 * trainer.accumulate} takes each batch in parts, and is the same training"
-    )
+    if needed >= there:
+        yield (
+            f"that is more memory than the {size(there)} of this"
+            f" {'GPU' if on_gpu(trainer) else 'machine'}: trainer.accumulate="
+            f"{2 * trainer.accumulate} takes each batch in parts, and is the same training"
+        )
+    free = shutil.disk_usage(folder).free
+    if estimate.disk >= free:
+        yield (
+            f"that is more room than the {size(free)} that are free in {folder}: make room"
+            " there, or the training will stop at a saved state"
+        )
 
 
 def whole_minutes(seconds: float) -> str:

@@ -53,7 +53,7 @@ def run(config: DictConfig, root: Path) -> Path:
     training_rules.check(config)  # one that came by --config was composed elsewhere
     # So late only for data whose shape nobody knew before it was read.
     shape_rules.check(plain(config), tuple(data.manifest.shape), _classes(settings, data))
-    warm = _warm_start(settings, target, root)
+    warm = named_warm_start(settings, target, root)
     check(settings, data, warm)
     starts = starts_of(settings, data)
     if starts is not None:
@@ -77,7 +77,7 @@ def run(config: DictConfig, root: Path) -> Path:
             )
         return target / MARKER
     if not distributed.is_launched():
-        _say_before(settings, data, is_new=not resume.path.exists())
+        _say_before(settings, data, main_root(root), is_new=not resume.path.exists())
     if is_starter:
         launch.run_group("train", config, root)
         return target / MARKER
@@ -108,7 +108,7 @@ def run(config: DictConfig, root: Path) -> Path:
     return target / MARKER
 
 
-def _warm_start(settings: FitSettings, target: Path, root: Path) -> WarmStart | None:
+def named_warm_start(settings: FitSettings, target: Path, root: Path) -> WarmStart | None:
     """The checkpoint that the training starts from, which it will not replace.
 
     Raises:
@@ -130,8 +130,14 @@ def _say_from_where(resume: Resume, warm: WarmStart | None) -> None:
         print(f"train: {warm.described()}")
 
 
-def _say_before(settings: FitSettings, data: PreparedData, *, is_new: bool) -> None:
-    """Say which GPUs stay idle, and what a long training that begins will take."""
+def _say_before(
+    settings: FitSettings, data: PreparedData, folder: Path, *, is_new: bool
+) -> None:
+    """Say which GPUs stay idle, and what a long training that begins will take.
+
+    Args:
+        folder: below which its states are saved.
+    """
     if (said := unused_gpus.hint(settings.trainer)) is not None:
         print(f"snowmelt train: {said}", file=sys.stderr, flush=True)
     if not is_new:
@@ -142,8 +148,8 @@ def _say_before(settings: FitSettings, data: PreparedData, *, is_new: bool) -> N
             return
         for line in estimate.lines():
             print(f"train: {line}", flush=True)
-        if (more := run_estimate.too_large(estimate)) is not None:
-            print(f"snowmelt train: {more}", file=sys.stderr, flush=True)
+        for line in run_estimate.shortages(estimate, folder):
+            print(f"snowmelt train: {line}", file=sys.stderr, flush=True)
 
 
 def _settled(
