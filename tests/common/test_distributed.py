@@ -35,7 +35,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with prepared data and a checkpoint that one process trained."""
     folder = make_workspace(tmp_path_factory.mktemp("groups") / "project")
     in_process("prepare", cwd=folder)
-    succeed(snowmelt("train", *TINY, *QUIET, cwd=folder))
+    in_process("train", *TINY, *QUIET, cwd=folder)
     return folder
 
 
@@ -66,9 +66,9 @@ def test_one_process_goes_on_where_two_were_stopped(trained: Path) -> None:
     (line,) = [text for text in said.splitlines() if text.startswith("snowmelt train: ")]
     assert "of 40, whose state is saved; go on with: snowmelt train" in line
     assert not (trained / "moved").exists()
-    alone = succeed(snowmelt("train", *TINY, *QUIET, "out=moved", cwd=trained))
-    assert "going on from the saved state" in alone.stdout
-    assert "trained by 2 and then 1 processes" in alone.stdout
+    alone = in_process("train", *TINY, *QUIET, "out=moved", cwd=trained)
+    assert "going on from the saved state" in alone
+    assert "trained by 2 and then 1 processes" in alone
     _, moved = the_same(trained, "moved")
     assert moved.processes == [2, 1]
     rows = [
@@ -101,7 +101,7 @@ def test_a_user_may_start_torchrun_himself(trained: Path) -> None:
     command = (*TORCHRUN, "--nproc-per-node", "2", "-m", "snowmelt", "sample")
     arguments = ("num_samples=50", "batch_size=8", "sampler.steps=4", "tracking=none")
     succeed(run_command(*command, *arguments, "out=shared", cwd=trained))
-    succeed(snowmelt("sample", *arguments, "out=alone", cwd=trained))
+    in_process("sample", *arguments, "out=alone", cwd=trained)
     shared = np.load(trained / "shared/samples.npy")
     np.testing.assert_array_equal(shared, np.load(trained / "alone/samples.npy"))
 

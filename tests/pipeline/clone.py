@@ -35,6 +35,7 @@ def make_clone(folder: Path, *overrides: str) -> Path:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
+    _bring_compiled(folder)
     set_params(folder, **as_params(folder, *TINY, *overrides))
     for command in (
         ["git", "init", "-q"],
@@ -52,6 +53,14 @@ def make_clone(folder: Path, *overrides: str) -> Path:
     ):
         subprocess.run(command, cwd=folder, check=True, env=clean_environment())
     return folder
+
+
+def _bring_compiled(folder: Path) -> None:
+    """What Python has compiled of the sources here, which git does not keep: seconds."""
+    for compiled in (ROOT / "src").rglob("__pycache__"):
+        target = folder / compiled.relative_to(ROOT)
+        if target.parent.is_dir():
+            shutil.copytree(compiled, target, dirs_exist_ok=True)
 
 
 def as_params(folder: Path, *overrides: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import TINY, make_workspace, snowmelt, succeed
+from tests.project import TINY, in_process, make_workspace, snowmelt, succeed
 from tests.step_kills import MARKS, StepKill, environment, killed
 
 COMMAND = (
@@ -32,7 +32,7 @@ AT_STEP_25 = StepKill(25 * MARKS - 1, rank=1, all=False)
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with prepared data and a model that two processes trained undisturbed."""
     folder = make_workspace(tmp_path_factory.mktemp("deaths") / "project")
-    succeed(snowmelt("prepare", cwd=folder))
+    in_process("prepare", cwd=folder)
     succeed(snowmelt(*COMMAND, "out=straight", cwd=folder))
     shutil.rmtree(folder / ".snowmelt")
     return folder

@@ -36,18 +36,23 @@ FILE = "_target_: snowmelt.diffusion.schedules.mine.Mine\n"
 SHORT = ("training.steps=10", "sample.num_samples=64", "sample.batch_size=64")
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def make_copy(root: Path) -> Path:
     """Sources, configuration and tests of the schedules, with two new files."""
-    root = tmp_path / "project"
     for folder in ("src", "conf", "tests/diffusion/schedules"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        # With what is compiled of the sources, which takes seconds.
+        ignored = shutil.ignore_patterns("*.egg-info")
         shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
     for file in ("params.yaml", "pyproject.toml", "tests/__init__.py", "tests/project.py"):
         shutil.copy(ROOT / file, root / file)
     (root / "src/snowmelt/diffusion/schedules/mine.py").write_text(CLASS)
     (root / "conf/schedule/mine.yaml").write_text(FILE)
     return root
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy whose sources tests must not change."""
+    return make_copy(tmp_path_factory.mktemp("new") / "project")
 
 
 def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -67,7 +72,8 @@ def test_the_laws_hold_for_it(copy: Path) -> None:
     assert passed >= 5, said
 
 
-def test_the_laws_break_for_a_broken_one(copy: Path) -> None:
+def test_the_laws_break_for_a_broken_one(tmp_path: Path) -> None:
+    copy = make_copy(tmp_path / "project")
     source = copy / "src/snowmelt/diffusion/schedules/mine.py"
     rising = source.read_text().replace("start: float = 9.0, end: float = -9.0", "*_")
     source.write_text(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from snowmelt.common.compiler import has_compiler
-from tests.project import TINY, make_workspace, snowmelt, succeed
+from tests.project import TINY, in_process, make_workspace, snowmelt, succeed
 from tests.step_kills import killed, seeded_kills
 
 STEPS = 40
@@ -26,7 +26,7 @@ COMBINATIONS += [(COMPILED, *chosen) for chosen in ((), (DROPOUT, HALF), ALL)]
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_workspace(tmp_path_factory.mktemp("kills") / "project")
-    succeed(snowmelt("prepare", cwd=folder))
+    in_process("prepare", cwd=folder)
     return folder
 
 

@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from tests.conftest import Mistake
-from tests.project import TINY, snowmelt, succeed
+from tests.project import TINY, in_process
 
 from snowmelt.common.errors import UserError
 from snowmelt.pipeline.sweep import planned_jobs
@@ -38,14 +38,14 @@ def _runs(folder: Path) -> list:
 def test_the_schedules_are_compared(workspace: Path) -> None:
     given = ("pipeline", "sweep=schedules", *TINY, "training.steps=20", "seed=0")
     at_once = ("multirun.launcher=joblib", "multirun.at_once=2")
-    result = succeed(snowmelt(*given, *at_once, cwd=workspace))
+    said = in_process(*given, *at_once, cwd=workspace)
     for name in ("linear", "cosine", "sigmoid"):
-        assert re.search(rf"^job \d of 3: {name}\b", result.stdout, re.M)
-        assert re.search(rf"^done: job \d of 3: {name} \(", result.stdout, re.M)
+        assert re.search(rf"^job \d of 3: {name}\b", said, re.M)
+        assert re.search(rf"^done: job \d of 3: {name} \(", said, re.M)
     for name in CONTENT:
         assert (workspace / "reports" / "sweep" / name).is_file()
     page = workspace / "reports" / "sweep" / "schedules.html"
-    assert result.stdout.rstrip().endswith(f"page: {page}")
+    assert said.rstrip().endswith(f"page: {page}")
     for heading in ("Why: the error", "Noise schedules", "Training", "What it costs"):
         assert f"<h2>{heading}" in page.read_text()
     assert "linear at step 20" not in page.read_text(), "there is one moment alone"
@@ -73,11 +73,11 @@ def test_the_schedules_are_compared(workspace: Path) -> None:
 def _repeat_with_fewer(workspace: Path, given: Sequence[str], earlier: str) -> None:
     """Two of the three schedules again: nothing is run, and their runs change the sweep."""
     files = sorted((workspace / "multirun").rglob("*"))
-    result = succeed(snowmelt(*given, "schedule=sigmoid,linear", cwd=workspace))
-    assert result.stdout.count("finished before: job ") == 2
-    assert "[1/" not in result.stdout
-    assert "once for" not in result.stdout
-    assert "(2 of 2 jobs were done before)" in result.stdout
+    said = in_process(*given, "schedule=sigmoid,linear", cwd=workspace)
+    assert said.count("finished before: job ") == 2
+    assert "[1/" not in said
+    assert "once for" not in said
+    assert "(2 of 2 jobs were done before)" in said
     assert sorted((workspace / "multirun").rglob("*")) == files
     rows = list(csv.DictReader((workspace / "reports/sweep/comparison.csv").open()))
     assert {row["schedule"] for row in rows} == {"sigmoid", "linear"}
@@ -92,7 +92,7 @@ def test_samplers_share_one_training_and_stand_beside_the_first(workspace: Path)
     lines = "['sampler=ddpm sampler.steps=8','sampler=ddim sampler.steps=2,4']"
     given = [text for text in TINY if not text.startswith("sampler")]
     given += [f"multirun.jobs={lines}", "training.steps=20"]
-    said = succeed(snowmelt("pipeline", "sweep=samplers", *given, cwd=workspace)).stdout
+    said = in_process("pipeline", "sweep=samplers", *given, cwd=workspace)
     for stage in ("prepare", "reference", "train"):
         assert said.count(f"once for 3 jobs: {stage}") == 1
         assert f"] {stage}" not in said, "no job does it again"
@@ -122,12 +122,13 @@ def test_samplers_share_one_training_and_stand_beside_the_first(workspace: Path)
     }
 
 
-def test_what_fails_for_all_fails_every_job(workspace: Path) -> None:
+def test_what_fails_for_all_fails_every_job(
+    workspace: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     given = (*TINY, "data=folder", "tracking=none", "sampler.eta=0,1")
-    result = snowmelt("pipeline", "--multirun", *given, cwd=workspace)
-    assert result.returncode == 1
-    assert "Traceback" not in result.stdout + result.stderr
-    begun = re.findall(r"^once for 2 jobs: (\w+)$", result.stdout, re.M)
+    said = in_process("pipeline", "--multirun", *given, cwd=workspace, status=1)
+    assert "Traceback" not in said + capfd.readouterr().err
+    begun = re.findall(r"^once for 2 jobs: (\w+)$", said, re.M)
     assert begun == ["prepare"], "no later stage is tried"
     records = [*(workspace / "multirun").rglob("result.json")]
     assert len(records) == 2
@@ -135,7 +136,7 @@ def test_what_fails_for_all_fails_every_job(workspace: Path) -> None:
         assert json.loads(record.read_text())["status"] == "failed"
         assert not record.with_name("job.yaml").exists()
     for job in "01":
-        assert f"sampler.eta={job}: snowmelt prepare: error: " in result.stdout
+        assert f"sampler.eta={job}: snowmelt prepare: error: " in said
 
 
 def _check_told(folder: Path, parent: Run, children: list[Run]) -> None:
@@ -162,18 +163,19 @@ def _check_told(folder: Path, parent: Run, children: list[Run]) -> None:
     assert best.tags["protocol.extractor"] == "random_conv"
 
 
-def test_a_failing_job_does_not_stop_the_others(workspace: Path) -> None:
+def test_a_failing_job_does_not_stop_the_others(
+    workspace: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     given = (*TINY, "training.steps=20", "data=folder,digits", "tracking=none")
-    result = snowmelt("pipeline", "--multirun", *given, cwd=workspace)
-    assert result.returncode == 1
+    told = in_process("pipeline", "--multirun", *given, cwd=workspace, status=1)
     records = [*(workspace / "multirun").rglob("result.json")]
     said = [json.loads(record.read_text()) for record in records]
     assert {one["overrides"]["data"]: one["status"] for one in said} == {
         "folder": "failed",
         "digits": "finished",
     }
-    assert "data/raw" in result.stdout
-    assert "Traceback" not in result.stdout + result.stderr
+    assert "data/raw" in told
+    assert "Traceback" not in told + capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
