@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from snowmelt.common import stopping
 from snowmelt.pipeline.cli import main
 from snowmelt.tracking.opening import MLFLOW_ENVIRONMENT
+from tests import equal_conf
 from tests.project import last_of_each, make_workspace
 
 Mistake = Callable[..., str]
@@ -22,6 +23,14 @@ os.environ.update(MLFLOW_ENVIRONMENT)  # before the first import of mlflow, whic
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def equal_conf_is_composed_once() -> Iterator[None]:
+    """Most tests have a copy of conf/, and most copies hold the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        equal_conf.share(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ def project(tmp_path: Path) -> Project:
         for file in sorted((ROOT / "conf").rglob("*.yaml")):
             copy = root / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, copy)
+            shutil.copy2(file, copy)
         for name, text in files.items():
             path = root / "conf" / f"{name.replace('__', '/')}.yaml"
             path.parent.mkdir(exist_ok=True)
