@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from tests.project import TINY, clean_environment, make_workspace, snowmelt, succeed
+from tests.project import TINY, clean_environment, in_process, make_workspace
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SWEPT = ("schedule=linear,cosine", "seed=0,1")
@@ -60,7 +60,7 @@ def shown(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
     """Two schedules with two seeds, and `snowmelt ui` over them; only for a browser."""
     folder = make_workspace(tmp_path_factory.mktemp("sweep") / "project")
     short = (*TINY, "training.steps=40")
-    succeed(snowmelt("pipeline", "--multirun", *SWEPT, *short, cwd=folder))
+    in_process("pipeline", "--multirun", *SWEPT, *short, cwd=folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,34 +43,48 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def pair(sampled: Path, capfd: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """Runs a stage in two processes that this one starts; what all of them printed."""
+
+    def run(stage: str) -> str:
+        return in_process(stage, *PAIR, cwd=sampled) + capfd.readouterr().out
+
+    return run
+
+
 def numbers(folder: Path) -> dict[str, object]:
     found: dict[str, object] = json.loads((folder / "reports/metrics.json").read_text())
     return found
 
 
-def test_two_processes_make_the_reference_that_one_makes(sampled: Path) -> None:
+def test_two_processes_make_the_reference_that_one_makes(
+    sampled: Path, pair: Callable[[str], str]
+) -> None:
     one, place = content(sampled / "outputs/reference"), sampled / ".snowmelt/reference"
     shutil.rmtree(place)
-    result = succeed(snowmelt("reference", *PAIR, cwd=sampled))
-    assert "made before" not in result.stdout
+    told = pair("reference")
+    assert "made before" not in told
     two = content(sampled / "outputs/reference")
     # A configuration that was handed on has its keys in another order.
     said = [json.loads(found.pop("reference.json")) for found in (one, two)]
     assert said[0] == said[1]
     assert two == one
-    assert result.stdout.count("reference: ") == 1
-    assert "made before" in succeed(snowmelt("reference", *PAIR, cwd=sampled)).stdout
+    assert told.count("reference: ") == 1
+    assert "made before" in pair("reference")
 
 
-def test_two_processes_find_the_numbers_that_one_finds(sampled: Path) -> None:
+def test_two_processes_find_the_numbers_that_one_finds(
+    sampled: Path, pair: Callable[[str], str]
+) -> None:
     one = numbers(sampled)
     assert one["bound_bits_per_dim"] is not None
     tables = content_of_reports(sampled)
     (sampled / "reports/metrics.json").unlink()
-    result = succeed(snowmelt("evaluate", *PAIR, cwd=sampled))
+    told = pair("evaluate")
     assert numbers(sampled) == one
     assert content_of_reports(sampled) == tables
-    assert result.stdout.count("evaluate: ") == 1
+    assert told.count("evaluate: ") == 1
 
 
 def content_of_reports(folder: Path) -> dict[str, bytes]:
