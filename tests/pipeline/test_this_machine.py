@@ -83,6 +83,20 @@ def test_other_features_need_no_file() -> None:
     this_machine.find_files(composition.compose(ROOT, is_checked=False), ROOT)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["trainer.processes=3"], "training.batch_size=64 cannot be shared by 3 processes"),
+        (["trainer.accumulate=5"], "training.batch_size=64 cannot be shared"),
+        (["experiment=points", "data=two_moons", "training.flip=true"], "holds points"),
+    ],
+)
+def test_batches_are_looked_at_before_stage_1(given: list[str], said: str) -> None:
+    config = composition.compose(ROOT, [*given, "trainer.accelerator=cpu"])
+    with pytest.raises(UserError, match=said):
+        this_machine.check(config, ROOT)
+
+
 def test_what_is_here_passes() -> None:
     this_machine.check(composition.compose(ROOT, is_checked=False), ROOT)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 
@@ -55,11 +56,34 @@ def check(config: DictConfig, root: Path) -> None:
     find_files(config, root)
     settings = FitSettings.of(plain(config))
     check_trainer(settings)
-    _check_warm_start(config, settings, root)
+    shape = shape_rules.shape_of(config.data, root)
+    _check_batches(settings, shape)
+    _check_warm_start(config, settings, shape, root)
     sample.check_named_checkpoint(config, root)
 
 
-def _check_warm_start(config: DictConfig, settings: FitSettings, root: Path) -> None:
+def _check_batches(settings: FitSettings, shape: tuple[int, ...] | None) -> None:
+    """Refuse a batch that the processes cannot share, and mirrored points.
+
+    Raises:
+        UserError: naming the key.
+    """
+    from snowmelt.training.batch_order import BatchStream
+
+    BatchStream(
+        np.zeros((1, *(shape or (1, 1, 1))), np.uint8),
+        batch_size=settings.training.batch_size,
+        steps=settings.training.steps,
+        seed=settings.seed,
+        world_size=settings.trainer.processes,
+        parts=settings.trainer.accumulate,
+        flip=settings.training.flip,
+    )
+
+
+def _check_warm_start(
+    config: DictConfig, settings: FitSettings, shape: tuple[int, ...] | None, root: Path
+) -> None:
     """Look at the checkpoint that the training starts from, as far as it can be known.
 
     Whether the weights fit depends on the data, whose shape the configuration often tells;
@@ -72,7 +96,6 @@ def _check_warm_start(config: DictConfig, settings: FitSettings, root: Path) -> 
     from snowmelt.training.checkpoint import build_denoiser
 
     warm = named_warm_start(settings, root / config.paths.model, root)
-    shape = shape_rules.shape_of(config.data, root)
     if warm is not None and shape is not None and not settings.denoiser.conditional:
         warm.give(build_denoiser(settings.plain(), shape))
 

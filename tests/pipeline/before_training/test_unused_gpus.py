@@ -33,7 +33,12 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> Any:
         (2, {}, "trainer=ddp trainer.processes=2 on all of them"),
         (2, {"accelerator": "gpu", "precision": "bf16-mixed"}, "2 GPUs are here"),
         (2, {"accelerator": "gpu", "precision": "bf16-mixed"}, "and 1 used"),
-        (1, {"accelerator": "gpu"}, "trainer.precision=bf16-mixed is faster"),
+        (
+            1,
+            {"accelerator": "gpu"},
+            "and computes in float32: trainer.precision=bf16-mixed",
+        ),
+        (2, {"accelerator": "gpu", "processes": 2}, "and all compute in float32"),
         (1, {"accelerator": "gpu", "precision": "bf16-mixed"}, None),
         (2, {"accelerator": "auto", "processes": 2, "precision": "bf16-mixed"}, None),
     ],

@@ -85,7 +85,7 @@ def test_it_does_not_write_over_what_it_starts_from(
         ((f"training.start_from={FIRST}",), "lies where this training writes its own"),
         ((*NEXT, "net.width=16"), "do not fit the network that is asked for"),
         ((*NEXT, "prediction=x_0"), "answers V, and X0 is asked for"),
-        (("training.start_from=gone.ckpt",), "gone.ckpt is missing"),
+        (("training.start_from=gone.ckpt",), "gone.ckpt is missing: name a model.ckpt"),
     ],
 )
 def test_a_pipeline_looks_at_it_before_its_first_stage(

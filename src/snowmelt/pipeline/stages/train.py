@@ -14,6 +14,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.files import new_directory, require_ours
 from snowmelt.common.instantiate import plain
 from snowmelt.common.made_folders import is_inside
+from snowmelt.common.places import located
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.pipeline import launch, saved_state
 from snowmelt.pipeline.before_training import run_estimate, unused_gpus
@@ -112,8 +113,14 @@ def named_warm_start(settings: FitSettings, target: Path, root: Path) -> WarmSta
     """The checkpoint that the training starts from, which it will not replace.
 
     Raises:
-        UserError: it cannot be read, or lies where the training will write.
+        UserError: it is missing, cannot be read, or lies where the training will write.
     """
+    named = settings.training.start_from
+    if named is not None and not (source := located(root, named)).exists():
+        raise UserError(
+            f"training.start_from: {source} is missing: name a model.ckpt that `snowmelt"
+            " train` wrote, or leave the key out to begin with random weights"
+        )
     warm = warm_start_of(settings, root)
     if warm is not None and is_inside(warm.path, target):
         raise UserError(
