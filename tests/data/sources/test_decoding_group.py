@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tqdm import tqdm
 
 from snowmelt.common.errors import UserError
 from snowmelt.data.sources import decoding_group
@@ -60,6 +63,15 @@ def test_the_same_bytes_notes_and_skipped_files(
     assert "(\\udcff.gif: 2)" in one.tally.notes()[0]
     assert rows[~one.kept].max() == 0
     assert rows[one.kept].any(axis=(1, 2, 3)).all()
+
+
+def test_the_bar_of_few_images_moves_after_some_of_them(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding_group, "tqdm", partial(tqdm, mininterval=0))
+    decoded(folder, 1)
+    told = re.findall(rf" (\d+)/{COUNT} ", capsys.readouterr().err)
+    assert list(dict.fromkeys(told)) == ["0", "8", "16", str(COUNT)]
 
 
 def test_a_process_that_the_system_ends_is_told(

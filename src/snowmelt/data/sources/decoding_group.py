@@ -34,6 +34,7 @@ from snowmelt.data.sources.picture_tally import PictureTally
 
 _SERVE = "from snowmelt.data.sources.decoding import serve; serve()"
 _Worker = subprocess.Popen[bytes]
+SHORT = 8  # images of a run that no journal remembers; photographs take a while each
 
 
 class Run(NamedTuple):
@@ -103,7 +104,9 @@ def decode_all(
 
 def _runs(images: Iterable[Entry], plan: Plan, journal: Journal | None) -> Iterator[Run]:
     source, first = iter(images), 0
-    while entries := list(islice(source, RUN)):
+    # Without a journal nothing asks for long runs, and the bar moves the more often.
+    size = min(RUN, SHORT) if journal is None else RUN
+    while entries := list(islice(source, size)):
         run = Run(first, entries)
         yield run if journal is None else _looked_up(run, plan, journal)
         first += len(entries)
