@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
@@ -55,3 +57,13 @@ def test_series_differ_in_colour_and_in_line():
     looks = [style.series(index) for index in range(6)]
     assert len({look["color"] for look in looks}) == 6
     assert len({str(look["linestyle"]) for look in looks}) == 6
+
+
+def test_letters_that_the_font_lacks_are_drawn_without_a_word():
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        drawn = Figure(figsize=(2, 1))
+        drawn.suptitle("帽子")
+        assert style.png_bytes(drawn)
+        assert style.svg_text(drawn)
+    assert [one for one in told if "Glyph" in str(one.message)] == []

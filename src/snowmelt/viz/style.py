@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -74,11 +75,19 @@ R = TypeVar("R")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Run `draw` in the shared style, whatever the user's matplotlibrc says."""
+    """Run `draw` in the shared style, whatever the user's matplotlibrc says.
+
+    Names of classes may have letters that the font lacks. They become boxes, while tables
+    have them whole; matplotlib would warn of each, several times.
+    """
 
     @functools.wraps(draw)
     def in_style(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.style.context(["default", STYLE]):
+        with (
+            matplotlib.style.context(["default", STYLE]),
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from")
             return draw(*args, **kwargs)
 
     return in_style
