@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tabulate import tabulate
@@ -29,20 +29,27 @@ class Table:
         caption: says what the table shows and what its signs mean.
         headings: of the columns; the first names the rows.
         rows: one cell for each heading.
-        bold: the rows that are printed bold, as places.
+        bold: the cells that are printed bold, as row and column.
+        name: by which a text refers to it, `tab:<name>` in LaTeX.
+        is_wide: whether cells are sentences: they break in LaTeX.
     """
 
     caption: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
-    bold: Sequence[int] = ()
+    bold: Collection[tuple[int, int]] = ()
+    name: str = "results"
+    is_wide: bool = False
 
     @property
     def markdown(self) -> str:
         """A table of pipes with its caption below."""
         rows = [
-            [f"**{cell}**" if cell and place in self.bold else cell for cell in row]
-            for place, row in enumerate(self.rows)
+            [
+                f"**{cell}**" if cell and (row, column) in self.bold else cell
+                for column, cell in enumerate(cells)
+            ]
+            for row, cells in enumerate(self.rows)
         ]
         safe = [[cell.replace("|", r"\|") for cell in row] for row in rows]
         table = tabulate(safe, self.headings, "pipe", disable_numparse=True)
@@ -55,7 +62,8 @@ class Table:
             r"\begin{table}",
             r"  \centering",
             f"  \\caption{{{tex(self.caption)}}}",
-            f"  \\begin{{tabular}}{{{'l' * len(self.headings)}}}",
+            f"  \\label{{tab:{self.name}}}",
+            f"  \\begin{{tabular}}{{{self._columns}}}",
             r"    \toprule",
             f"    {self._line(self.headings)}",
             r"    \midrule",
@@ -63,13 +71,24 @@ class Table:
             r"    \bottomrule",
             r"  \end{tabular}",
             r"\end{table}",
+            "",
         ]
-        return "\n".join(["% Needs \\usepackage{booktabs}.", *lines, ""])
+        return "\n".join(lines)
 
-    def _line(self, cells: Sequence[str], place: int | None = None) -> str:
-        texts = [tex(cell) for cell in cells]
-        if place is not None and place in self.bold:
-            texts = [f"\\textbf{{{text}}}" if text else "" for text in texts]
+    @property
+    def _columns(self) -> str:
+        """Those of sentences share what the names of the rows leave of the line."""
+        if not self.is_wide:
+            return "l" * len(self.headings)
+        others = len(self.headings) - 1
+        share = f"p{{{0.8 / others:.2f}\\linewidth}}"
+        return "l" + rf">{{\raggedright\arraybackslash}}{share}" * others
+
+    def _line(self, cells: Sequence[str], row: int | None = None) -> str:
+        texts = [
+            f"\\textbf{{{tex(cell)}}}" if cell and (row, column) in self.bold else tex(cell)
+            for column, cell in enumerate(cells)
+        ]
         return f"{' & '.join(texts)} \\\\"
 
 
