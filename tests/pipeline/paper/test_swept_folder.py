@@ -1,4 +1,4 @@
-"""`snowmelt paper` of a sweep that has run: what the sweep wrote, read again from its jobs."""
+"""`snowmelt paper` of a sweep that has run: what it wrote, read again from its jobs."""
 
 from __future__ import annotations
 
