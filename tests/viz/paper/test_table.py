@@ -42,6 +42,7 @@ def test_markdown_has_the_same_cells_and_the_caption():
 
 
 def test_cells_of_sentences_break_within_the_line() -> None:
-    wide = replace(TABLE, is_wide=True, headings=["a", "b", "c"]).latex
+    wide = replace(TABLE, widths=[0, 0.4]).latex
     column = r">{\raggedright\arraybackslash}p{0.40\linewidth}"
-    assert rf"\begin{{tabular}}{{l{column}{column}}}" in wide
+    assert rf"\begin{{tabular}}{{l{column}}}" in wide
+    assert r"\begin{tabular}{ll}" in TABLE.latex

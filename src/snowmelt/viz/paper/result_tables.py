@@ -45,6 +45,8 @@ def run_table(name: str, metrics: Mapping[str, Any]) -> Table:
         f"Results of {name}. {_DRAWS} {_REAL} Another training seed is in none of it.",
         ["measure", "value", "real data", "difference (95 % interval)", "detectable"],
         [*rows, *_of_model(name, metrics)],
+        widths=[0.3, 0.0, 0.0, 0.0, 0.0],
+        size="footnotesize",
     )
 
 
@@ -114,7 +116,7 @@ def _verdicts(comparison: Comparison) -> Table:
         [comparison.key, *_measures(comparison)],
         rows,
         name="verdicts",
-        is_wide=True,
+        widths=[0.0, *[0.8 / len(columns)] * len(columns)],
     )
 
 
@@ -147,7 +149,13 @@ def samplers_table(cost: SamplingCost) -> Table:
     notes = " ".join(cost_notes(cost).split())
     of_model = f" of the model {cost.training}" if cost.training else ""
     values = [list(row.values()) for row in rows]
-    return Table(f"Samplers{of_model}. {notes}", list(rows[0]), values, name="samplers")
+    return Table(
+        f"Samplers{of_model}. {notes}",
+        list(rows[0]),
+        values,
+        name="samplers",
+        size="footnotesize",
+    )
 
 
 def models_table(comparison: ModelComparison) -> Table:
@@ -169,6 +177,8 @@ def models_table(comparison: ModelComparison) -> Table:
         headings,
         rows,
         name="differences",
+        widths=[0.3, *[0.0] * (len(headings) - 1)],
+        size="footnotesize",
     )
 
 

@@ -31,7 +31,9 @@ class Table:
         rows: one cell for each heading.
         bold: the cells that are printed bold, as row and column.
         name: by which a text refers to it, `tab:<name>` in LaTeX.
-        is_wide: whether cells are sentences: they break in LaTeX.
+        widths: of the columns in LaTeX, as shares of the line, in which cells break; 0 for
+            as wide as its longest cell. None of all of them: `()`.
+        size: of the letters in LaTeX.
     """
 
     caption: str
@@ -39,7 +41,8 @@ class Table:
     rows: Sequence[Sequence[str]]
     bold: Collection[tuple[int, int]] = ()
     name: str = "results"
-    is_wide: bool = False
+    widths: Sequence[float] = ()
+    size: str = "small"
 
     @property
     def markdown(self) -> str:
@@ -63,6 +66,7 @@ class Table:
             r"  \centering",
             f"  \\caption{{{tex(self.caption)}}}",
             f"  \\label{{tab:{self.name}}}",
+            rf"  \{self.size}\setlength{{\tabcolsep}}{{4pt}}",
             f"  \\begin{{tabular}}{{{self._columns}}}",
             r"    \toprule",
             f"    {self._line(self.headings)}",
@@ -77,12 +81,11 @@ class Table:
 
     @property
     def _columns(self) -> str:
-        """Those of sentences share what the names of the rows leave of the line."""
-        if not self.is_wide:
-            return "l" * len(self.headings)
-        others = len(self.headings) - 1
-        share = f"p{{{0.8 / others:.2f}\\linewidth}}"
-        return "l" + rf">{{\raggedright\arraybackslash}}{share}" * others
+        widths = self.widths or [0.0] * len(self.headings)
+        return "".join(
+            rf">{{\raggedright\arraybackslash}}p{{{width:.2f}\linewidth}}" if width else "l"
+            for width in widths
+        )
 
     def _line(self, cells: Sequence[str], row: int | None = None) -> str:
         texts = [
