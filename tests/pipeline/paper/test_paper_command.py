@@ -34,8 +34,8 @@ FACTS = {
 
 
 def test_two_runs(workspace: Path) -> None:
-    put(workspace / "one", metrics("c", 1.0))
-    put(workspace / "two", metrics("d", 2.0))
+    put(workspace / "one", metrics("c", 1.0, **PROTOCOL))
+    put(workspace / "two", metrics("d", 2.0, **PROTOCOL | {"sample_seed": 4}))
     TrainingCosts(workspace).remember("c", FACTS)
     TrainingCosts(workspace).remember("d", FACTS)
     said = in_process("paper", "one", "two", "out=said", QUIET, cwd=workspace)
@@ -45,7 +45,7 @@ def test_two_runs(workspace: Path) -> None:
     assert r"\toprule" in (workspace / "said" / "table.tex").read_text()
     assert "commit abcdef" in (workspace / "said" / "snowmelt.bib").read_text()
     assert (workspace / "said" / "figures" / "models.pdf").is_file()
-    assert "with seed 0" in said
+    assert "with seeds 0 and 4" in said
 
 
 def test_what_compare_wrote_names_the_runs(workspace: Path) -> None:

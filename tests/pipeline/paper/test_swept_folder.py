@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.evaluation.comparison import sampled_jobs, test_disagreement
+from tests.evaluation.test_protocol_sentence import PROTOCOL
 from tests.pipeline.comparing.test_command import put
 from tests.project import in_process
 
@@ -32,7 +33,6 @@ def swept(root: Path, jobs: list[Job], *, says_where: bool = True) -> Path:
             measured.append(job)
             continue
         put(folder, dict(job.metrics))
-        (folder / "job.yaml").write_text("multirun: {margin: 0.05}\n", encoding="utf-8")
         overrides = {"data": "digits", "seed": "7"} | dict(job.overrides)
         write_json(folder / "result.json", {"overrides": overrides, "seconds": 60.0})
         digest = protocol_digest(job.metrics["protocol"])
@@ -46,14 +46,21 @@ def swept(root: Path, jobs: list[Job], *, says_where: bool = True) -> Path:
     return reports
 
 
-def settings_and_a_failed_one() -> list[Job]:
-    def apart(job: Job) -> Job:
-        metrics = dict(job.metrics or {})
-        metrics["protocol"] = {"extractor": "classifier", "checkpoint": job.name}
-        return replace(job, metrics=metrics)
+def settings(**protocol: str) -> list[Job]:
+    """Three trainings of each of three schedules; a protocol may differ by job."""
+    found = []
+    for job in test_disagreement.jobs():
+        own = {"checkpoint": job.name, "sample_seed": job.overrides["seed"]}
+        own |= {key: text.format(job.name) for key, text in protocol.items()}
+        found.append(
+            replace(job, metrics={**(job.metrics or {}), "protocol": PROTOCOL | own})
+        )
+    return found
 
+
+def with_a_failed_one() -> list[Job]:
     failed = Job("f", {"schedule": "cosine", "seed": "9"}, "failed", "out of memory")
-    return [*map(apart, test_disagreement.jobs()), failed]
+    return [*settings(), failed]
 
 
 @pytest.mark.parametrize("says_where", [True, False], ids=["now", "earlier version"])
@@ -61,7 +68,7 @@ def settings_and_a_failed_one() -> list[Job]:
 def test_it_is_the_paper_that_the_sweep_wrote(
     workspace: Path, named: str, says_where: bool
 ) -> None:
-    reports = swept(workspace, settings_and_a_failed_one(), says_where=says_where)
+    reports = swept(workspace, with_a_failed_one(), says_where=says_where)
     wrote = {path: path.read_bytes() for path in (reports / "paper").rglob("*.*")}
     assert len(wrote) == 7
     shutil.rmtree(reports / "paper")
@@ -69,7 +76,7 @@ def test_it_is_the_paper_that_the_sweep_wrote(
     assert {path: path.read_bytes() for path in (reports / "paper").rglob("*.*")} == wrote
     assert "cosine is better than linear by Frechet distance" in said
     assert "worse than sigmoid by 0.700 (" in said
-    assert "| schedule   |   seeds |" in said or "| schedule" in said
+    assert "with seeds 0, 1 and 2 and rounded" in said
     assert not (workspace / "reports" / "paper").exists()
 
 
@@ -83,7 +90,7 @@ def test_samplers_keep_the_chain_that_they_are_held_to(workspace: Path) -> None:
 
 def test_seeds_are_those_of_the_jobs(workspace: Path) -> None:
     """A setting of three trainings is not taken for three draws of one."""
-    reports = swept(workspace, settings_and_a_failed_one())
+    reports = swept(workspace, with_a_failed_one())
     in_process("paper", "reports/sweep", "out=said", QUIET, cwd=workspace)
     text = (workspace / "said" / "table.tex").read_text()
     assert "3 seeds each, paired by seed" in text
@@ -91,12 +98,7 @@ def test_seeds_are_those_of_the_jobs(workspace: Path) -> None:
 
 
 def test_mistakes(workspace: Path, mistake: Mistake) -> None:
-    def apart(job: Job) -> Job:
-        metrics = dict(job.metrics or {})
-        metrics["protocol"] = {"extractor": job.name, "checkpoint": job.name}
-        return replace(job, metrics=metrics)
-
-    swept(workspace, [*map(apart, test_disagreement.jobs())])
+    swept(workspace, settings(resize="{}"))
     said = mistake("paper", "reports/sweep", QUIET, cwd=workspace)
     assert "Not ranked: the jobs were measured under different protocols" in said
     shutil.rmtree(workspace / "multirun" / "jobs" / "cosine-1")
@@ -108,7 +110,7 @@ def test_mistakes(workspace: Path, mistake: Mistake) -> None:
 def test_numbers_of_a_job_that_were_changed_are_refused(
     workspace: Path, mistake: Mistake
 ) -> None:
-    swept(workspace, settings_and_a_failed_one())
+    swept(workspace, with_a_failed_one())
     numbers = workspace / "multirun/jobs/cosine-1/reports/metrics.json"
     changed = json.loads(numbers.read_text()) | {"frechet_distance": 0.1}
     numbers.write_text(json.dumps(changed))

@@ -152,7 +152,8 @@ class Sources:
     def _of_sweep(self, swept: SweptFolder) -> list[Paper]:
         jobs = swept.jobs(self.places)
         comparison = compare(jobs)
-        costs = sampling_costs(jobs, swept.margin)
+        margin = swept.margin
+        costs = [] if margin is None else sampling_costs(jobs, margin)
         found = list(sweep_papers(comparison, costs, self.root, self.settings))
         if not found:
             raise UserError(f"{swept.folder}: {comparison.summary}")

@@ -14,10 +14,9 @@ from snowmelt.evaluation.comparison import Job
 from snowmelt.evaluation.comparison.compared_jobs import SEEDS
 from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.pipeline.comparing.run_places import Places, measured
-from snowmelt.pipeline.config import composed_file
 from snowmelt.pipeline.stages.sample import times_of
 
-COMPARISON = "comparison.json"
+COMPARISON, SAMPLERS = "comparison.json", "samplers.json"
 _BELOW = Path("reports/sweep")  # the folder that a sweep was given by `out=`
 _JOBS = Path("../../multirun/jobs")  # where it does not say where its jobs are
 _MADE_BY = "pipeline --multirun"
@@ -56,10 +55,12 @@ class SweptFolder:
         return [self.folder / _JOBS / name for name in names]
 
     @property
-    def margin(self) -> float:
-        """What difference of samplers is none: `multirun.margin` of the jobs."""
-        config = composed_file.load((self._places[0] / "job.yaml").resolve())
-        return float(config.multirun.margin)
+    def margin(self) -> float | None:
+        """What difference of samplers is none; None of a sweep of anything else."""
+        file = self.folder / SAMPLERS
+        if not file.is_file():
+            return None
+        return float(read_json(file, made_by=_MADE_BY)["models"][0]["margin"])
 
     def jobs(self, places: Places) -> list[Job]:
         """As the sweep compared them.
