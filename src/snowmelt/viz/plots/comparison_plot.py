@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from snowmelt.evaluation.comparison.comparison_table import spread_note
 from snowmelt.evaluation.comparison.ranking import Comparison
 from snowmelt.viz.plots.image_grid import (
     columns_within,
@@ -99,8 +100,11 @@ def comparison_dots(
     axes.set_ylim(lines - 0.5, -0.65)
     if has_zero:
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    else:
+        axes.margins(x=0.3)  # room for words beside the outermost dots
     axes.grid(axis="y", visible=False)
     below = [f"{comparison.metric_label}, lower is better"]
+    below += [spread_note(groups).replace("±", "bars")] if is_told else []
     below += [f"failed: {job.failure[:110]}" for job in failed]
     axes.set_xlabel("\n".join(below))
     return figure
