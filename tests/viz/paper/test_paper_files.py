@@ -36,7 +36,7 @@ def test_a_folder_with_all_of_it(tmp_path: Path):
     assert "> One is better; 95 % sure." in told.splitlines()
     assert "commit 0123456789abcdef" in files[2].read_text()
     latex = files[1].read_text().splitlines()
-    assert latex[0] == r"% Needs \usepackage{booktabs} and \usepackage{array}."
+    assert latex[0] == r"% Needs \usepackage{booktabs,array,graphicx}."
     assert "% One is better; 95 % sure." in latex
     assert "% Protocol: 1,000 samples." in latex
     assert f"% Compute: {WHOLE.line}" in latex

@@ -352,3 +352,15 @@ def test_the_whole_cost_is_on_the_page_where_it_was_noted():
     text = " ".join(Reader(render(material(cost=WHOLE))).text.split())
     assert f"{WHOLE.line} The examples seen are 5,120 passes through the data." in text
     assert "Nothing is noted here" not in text
+
+
+@pytest.mark.parametrize(("other", "are_two"), [("ode", True), ("denoising", False)])
+def test_two_models_are_told_apart_where_both_were_measured(other: str, are_two: bool):
+    measured = {
+        "bound_bits_per_dim": 2.3,
+        "ode_bits_per_dim": 2.2,
+        "denoising_error": 0.2,
+        "likelihood": {"bound": {"steps": 1000, "steps_computed": 32}, other: {}},
+    }
+    page = render(material(metrics=measured))
+    assert ("Bound and equation belong to two different models" in page) is are_two

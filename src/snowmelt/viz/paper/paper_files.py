@@ -18,8 +18,8 @@ from snowmelt.viz.paper.vector_files import save_vectors
 MARKDOWN, LATEX, CITATION = "results.md", "table.tex", "snowmelt.bib"
 FIGURES = "figures"
 _UNKNOWN = "not known: no record of the training is at hand"
-# In a preamble; `array` is for columns whose cells break.
-_NEEDS = "% Needs \\usepackage{booktabs} and \\usepackage{array}."
+# In a preamble: rules, columns whose cells break, and tables that fit the line.
+_NEEDS = "% Needs \\usepackage{booktabs,array,graphicx}."
 
 
 @dataclass(frozen=True)

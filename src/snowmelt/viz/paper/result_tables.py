@@ -45,7 +45,7 @@ def run_table(name: str, metrics: Mapping[str, Any]) -> Table:
         f"Results of {name}. {_DRAWS} {_REAL} Another training seed is in none of it.",
         ["measure", "value", "real data", "difference (95 % interval)", "detectable"],
         [*rows, *_of_model(name, metrics)],
-        widths=[0.3, 0.0, 0.0, 0.0, 0.0],
+        widths=[0.28, 0.0, 0.0, 0.0, 0.0],
         size="footnotesize",
     )
 

@@ -60,20 +60,22 @@ class Table:
 
     @property
     def latex(self) -> str:
-        r"""A floating table, which needs `\usepackage{booktabs}`."""
+        r"""A floating table, no wider than the line; needs booktabs, array and graphicx."""
         lines = [
             r"\begin{table}",
             r"  \centering",
             f"  \\caption{{{tex(self.caption)}}}",
             f"  \\label{{tab:{self.name}}}",
             rf"  \{self.size}\setlength{{\tabcolsep}}{{4pt}}",
+            # Only what is too wide is made smaller.
+            r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             f"  \\begin{{tabular}}{{{self._columns}}}",
             r"    \toprule",
             f"    {self._line(self.headings)}",
             r"    \midrule",
             *(f"    {self._line(row, place)}" for place, row in enumerate(self.rows)),
             r"    \bottomrule",
-            r"  \end{tabular}",
+            r"  \end{tabular}}",
             r"\end{table}",
             "",
         ]

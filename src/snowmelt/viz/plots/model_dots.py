@@ -52,4 +52,4 @@ def _draw(axes: Axes, comparison: ModelComparison, metric: catalogue.Metric) -> 
     axes.grid(axis="y", visible=False)
     unit = f" ({metric.unit})" if metric.unit else ""
     axes.set_title(f"{comparison.label(metric)}{unit}", fontsize=9.5)
-    axes.set_xlabel("95 % intervals; lower is better", fontsize=8.5)
+    axes.set_xlabel("95 % intervals, each model by itself; lower is better", fontsize=8.5)

@@ -75,6 +75,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "memorisation": memorisation(material),
         "classes": classes(material),
         "likelihoods": likelihoods(material.metrics),
+        "has_two_models": {"bound", "ode"} <= set(material.metrics.get("likelihood") or {}),
         "truth": truth(material),
         "protocol_sentence": protocol_sentence(material.metrics),
         "protocol": nested_tables.rows(material.metrics.get("protocol") or {}),
