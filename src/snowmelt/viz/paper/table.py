@@ -66,6 +66,7 @@ class Table:
             r"  \centering",
             f"  \\caption{{{tex(self.caption)}}}",
             f"  \\label{{tab:{self.name}}}",
+            r"  \vspace{4pt}",
             rf"  \{self.size}\setlength{{\tabcolsep}}{{4pt}}",
             # Only what is too wide is made smaller.
             r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
