@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
@@ -36,7 +37,7 @@ def test_a_panel_for_each_measure_with_a_verdict_and_a_line_for_each_model() -> 
     assert bits.get_title("left").endswith("(bits/dim)")
     assert [text.get_text() for text in bits.get_yticklabels()] == ["one", "two"]
     bars = [one for one in distance.containers if isinstance(one, ErrorbarContainer)]
-    assert [float(one.lines[0].get_xdata()[0]) for one in bars] == [1.0, 2.0]
+    assert [float(np.asarray(one.lines[0].get_xdata())[0]) for one in bars] == [1.0, 2.0]
     (segment,) = bars[1].lines[2][0].get_segments()
     assert segment[:, 0] == pytest.approx([2 - 1.96 * 0.1, 2 + 1.96 * 0.1], abs=1e-4)
     assert distance.get_title("right") == "┆ a perfect model"
