@@ -138,8 +138,6 @@ def _cost(material: Material) -> str:
         steps=checkpoint.get("step") if noted.steps is None else noted.steps,
         batch_size=batch_size if noted.batch_size is None else noted.batch_size,
     )
-    if cost.weights is None and cost.examples_seen is None:
-        return ""
     if cost.examples_seen is None:
         return cost.line
     passes = cost.examples_seen / material.manifest["train_count"]
