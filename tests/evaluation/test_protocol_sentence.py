@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from snowmelt.evaluation.protocol_sentence import protocol_sentence
+from snowmelt.evaluation.protocol_sentence import likelihood_sentence, protocol_sentence
 
 PROTOCOL: dict[str, Any] = {
     "data": "digits",
@@ -42,10 +42,60 @@ def test_one_sentence_says_how_it_was_measured() -> None:
     )
 
 
-def test_guidance_is_named() -> None:
-    guided = {"_target_": "snowmelt.guidance.ClassifierFreeGuidance"}
+def test_guidance_is_named_with_its_scale() -> None:
+    guided = {
+        "_target_": "snowmelt.guidance.ClassifierFreeGuidance",
+        "labels": [*range(10)],
+        "scale": 1.5,
+        "interval": None,
+    }
     said = protocol_sentence({"protocol": PROTOCOL | {"guidance": guided}})
-    assert "in 100 steps under ClassifierFreeGuidance with seed 0" in said
+    assert "in 100 steps under ClassifierFreeGuidance (scale=1.5) with seed 0" in said
+
+
+def test_the_digest_of_the_protocol_names_all_the_rest() -> None:
+    said = protocol_sentence({"protocol": PROTOCOL | {"digest": "5da2c255d69d6786ff94"}})
+    assert said.endswith("; digest of the protocol: 5da2c255d69d.")
+
+
+def test_of_several_runs_seeds_and_steps_are_told_and_what_differs_is_not() -> None:
+    several = [
+        {"protocol": PROTOCOL | {"sample_seed": seed, "checkpoint_step": 600 * seed}}
+        for seed in (3, 1, 2)
+    ]
+    said = protocol_sentence(*several)
+    assert said.startswith(
+        "1,000 samples of the averaged weights at steps 600, 1,200 and 1,800, drawn by DDIM"
+    )
+    assert "with seeds 1, 2 and 3 and rounded" in said
+    other = {"protocol": PROTOCOL | {"weights": "raw", "sampler": {"_target_": "a.Euler"}}}
+    said = protocol_sentence(several[0], other)
+    assert "DDIM" not in said
+    assert "averaged" not in said
+    assert "drawn by the sampler of each with seeds 0 and 3" in said
+    assert protocol_sentence(several[0], {}) == ""
+    many = [{"protocol": PROTOCOL | {"sample_seed": seed}} for seed in range(9)]
+    assert "with seeds 0 to 8 and" in protocol_sentence(*many)
+
+
+def test_a_likelihood_is_told_by_its_model_and_its_examples() -> None:
+    measured = {
+        "likelihood": {
+            "bound": {"steps": 1000, "variance": "Analytic", "n": 256, "labels": "given"},
+            "ode": {"solver": "Runge-Kutta of order 4, equal steps", "steps": 16, "n": 64},
+            "denoising": {"log_snr": [-8, 0, 8], "n": 256, "split": "held-out"},
+        }
+    }
+    assert likelihood_sentence(measured) == (
+        "The bound is of a chain of 1,000 steps with the variance Analytic, on 256 held-out"
+        " examples, whose classes were told; the flow is the probability-flow equation by"
+        " Runge-Kutta of order 4 in 16 steps, on 64 held-out examples; the denoising error"
+        " is the mean over 3 log-SNRs from -8 to 8, on 256 held-out examples."
+    )
+    assert likelihood_sentence({}) == ""
+    assert likelihood_sentence(measured, {"likelihood": {}}) == ""
+    other = {"likelihood": {"bound": measured["likelihood"]["bound"] | {"steps": 100}}}
+    assert likelihood_sentence(measured, other) == "", "measured in two ways"
 
 
 def test_where_samplers_are_compared_none_is_named() -> None:

@@ -33,11 +33,11 @@ STAGES = {
     "compose": 1, "prepare": 2, "reference": 2, "train": 5, "sample": 2, "evaluate": 2,
     "report": 1,
 }  # fmt: skip
-TIMED = ("reports/index.html",)  # says when it was made
+TIMED = ("reports/index.html",)  # says how long the training took
 
 
 def made(clone: Path) -> dict[str, bytes]:
-    """Every file that the pipeline made, but for those that say when."""
+    """Every file that the pipeline made, but for those that tell a time."""
     tops = [clone / name for name in ("outputs", "data/prepared", "reports")]
     files = [path for top in tops for path in sorted(top.rglob("*")) if path.is_file()]
     content = {str(path.relative_to(clone)): path.read_bytes() for path in files}

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from snowmelt.pipeline import training_costs
-from snowmelt.pipeline.training_costs import CostNote, TrainingCosts, processor
+from snowmelt.pipeline.cost_notes import TrainingCosts
+from snowmelt.pipeline.training_costs import CostNote, processor
 from snowmelt.training.module import DiffusionModule
 
 IDENTITY = "0a" * 32

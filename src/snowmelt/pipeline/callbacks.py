@@ -23,10 +23,11 @@ from snowmelt.common.drafts import scratch_folder
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.pipeline.compatibility import training_rules
+from snowmelt.pipeline.cost_notes import TrainingCosts
 from snowmelt.pipeline.kept_pictures import KeptPictures
 from snowmelt.pipeline.progress_bar import ProgressBar
 from snowmelt.pipeline.schedule_cards import log_card
-from snowmelt.pipeline.training_costs import CostNote, TrainingCosts
+from snowmelt.pipeline.training_costs import CostNote
 from snowmelt.sampling.samplers import DDIM, Sampler, sample
 from snowmelt.sampling.samplers.thresholds import Clip
 from snowmelt.tracking.run import Run

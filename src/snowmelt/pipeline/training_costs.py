@@ -1,12 +1,7 @@
-"""What trainings cost: machine, time, weights, versions and commit, in a note for each.
-
-That is of a machine and a day, while a checkpoint is the same whenever it is trained. So it
-is kept apart from it, under its identity, whether a tracker is there or not.
-"""
+"""Noting what a training costs while it runs: machine, time, weights, versions, commit."""
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from pathlib import Path
@@ -16,40 +11,13 @@ import pytorch_lightning as pl
 import torch
 
 from snowmelt.common import distributed
-from snowmelt.common.files import write_json
-from snowmelt.tracking.location import main_root
+from snowmelt.pipeline.cost_notes import TrainingCosts
 from snowmelt.tracking.provenance import origin
 from snowmelt.training.history import newest_row
 from snowmelt.training.module import DiffusionModule
 
 _VERSIONS = ("snowmelt_version", "torch_version", "python_version")
 _CODE = ("git_commit", "git_dirty")
-
-
-class TrainingCosts:
-    """The notes.
-
-    Args:
-        root: of the project.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.folder = main_root(root) / ".snowmelt" / "trained"
-
-    def remember(self, identity: str, facts: dict[str, Any]) -> None:
-        """Keep what is known of a training, in place of what was known before."""
-        write_json(self._note(identity), {"identity": identity, **facts})
-
-    def facts(self, identity: str) -> dict[str, Any]:
-        """What is known of a training; nothing where nobody noted it."""
-        try:
-            read = json.loads(self._note(identity).read_text(encoding="utf-8"))
-            return read if read["identity"] == identity else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
-
-    def _note(self, identity: str) -> Path:
-        return self.folder / f"{identity[:16]}.json"
 
 
 class CostNote(pl.Callback):

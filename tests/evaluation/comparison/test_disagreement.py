@@ -72,6 +72,7 @@ def test_the_table_shows_values_and_verdicts_of_each_measure() -> None:
     text = comparison_table(compare(jobs()))
     head = text.splitlines()[0]
     assert "bits/dim (bound)" in head
+    assert "3.301 ± 0.010" in text.splitlines()[2], "no number without its spread"
     blocks = [block.splitlines() for block in text.split("\n\n")]
     own = next(block for block in blocks[1:] if "bits/dim (bound)" in block[0])
     assert own[0].split()[:2] == ["rank", "schedule"]

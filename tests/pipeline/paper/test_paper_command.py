@@ -15,9 +15,9 @@ from tests.project import in_process
 
 from snowmelt.common.files import write_json
 from snowmelt.pipeline.comparing.command import Typed
+from snowmelt.pipeline.cost_notes import TrainingCosts
+from snowmelt.pipeline.known_costs import costs_of
 from snowmelt.pipeline.paper import paper_command as command
-from snowmelt.pipeline.paper.known_costs import costs_of
-from snowmelt.pipeline.training_costs import TrainingCosts
 from snowmelt.tracking import PastRun, TrackingSettings
 
 Mistake = Callable[..., str]
@@ -34,8 +34,8 @@ FACTS = {
 
 
 def test_two_runs(workspace: Path) -> None:
-    put(workspace / "one", metrics("c", 1.0))
-    put(workspace / "two", metrics("d", 2.0))
+    put(workspace / "one", metrics("c", 1.0, **PROTOCOL))
+    put(workspace / "two", metrics("d", 2.0, **PROTOCOL | {"sample_seed": 4}))
     TrainingCosts(workspace).remember("c", FACTS)
     TrainingCosts(workspace).remember("d", FACTS)
     said = in_process("paper", "one", "two", "out=said", QUIET, cwd=workspace)
@@ -44,7 +44,16 @@ def test_two_runs(workspace: Path) -> None:
     assert (workspace / "said" / "results.md").read_text() in said
     assert r"\toprule" in (workspace / "said" / "table.tex").read_text()
     assert "commit abcdef" in (workspace / "said" / "snowmelt.bib").read_text()
-    assert not (workspace / "said" / "figures").exists()
+    assert (workspace / "said" / "figures" / "models.pdf").is_file()
+    assert "with seeds 0 and 4" in said
+
+
+def test_what_compare_wrote_names_the_runs(workspace: Path) -> None:
+    put(workspace / "one", metrics("c", 1.0))
+    put(workspace / "two", metrics("d", 2.0))
+    in_process("compare", "one", "two", "out=compared", QUIET, cwd=workspace)
+    said = in_process("paper", "compared", "out=said", QUIET, cwd=workspace)
+    assert said == in_process("paper", "one", "two", "out=said", QUIET, cwd=workspace)
 
 
 def test_a_file_of_numbers(workspace: Path) -> None:
@@ -65,16 +74,14 @@ def test_a_finished_run_has_figures(tmp_path: Path) -> None:
     written = tmp_path / "reports" / "paper"
     figures = {path.name for path in (written / "figures").iterdir()}
     assert {"samples.pdf", "curves.svg", "schedule.pdf"} <= figures
-    assert "Frechet distance" in (written / "results.md").read_text()
+    text = (written / "results.md").read_text()
+    assert "Frechet distance" in text
+    assert "> 20 samples against the training split: Frechet distance" in text
 
 
 def test_mistakes(workspace: Path, mistake: Mistake) -> None:
-    sweep = workspace / "reports" / "sweep"
-    sweep.mkdir(parents=True)
-    (sweep / "comparison.json").write_text("{}")
     (workspace / "empty").mkdir()
     for arguments, named in (
-        (("reports/sweep",), "is of a sweep, which writes"),
         (("empty",), "empty holds no metrics.json"),
         (("nowhere",), "nowhere is no file or folder"),
         ((), "manifest.json is missing"),
@@ -99,7 +106,7 @@ def test_the_tracker_is_asked_for_what_no_note_tells(
 
     runs = [run("sampled"), run("trained", **{"train/minutes": 2.0})]
     reader: Any = lambda settings, root: SimpleNamespace(runs=lambda: runs)  # noqa: E731
-    monkeypatch.setattr("snowmelt.pipeline.paper.known_costs.RunReader", reader)
+    monkeypatch.setattr("snowmelt.pipeline.known_costs.RunReader", reader)
     numbers = metrics("c", 1.0)
     found = costs_of([numbers], tmp_path, TrackingSettings())
     assert (found.machine, found.seconds, found.steps) == ("2 x NVIDIA A100", 120.0, 9)

@@ -22,6 +22,7 @@ from snowmelt.common.records import file_digests, write_record
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation import evaluation_record
+from snowmelt.pipeline.cost_notes import TrainingCosts
 from snowmelt.pipeline.stages import report
 from snowmelt.tracking import Run
 from snowmelt.viz.report.report_material import SCORE_ERROR, read
@@ -129,6 +130,18 @@ def test_stage_writes_page_and_figures_the_same_each_time(tmp_path: Path, kind: 
     report.run(config, tmp_path)
     assert {path: path.read_bytes() for path in written} == written
     assert (tmp_path / "reports" / "metrics.json").exists(), "not its own, so left alone"
+
+
+def test_the_page_has_the_cost_that_was_noted(tmp_path: Path, images: DictConfig):
+    described = {"frechet_distance": 2.5, "protocol": {"checkpoint": "c"}}
+    describe(tmp_path, described)
+    page = report.run(images, tmp_path)
+    assert "1 x NVIDIA H100" not in page.read_text()
+    noted = {"machine": "1 x NVIDIA H100", "seconds": 60.0, "git_commit": "abcdef"}
+    TrainingCosts(tmp_path).remember("c", noted)
+    report.run(images, tmp_path)
+    assert "Trained on 1 x NVIDIA H100 in 1 min 0 s" in page.read_text()
+    assert "at commit abcdef." in page.read_text()
 
 
 def test_material_is_what_the_stages_wrote(tmp_path: Path, images: DictConfig):

@@ -8,7 +8,7 @@ from snowmelt.evaluation.comparison import Job, compare, sampling_costs
 from snowmelt.pipeline.sweep.sweep_paper import write
 
 
-def test_a_sweep_leaves_table_and_figure(tmp_path: Path) -> None:
+def test_a_sweep_leaves_tables_and_figures(tmp_path: Path) -> None:
     files = write(compare(test_disagreement.jobs()), [], tmp_path, tmp_path)
     assert [str(path.relative_to(tmp_path / "paper")) for path in files] == [
         "results.md",
@@ -16,6 +16,8 @@ def test_a_sweep_leaves_table_and_figure(tmp_path: Path) -> None:
         "snowmelt.bib",
         "figures/comparison.pdf",
         "figures/comparison.svg",
+        "figures/bound_bits_per_dim.pdf",
+        "figures/bound_bits_per_dim.svg",
     ]
     assert "The measures differ" in files[0].read_text()
 

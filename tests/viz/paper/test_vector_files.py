@@ -35,6 +35,8 @@ def test_each_figure_is_written_twice_and_alike(tmp_path: Path):
         head = b"%PDF" if one.suffix == ".pdf" else b"<?xml"
         assert one.read_bytes().startswith(head)
         assert b"CreationDate" not in one.read_bytes()
+        assert b"/Type3" not in one.read_bytes(), "no conference takes such fonts"
+    assert b"/FontFile2" in files[0].read_bytes()
     assert "<image" not in files[1].read_text()
     assert files[3].read_text().count("<image") == 1
     assert files[5].read_text().count("<image") == 1, "titles and both pictures"

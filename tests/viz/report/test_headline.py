@@ -27,7 +27,9 @@ def test_sentences_say_how_far_and_what_real_data_gets():
 
 def test_the_count_that_the_distance_was_taken_at_is_said():
     metrics = {"fid": 9.0, "protocol": {"n": 359}}
-    assert "over sets of 359 of them" in headline_sentences(metrics, 1000)[0]
+    assert headline_sentences(metrics, 1000)[0].endswith("sets of 359 of them.")
+    both = headline_sentences(metrics | {"fid_floor": 8.0}, 1000)[0]
+    assert both.endswith("FID 9, the mean over sets of 359 of them, as the floor is.")
     assert "sets of" not in headline_sentences(metrics, 359)[0]
 
 

@@ -45,6 +45,15 @@ def test_copies_are_told_by_the_interval() -> None:
     assert told(memorised_share=0.06, **share) == ""
 
 
+def test_the_error_of_the_real_ones_counts_where_it_is_known() -> None:
+    share = {"copied_share": 0.0, "copied_share_spread": 0.001, "copied_share_real": 0.004}
+    assert "fewer than of real data" in told(**share)
+    said = told(**share, copied_share_real_spread=0.003)
+    assert (
+        "no sign of copies; 0.9 % more" in said
+    )  # 2.80 times the root of 0.1 + 0.9, / 1000
+
+
 def test_the_page_shows_the_worst_cases() -> None:
     assert "Memorisation" not in render(material())
     shown = arrays()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.evaluation.test_training_cost import WHOLE
 
 from snowmelt.viz.report import page as page_module
 from snowmelt.viz.report.page import pairs, render, shown
@@ -340,7 +341,26 @@ def test_the_cost_that_follows_from_the_configuration_is_on_the_page():
     page = render(material(config=config, weights=26_417))
     text = " ".join(Reader(page).text.split())
     assert (
-        "Trained: 26,417 weights, 6,000 steps of 64 examples, 384,000 examples seen. These"
-        " are 12,800 passes through the data."
+        "Trained: 26,417 weights, 6,000 steps of 64 examples, 384,000 examples seen. The"
+        " examples seen are 12,800 passes through the data."
     ) in text
+    assert "Nothing is noted here of machine and time" in text
     assert "<h2>Compute</h2>" not in usual_page()
+
+
+def test_the_whole_cost_is_on_the_page_where_it_was_noted():
+    text = " ".join(Reader(render(material(cost=WHOLE))).text.split())
+    assert f"{WHOLE.line} The examples seen are 5,120 passes through the data." in text
+    assert "Nothing is noted here" not in text
+
+
+@pytest.mark.parametrize(("other", "are_two"), [("ode", True), ("denoising", False)])
+def test_two_models_are_told_apart_where_both_were_measured(other: str, are_two: bool):
+    measured = {
+        "bound_bits_per_dim": 2.3,
+        "ode_bits_per_dim": 2.2,
+        "denoising_error": 0.2,
+        "likelihood": {"bound": {"steps": 1000, "steps_computed": 32}, other: {}},
+    }
+    page = render(material(metrics=measured))
+    assert ("Bound and equation belong to two different models" in page) is are_two

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from tests.evaluation.comparison import sampled_jobs
+from tests.evaluation.comparison import sampled_jobs, test_disagreement
 from tests.viz.sweep_page import swept
 from tests.viz.sweep_page.swept import EVIL
 
@@ -276,3 +276,11 @@ def test_the_page_is_written_beside_the_comparison(tmp_path: Any) -> None:
     page = write(swept.material(), tmp_path / "sweep")
     assert page == tmp_path / "sweep" / FILE
     assert page.read_text(encoding="utf-8") == usual_page()
+
+
+def test_the_page_has_the_verdict_of_each_measure_and_says_that_they_differ() -> None:
+    comparison = compare(test_disagreement.jobs())
+    text = Reader(render(replace(swept.material(), comparison=comparison, runs=()))).text
+    assert "By bits/dim (bound)" in text
+    assert "worse than sigmoid by 0.700 (" in text
+    assert comparison.disagreement in text

@@ -9,6 +9,7 @@ from tabulate import tabulate
 
 from snowmelt.common.csv_table import csv_text
 from snowmelt.evaluation import catalogue
+from snowmelt.evaluation.catalogue.metric import Metric
 from snowmelt.evaluation.comparison.compared_jobs import Group, Job
 from snowmelt.evaluation.comparison.further_measures import Measure
 from snowmelt.evaluation.comparison.ranking import Comparison
@@ -22,7 +23,8 @@ def comparison_table(comparison: Comparison) -> str:
         rows = comparison_rows(comparison)
         lines += [tabulate(rows, "keys", "simple", disable_numparse=True)]
         for measure in comparison.others:
-            lines += ["", *_by_measure(measure, comparison.key)]
+            rows = measure_rows(measure, comparison.key)
+            lines += ["", tabulate(rows, "keys", "simple", disable_numparse=True)]
         lines += ["", spread_note(comparison.groups)]
     for text in failures(comparison):
         lines += ["", text]
@@ -56,8 +58,7 @@ def _row(group: Group, comparison: Comparison) -> dict[str, str]:
     others = {}
     for metric in catalogue.METRICS.values():
         if metric.column:
-            value, text = group.mean_of(metric.key), percent if metric.is_share else number
-            others[metric.column] = "" if value is None else text(value)
+            others[metric.column] = _other(metric, group, comparison.others)
     return {
         "rank": "-" if group.rank is None else str(group.rank),
         comparison.key: group.label,
@@ -70,9 +71,21 @@ def _row(group: Group, comparison: Comparison) -> dict[str, str]:
     }
 
 
-def _by_measure(measure: Measure, key: str) -> list[str]:
+def _other(metric: Metric, group: Group, measures: Sequence[Measure]) -> str:
+    """Another metric of a setting, with its spread where there is a verdict by it."""
+    for measure in measures:
+        if measure.metric == metric.key:
+            found = next((one for one in measure.groups if one.label == group.label), None)
+            return "" if found is None else with_spread(found.mean, found.spread)
+    value = group.mean_of(metric.key)
+    if value is None:
+        return ""
+    return percent(value) if metric.is_share else number(value)
+
+
+def measure_rows(measure: Measure, key: str) -> list[dict[str, str]]:
     """The settings in the order of another measure, with its verdict."""
-    rows = [
+    return [
         {
             "rank": "-" if group.rank is None else str(group.rank),
             key: group.label,
@@ -81,7 +94,6 @@ def _by_measure(measure: Measure, key: str) -> list[str]:
         }
         for group in measure.groups
     ]
-    return [tabulate(rows, "keys", "simple", disable_numparse=True)]
 
 
 def spread_note(groups: Sequence[Group]) -> str:

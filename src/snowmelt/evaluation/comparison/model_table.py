@@ -7,7 +7,7 @@ from typing import Any
 from tabulate import tabulate
 
 from snowmelt.common.csv_table import csv_text
-from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER
+from snowmelt.evaluation.catalogue.metric import HIGHER, LOWER, Metric
 from snowmelt.evaluation.comparison.compared_models import Known, Model
 from snowmelt.evaluation.comparison.differences import Difference
 from snowmelt.evaluation.comparison.model_comparison import ModelComparison, Pair
@@ -77,15 +77,27 @@ def verdict(found: Difference) -> str:
     return "better" if found.is_better else "worse"
 
 
-def cells(found: Difference) -> tuple[str, str, str]:
-    """The first value, the second, and the difference with its 95 % interval."""
+def cells(found: Difference) -> tuple[str, str, str, str]:
+    """Both values, the difference with its 95 % interval, and what would have shown."""
     interval = _interval(found)
     difference = _signed(found, found.value) + (f" ({interval})" if interval else "")
-    return _text(found, found.one), _text(found, found.two), difference
+    smallest = "" if found.smallest is None else _size(found, found.smallest)
+    return _text(found, found.one), _text(found, found.two), difference, smallest
+
+
+def pooled(metric: Metric, model: Model) -> str:
+    """A number of one model over all its sampling seeds, or nothing."""
+    known = model.known(metric)
+    return "" if known is None else value_text(metric, known)
 
 
 def _text(found: Difference, known: Known) -> str:
-    if not found.metric.is_share:
+    return value_text(found.metric, known)
+
+
+def value_text(metric: Metric, known: Known) -> str:
+    """A number with its standard error."""
+    if not metric.is_share:
         return with_spread(known.value, known.error)
     if not known.error:
         return percent(known.value)

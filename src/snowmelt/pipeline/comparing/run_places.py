@@ -69,6 +69,11 @@ def measured(name: str, places: Places) -> Measured:
     return Measured(name, places.tracked.evaluation(run))
 
 
+def holds_numbers(folder: Path) -> bool:
+    """Whether an evaluation wrote into a folder."""
+    return any((folder / place).is_file() for place in _NUMBERS)
+
+
 def _of_folder(name: str, folder: Path, places: Places) -> Measured:
     numbers = next((folder / p for p in _NUMBERS if (folder / p).is_file()), None)
     if numbers is not None:

@@ -7,7 +7,7 @@ tracker's state, and a group of processes started by one job would start the swe
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,7 @@ from snowmelt.evaluation.comparison import Job
 from snowmelt.evaluation.number_format import duration
 from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.pipeline import job_stages, output_locks
-from snowmelt.pipeline.stages.sample import times_of
+from snowmelt.pipeline.paper.swept_folder import drawing_seconds
 from snowmelt.pipeline.sweep import job_identity, tracked_sweep
 from snowmelt.pipeline.sweep.launchers import Launcher
 from snowmelt.pipeline.sweep.planned_jobs import SHARED, PlannedJobs, pairs
@@ -188,13 +188,5 @@ def _job(planned: PlannedJobs, number: int, outcome: Outcome) -> Job:
         metrics=measured,
         protocol=protocol_digest(measured["protocol"]),
         samples=samples / "samples.npy",
-        sampling_seconds=_drawing_seconds(samples / "samples.json", root),
+        sampling_seconds=drawing_seconds(samples, root),
     )
-
-
-def _drawing_seconds(record: Path, root: Path) -> float | None:
-    """How long samples took to draw; None where their record is gone."""
-    if not record.is_file():
-        return None
-    said: Mapping[str, str] = read_json(record, made_by="sample")
-    return times_of(root).seconds(said["identity"])

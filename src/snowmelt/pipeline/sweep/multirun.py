@@ -96,7 +96,8 @@ def _compared(
     costs = sampling_costs(jobs, planned.base.multirun.margin)
     data = swept_runs.prepared_of(jobs, planned)
     value_range = None if data is None else data.manifest.value_range
-    files = comparison_files.write(comparison, reports, value_range)
+    folders = [planned.root / config.paths.root for config in planned.configs]
+    files = comparison_files.write(comparison, reports, value_range, folders)
     files += comparison_files.write_costs(costs, reports)
     named = str(planned.base.data.name)
     (reports / written_page.FILE).unlink(missing_ok=True)  # of an earlier sweep

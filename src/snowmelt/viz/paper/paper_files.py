@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from snowmelt.viz.paper.vector_files import save_vectors
 MARKDOWN, LATEX, CITATION = "results.md", "table.tex", "snowmelt.bib"
 FIGURES = "figures"
 _UNKNOWN = "not known: no record of the training is at hand"
+# In a preamble: rules, columns whose cells break, and tables that fit the line.
+_NEEDS = "% Needs \\usepackage{booktabs,array,graphicx}."
 
 
 @dataclass(frozen=True)
@@ -25,27 +27,38 @@ class Paper:
     """What there is to tell.
 
     Attributes:
-        table: of the results.
+        tables: of the results; there is one at least.
         protocol: how they were measured, in a sentence; may be empty.
         compute: what they cost.
         figures: by name, without an ending.
+        said: what the tables say, in words that can be quoted.
     """
 
-    table: Table
+    tables: Sequence[Table]
     protocol: str
     compute: Compute
     figures: Mapping[str, Figure | Image.Image] = field(default_factory=dict)
+    said: Sequence[str] = ()
 
     @property
     def markdown(self) -> str:
-        """Table, protocol, cost and citation."""
+        """Tables, what they say, protocol, cost and citation."""
         parts = [
-            self.table.markdown,
+            *(table.markdown for table in self.tables),
+            *(f"> {text}" for text in self.said),
             f"Protocol: {self.protocol}" if self.protocol else "",
             f"Compute: {self.compute.line or _UNKNOWN}",
             f"```bibtex\n{self.citation}```",
         ]
         return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
+
+    @property
+    def latex(self) -> str:
+        """The tables; the rest below them as comments, to be moved to where it belongs."""
+        said = [f"% {text}" for text in self.said]
+        said += [f"% Protocol: {self.protocol}"] if self.protocol else []
+        said.append(f"% Compute: {self.compute.line or _UNKNOWN}")
+        return "\n".join([_NEEDS, *(table.latex for table in self.tables), *said, ""])
 
     @property
     def citation(self) -> str:
@@ -62,7 +75,7 @@ def write(paper: Paper, folder: Path) -> list[Path]:
     """Write the texts and `figures/` into a folder; return the files."""
     texts = {
         MARKDOWN: paper.markdown,
-        LATEX: f"{paper.table.latex}{_comments(paper)}",
+        LATEX: paper.latex,
         CITATION: paper.citation,
     }
     for name, text in texts.items():
@@ -72,10 +85,3 @@ def write(paper: Paper, folder: Path) -> list[Path]:
         *(folder / name for name in texts),
         *save_vectors(paper.figures, folder / FIGURES),
     ]
-
-
-def _comments(paper: Paper) -> str:
-    """Protocol and cost below the table, to be moved to where they belong."""
-    said = [f"% Protocol: {paper.protocol}"] if paper.protocol else []
-    said.append(f"% Compute: {paper.compute.line or _UNKNOWN}")
-    return "\n".join([*said, ""])

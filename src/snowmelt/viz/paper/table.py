@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tabulate import tabulate
@@ -29,20 +29,30 @@ class Table:
         caption: says what the table shows and what its signs mean.
         headings: of the columns; the first names the rows.
         rows: one cell for each heading.
-        bold: the rows that are printed bold, as places.
+        bold: the cells that are printed bold, as row and column.
+        name: by which a text refers to it, `tab:<name>` in LaTeX.
+        widths: of the columns in LaTeX, as shares of the line, in which cells break; 0 for
+            as wide as its longest cell. None of all of them: `()`.
+        size: of the letters in LaTeX.
     """
 
     caption: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
-    bold: Sequence[int] = ()
+    bold: Collection[tuple[int, int]] = ()
+    name: str = "results"
+    widths: Sequence[float] = ()
+    size: str = "small"
 
     @property
     def markdown(self) -> str:
         """A table of pipes with its caption below."""
         rows = [
-            [f"**{cell}**" if cell and place in self.bold else cell for cell in row]
-            for place, row in enumerate(self.rows)
+            [
+                f"**{cell}**" if cell and (row, column) in self.bold else cell
+                for column, cell in enumerate(cells)
+            ]
+            for row, cells in enumerate(self.rows)
         ]
         safe = [[cell.replace("|", r"\|") for cell in row] for row in rows]
         table = tabulate(safe, self.headings, "pipe", disable_numparse=True)
@@ -50,26 +60,41 @@ class Table:
 
     @property
     def latex(self) -> str:
-        r"""A floating table, which needs `\usepackage{booktabs}`."""
+        r"""A floating table, no wider than the line; needs booktabs, array and graphicx."""
         lines = [
             r"\begin{table}",
             r"  \centering",
             f"  \\caption{{{tex(self.caption)}}}",
-            f"  \\begin{{tabular}}{{{'l' * len(self.headings)}}}",
+            f"  \\label{{tab:{self.name}}}",
+            r"  \vspace{4pt}",
+            rf"  \{self.size}\setlength{{\tabcolsep}}{{4pt}}",
+            # Only what is too wide is made smaller.
+            r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            f"  \\begin{{tabular}}{{{self._columns}}}",
             r"    \toprule",
             f"    {self._line(self.headings)}",
             r"    \midrule",
             *(f"    {self._line(row, place)}" for place, row in enumerate(self.rows)),
             r"    \bottomrule",
-            r"  \end{tabular}",
+            r"  \end{tabular}}",
             r"\end{table}",
+            "",
         ]
-        return "\n".join(["% Needs \\usepackage{booktabs}.", *lines, ""])
+        return "\n".join(lines)
 
-    def _line(self, cells: Sequence[str], place: int | None = None) -> str:
-        texts = [tex(cell) for cell in cells]
-        if place is not None and place in self.bold:
-            texts = [f"\\textbf{{{text}}}" if text else "" for text in texts]
+    @property
+    def _columns(self) -> str:
+        widths = self.widths or [0.0] * len(self.headings)
+        return "".join(
+            rf">{{\raggedright\arraybackslash}}p{{{width:.2f}\linewidth}}" if width else "l"
+            for width in widths
+        )
+
+    def _line(self, cells: Sequence[str], row: int | None = None) -> str:
+        texts = [
+            f"\\textbf{{{tex(cell)}}}" if cell and (row, column) in self.bold else tex(cell)
+            for column, cell in enumerate(cells)
+        ]
         return f"{' & '.join(texts)} \\\\"
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from snowmelt.evaluation.comparison.comparison_table import spread_note
 from snowmelt.evaluation.comparison.ranking import Comparison
 from snowmelt.viz.plots.image_grid import (
     columns_within,
@@ -57,13 +58,18 @@ def comparison_picture(
 
 @styled
 def comparison_dots(
-    comparison: Comparison, width: float = WIDTH / 110, *, is_told: bool = True
+    comparison: Comparison,
+    width: float = WIDTH / 110,
+    *,
+    is_told: bool = True,
+    has_zero: bool = True,
 ) -> Figure:
     """A line for each setting: every seed faint, mean and spread strong.
 
     Args:
         width: in inches.
         is_told: whether verdicts and failures are written beside the dots.
+        has_zero: whether the axis begins at zero, so that lengths can be compared.
     """
     groups, floor = comparison.groups, comparison.floor
     failed = comparison.failed if is_told else ()
@@ -92,9 +98,13 @@ def comparison_dots(
         )  # fmt: skip
     axes.set_yticks(range(lines), [group.label for group in groups], color=INK)
     axes.set_ylim(lines - 0.5, -0.65)
-    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    if has_zero:
+        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    else:
+        axes.margins(x=0.3)  # room for words beside the outermost dots
     axes.grid(axis="y", visible=False)
     below = [f"{comparison.metric_label}, lower is better"]
+    below += [spread_note(groups).replace("±", "bars")] if is_told else []
     below += [f"failed: {job.failure[:110]}" for job in failed]
     axes.set_xlabel("\n".join(below))
     return figure

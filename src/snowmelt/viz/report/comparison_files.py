@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,11 +31,16 @@ from snowmelt.viz.style import rgb, save_png, stacked
 
 
 def write(
-    comparison: Comparison, folder: Path, value_range: Sequence[int] | None = None
+    comparison: Comparison,
+    folder: Path,
+    value_range: Sequence[int] | None = None,
+    jobs: Sequence[Path] = (),
 ) -> list[Path]:
     """Write `comparison.{txt,csv,json,png}` into `folder`; return the files.
 
-    The `value_range` is that of stored images, as in the manifest; None for points.
+    Args:
+        value_range: of stored images, as in the manifest; None for points.
+        jobs: their folders, in the order of the sweep.
     """
     endings = ("txt", "csv", "json", "png") if comparison.groups else ("txt", "csv", "json")
     files = [folder / f"comparison.{ending}" for ending in endings]
@@ -42,7 +48,8 @@ def write(
     for target, text in zip(files[:2], texts, strict=True):
         with new_file(target) as file:
             file.write_text(text, encoding="utf-8")
-    write_json(files[2], comparison_dict(comparison))
+    places = {"jobs": [os.path.relpath(job, folder) for job in jobs]} if jobs else {}
+    write_json(files[2], comparison_dict(comparison) | places)
     if comparison.groups:
         save_png(comparison_overview(comparison, value_range), files[3])
     return files

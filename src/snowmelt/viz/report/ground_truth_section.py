@@ -10,13 +10,12 @@ from markupsafe import Markup
 
 from snowmelt.evaluation import catalogue
 from snowmelt.evaluation.catalogue.metric import Section
+from snowmelt.evaluation.excess import Excess
 from snowmelt.evaluation.number_format import number, with_spread
 from snowmelt.viz.plots import score_error_plot
 from snowmelt.viz.report import embedded_pictures, nested_tables
 from snowmelt.viz.report.likelihood_section import Line, text
 from snowmelt.viz.report.report_material import Material
-
-CONFIDENT = 1.96  # standard errors
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,11 @@ def sentences(metrics: Mapping[str, Any]) -> list[str]:
             continue
         value, error = metrics[metric.key], metrics.get(f"{metric.key}_{metric.spread}")
         said = metric.sentence.format(value=with_spread(value, error))
-        if abs(value) <= CONFIDENT * (error or 0.0):
-            said += "; chance alone can make this difference"
+        if error and (known := Excess(value, error)).holds_zero:
+            said += (
+                f": no difference was found, and one of {number(known.detectable)} nats"
+                " would have been in four of five such evaluations"
+            )
         found.append(f"{said}.")
     return found
 

@@ -61,7 +61,8 @@ def _taken_at(metric: Metric, metrics: Mapping[str, Any], num_samples: int) -> s
     count = protocol.get("n")
     if not isinstance(count, int) or count >= num_samples:
         return ""
-    return f", over sets of {count:,} of them, as many as real ones are held out"
+    floor = ", as the floor is" if metrics.get(metric.floor_key) is not None else ""
+    return f", the mean over sets of {count:,} of them{floor}"
 
 
 def _against_floor(main: Reading, difference: float) -> str:

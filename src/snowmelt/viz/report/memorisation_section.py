@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from snowmelt.evaluation.catalogue.readings import readings
+from snowmelt.evaluation.excess import Excess
 from snowmelt.viz.plots.nearest_pairs import nearest_distances
 from snowmelt.viz.report import embedded_pictures
 from snowmelt.viz.report.report_material import Material
@@ -47,18 +48,20 @@ def sentences(material: Material) -> list[str]:
     said = []
     for key in TOLD:
         reading = known.get(key)
-        if reading is None or reading.floor is None or reading.spread is None:
+        if reading is None or reading.floor is None or not reading.spread:
             continue
-        reach = 1.96 * reading.spread
-        low, high = max(0.0, reading.value - reach), min(1.0, reading.value + reach)
-        seen = (1.96 + 0.84) * reading.spread
-        verdict = (
-            f"no sign of copies; {100 * seen:.1f} % more of them than of real ones would"
-            " have shown four times out of five, fewer may be there"
-        )
-        if not low <= reading.floor <= high:
-            more = "more" if low > reading.floor else "fewer"
-            verdict = f"{more} than of real data"
+        low, high = Excess(reading.value, reading.spread).interval
+        low, high = max(0.0, low), min(1.0, high)
+        # Without an error of its own, that of the real ones is in the spread.
+        real = reading.floor, reading.floor_spread or 0.0
+        found = Excess.over(real, (reading.value, reading.spread))
+        verdict = f"{'more' if found.value > 0 else 'fewer'} than of real data"
+        if found.holds_zero:
+            seen = 100 * found.detectable
+            verdict = (
+                f"no sign of copies; {seen:.1f} % more of them than of real ones would have"
+                " shown four times out of five, fewer may be there"
+            )
         said.append(
             f"{reading.label[0].upper()}{reading.label[1:]}: {100 * reading.value:.1f} % of"
             f" the samples (95 % interval {100 * low:.1f} to {100 * high:.1f} %), and"

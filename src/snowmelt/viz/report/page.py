@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,7 +18,6 @@ import numpy as np
 from snowmelt.evaluation import number_format
 from snowmelt.evaluation.catalogue.readings import extractor_name, readings
 from snowmelt.evaluation.protocol_sentence import protocol_sentence
-from snowmelt.evaluation.training_cost import Compute
 from snowmelt.training.weight_sets import names
 from snowmelt.viz.plots import image_grid
 from snowmelt.viz.report import embedded_pictures, nested_tables, reverse_section
@@ -75,6 +75,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "memorisation": memorisation(material),
         "classes": classes(material),
         "likelihoods": likelihoods(material.metrics),
+        "has_two_models": {"bound", "ode"} <= set(material.metrics.get("likelihood") or {}),
         "truth": truth(material),
         "protocol_sentence": protocol_sentence(material.metrics),
         "protocol": nested_tables.rows(material.metrics.get("protocol") or {}),
@@ -84,6 +85,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "extractor": extractor_name(material.metrics),
         "settings": nested_tables.settings(material.config),
         "cost": _cost(material),
+        "is_timed": material.cost.seconds is not None,
         "provenance": _provenance(material),
         "seconds": number_format.duration(seconds) if seconds else "",
         "drawn_from": _drawn_from(samples.get("checkpoint") or {}),
@@ -126,21 +128,21 @@ def _drawn_from(checkpoint: Mapping[str, Any]) -> str:
 
 
 def _cost(material: Material) -> str:
-    """What the training took, as far as it follows from the configuration.
-
-    Machine, time and commit are of one day, and the page is the same whenever it is made.
-    """
+    """What the training took: what was noted of it, else what the configuration says."""
     checkpoint = material.samples.get("checkpoint") or {}
     batch_size = (material.config.get("training") or {}).get("batch_size")
-    cost = Compute(
-        weights=material.weights, steps=checkpoint.get("step"), batch_size=batch_size
+    noted = material.cost
+    cost = replace(
+        noted,
+        weights=material.weights if noted.weights is None else noted.weights,
+        steps=checkpoint.get("step") if noted.steps is None else noted.steps,
+        batch_size=batch_size if noted.batch_size is None else noted.batch_size,
     )
-    if cost.weights is None and cost.examples_seen is None:
-        return ""
     if cost.examples_seen is None:
         return cost.line
     passes = cost.examples_seen / material.manifest["train_count"]
-    return f"{cost.line} These are {number_format.number(passes)} passes through the data."
+    told = number_format.number(passes)
+    return f"{cost.line} The examples seen are {told} passes through the data."
 
 
 def _samples_file(material: Material) -> str:

@@ -24,6 +24,7 @@ from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation import class_evaluation, generated_samples
 from snowmelt.evaluation.evaluation_record import made_from, read_metrics
 from snowmelt.evaluation.reference_features import described
+from snowmelt.evaluation.training_cost import Compute
 from snowmelt.training.checkpoint import load
 from snowmelt.training.model_record import CHECKPOINT, RECORD
 
@@ -85,6 +86,7 @@ class Material:
         pictures: PNG and GIF files of the figures that the page embeds, by name.
         run_id: of the tracked run, where one is known.
         weights: how many numbers the network has; None where its checkpoint is not there.
+        cost: what was noted of the training, if anything was.
     """
 
     config: Mapping[str, Any]
@@ -104,6 +106,7 @@ class Material:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     run_id: str | None = None
     weights: int | None = None
+    cost: Compute = field(default_factory=Compute)
 
     @property
     def is_images(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from snowmelt.evaluation.comparison.disagreement import listed
 from snowmelt.evaluation.likelihood.denoising_error import LEVELS
@@ -39,29 +40,44 @@ class NoiseLevels:
 
 def noise_levels(settings: Sequence[SweptSetting]) -> NoiseLevels | None:
     """The section; None unless two trainings were asked at two levels or more."""
+    curves, ratios = _curves(settings)
+    if not ratios:
+        return None
+    best = curves[0].label
+    figures = [
+        inline_svg(figure, name, words) for name, figure, words in level_figures(settings)
+    ]
+    return NoiseLevels(figures, [said for one in ratios if (said := _said(one, best))])
+
+
+def level_figures(settings: Sequence[SweptSetting]) -> list[tuple[str, Figure, str]]:
+    """The error at each level, and as a multiple of the first setting's: name and words."""
+    curves, ratios = _curves(settings)
+    if not ratios:
+        return []
+    best = curves[0].label
+    words = "; ".join(f"{one.label}: {_told(one)}" for one in curves)
+    errors = seed_bands(
+        curves, x=_AXIS, y="squared error of the noise", is_logarithmic=True,
+        title="denoising error at each noise level",
+    )  # fmt: skip
+    times = seed_bands(ratios, x=_AXIS, y="ratio", title=f"times {best}", level=1.0)
+    return [
+        ("denoising-error", errors, f"denoising error at each log-SNR. {words}"),
+        ("denoising-ratio", times, f"the same as a multiple of {best}"),
+    ]
+
+
+def _curves(settings: Sequence[SweptSetting]) -> tuple[list[Band], list[Band]]:
+    """The errors of each setting, and the others' as multiples of the first one's."""
     curves = [band for one in settings[:MOST] if (band := _errors(one)) is not None]
     if len(curves) < 2:
-        return None
+        return curves, []
     seeds = {one.label: one.seeds for one in settings}
     best, *others = curves
-    ratios = [_ratio(one, best, seeds[one.label] == seeds[best.label]) for one in others]
-    words = "; ".join(f"{one.label}: {_told(one)}" for one in curves)
-    figures = [
-        inline_svg(
-            seed_bands(
-                curves, x=_AXIS, y="squared error of the noise", is_logarithmic=True,
-                title="denoising error at each noise level",
-            ),
-            "denoising-error", f"denoising error at each log-SNR. {words}",
-        ),
-        inline_svg(
-            seed_bands(ratios, x=_AXIS, y="ratio", title=f"times {best.label}", level=1.0),
-            "denoising-ratio", f"the same as a multiple of {best.label}",
-        ),
-    ]  # fmt: skip
-    return NoiseLevels(
-        figures, [said for one in ratios if (said := _said(one, best.label))]
-    )
+    return curves, [
+        _ratio(one, best, seeds[one.label] == seeds[best.label]) for one in others
+    ]
 
 
 def _errors(setting: SweptSetting) -> Band | None:

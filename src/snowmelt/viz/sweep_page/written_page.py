@@ -15,7 +15,11 @@ from markupsafe import Markup
 from snowmelt.common.files import new_file
 from snowmelt.evaluation.catalogue.readings import readings
 from snowmelt.evaluation.comparison import Job
-from snowmelt.evaluation.comparison.comparison_table import comparison_rows, spread_note
+from snowmelt.evaluation.comparison.comparison_table import (
+    comparison_rows,
+    measure_rows,
+    spread_note,
+)
 from snowmelt.evaluation.comparison.sampling_cost_table import (
     cost_notes,
     cost_rows,
@@ -66,6 +70,7 @@ def _sections(material: SweepMaterial) -> dict[str, Any]:
         "counted": _counted(material, len(settings)),
         "verdicts": _verdicts(material),
         "tables": _tables(material),
+        "by_others": [] if material.costs else comparison.sentences[1:],
         "failed": [job.failure for job in comparison.failed],
         "dots": _dots(material),
         "sampling": cost_section.sampling_figures(material),
@@ -113,8 +118,13 @@ def _tables(material: SweepMaterial) -> list[Table]:
         ]
     if not material.comparison.groups:
         return []
-    rows = comparison_rows(material.comparison)
-    return [("", rows, spread_note(material.comparison.groups))]
+    comparison = material.comparison
+    note = spread_note(comparison.groups)
+    others = [
+        (f"By {one.label}", measure_rows(one, comparison.key), "")
+        for one in comparison.others
+    ]
+    return [("", comparison_rows(comparison), note), *others]
 
 
 def _dots(material: SweepMaterial) -> Markup | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from snowmelt.common.errors import UserError
 from snowmelt.evaluation.training_cost import Compute, added_up
-from snowmelt.pipeline.training_costs import TrainingCosts
+from snowmelt.pipeline.cost_notes import TrainingCosts
 from snowmelt.tracking import PastRun, RunReader, TrackingSettings
 
 _VERSIONS = {
