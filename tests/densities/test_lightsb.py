@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 from tests.combinations import close
-from torch import Tensor
 
 from snowmelt.densities import CoupledMixture, Gaussian, GaussianMixture, LightSB
 from snowmelt.diffusion.interpolants import BrownianBridge
@@ -24,6 +23,8 @@ ON_DATA = GaussianMixture(
 ON_START = GaussianMixture([0.6, 0.4], [[0.4, -0.2], [-0.5, 0.5]], [0.2, 0.3])
 LAW = CoupledMixture.of_potentials(ON_DATA, ON_START, ENTROPY)
 LIGHT = LightSB.of_potential(ON_DATA, ENTROPY)
+DATA = Gaussian([1.0, 0.0], covariance=[[0.5, 0.2], [0.2, 0.3]])
+FROM = Gaussian([-1.0, 0.5], covariance=[[1.0, -0.3], [-0.3, 0.8]])
 X = torch.linspace(-1.5, 1.5, 12, dtype=torch.float64).reshape(6, 2)
 
 
@@ -85,17 +86,8 @@ def test_states_between_are_those_of_the_brownian_bridge() -> None:
 
 def test_steps_along_the_drift_come_to_the_data() -> None:
     """The stochastic equation from normal starts, by Euler-Maruyama."""
-    bridge = CoupledMixture.entropic(
-        Gaussian([1.0, 0.0], std=0.5), Gaussian([-1.0, 0.0], std=1.0), ENTROPY
-    )
-    c_00, c_01 = _blocks(bridge)
-    slope = c_01 @ torch.linalg.inv(bridge.start.covariance())
-    given = c_00 - slope @ c_01.T
-    mean = bridge.data.mean() - slope @ bridge.start.mean()
-    # Given the start, the data of a normal plan are N(mean + slope x, given); the potential
-    # of that kernel has the covariance of entropy times the slope.
-    close(given, ENTROPY * slope, rtol=1e-9)
-    light = LightSB([0.0], mean[None], given[None], ENTROPY)
+    bridge = CoupledMixture.entropic(DATA, FROM, ENTROPY)
+    light = LightSB.between_normals(DATA, FROM, ENTROPY)
     steps, generator = 200, torch.Generator().manual_seed(3)
     _, x = bridge.sample(20_000, seed=4)
     for step in range(steps, 0, -1):
@@ -105,9 +97,16 @@ def test_steps_along_the_drift_come_to_the_data() -> None:
     close(x.T.cov(), bridge.data.covariance(), rtol=0, atol=0.02)
 
 
-def _blocks(law: CoupledMixture) -> tuple[Tensor, Tensor]:
-    whole = law.pair.covariance()
-    return whole[: law.size, : law.size], whole[: law.size, law.size :]
+def test_between_normal_laws_the_plan_has_a_closed_form() -> None:
+    """Given a start, the data of the joint law, by regression."""
+    bridge = CoupledMixture.entropic(DATA, FROM, ENTROPY)
+    whole, mean = bridge.pair.covariance(), bridge.pair.mean()
+    slope = whole[:2, 2:] @ torch.linalg.inv(whole[2:, 2:])
+    light = LightSB.between_normals(DATA, FROM, ENTROPY)
+    close(light.data_mean(X, 1.0), mean[:2] + (X - mean[2:]) @ slope.T, rtol=1e-9)
+    given = light.at(X[:1], 0.0)
+    close(given.mean(), light.data_mean(X[:1], 1.0)[0], rtol=1e-9)
+    close(given.covariance(), whole[:2, :2] - slope @ whole[2:, :2], rtol=1e-9)
 
 
 def test_the_potential_is_the_one_that_a_coupled_mixture_takes() -> None:

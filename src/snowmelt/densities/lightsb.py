@@ -43,7 +43,8 @@ from torch import Tensor
 
 from snowmelt.common.argument_checks import check_positive
 from snowmelt.common.randomness import Stream, normal, uniform
-from snowmelt.densities.covariances import principal_axes
+from snowmelt.densities.covariances import principal_axes, shared_covariance
+from snowmelt.densities.gaussian import Gaussian
 from snowmelt.densities.mixture import GaussianMixture, Numbers, double
 
 # Of the stream of densities, whose first numbers are those of mixtures.
@@ -84,6 +85,23 @@ class LightSB:
         if axes is not None:
             spread = axes @ torch.diag_embed(spread) @ axes.mT
         return cls(on_data.weights.log(), on_data.means, spread, entropy)
+
+    @classmethod
+    def between_normals(cls, data: Gaussian, start: Gaussian, entropy: float) -> LightSB:
+        r"""The bridge between two normal laws, in closed form.
+
+        It is that of `CoupledMixture.entropic`: given a start, the data is normal with the
+        mean $m_0 + C_{01} C_1^{-1}(x_1 - m_1)$ and the covariance
+        $\varepsilon\,C_{01} C_1^{-1}$.
+
+        Raises:
+            ValueError: `entropy` is not positive.
+        """
+        check_positive(entropy=entropy)
+        c_0, c_1 = data.covariance(), start.covariance()
+        slope = torch.linalg.solve(c_1, shared_covariance(c_0, c_1, entropy).T).T
+        mean = data.mean() - slope @ start.mean()
+        return cls([0.0], mean[None], 0.5 * entropy * (slope + slope.T)[None], entropy)
 
     @property
     def potential(self) -> GaussianMixture:
