@@ -61,7 +61,7 @@ def test_the_law_from_given_starts_is_that_of_the_exact_plan() -> None:
 
 
 def test_pairs_are_those_of_the_plan() -> None:
-    _, x_1 = LAW.sample(40_000, seed=2)
+    _, x_1 = LAW.sample(200_000, seed=2)
     drawn = torch.cat((LIGHT.sample(x_1, seed=5), x_1), 1)
     close(drawn.mean(0), LAW.pair.mean(), rtol=0, atol=0.02)
     close(drawn.T.cov(), LAW.pair.covariance(), rtol=0, atol=0.02)

@@ -25,14 +25,14 @@ import torch
 from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least, check_positive
-from snowmelt.common.randomness import Stream, permutation
+from snowmelt.common.randomness import Stream, uniform
 from snowmelt.densities.lightsb import LightSB
 
 Watcher = Callable[[int, float], None]
 _BALANCED = 200  # rounds that give every component its share before the descent
 _BALANCED_ON = 2000  # starts
 _REMEMBERED = 30  # steps of L-BFGS
-_ORDER = 0  # the number of a permutation
+_MEAN_STEP = 6  # of the stream of densities; see `snowmelt.densities.lightsb`
 
 
 def fit_lightsb(
@@ -57,7 +57,7 @@ def fit_lightsb(
         components: K of the potential.
         covariances: of its components.
         steps: of L-BFGS, at most; it ends where nothing gets better.
-        seed: of the samples that components begin at.
+        seed: of the samples that components begin at, which are far from each other.
         shares_0, shares_1: of the samples; None for even ones.
         least_std: the floor of the components' standard deviations, in the data's.
         watch: called as `watch(call, value)` with every value of the objective, for a bar.
@@ -73,7 +73,8 @@ def fit_lightsb(
     check_at_least(1, components=components, steps=steps)
     data, start = _samples(x_0, x_1, components)
     shares = [_normalised(one) for one in (shares_0, shares_1)]
-    potential = _Potential(data, start, entropy, components, covariances, least_std, seed)
+    means = _apart(data, shares[0], components, seed)
+    potential = _Potential(data, start, means, entropy, covariances, least_std)
     descent = torch.optim.LBFGS(
         potential.parameters,
         max_iter=steps,
@@ -107,15 +108,12 @@ class _Potential:
         self,
         data: Tensor,
         start: Tensor,
+        means: Tensor,
         entropy: float,
-        components: int,
         covariances: str,
         least_std: float,
-        seed: int,
     ) -> None:
-        size, self.entropy = data.shape[1], entropy
-        order = permutation(len(data), seed=seed, stream=Stream.DENSITY, index=_ORDER)
-        means = data[order[:components]].clone()
+        (components, size), self.entropy = means.shape, entropy
         variance = float(data.var(0, correction=0).mean()) or 1.0
         self.least = least_std * math.sqrt(variance)
         spacing = variance * components ** (-2.0 / size)
@@ -147,6 +145,29 @@ class _Potential:
         is_full = factors.ndim == 3
         spread = factors @ factors.mT if is_full else factors**2
         return LightSB(log_weights.detach(), means.detach().clone(), spread, self.entropy)
+
+
+def _apart(data: Tensor, shares: Tensor | None, count: int, seed: int) -> Tensor:
+    """Samples far from each other: each by the square of its distance to those before.
+
+    References:
+        Arthur & Vassilvitskii (2007), "k-means++: the advantages of careful seeding".
+    """
+    place = torch.zeros(1, dtype=torch.int64)
+    drawn = uniform(
+        (count,), seed=seed, stream=Stream.DENSITY, index=place, step=_MEAN_STEP
+    )[0]
+    weights = torch.ones_like(data[:, 0]) if shares is None else shares
+    nearest, chosen = torch.ones_like(weights), []
+    for number in drawn:
+        by = (weights * nearest).cumsum(0)
+        if not by[-1] > 0:  # no sample is left that differs
+            by = weights.cumsum(0)
+        row = int(torch.searchsorted(by, number * by[-1]).clamp(max=len(data) - 1))
+        away = (data - data[row]).square().sum(1)
+        nearest = away if not chosen else torch.minimum(nearest, away)
+        chosen.append(row)
+    return data[chosen].clone()
 
 
 def _balanced(means: Tensor, start: Tensor, std: float, entropy: float) -> Tensor:
