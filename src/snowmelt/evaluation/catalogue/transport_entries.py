@@ -7,7 +7,7 @@ from functools import partial
 from snowmelt.evaluation.catalogue.metric import LOWER, Metric, Section, Subject
 from snowmelt.evaluation.transport import transport_metrics
 
-DATA_UNIT = "the data's own"
+DATA_UNIT = "the data"
 _of_transport = partial(
     Metric, subject=Subject.TRANSPORT, section=Section.TRANSPORT, floor="floor",
     better=LOWER,
