@@ -90,7 +90,7 @@ class TransportSets:
     def by_time(self) -> tuple[Points, Points]:
         """W2 of carried and of true states from the reference: (times, sets) each.
 
-        At the start both are held-out starts, and the two are one number.
+        At the start both may be the same held-out starts, and then it is one number.
         """
         carried, true = [], []
         for moment in self.times:

@@ -73,7 +73,9 @@ def pair_law(
     def joined(
         x_0: Tensor, x_1: Tensor, labels: Tensor | None, seed: int
     ) -> tuple[Tensor, Tensor]:
-        return x_0, x_1[partners(coupling, x_0, x_1, labels, batch_size, seed)]
+        place = partners(coupling, x_0, x_1, labels, batch_size, seed)
+        order = place.argsort(stable=True)  # in that of the starts, as samples are
+        return x_0[order], x_1[place[order]]
 
     name = type(coupling).__name__
     said = f"true examples, joined by {name} in batches of {batch_size} as in the training"
