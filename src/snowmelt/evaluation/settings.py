@@ -69,11 +69,11 @@ class TransportSettings(Section):
 
     key: ClassVar[str] = "evaluation.transport"
     set_size: int = Field(
-        2000,
+        1000,
         ge=2,
         le=100_000,
         description="Points of each set whose exact plan is found, at most; it takes time"
-        " with the third power, and some 10,000 are what papers take, of one set.",
+        " with more than the square. Papers take one set of 10,000.",
     )
     sets: int = Field(
         4,
