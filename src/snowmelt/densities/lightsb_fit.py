@@ -158,7 +158,8 @@ def _apart(data: Tensor, shares: Tensor | None, count: int, seed: int) -> Tensor
         (count,), seed=seed, stream=Stream.DENSITY, index=place, step=_MEAN_STEP
     )[0]
     weights = torch.ones_like(data[:, 0]) if shares is None else shares
-    nearest, chosen = torch.ones_like(weights), []
+    nearest = torch.ones_like(weights)
+    chosen: list[int] = []
     for number in drawn:
         by = (weights * nearest).cumsum(0)
         if not by[-1] > 0:  # no sample is left that differs

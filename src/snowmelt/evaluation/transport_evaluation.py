@@ -59,7 +59,7 @@ def measure(
         UserError: the samples cannot be drawn again.
     """
     generator = carried.generator(device)
-    sets = None
+    sets, how = None, dict[str, Any]()
     if carried.is_in_sets:
         shape = sizes(carried, settings.sets, settings.set_size)
         shares = np.linspace(1.0, 0.0, settings.times).tolist()
@@ -98,7 +98,8 @@ def rows(sets: TransportSets) -> list[dict[str, Any]]:
     found = []
     for moment, *values in zip(sets.times, *sets.by_time, strict=True):
         carried, true = (over_sets(value) for value in values)
-        line = {"share": moment.share, "carried": carried.value, "true": true.value}
+        line: dict[str, Any] = {"share": moment.share}
+        line |= {"carried": carried.value, "true": true.value}
         found.append(line | {"carried_se": carried.spread, "true_se": true.spread})
     return found
 

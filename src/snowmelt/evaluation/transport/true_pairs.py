@@ -147,10 +147,10 @@ def _known_bridge(
         one, two = (Gaussian(g.mean(), covariance=g.covariance()) for g in (data, start))
         said = "the Schroedinger bridge of two normal laws, in closed form"
         return said, LightSB.between_normals(one, two, entropy)
-    drawn = [
+    x_0, x_1 = (
         law.sample(FITTED_ON, seed=2 * seed + number, dtype=torch.float64)
         for number, law in enumerate((data, start))
-    ]
+    )
     with tqdm(desc="Schroedinger bridge", unit="call") as bar:
 
         def show(call: int, value: float) -> None:
@@ -158,7 +158,8 @@ def _known_bridge(
             bar.set_postfix_str(f"{value:.4f}")
 
         light = fit_lightsb(
-            *drawn,
+            x_0,
+            x_1,
             entropy,
             components=COMPONENTS,
             covariances="full",
