@@ -94,7 +94,7 @@ def fit_lightsb(
         found.backward()
         calls += 1
         if watch is not None:
-            watch(calls, float(found) / entropy)
+            watch(calls, float(found.detach()) / entropy)
         return found
 
     descent.step(value)
