@@ -94,11 +94,11 @@ def carried(folder: Path, coupling: str, flow: str, off: float = 0.0) -> Known:
     slope = at[1] / before[1]
 
     def optimal(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Each start goes straight to the place of its own quantile."""
+        """Each start goes straight to the place of its own quantile, and off by some."""
         alpha, sigma = float(PROCESS.alpha(t)), float(PROCESS.sigma(t))
-        shift = at[0] - slope * before[0]
+        shift = at[0] - slope * before[0] + off
         x_1 = (x - alpha * shift) / (sigma + alpha * slope)
-        return shift + slope * x_1 + off, x_1
+        return shift + slope * x_1, x_1
 
     law = CoupledMixture.independent(
         Gaussian(at[0], std=at[1]), Gaussian(before[0], std=before[1])
@@ -146,7 +146,9 @@ def test_the_optimal_flow_is_at_every_floor(tmp_path: Path) -> None:
     assert "transport_straightness_floor" not in metrics
     assert metrics["transport_path_energy"] < 0.05
     assert metrics["transport_path_energy_floor"] < 0.05
-    assert [row["share"] for row in found.rows] == pytest.approx([1, 0.75, 0.5, 0.25, 0])
+    assert [row["share"] for row in found.rows] == pytest.approx(
+        [1, 0.75, 0.5, 0.25, 0], abs=1e-3
+    )
     assert found.protocol["n"] == 200
     assert found.protocol["sets"] == 4
     assert "left_out" not in found.protocol
@@ -154,7 +156,7 @@ def test_the_optimal_flow_is_at_every_floor(tmp_path: Path) -> None:
 
 def test_a_flow_that_ends_elsewhere_is_found_out(tmp_path: Path) -> None:
     found = transport_evaluation.measure(
-        SETTINGS, carried(tmp_path, "OptimalTransport", "optimal", off=0.4), CPU, 0
+        SETTINGS, carried(tmp_path, "OptimalTransport", "optimal", off=0.8), CPU, 0
     ).metrics
     for name in ("wasserstein_2", "marginals", "coupling"):
         assert found[f"transport_{name}"] > 1.5 * found[f"transport_{name}_floor"], name
