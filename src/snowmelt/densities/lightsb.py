@@ -122,7 +122,7 @@ class LightSB:
         index, stream = torch.arange(len(x_1)), Stream.DENSITY
         place = uniform((), seed=seed, stream=stream, index=index, step=_COMPONENT_STEP)
         shares = log_shares.softmax(1).cumsum(1).contiguous()
-        component = torch.searchsorted(shares, place[:, None]).clamp(
+        component = torch.searchsorted(shares, place[:, None].contiguous()).clamp(
             max=len(self.means) - 1
         )
         chosen = component[:, 0]
