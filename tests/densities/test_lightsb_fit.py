@@ -214,9 +214,12 @@ def test_the_same_samples_give_the_same_bridge_and_a_bar_can_follow() -> None:
     assert values[-1] < values[0]
 
 
-def test_no_component_shrinks_below_the_floor() -> None:
+@pytest.mark.parametrize("covariances", ["diagonal", "full"])
+def test_no_component_shrinks_below_the_floor(covariances: str) -> None:
     x_0 = torch.tensor([[-1.0], [1.0]], dtype=torch.float64).repeat(20, 1)
-    light = fit_lightsb(x_0, x_0, 1.0, components=2, least_std=0.05)
+    light = fit_lightsb(
+        x_0, x_0, 1.0, components=2, covariances=covariances, least_std=0.05
+    )
     assert light.variances.min() >= 0.05**2
     assert light.variances.min() < 0.06**2  # and these samples would have it zero
 

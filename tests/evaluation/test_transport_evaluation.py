@@ -26,6 +26,9 @@ from snowmelt.diffusion.schedules import RectifiedFlow as RectifiedClock
 from snowmelt.evaluation import transport_evaluation
 from snowmelt.evaluation.settings import TransportSettings
 from snowmelt.evaluation.transport.carried_samples import CarriedSamples
+from snowmelt.evaluation.transport.compared_sets import compared_sets
+from snowmelt.evaluation.transport.true_pairs import pair_law
+from snowmelt.evaluation.transport.walked_states import walked
 from snowmelt.sampling.generator import Generator
 from snowmelt.sampling.guidance.guidance import Conditioning, Unguided
 from snowmelt.sampling.sample_request import SampleRequest
@@ -152,6 +155,39 @@ def test_the_optimal_flow_is_at_every_floor(tmp_path: Path) -> None:
     assert found.protocol["n"] == 200
     assert found.protocol["sets"] == 4
     assert "left_out" not in found.protocol
+
+
+def test_sets_are_of_the_rows_that_they_are_named_for(tmp_path: Path) -> None:
+    given = carried(tmp_path, "OptimalTransport", "optimal")
+    walk = walked(given.generator(CPU), COUNT, batch_size=300, shares=[1.0, 0.5, 0.0])
+    law = pair_law(given.coupling, given.interpolant, 100, (None, None), 0)
+    sets = compared_sets(given, walk, law, PROCESS, (4, 200), 0)
+    first, middle, last = sets.times
+    np.testing.assert_allclose(first.carried, sets.starts, atol=1e-5)
+    np.testing.assert_allclose(first.true, sets.starts, atol=1e-5)
+    np.testing.assert_allclose(last.carried, sets.carried, atol=1e-5)
+    np.testing.assert_allclose(middle.true, 0.5 * (first.true + last.true), atol=1e-5)
+    rows = given.data
+    for part, split in ((sets.held_out, rows.held_out), (sets.train, rows.train)):
+        found = {tuple(row) for row in part.reshape(-1, 2).tolist()}
+        assert len(found) == COUNT
+        assert found <= {tuple(row) for row in np.asarray(split, np.float64).tolist()}
+    assert sets.joint is not None
+    learned, true, reference = sets.joint
+    np.testing.assert_array_equal(learned[..., 2:], sets.starts)
+    np.testing.assert_array_equal(true[..., 2:], sets.starts)
+    begun = np.asarray(given.starts.data.train, np.float64)
+    assert {tuple(row) for row in reference[..., 2:].reshape(-1, 2).tolist()} <= {
+        tuple(row) for row in begun.tolist()
+    }
+    for pairs, ends in (
+        (learned, sets.carried),
+        (true, sets.held_out),
+        (reference, sets.train),
+    ):
+        np.testing.assert_array_equal(
+            np.sort(pairs[..., :2], axis=1), np.sort(ends, axis=1)
+        )
 
 
 def test_a_flow_that_ends_elsewhere_is_found_out(tmp_path: Path) -> None:
