@@ -25,9 +25,9 @@ from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.transport.flow_paths import straightened
 from snowmelt.training.couplings import Coupling, Sinkhorn
 
-FITTED_ON = 4000  # draws of each end
-COMPONENTS = 50
-STEPS = 500
+FITTED_ON = 3000  # draws of each end
+COMPONENTS = 20
+STEPS = 300
 Joined = Callable[[Tensor, Tensor, Tensor | None, int], tuple[Tensor, Tensor]]
 
 
