@@ -64,6 +64,21 @@ def test_from_one_cloud_to_another(workspace: Path) -> None:
     found = json.loads((workspace / "reports" / "metrics.json").read_text())
     assert found["wasserstein_2"] > 0
     assert "score_error" not in found
+    for name in ("wasserstein_2", "path_energy", "cost", "marginals", "coupling"):
+        for end in ("", "_floor"):
+            value, error = (found[f"transport_{name}{end}{of}"] for of in ("", "_spread"))
+            assert value > 0, name
+            assert error > 0, name
+    assert found["transport_straightness"] >= 0
+    how = found["transport"]
+    assert (how["n"], how["sets"], how["start"]) == (25, 4, "moons")
+    assert "joined by OptimalTransport in batches of 32" in how["pairs"]
+    by_time = np.load(workspace / "outputs" / "evaluation" / "transport.npz")
+    assert by_time["carried"][0] == by_time["true"][0]
+    assert by_time["share"][-1] == 0.0
+    page = (workspace / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "<h2>From start to data</h2>" in page
+    assert "error-by-time" in page
     assert {"samples.png", "trajectory.gif", "paths.png"} <= pictures(workspace)
     assert "forward.gif" not in pictures(workspace)
 
@@ -75,6 +90,12 @@ def test_a_bridge_with_its_score_is_walked_with_noise(workspace: Path) -> None:
     ways = np.load(workspace / "outputs" / "samples" / "paths.npz")
     assert {name.partition("_")[0] for name in ways.files} == {"sde", "ode"}
     assert np.isfinite(ways["sde_states"]).all()
+    found = json.loads((workspace / "reports" / "metrics.json").read_text())
+    assert found["transport_marginals"] > found["transport_marginals_floor"] > 0
+    assert "transport_path_energy" not in found
+    assert "transport_straightness" not in found
+    (left_out,) = (w for w in found["transport"]["left_out"] if "energy" in w)
+    assert "adds noise" in left_out
     # Both begin at the same held-out starts.
     np.testing.assert_array_equal(ways["sde_states"][0], ways["ode_states"][0])
 
@@ -112,6 +133,15 @@ def test_from_images_to_images(workspace: Path) -> None:
     np.testing.assert_array_equal(
         film["frames"][0], starts.held_out[: len(film["frames"][0])]
     )
+    found = json.loads((workspace / "reports" / "metrics.json").read_text())
+    told = {key for key in found if key.startswith("transport_")}
+    assert told == {
+        f"transport_{name}{end}"
+        for name in ("cost", "straightness")
+        for end in ("", "_spread")
+    }
+    assert found["transport_cost"] > 0
+    assert "the plan of a few thousand images" in found["transport"]["left_out"][0]
 
 
 def test_a_second_flow_learns_from_the_pairs_of_the_first(workspace: Path) -> None:

@@ -17,6 +17,7 @@ wrong with it is the fault of the sampler or the likelihood.
 - `grid`: any picture, as a density, closed under every process too;
 - `coupled_mixture`: laws of both ends of a path at once: flows and bridges known exactly;
 - `entropic_plan`: the entropic plan between discrete distributions;
+- `lightsb`, `lightsb_fit`: the Schroedinger bridge between samples, by a potential;
 - `kernel_density`: a density estimated from points;
 - `reverse_kernel`, `reverse_gap`: the exact reverse step, its normal approximations and
   the divergence between them;
@@ -31,6 +32,8 @@ from snowmelt.densities.exact import ExactNet, Perturbable
 from snowmelt.densities.gaussian import Gaussian
 from snowmelt.densities.grid import GridDensity, Picture
 from snowmelt.densities.kernel_density import KernelDensity, Scott, Silverman
+from snowmelt.densities.lightsb import LightSB
+from snowmelt.densities.lightsb_fit import fit_lightsb
 from snowmelt.densities.mixture import GaussianMixture
 from snowmelt.densities.reverse_kernel import reverse_kernel
 
@@ -43,10 +46,12 @@ __all__ = [
     "GaussianMixture",
     "GridDensity",
     "KernelDensity",
+    "LightSB",
     "Perturbable",
     "Picture",
     "Scott",
     "Silverman",
     "entropic_plan",
+    "fit_lightsb",
     "reverse_kernel",
 ]

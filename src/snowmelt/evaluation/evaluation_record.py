@@ -37,6 +37,7 @@ CODE = (
     "sampling",
     "training/checkpoint.py",
     "training/checkpoint_content.py",
+    "training/couplings",
     "training/weight_sets",
     "pipeline/stages/evaluate.py",
 )

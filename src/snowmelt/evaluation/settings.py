@@ -64,6 +64,35 @@ class TruthSettings(Section):
     seed: Seed = Field(0, description="Of the noise and of the draws.")
 
 
+class TransportSettings(Section):
+    """The section `evaluation.transport`: flows that begin with other data than noise."""
+
+    key: ClassVar[str] = "evaluation.transport"
+    set_size: int = Field(
+        1000,
+        ge=2,
+        le=100_000,
+        description="Points of each set whose exact plan is found, at most; it takes time"
+        " with more than the square. Papers take one set of 10,000.",
+    )
+    sets: int = Field(
+        4,
+        ge=1,
+        le=10_000,
+        description="Sets that a number is averaged over and its error taken from, at"
+        " most.",
+    )
+    times: int = Field(
+        9, ge=2, le=1000, description="Times on the way, from the start to the data."
+    )
+    paths: int = Field(
+        64,
+        ge=2,
+        le=1_000_000,
+        description="Paths of images that are walked again, at most.",
+    )
+
+
 class ManifoldSettings(Section):
     """The section `evaluation.manifold`: what is measured by neighbours in a set."""
 
@@ -133,6 +162,7 @@ class EvaluationSettings(Section):
     manifold: ManifoldSettings = ManifoldSettings()
     points: PointSettings = PointSettings()
     truth: TruthSettings = TruthSettings()
+    transport: TransportSettings = TransportSettings()
 
 
 class LikelihoodSettings(Section):

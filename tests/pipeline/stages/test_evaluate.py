@@ -96,6 +96,8 @@ def test_flat_numbers_and_a_protocol(project: MakeProject, tmp_path: Path) -> No
     found = run(config, tmp_path)
     protocol = found.pop("protocol")
     assert all(value is None or isinstance(value, float) for value in found.values())
+    assert not any(key.startswith("transport") for key in found)  # it begins with noise
+    assert not (tmp_path / "evaluation" / "transport.npz").exists()
     assert found["frechet_distance"] > 0
     manifest = PreparedData.open(tmp_path / "prepared").manifest
     description = json.loads((tmp_path / "reference/reference.json").read_text())

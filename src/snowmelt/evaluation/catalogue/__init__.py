@@ -1,9 +1,10 @@
 """The catalogue: one entry for each number of metrics.json.
 
 A new metric is a function and an entry. The function stands with its mathematics; the entry
-in `sample_entries` or `model_entries` says what the number is called, how it is read, which
-real data it is compared with and where it stands in the report. The stages evaluate and
-report, the comparison of jobs and the tracker know metrics by this catalogue alone.
+in `sample_entries`, `transport_entries` or `model_entries` says what the number is called,
+how it is read, which real data it is compared with and where it stands in the report. The
+stages evaluate and report, the comparison of jobs and the tracker know metrics by this
+catalogue alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from snowmelt.evaluation.catalogue.completion_entries import COMPLETION_METRICS
 from snowmelt.evaluation.catalogue.metric import Metric, Section, Subject
 from snowmelt.evaluation.catalogue.model_entries import MODEL_METRICS
 from snowmelt.evaluation.catalogue.sample_entries import SAMPLE_METRICS
+from snowmelt.evaluation.catalogue.transport_entries import TRANSPORT_METRICS
 
 __all__ = [
     "METRICS",
@@ -26,7 +28,8 @@ __all__ = [
 ]
 
 METRICS: dict[str, Metric] = {
-    metric.key: metric for metric in (*SAMPLE_METRICS, *COMPLETION_METRICS, *MODEL_METRICS)
+    metric.key: metric
+    for metric in (*SAMPLE_METRICS, *COMPLETION_METRICS, *TRANSPORT_METRICS, *MODEL_METRICS)
 }
 
 

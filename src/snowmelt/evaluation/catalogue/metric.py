@@ -20,8 +20,8 @@ class Subject(enum.Enum):
     """What a metric is measured of, and hence what its function takes.
 
     `Examples`, completed examples, a `ModelLikelihood` of the chain or of the probability
-    flow, `DenoisingErrors`, or `KnownTruth`. The value is the key of the protocol in
-    metrics.json.
+    flow, `DenoisingErrors`, `KnownTruth`, or the `Transport` of a flow. The value is the
+    key of the protocol in metrics.json.
     """
 
     SAMPLES = "protocol"
@@ -30,6 +30,7 @@ class Subject(enum.Enum):
     FLOW = "ode"
     DENOISING = "denoising"
     TRUTH = "truth"
+    TRANSPORT = "transport"
 
 
 class Section(enum.Enum):
@@ -38,6 +39,7 @@ class Section(enum.Enum):
     SAMPLES = "samples"
     LIKELIHOOD = "likelihood"
     GROUND_TRUTH = "ground truth"
+    TRANSPORT = "transport"
     NONE = "none"
 
 

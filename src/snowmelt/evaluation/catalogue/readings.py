@@ -149,6 +149,13 @@ def readings(metrics: Mapping[str, Any]) -> list[Reading]:
     return [_reading(metric, plain, extractor_name(metrics)) for metric in found]
 
 
+def readings_of(section: Section, metrics: Mapping[str, Any]) -> list[Reading]:
+    """The numbers of another section of the report, in the order of the catalogue."""
+    plain = {key: float(value) for key, value in metrics.items() if _is_number(value)}
+    known = [metric for metric in catalogue.reported_in(section) if metric.key in plain]
+    return [_reading(metric, plain, extractor_name(metrics)) for metric in known]
+
+
 def interval_of(key: str, metrics: Mapping[str, Any]) -> dict[str, float]:
     """The ends of the 95 % interval of a metric of samples, as companions of it."""
     found = next((one.interval for one in readings(metrics) if one.key == key), None)

@@ -44,6 +44,24 @@ def wasserstein_2(one: np.ndarray, two: np.ndarray) -> float:
     return math.sqrt(max(0.0, float(squared)))
 
 
+def optimal_pairs(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """The row of `two` that goes with each row of `one` in the exact plan.
+
+    Shapes:
+        one, two: (N, D) -> (N,) int64
+
+    Raises:
+        ValueError: other shapes, or sets of different sizes.
+    """
+    one, two = in_one_space(one, two)
+    if len(one) != len(two):
+        raise ValueError(f"pairs need sets of one size, got {len(one)} and {len(two)}")
+    even = np.full(len(one), 1 / len(one))
+    cost = ot.dist(one, two, metric="sqeuclidean")
+    plan = ot.emd(even, even, cost, numItermax=10_000_000, numThreads=1)
+    return np.argmax(plan, axis=1)
+
+
 def sliced_wasserstein_2(
     one: np.ndarray, two: np.ndarray, *, directions: int, seed: int
 ) -> float:

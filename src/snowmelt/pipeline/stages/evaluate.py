@@ -32,6 +32,7 @@ from snowmelt.evaluation import (
     likelihood_evaluation,
     nearest_arrays,
     sample_evaluation,
+    transport_evaluation,
     truth_evaluation,
 )
 from snowmelt.evaluation.catalogue import ranking
@@ -45,6 +46,7 @@ from snowmelt.evaluation.protocol import Evaluation
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.settings import EvaluationSettings, TruthSettings
 from snowmelt.evaluation.summary import summary
+from snowmelt.evaluation.transport.carried_samples import CarriedSamples
 from snowmelt.pipeline import launch
 from snowmelt.sampling.storage import sample_places
 from snowmelt.tracking import Run, open_evaluation
@@ -116,14 +118,19 @@ def run(config: DictConfig, root: Path) -> Path:
             "truth": model.score_error(settings.truth),
             "by_class": class_evaluation.measure(context, data.manifest.classes),
         }
+        transport = model.transport(settings, context, description)
         measured: dict[str, Any] = dict(metrics)
-        for evaluation in evaluations.values():
+        for evaluation in (*evaluations.values(), transport):
             measured |= evaluation.metrics
         measured["protocol"] = how
         verification.finish()
         measured |= _write_tables(target.parent, evaluations, run_of_samples)
+        if transport.protocol:
+            measured["transport"] = transport.protocol
+            run_of_samples.log_params({"transport_protocol": transport.protocol})
         with new_directory(arrays, truth_arrays.ARRAYS_OF) as draft:
             _write_arrays(draft, context, model, evaluations["likelihood"], description)
+            transport_evaluation.save(transport, draft)
             evaluation_record.write(
                 draft,
                 made_from=evaluation_record.made_from(
@@ -238,6 +245,23 @@ class _Model:
         return truth_evaluation.measure(
             settings, self.checkpoint, weights, self.data, self.density, self.device
         )
+
+    def transport(
+        self, settings: EvaluationSettings, context: Context, said: Mapping[str, Any]
+    ) -> Evaluation:
+        """How well starts were carried; nothing of samples that begin with noise.
+
+        Args:
+            said: the content of samples.json.
+        """
+        if "start" not in said:
+            return Evaluation()
+        has_classes = context.drawn.labels is not None
+        carried = CarriedSamples.of(
+            context.samples, said, self.checkpoint, self.data, self.root, has_classes
+        )
+        device, seed = self.device, settings.seed
+        return transport_evaluation.measure(settings.transport, carried, device, seed)
 
     def of_points(self, seed: int) -> PointModel | None:
         """The model for pictures of it; None of images.

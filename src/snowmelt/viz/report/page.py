@@ -30,6 +30,7 @@ from snowmelt.viz.report.memorisation_section import memorisation
 from snowmelt.viz.report.page_plots import plots
 from snowmelt.viz.report.report_material import Array, Material
 from snowmelt.viz.report.short_digests import short_digest
+from snowmelt.viz.report.transport_section import transport
 from snowmelt.viz.templates import templates
 
 FEWEST_IMAGES = 18  # of each of the two grids, where there are as many
@@ -77,6 +78,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "likelihoods": likelihoods(material.metrics),
         "has_two_models": {"bound", "ode"} <= set(material.metrics.get("likelihood") or {}),
         "truth": truth(material),
+        "transport": transport(material),
         "protocol_sentence": protocol_sentence(material.metrics),
         "protocol": nested_tables.rows(material.metrics.get("protocol") or {}),
         "data": _data(material),
