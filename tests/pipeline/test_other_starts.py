@@ -64,7 +64,8 @@ def test_from_one_cloud_to_another(workspace: Path) -> None:
     found = json.loads((workspace / "reports" / "metrics.json").read_text())
     assert found["wasserstein_2"] > 0
     assert "score_error" not in found
-    assert {"samples.png", "trajectory.gif", "paths.png"} <= pictures(workspace)
+    shown = {"samples.png", "trajectory.gif", "paths.png", "flow_steps.png"}
+    assert shown | {"plane_paths.png"} <= pictures(workspace)
     assert "forward.gif" not in pictures(workspace)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import ot
 from numpy.typing import NDArray
 
 from snowmelt.evaluation.plane.plane_arrays import Raster
@@ -46,6 +45,8 @@ def parcels(first: Raster, second: Raster) -> Parcels:
     Raises:
         ValueError: the cells are not the same.
     """
+    import ot
+
     if first.values.shape != second.values.shape or first.extent != second.extent:
         raise ValueError(
             "two tables of the same cells are needed, got the shapes"

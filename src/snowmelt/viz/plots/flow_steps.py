@@ -30,6 +30,7 @@ class StepCurve:
 def flow_steps_figure(
     curves: Sequence[StepCurve],
     *,
+    x: str = "Euler's steps",
     y: str,
     floor: float | None = None,
     floor_name: str = "",
@@ -38,7 +39,7 @@ def flow_steps_figure(
     """A curve for each kind of way; both axes are logarithmic.
 
     Args:
-        y: what the errors are.
+        x, y: what the abscissas and the errors are.
         floor: below what nothing can be seen, if there is such a value.
         floor_name: where it comes from.
 
@@ -66,7 +67,7 @@ def flow_steps_figure(
     axes.set_xticks(every, [str(count) for count in every])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.set(xlabel="Euler's steps", ylabel=y)
+    axes.set(xlabel=x, ylabel=y)
     axes.set_title(title)
     if any(curve.name for curve in curves) or floor is not None:
         axes.legend()
