@@ -69,12 +69,14 @@ def test_the_film_carries_cells_beside_the_flow(
     assert [len(cloud) for cloud in kept["clouds"]] == [len(kept["times"])] * 2
 
 
-def test_the_heaviest_parcels_are_shown():
-    weights = np.linspace(0.0, 1.0, 500)[::-1].copy()
-    some = transport_scenes._heaviest(
-        Parcels(weights, np.zeros((500, 2)), np.zeros((500, 2)))
-    )
-    assert some.tolist() == list(range(300))
+def test_one_line_a_cell_is_shown_and_none_from_far_out():
+    table = Raster(np.full((1, 4, 4), 1 / 16), (-4.0, 4.0, -4.0, 4.0))
+    origins = np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 1.0], [0.0, 0.0], [2.0, 2.0]])
+    plan = Parcels(np.array([0.1, 0.3, 0.2, 0.3, 0.1]), origins, origins)
+    assert transport_scenes._one_of_each_cell(plan, table).tolist() == [1, 2, 4]
+
+
+def test_cells_stay_to_be_seen():
     fine = transport_scenes._sharp(Raster(np.arange(4.0).reshape(1, 2, 2), (0, 1, 0, 1)))
     assert fine.values.shape == (1, 12, 12)
     assert (fine.values[0, :6, :6] == 0).all()

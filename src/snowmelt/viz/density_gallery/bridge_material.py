@@ -35,7 +35,7 @@ from snowmelt.sampling.trajectories import Trajectory, reverse
 from snowmelt.training.couplings import OptimalTransport
 from snowmelt.viz.density_gallery.gallery_material import Material, frames_of
 
-ENTROPIES = (0.05, 0.5)
+ENTROPIES = (0.02, 0.2)
 MOST = 800  # points of a cloud: the time of a plan grows with their square
 TOLERANCE = 1e-6  # of the plan's marginals; a draw does not see less
 PAIRS, FLOW, OPTIMAL = "independent pairs", "their flow", "optimal pairs"

@@ -32,7 +32,6 @@ CELLS = 28
 _FINER = 6  # what a cell is averaged over, and drawn with in the film
 _PLACES = 23
 _FARTHEST = 2.3
-_SHOWN = 300  # parcels that are drawn as lines
 CELL_BY_CELL, BY_FLOW = "cell by cell, least work", "by the flow"
 
 
@@ -45,7 +44,7 @@ def draw_two_distributions(material: Material, folder: Path) -> None:
     first, second = (Raster(by_flow.values[[k]], by_flow.extent) for k in (0, -1))
     plan = parcels(first, second)
     by_cells = carried_cells(plan, first, 1.0 - times)
-    shown = _heaviest(plan)
+    shown = _one_of_each_cell(plan, first)
     clouds = [
         np.stack([places(plan, first, share)[shown] for share in 1.0 - times]),
         moved.states.numpy(),
@@ -63,9 +62,13 @@ def draw_two_distributions(material: Material, folder: Path) -> None:
     save_png(carried(first, second, ways), folder / "two_distributions.png")
 
 
-def _heaviest(plan: Parcels) -> Array:
-    """The numbers of the parcels that carry most. Shapes: -> (n,)"""
-    return np.sort(np.argsort(-plan.weights, kind="stable")[:_SHOWN])
+def _one_of_each_cell(plan: Parcels, first: Raster) -> Array:
+    """The heaviest parcel of each cell that is not far out. Shapes: -> (n,)"""
+    heaviest = np.argsort(-plan.weights, kind="stable")
+    _, begun = np.unique(plan.origins[heaviest], axis=0, return_index=True)
+    found = np.sort(heaviest[begun])
+    origins = places(plan, first, 0.0)[found]
+    return found[np.square(origins).sum(axis=1) < _FARTHEST**2]
 
 
 def _sharp(cells: Raster) -> Raster:
