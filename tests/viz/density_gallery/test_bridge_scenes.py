@@ -98,9 +98,11 @@ def test_one_step_is_enough_for_a_line_and_many_for_the_rest(material: Material)
     truth = clouds.ends.numpy()
     floor = wasserstein_2(found[OPTIMAL][0].numpy(), truth)
     assert floor == pytest.approx(0.0, abs=1e-6)
-    for name in (PAIRS, *map(bridge, ENTROPIES)):
+    for name, least in ((PAIRS, 3.0), (bridge(ENTROPIES[-1]), 1.2)):
         one, many = (wasserstein_2(part.numpy(), truth) for part in found[name])
-        assert one > 1.5 * many, name
+        assert one > least * many, name
+    for entropy in ENTROPIES:
+        assert wasserstein_2(found[bridge(entropy)][1].numpy(), truth) < 0.2
     hot = bridge(ENTROPIES[-1])
     row = (clouds.potentials[0.2] - clouds.cost / 0.2).softmax(1)
     close(found[hot][0], row @ clouds.ends, rtol=1e-7, atol=1e-9)
