@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -135,7 +134,7 @@ def test_the_paths_that_are_drawn_are_those_of_every_kind(
         np.testing.assert_allclose(states[0], starts, atol=1e-6)
     assert len(drawn) == 3 + len(ENTROPIES)
     assert raster.extent[3] > 2.3, "the start lies above"
-    assert math.isclose(float(raster.values.max()), 1.0)
+    assert 1.0 <= float(raster.values.max()) < 1.1
 
 
 def test_only_known_flows_are_drawn(material: Material) -> None:

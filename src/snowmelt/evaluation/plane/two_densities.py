@@ -20,7 +20,7 @@ _MOST = 2000  # points that suggest a density
 def two_densities(
     one: Density, other: Density, extent: Extent | None = None, cells: int = 120
 ) -> Raster:
-    """At each place the larger of the two, each by its own peak.
+    """The sum of the two, each over its own peak, so that either is seen on the other.
 
     Args:
         extent: what is shown; None: what both need.
@@ -32,7 +32,7 @@ def two_densities(
     values = raster([one, other], shown, cells).values
     peaks = values.max(axis=(1, 2), keepdims=True)
     shares = values / np.where(peaks > 0, peaks, 1.0)
-    return Raster(shares.max(axis=0, keepdims=True), shown)
+    return Raster(shares.sum(axis=0, keepdims=True), shown)
 
 
 def suggested(points: NDArray[np.floating]) -> KernelDensity:
