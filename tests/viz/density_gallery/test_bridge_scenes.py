@@ -14,8 +14,9 @@ from snowmelt.evaluation.metrics.wasserstein import wasserstein_2
 from snowmelt.sampling.samplers.ode import Heun
 from snowmelt.viz.density_gallery import bridge_material, bridge_scenes
 from snowmelt.viz.density_gallery.bridge_material import (
-    ENTROPIES,
+    COLDEST,
     FLOW,
+    HOTTER,
     OPTIMAL,
     PAIRS,
     Clouds,
@@ -37,7 +38,7 @@ def clouds(material: Material) -> Clouds:
 
 def test_every_way_begins_at_the_same_starts(clouds: Clouds) -> None:
     moved = ways(clouds, 5, with_pairs=True)
-    assert list(moved) == [PAIRS, FLOW, OPTIMAL, *map(bridge, ENTROPIES)]
+    assert list(moved) == [PAIRS, FLOW, OPTIMAL, *map(bridge, clouds.potentials)]
     for way in moved.values():
         close(way.states[0].double(), clouds.starts, rtol=1e-6, atol=1e-6)
         assert torch.equal(way.times, moved[PAIRS].times)
@@ -74,18 +75,19 @@ def test_the_flow_of_independent_pairs_ends_in_the_data(material: Material) -> N
 def test_a_colder_bridge_works_less_and_wanders_less(clouds: Clouds) -> None:
     even = torch.full((clouds.count,), 1.0, dtype=torch.float64)
     work = [float(clouds.cost.gather(1, clouds.partners[:, None]).mean())]
-    for entropy in ENTROPIES:
+    for entropy in clouds.potentials:
         chances = (clouds.potentials[entropy] - clouds.cost / entropy).softmax(1)
         close(chances.sum(0), even, rtol=0, atol=1e-3)
         work.append(float((chances * clouds.cost).sum(1).mean()))
     work.append(float(clouds.cost.mean()))  # of independent pairs
     assert work == sorted(work)
     assert len(set(work)) == 4
-    way = ways(clouds, 9)[bridge(0.2)]
+    _, hot = clouds.potentials
+    way = ways(clouds, 9)[bridge(hot)]
     middle = 0.5 * (way.states[0] + way.states[-1])
     off = (way.states[4] - middle).square().mean()
     assert float(way.times[4]) == pytest.approx(0.5)
-    assert float(off) == pytest.approx(0.2 * 0.25, rel=0.4)
+    assert float(off) == pytest.approx(hot * 0.25, rel=0.4)
 
 
 def test_one_step_is_enough_for_a_line_and_many_for_the_rest(material: Material) -> None:
@@ -96,14 +98,31 @@ def test_one_step_is_enough_for_a_line_and_many_for_the_rest(material: Material)
     truth = clouds.ends.numpy()
     floor = wasserstein_2(found[OPTIMAL][0].numpy(), truth)
     assert floor == pytest.approx(0.0, abs=1e-6)
-    for name, least in ((PAIRS, 3.0), (bridge(ENTROPIES[-1]), 1.2)):
+    _, hot = clouds.potentials
+    for name, least in ((PAIRS, 3.0), (bridge(hot), 1.2)):
         one, many = (wasserstein_2(part.numpy(), truth) for part in found[name])
         assert one > least * many, name
-    for entropy in ENTROPIES:
+    for entropy in clouds.potentials:
         assert wasserstein_2(found[bridge(entropy)][1].numpy(), truth) < 0.2
-    hot = bridge(ENTROPIES[-1])
-    row = (clouds.potentials[0.2] - clouds.cost / 0.2).softmax(1)
-    close(found[hot][0], row @ clouds.ends, rtol=1e-7, atol=1e-9)
+    row = (clouds.potentials[hot] - clouds.cost / hot).softmax(1)
+    close(found[bridge(hot)][0], row @ clouds.ends, rtol=1e-7, atol=1e-9)
+
+
+def test_a_cold_plan_that_is_not_found_gives_way_to_a_warmer_one(
+    clouds: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    found = bridge_material.entropic_potentials
+
+    def stubborn(cost, one, two, entropy, **how):
+        asked.append(entropy)
+        if entropy < 0.05:
+            raise ValueError("rounds did not bring the plan")
+        return found(cost, one, two, entropy, tolerance=1e-3)
+
+    monkeypatch.setattr(bridge_material, "entropic_potentials", stubborn)
+    assert list(clouds.potentials) == [0.05, HOTTER * 0.05]
+    assert asked == [COLDEST[0], 0.05, HOTTER * 0.05]
 
 
 def test_a_cloud_is_not_too_large_for_its_plan(material: Material) -> None:
@@ -132,7 +151,7 @@ def test_the_paths_that_are_drawn_are_those_of_every_kind(
     starts = clouds_of(told).starts[:few]
     for states in drawn.values():
         np.testing.assert_allclose(states[0], starts, atol=1e-6)
-    assert len(drawn) == 3 + len(ENTROPIES)
+    assert len(drawn) == 5
     assert raster.extent[3] > 2.3, "the start lies above"
     assert 1.0 <= float(raster.values.max()) < 1.1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from snowmelt.viz.density_gallery.gallery_material import Material
 from snowmelt.viz.density_gallery.settings import GallerySettings
 
 _DRAWN = 20_000  # where mean and variance have no formula
+Unit = tuple[Tensor | Sequence[float], float]  # the middle, and the length
 # Rounding the edges of the llama or the board costs 0.06 nats.
 _ASKED, _FAR = 1000, 0.08
 
@@ -42,6 +44,7 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
     name = density_name(config, root)
     require_plane(density)
     denoiser = None
+    unit: Unit
     if settings.checkpoint is None:
         unit = unit_of(density)
     else:
@@ -98,7 +101,7 @@ def start_density(name: str | None, root: Path) -> GaussianMixture | None:
     return density
 
 
-def unit_of(density: Perturbable) -> tuple[Tensor, float]:
+def unit_of(density: Perturbable) -> Unit:
     """Where its middle is, and the root of its variance, averaged over the axes."""
     if isinstance(density, GaussianMixture | GridDensity):
         mean, variance = density.mean(), density.covariance().diagonal().mean()
@@ -110,7 +113,7 @@ def unit_of(density: Perturbable) -> tuple[Tensor, float]:
 
 def unit_of_model(
     checkpoint: Checkpoint, density: Perturbable, name: str, root: Path
-) -> tuple[tuple[float, ...], float]:
+) -> Unit:
     """The middle and the length that a model sees, if its data are points of the density.
 
     A density with rounded edges may stand for one with sharp edges.

@@ -7,9 +7,11 @@ of a bridge is drawn from its law.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,7 +37,9 @@ from snowmelt.sampling.trajectories import Trajectory, reverse
 from snowmelt.training.couplings import OptimalTransport
 from snowmelt.viz.density_gallery.gallery_material import Material, frames_of
 
-ENTROPIES = (0.02, 0.2)
+COLDEST = (0.02, 0.05, 0.1, 0.2)  # entropies, the first whose plan is found in time
+HOTTER = 10  # times as much entropy has the other bridge
+ROUNDS = 2000  # of Sinkhorn's iteration: few points take many where there is little entropy
 MOST = 800  # points of a cloud: the time of a plan grows with their square
 TOLERANCE = 1e-6  # of the plan's marginals; a draw does not see less
 PAIRS, FLOW, OPTIMAL = "independent pairs", "their flow", "optimal pairs"
@@ -105,14 +109,26 @@ class Clouds:
 
     @functools.cached_property
     def potentials(self) -> dict[float, Tensor]:
-        """That of the ends in the plan of each entropy, over the entropy. -> (N,) each"""
+        """Under two entropies the potential of the ends over it, the colder first.
+
+        Shapes:
+            -> (N,) each
+
+        Raises:
+            ValueError: not even the largest of `COLDEST` is enough for the iteration.
+        """
+        for cold in COLDEST[:-1]:
+            with contextlib.suppress(ValueError):
+                return self._potentials(cold)
+        return self._potentials(COLDEST[-1])
+
+    def _potentials(self, cold: float) -> dict[float, Tensor]:
         even = torch.full((self.count,), 1.0 / self.count, dtype=torch.float64)
-        found = {}
-        for entropy in ENTROPIES:
-            _, found[entropy] = entropic_potentials(
-                self.cost, even, even, entropy, tolerance=TOLERANCE
-            )
-        return found
+        how: dict[str, Any] = {"tolerance": TOLERANCE, "limit": ROUNDS}
+        return {
+            entropy: entropic_potentials(self.cost, even, even, entropy, **how)[1]
+            for entropy in (cold, HOTTER * cold)
+        }
 
     def bridge_partners(self, entropy: float) -> Tensor:
         """An end for each start, drawn from the entropic plan. Shapes: -> (N,) int64"""
@@ -149,6 +165,7 @@ class Clouds:
         return normal((2,), seed=seed, stream=stream, index=self.index, step=step).double()
 
 
+@functools.lru_cache(maxsize=1)
 def clouds_of(material: Material) -> Clouds:
     """The clouds of a gallery."""
     return Clouds(material, min(MOST, material.size.points))
@@ -170,7 +187,7 @@ def ways(
         found[PAIRS] = clouds.paths(clouds.index, times, 0.0)
     found[FLOW if with_pairs else PAIRS] = flow.states
     found[OPTIMAL] = clouds.paths(clouds.partners, times, 0.0)
-    for entropy in ENTROPIES:
+    for entropy in clouds.potentials:
         pairs = clouds.bridge_partners(entropy)
         found[bridge(entropy)] = clouds.paths(pairs, times, math.sqrt(entropy))
     return {name: Trajectory(times, states) for name, states in found.items()}
@@ -186,7 +203,7 @@ def carried_in_steps(clouds: Clouds, counts: tuple[int, ...]) -> dict[str, list[
         PAIRS: [clouds.flow(Euler(count)).states[-1].double() for count in counts],
         OPTIMAL: [optimal for _ in counts],
     }
-    for entropy in ENTROPIES:
+    for entropy in clouds.potentials:
         ends = [clouds.stepped_bridge(entropy, count) for count in counts]
         found[bridge(entropy)] = ends
     return found
