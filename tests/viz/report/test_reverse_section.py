@@ -87,6 +87,8 @@ def test_the_heading_says_where_samples_begin() -> None:
 def test_what_lies_behind_is_said_where_there_is_something() -> None:
     assert "brown" in reverse_section.behind(material(paths=PLOT))
     assert reverse_section.behind(material()) == ""
+    assert "exact density" not in reverse_section.behind(a_flow(paths=PLOT))
+    assert "crosses" in reverse_section.behind(a_flow(paths=PLOT))
     assert reverse_section.behind(material("images", trajectory_strip=PLOT)) == ""
 
 

@@ -153,6 +153,11 @@ def behind(material: Material) -> str:
     """What the pictures show behind the points, where they show points."""
     if material.is_images or not material.pictures.keys() & JOURNEY.keys():
         return ""
+    if material.is_flow:
+        return (
+            "Blue dots are points on their way, and real points lie behind them as orange"
+            " crosses."
+        )
     return (
         "Blue dots are points on their way. Where the density of the data is known, what"
         " lies behind them in brown tones is the exact density of that moment; where it is"
