@@ -8,7 +8,7 @@ import torch
 from tests.combinations import close
 from torch import Tensor
 
-from snowmelt.densities import entropic_plan
+from snowmelt.densities import entropic_plan, entropic_potentials
 
 
 def problem() -> tuple[Tensor, Tensor, Tensor]:
@@ -47,3 +47,10 @@ def test_what_is_no_problem_is_refused() -> None:
         entropic_plan(cost, one, two, 0.0)
     with pytest.raises(ValueError, match=r"1 rounds did not bring.*raise the entropy"):
         entropic_plan(cost, one, two, 0.05, limit=1)
+
+
+def test_the_plan_is_made_of_its_potentials() -> None:
+    cost, one, two = problem()
+    f, g = entropic_potentials(cost, one, two, 0.3)
+    made = one[:, None] * two * torch.exp(f[:, None] + g - cost / 0.3)
+    close(made, entropic_plan(cost, one, two, 0.3), rtol=1e-12)

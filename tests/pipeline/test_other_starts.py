@@ -79,7 +79,8 @@ def test_from_one_cloud_to_another(workspace: Path) -> None:
     page = (workspace / "reports" / "index.html").read_text(encoding="utf-8")
     assert "<h2>From start to data</h2>" in page
     assert "error-by-time" in page
-    assert {"samples.png", "trajectory.gif", "paths.png"} <= pictures(workspace)
+    shown = {"samples.png", "trajectory.gif", "paths.png", "flow_steps.png"}
+    assert shown | {"plane_paths.png"} <= pictures(workspace)
     assert "forward.gif" not in pictures(workspace)
 
 

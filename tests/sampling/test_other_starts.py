@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.sampling.exact_flows import COSINE, COUNT, STRAIGHT, ExactFlow
+from tests.sampling.exact_flows import COSINE, COUNT, STRAIGHT
 from tests.tiny_models import generator, network, points
 from torch import Tensor
 
 from snowmelt.common.errors import UserError
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.start_points import FOLDER, StartPoints
-from snowmelt.densities import CoupledMixture, Gaussian, GaussianMixture
+from snowmelt.densities import CoupledMixture, ExactFlow, Gaussian, GaussianMixture
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.interpolants import (
     BrownianBridge,

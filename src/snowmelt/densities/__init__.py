@@ -16,19 +16,23 @@ wrong with it is the fault of the sampler or the likelihood.
   every process;
 - `grid`: any picture, as a density, closed under every process too;
 - `coupled_mixture`: laws of both ends of a path at once: flows and bridges known exactly;
+- `exact_flow`: the network without error of such a law;
 - `entropic_plan`: the entropic plan between discrete distributions;
 - `lightsb`, `lightsb_fit`: the Schroedinger bridge between samples, by a potential;
+- `bridge_paths`: paths of the Schroedinger bridge between two clouds;
 - `kernel_density`: a density estimated from points;
 - `reverse_kernel`, `reverse_gap`: the exact reverse step, its normal approximations and
   the divergence between them;
 - `mcmc`: Markov chain Monte Carlo on any density.
 """
 
+from snowmelt.densities.bridge_paths import brownian_bridges, drawn_ends, expected_end
 from snowmelt.densities.coupled_mixture import CoupledMixture
 from snowmelt.densities.density import Density
 from snowmelt.densities.double_gaussian import DoubleGaussian
-from snowmelt.densities.entropic_plan import entropic_plan
+from snowmelt.densities.entropic_plan import entropic_plan, entropic_potentials
 from snowmelt.densities.exact import ExactNet, Perturbable
+from snowmelt.densities.exact_flow import ExactFlow
 from snowmelt.densities.gaussian import Gaussian
 from snowmelt.densities.grid import GridDensity, Picture
 from snowmelt.densities.kernel_density import KernelDensity, Scott, Silverman
@@ -41,6 +45,7 @@ __all__ = [
     "CoupledMixture",
     "Density",
     "DoubleGaussian",
+    "ExactFlow",
     "ExactNet",
     "Gaussian",
     "GaussianMixture",
@@ -51,7 +56,11 @@ __all__ = [
     "Picture",
     "Scott",
     "Silverman",
+    "brownian_bridges",
+    "drawn_ends",
     "entropic_plan",
+    "entropic_potentials",
+    "expected_end",
     "fit_lightsb",
     "reverse_kernel",
 ]

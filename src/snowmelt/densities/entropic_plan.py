@@ -32,7 +32,27 @@ def entropic_plan(
     tolerance: float = 1e-10,
     limit: int = 100_000,
 ) -> Tensor:
-    r"""The plan of least cost and entropy.
+    r"""The plan of least cost and entropy; see `entropic_potentials` for the arguments.
+
+    Shapes:
+        cost: (N, M), one: (N,), two: (M,) -> (N, M) float64
+    """
+    f, g = entropic_potentials(cost, one, two, entropy, tolerance=tolerance, limit=limit)
+    log_a, log_b = (_marginal(part).log() for part in (one, two))
+    scaled = cost.to(torch.float64) / entropy
+    return torch.exp(log_a[:, None] + log_b + f[:, None] + g - scaled)
+
+
+def entropic_potentials(
+    cost: Tensor,
+    one: Tensor,
+    two: Tensor,
+    entropy: float,
+    *,
+    tolerance: float = 1e-10,
+    limit: int = 100_000,
+) -> tuple[Tensor, Tensor]:
+    r"""The potentials of the plan of least cost and entropy, over the entropy.
 
     Args:
         cost: $c_{ij}$; with $\tfrac12\lVert x_i - y_j\rVert^2$ and $\varepsilon = s^2$ it
@@ -43,7 +63,8 @@ def entropic_plan(
         limit: the most rounds.
 
     Shapes:
-        cost: (N, M), one: (N,), two: (M,) -> (N, M) float64
+        cost: (N, M), one: (N,), two: (M,)
+        -> $f / \varepsilon$ (N,), $g / \varepsilon$ (M,) float64
 
     Raises:
         ValueError: marginals that do not fit, or are none; or the limit was reached.
@@ -64,7 +85,7 @@ def entropic_plan(
         # The second marginal is met by now; the first is not, unless this is the end.
         found = log_a + f + torch.logsumexp(log_b + g - scaled, 1)
         if float((found.exp() - a).abs().sum()) < tolerance:
-            return torch.exp(log_a[:, None] + log_b + f[:, None] + g - scaled)
+            return f, g
     raise ValueError(
         f"{limit} rounds did not bring the plan within {tolerance:g} of its marginals:"
         f" raise the entropy, {entropy:g}, or the limit"

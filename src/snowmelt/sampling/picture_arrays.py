@@ -6,6 +6,7 @@
 | completion.npz | `real` and, if anything was seen, `seen` (N, *D) | guided by examples |
 | forward.npz | the same as trajectory.npz, of real points that turn into noise | points |
 | paths.npz | what `compared_paths` gives, by the learned score | points |
+| steps.npz | what `step_errors` gives | points, by a flow that is no diffusion |
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from snowmelt.common.errors import left_out_if_it_fails
 from snowmelt.common.rank_reports import Reporter
 from snowmelt.sampling.compared_paths import as_seen, compared_paths
 from snowmelt.sampling.generator import Generator
+from snowmelt.sampling.step_errors import step_errors
 from snowmelt.sampling.trajectories import forward, visible_scale
 
 FOLLOWED, MOMENTS = 8, 12  # images, and moments of their way
@@ -54,6 +56,12 @@ def save(generator: Generator, draft: Path, real: Tensor | None = None) -> None:
             generator.denoiser, generator.manifest, seed=generator.request.seed
         )
         if not generator.denoiser.has_score:
+            wanted["steps"] = lambda: step_errors(
+                generator.denoiser,
+                generator.manifest,
+                count=generator.request.num_samples,
+                seed=generator.request.seed,
+            )
             print("forward film: left out, since this flow does not begin with added noise")
         elif real is None:
             print("forward film: left out, since no real points are at hand")
@@ -64,7 +72,8 @@ def save(generator: Generator, draft: Path, real: Tensor | None = None) -> None:
         for name, arrays in bar:
             bar.set_postfix_str(name)
             with left_out_if_it_fails(name):
-                write_arrays(draft / f"{name}.npz", arrays())
+                if found := arrays():
+                    write_arrays(draft / f"{name}.npz", found)
 
 
 def trajectory(generator: Generator) -> Arrays:

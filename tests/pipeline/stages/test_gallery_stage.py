@@ -17,7 +17,13 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build, plain
 from snowmelt.data.prepared import dataset
 from snowmelt.data.sources.source import Source
-from snowmelt.densities import DoubleGaussian, Gaussian, KernelDensity
+from snowmelt.densities import (
+    DoubleGaussian,
+    Gaussian,
+    GaussianMixture,
+    KernelDensity,
+    Perturbable,
+)
 from snowmelt.pipeline.config import composition
 from snowmelt.pipeline.stages import gallery as stage
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser, load, save
@@ -65,6 +71,9 @@ def test_the_set_is_whole_and_lies_where_it_is_looked_for(made: Path):
         "points_and_density.png",
         "reverse_kernel.png",
         "two_distributions.png",
+        "bridges.gif",
+        "bridge_paths.png",
+        "bridge_steps.png",
     ):
         assert wanted in named, wanted
     assert "learned" not in text, "no model was asked for"
@@ -100,6 +109,37 @@ def test_the_same_settings_give_the_same_bytes(
         assert path.read_bytes() == (made.parent / path.name).read_bytes(), path.name
 
 
+def test_bridges_begin_in_the_density_that_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = {}
+    monkeypatch.setattr(gallery, "make", lambda material, folder: kept.update(m=material))
+    asked = [*TINY, "density=eight_normals", "gallery.starts_from=moons"]
+    settled = composition.compose(ROOT, asked, is_checked=False)
+    stage.run(settled, ROOT, tmp_path / "out")
+    material = kept["m"]
+    assert material.start_name == "moons"
+    assert isinstance(material.start, GaussianMixture)
+    unit = stage.unit_of(build(settled.density, Perturbable, root=ROOT))[1]
+    own = build(composition.compose(ROOT, ["density=moons"]).density, GaussianMixture)
+    spread, wanted = (law.covariance().diagonal().sum() for law in (material.start, own))
+    assert float(spread * unit**2) == pytest.approx(float(wanted))
+    assert float(material.density.covariance().diagonal().mean()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("moon", r"gallery.starts_from=moon: there is no such file .*did you mean 'moons'"),
+        ("llama", "known between mixtures of normal distributions of the plane"),
+    ],
+)
+def test_other_starts_are_refused(name: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        stage.start_density(name, ROOT)
+    assert stage.start_density(None, ROOT) is None
+
+
 @pytest.fixture
 def only_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """A set of two quick pictures."""
@@ -122,7 +162,7 @@ def test_any_density_is_centred_and_of_unit_variance():
         Gaussian([3.0, -1.0], std=[0.5, 2.0]),
         KernelDensity(torch.randn(30, 2) * 5 + 2, 0.3),
     ):
-        found = stage.standardised(density)
+        found = density.standardised(*stage.unit_of(density))
         points = found.sample(20_000, seed=1, dtype=torch.float64)
         assert torch.allclose(points.mean(0), torch.zeros(2, dtype=points.dtype), atol=0.05)
         assert float(points.var(0).mean()) == pytest.approx(1.0, abs=0.05)

@@ -19,8 +19,11 @@ def test_two_pictures_their_difference_and_the_ways():
     first = Raster(np.array([[[0.5, 0.25], [0.25, 0.0]]]), EXTENT)
     second = Raster(np.array([[[0.0, 0.25], [0.5, 0.25]]]), EXTENT)
     paths = np.array([[[0.0, 0.0], [1.0, 0.5]], [[0.5, 0.0], [1.0, 0.9]]])
-    figure = carried(first, second, paths)
-    known, wanted, change, ways = figure.axes
+    figure = carried(first, second, {"by hand": paths[::-1], "by flow": paths})
+    known, wanted, change, by_hand, ways = figure.axes
+    assert (by_hand.get_title("left"), ways.get_title("left")) == ("by hand", "by flow")
+    (turned,) = (item for item in by_hand.collections if isinstance(item, LineCollection))
+    assert np.allclose(turned.get_segments()[0], paths[::-1, 0])
     assert np.allclose(meshes(known)[0] ** 2, first.values[0])
     assert np.allclose(meshes(wanted)[0] ** 2, second.values[0])
     shade = meshes(change)[0]
@@ -39,7 +42,7 @@ def test_two_pictures_their_difference_and_the_ways():
 def test_pictures_of_different_cells_are_refused():
     first = Raster(np.ones((1, 2, 2)), EXTENT)
     with pytest.raises(ValueError, match="the same cells"):
-        carried(first, Raster(np.ones((1, 3, 2)), EXTENT), np.zeros((2, 1, 2)))
+        carried(first, Raster(np.ones((1, 3, 2)), EXTENT), {})
     other = Raster(np.ones((1, 2, 2)), (0.0, 1.0, 0.0, 1.0))
     with pytest.raises(ValueError, match="the same cells"):
-        carried(first, other, np.zeros((2, 1, 2)))
+        carried(first, other, {})

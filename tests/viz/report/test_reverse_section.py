@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,9 +53,42 @@ def test_stills_tell_the_story_in_order() -> None:
     assert reverse_section.stills(material(paths=b"")) == []
 
 
+def a_flow(**shown: bytes) -> Material:
+    steps = {"steps": {"steps": np.array([1])}}
+    return replace(material(**shown), ways=steps)
+
+
+def test_a_flow_is_told_in_its_own_words() -> None:
+    film = reverse_section.animations(a_flow(trajectory_animation=b"GIF"))
+    assert [item.title for item in film] == ["start to data"]
+    assert "velocity" in film[0].caption
+    shown = dict.fromkeys(("paths", "flow_steps", "plane_paths", "trajectory_strip"), PLOT)
+    stills = reverse_section.stills(a_flow(**shown))
+    assert [item.alt.split()[0] for item in stills] == ["moments", "paths", "the", "paths"]
+    said = " ".join(item.caption for item in [*film, *stills])
+    assert "DDPM" not in said
+    assert "fresh noise" not in said
+    assert "how many steps" in said.lower()
+    other = reverse_section.stills(material(**shown))
+    assert "DDPM" in other[-1].caption
+
+
+def test_the_heading_says_where_samples_begin() -> None:
+    def begun(target: str) -> str:
+        return reverse_section.title(
+            replace(material(), config={"start": {"_target_": target}})
+        )
+
+    assert begun("snowmelt.starts.Normal") == "From noise to data"
+    assert begun("snowmelt.starts.DataSet") == "From start to data"
+    assert reverse_section.title(material()) == "From noise to data"
+
+
 def test_what_lies_behind_is_said_where_there_is_something() -> None:
     assert "brown" in reverse_section.behind(material(paths=PLOT))
     assert reverse_section.behind(material()) == ""
+    assert "exact density" not in reverse_section.behind(a_flow(paths=PLOT))
+    assert "crosses" in reverse_section.behind(a_flow(paths=PLOT))
     assert reverse_section.behind(material("images", trajectory_strip=PLOT)) == ""
 
 

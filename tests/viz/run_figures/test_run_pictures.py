@@ -67,6 +67,17 @@ def test_every_process_gets_every_picture(
     assert drawn(asked) == ALWAYS | FORWARD | PLANE
 
 
+def test_a_flow_shows_its_paths_and_its_steps(drawn: Callable[..., set[str]]) -> None:
+    own = {"flow_steps.png", "plane_paths.png"}
+    asked = generator(points(config=PAIR))
+    asked.denoiser.has_score = False
+    assert drawn(asked, is_evaluated=False) == ALWAYS | own
+    on_a_line = generator(points(size=1))
+    on_a_line.denoiser.has_score = False
+    found = drawn(on_a_line, "line", is_evaluated=False)
+    assert found == ALWAYS | {"flow_steps.png"}
+
+
 CASES: dict[str, tuple[dict[str, Any], dict[str, bool], set[str]]] = {
     "unknown, over real points": ({}, {}, FORWARD | PLANE),
     "unknown, a bare checkpoint": ({}, {"is_real": False}, PLANE),

@@ -10,9 +10,12 @@ torch, and what comes out is numpy, in the two shapes that `snowmelt.viz.plots` 
 - `marginals`: the density of one coordinate, and how it moves in time;
 - `score_fields`: scores, as arrows;
 - `reverse_kernel_curves`: one step back, exact and normal;
+- `two_densities`: where paths begin and where they end, in one picture;
+- `carried_cells`: a table of cells carried into another with the least work;
 - `view`: states and densities in the units that a person looks at.
 """
 
+from snowmelt.evaluation.plane.carried_cells import carried_cells, parcels
 from snowmelt.evaluation.plane.lattice import centres, on_lattice
 from snowmelt.evaluation.plane.marginals import marginal, marginal_in_time
 from snowmelt.evaluation.plane.raster import extent_of, raster
@@ -23,10 +26,12 @@ from snowmelt.evaluation.plane.score_fields import (
     score_of_denoiser,
     score_of_density,
 )
+from snowmelt.evaluation.plane.two_densities import suggested, two_densities
 from snowmelt.evaluation.plane.view import View
 
 __all__ = [
     "View",
+    "carried_cells",
     "centres",
     "difference",
     "extent_of",
@@ -35,8 +40,11 @@ __all__ = [
     "marginal",
     "marginal_in_time",
     "on_lattice",
+    "parcels",
     "path_curves",
     "raster",
     "score_of_denoiser",
     "score_of_density",
+    "suggested",
+    "two_densities",
 ]

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
+from torch import Tensor
 
-from snowmelt.common.errors import UserError
+from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.common.instantiate import build, plain
 from snowmelt.common.places import located
 from snowmelt.data.sources.source import Source
 from snowmelt.densities import GaussianMixture, GridDensity, Perturbable
-from snowmelt.pipeline.config.chosen_density import (
-    density_name,
-    results_folder,
-)
+from snowmelt.pipeline.config.chosen_density import density_name, results_folder
+from snowmelt.pipeline.config.conf_files import body_of
 from snowmelt.training.checkpoint import Checkpoint, load
 from snowmelt.viz.density_gallery import gallery
 from snowmelt.viz.density_gallery.gallery_material import Material
 from snowmelt.viz.density_gallery.settings import GallerySettings
 
 _DRAWN = 20_000  # where mean and variance have no formula
+Unit = tuple[Tensor | Sequence[float], float]  # the middle, and the length
 # Rounding the edges of the llama or the board costs 0.06 nats.
 _ASKED, _FAR = 1000, 0.08
 
@@ -43,16 +44,20 @@ def run(config: DictConfig, root: Path, out: Path | None = None) -> Path:
     name = density_name(config, root)
     require_plane(density)
     denoiser = None
+    unit: Unit
     if settings.checkpoint is None:
-        density = standardised(density)
+        unit = unit_of(density)
     else:
         checkpoint = load(located(root, settings.checkpoint))
-        density = in_units_of(checkpoint, density, name, root)
+        unit = unit_of_model(checkpoint, density, name, root)
         denoiser = checkpoint.denoiser()
+    start = start_density(settings.starts_from, root)
     material = Material(
         name=name,
-        density=density,
+        density=density.standardised(*unit),
         size=settings,
+        start=None if start is None else start.standardised(*unit),
+        start_name=(settings.starts_from or "normal noise").replace("_", " "),
         learned=denoiser,
         seed=config.seed,
     )
@@ -73,20 +78,43 @@ def require_plane(density: Perturbable) -> None:
         )
 
 
-def standardised(density: Perturbable) -> Perturbable:
-    """The density of mean 0 and variance 1, averaged over the axes."""
+def start_density(name: str | None, root: Path) -> GaussianMixture | None:
+    """The density of conf/density/ where bridges begin.
+
+    Raises:
+        UserError: there is no such file, or it is no mixture of the plane.
+    """
+    if name is None:
+        return None
+    files = {file.stem: file for file in (root / "conf" / "density").glob("*.yaml")}
+    if name not in files:
+        raise UserError(
+            f"gallery.starts_from={name}: there is no such file in conf/density/"
+            f"{did_you_mean(name, files)}; there are {', '.join(sorted(files))}"
+        )
+    density = build(body_of(files[name]), Perturbable, root=root)
+    if not isinstance(density, GaussianMixture) or density.size != 2:
+        raise UserError(
+            f"gallery.starts_from={name}: bridges are known between mixtures of normal"
+            " distributions of the plane, and this is none: choose one like moons"
+        )
+    return density
+
+
+def unit_of(density: Perturbable) -> Unit:
+    """Where its middle is, and the root of its variance, averaged over the axes."""
     if isinstance(density, GaussianMixture | GridDensity):
         mean, variance = density.mean(), density.covariance().diagonal().mean()
     else:
         points = density.sample(_DRAWN, seed=0, dtype=torch.float64)
         mean, variance = points.mean(0), points.var(0).mean()
-    return density.standardised(mean, float(variance.sqrt()))
+    return mean, float(variance.sqrt())
 
 
-def in_units_of(
+def unit_of_model(
     checkpoint: Checkpoint, density: Perturbable, name: str, root: Path
-) -> Perturbable:
-    """The density as the model sees it, if the model's data are points of it.
+) -> Unit:
+    """The middle and the length that a model sees, if its data are points of the density.
 
     A density with rounded edges may stand for one with sharp edges.
 
@@ -104,7 +132,7 @@ def in_units_of(
         )
     assert manifest.mean is not None
     assert manifest.std is not None
-    return density.standardised(manifest.mean, manifest.std)
+    return manifest.mean, manifest.std
 
 
 def _distance(one: Perturbable, other: Perturbable) -> float:

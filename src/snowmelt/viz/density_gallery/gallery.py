@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from snowmelt.common.files import new_collection
 from snowmelt.viz.density_gallery import (
+    bridge_scenes,
     forward_scenes,
     learned_scenes,
     random_walk_scenes,
@@ -27,6 +28,7 @@ PAGE = "index.html"
 LISTING = "gallery.json"
 CHAPTERS = (
     transport_scenes.CHAPTER,
+    bridge_scenes.CHAPTER,
     forward_scenes.CHAPTER,
     reverse_scenes.CHAPTER,
     learned_scenes.CHAPTER,

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from snowmelt.densities import Perturbable
+from snowmelt.densities import Gaussian, GaussianMixture, Perturbable
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.predictions import V
 from snowmelt.diffusion.processes import Process, VarianceExploding, VariancePreserving
@@ -51,6 +51,9 @@ class Material:
         name: of the density.
         density: of mean 0 and variance 1.
         size: of the pictures.
+        start: where bridges begin, in the unit of the density; None for a standard normal
+            distribution.
+        start_name: what the page calls it.
         learned: a denoiser that was trained on points of the density, in the same units.
         seed: of all points and noise.
     """
@@ -58,6 +61,8 @@ class Material:
     name: str
     density: Perturbable
     size: GallerySettings = field(default_factory=GallerySettings)
+    start: GaussianMixture | None = None
+    start_name: str = "normal noise"
     learned: Denoiser | None = None
     seed: int = 0
 
@@ -77,6 +82,11 @@ class Material:
     def points(self) -> Tensor:
         """Draws of the density. Shapes: -> (N, 2)"""
         return self.density.sample(self.size.points, seed=self.seed)
+
+    @property
+    def start_density(self) -> GaussianMixture:
+        """Where bridges begin."""
+        return Gaussian([0.0, 0.0], std=1.0) if self.start is None else self.start
 
     @functools.cached_property
     def reach(self) -> float:

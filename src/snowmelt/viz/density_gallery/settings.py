@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from snowmelt.common.places import Place
-from snowmelt.common.section import Section
+from snowmelt.common.section import Section, Text
 
 
 class GallerySettings(Section):
@@ -27,6 +27,13 @@ class GallerySettings(Section):
         300, ge=1, le=1_000_000, description="Steps of a Markov chain in an animation."
     )
     seconds: float = Field(5.0, ge=0.1, le=3600, description="Duration of an animation.")
+    starts_from: Text | None = Field(
+        None,
+        description=(
+            "File of conf/density/, a mixture of normal distributions where the bridges"
+            " begin; null for a standard normal distribution."
+        ),
+    )
     checkpoint: Place | None = Field(
         None,
         description="Model of points of the density, to show beside the exact one.",

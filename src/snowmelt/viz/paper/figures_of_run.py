@@ -16,7 +16,8 @@ def figures_of_run(material: Material) -> dict[str, Figure | Image.Image]:
     """The figures by name, those that there is something to draw for."""
     found = standalone(material)
     if not material.is_images:
-        for name, draw in figures_of_points(material.ways, material.truth).items():
+        ways, truth = material.ways, material.truth
+        for name, draw in figures_of_points(material.real, ways, truth).items():
             with left_out_if_it_fails(name):
                 found[name] = draw()
     elif "trajectory" in material.ways:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,12 @@ _LESS_TO_MORE = LinearSegmentedColormap.from_list("change", (VERMILLION, PAPER, 
 
 
 @styled
-def carried(first: Raster, second: Raster, paths: Array) -> Figure:
-    """Two pictures of cells, what has to change between them, and a way of doing it.
+def carried(first: Raster, second: Raster, ways: Mapping[str, Array]) -> Figure:
+    """Two pictures of cells, what has to change between them, and ways of doing it.
 
     Args:
         first, second: of the same cells, one moment each; the probability of each cell.
-        paths: (K, M, 2), the way of M places of the first into the second.
+        ways: under its title (K, M, 2), the way of M places of the first into the second.
 
     Raises:
         ValueError: the cells are not the same.
@@ -37,8 +38,10 @@ def carried(first: Raster, second: Raster, paths: Array) -> Figure:
             f" {first.values.shape} and {second.values.shape}"
         )
     extent = first.extent
-    figure, panels = grid_of_panels(4, extent, columns=4, width=2.9)
-    titles = "p₁: known", "p₂: wanted", "p₂ − p₁", "one way to carry p₁ into p₂"
+    titles = "p₁: known", "p₂: wanted", "p₂ − p₁", *ways
+    figure, panels = grid_of_panels(
+        len(titles), extent, columns=len(titles), width=2.6 if len(titles) > 4 else 2.9
+    )
     for axes, title in zip(panels, titles, strict=True):
         bare(axes, extent)
         axes.set_title(title)
@@ -46,8 +49,9 @@ def carried(first: Raster, second: Raster, paths: Array) -> Figure:
         # The root of each cell's probability, as for every density.
         _draw_cells(axes, np.sqrt(picture.at(0)), extent, cmap=DEEP)
     _draw_change(panels[2], second.at(0) - first.at(0), extent)
-    draw_density(panels[3], second.at(0), extent)
-    _draw_ways(panels[3], paths)
+    for axes, paths in zip(panels[3:], ways.values(), strict=True):
+        draw_density(axes, second.at(0), extent)
+        _draw_ways(axes, paths)
     return figure
 
 

@@ -69,6 +69,8 @@ def _sections(material: Material) -> dict[str, Any]:
         "animations": reverse_section.animations(material),
         "stills": reverse_section.stills(material),
         "behind": reverse_section.behind(material),
+        "way": reverse_section.title(material),
+        "kind_of_model": "flow" if material.is_flow else "diffusion model",
         # Plots on white turn dark with the page; pictures of the data never change.
         "turning": "" if material.is_images else "turning",
         "known": known,

@@ -48,6 +48,8 @@ JOURNEY = {
     "trajectory_animation": "trajectory.gif",
     "forward_strip": "forward.png",
     "trajectory_strip": "trajectory.png",
+    "plane_paths": "plane_paths.png",
+    "flow_steps": "flow_steps.png",
     "paths": "paths.png",
     "fields": "fields.png",
     "densities": "densities.png",
@@ -112,6 +114,17 @@ class Material:
     def is_images(self) -> bool:
         """Whether the data are images, else points."""
         return bool(self.manifest["kind"] == "images")
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether points are carried by a flow that is no diffusion."""
+        return "steps" in self.ways
+
+    @property
+    def begins_in_noise(self) -> bool:
+        """Whether samples begin in normal noise, not in other data."""
+        start = str((self.config.get("start") or {}).get("_target_", "Normal"))
+        return start.rpartition(".")[2] == "Normal"
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""The animations and pictures of the section "From noise to data"."""
+"""The animations and pictures of the section "From noise to data", or from a start."""
 
 from __future__ import annotations
 
@@ -42,6 +42,26 @@ _ANIMATIONS = {
     ),
 }
 
+# What is said otherwise of a flow that is no diffusion.
+_OF_A_FLOW = {
+    "trajectory_animation": Shown(
+        "film of the samples on their way from their starts to the data",
+        "Each start is carried to one sample, along the velocity that the network has"
+        " learned. These are the samples of this page.",
+        title="start to data",
+    ),
+    "trajectory_strip": Shown(
+        "moments of the flow",
+        "The flow from the starts (t = 1) to the data (t = 0).",
+    ),
+    "paths": Shown(
+        "paths of the same start points by the flow, and along the bridge if there is one",
+        "The same start points on their way, one coordinate over time. The flow adds no"
+        " noise, and its paths are smooth; a bridge, which a flow with a score of its own"
+        " has beside it, does, and passes through the same densities.",
+    ),
+}
+
 _STILLS = {
     "forward_strip": Shown(
         "moments of the forward process",
@@ -50,6 +70,21 @@ _STILLS = {
     "trajectory_strip": Shown(
         "moments of the reverse process",
         "The reverse process from noise (t = 1) to data (t = 0).",
+    ),
+    "plane_paths": Shown(
+        "paths of some samples in the plane, from the starts to the data",
+        "A few paths over the two densities, of the starts and of the data, each as its"
+        " points suggest it. The more the pairs of a training cross, the more the paths"
+        " bend; those of an optimal plan are nearly straight.",
+        "fields",
+    ),
+    "flow_steps": Shown(
+        "the error of the ends against the number of Euler's steps",
+        "How many steps this flow needs: the root mean square distance of the ends from"
+        " those of the same flow in many fine steps. It is the fault of the steps alone,"
+        " not of the network. Straight paths lose little even in one step; for crooked ones"
+        " twice as many steps halve the error, as the rule is of first order.",
+        "fields",
     ),
     "paths": Shown(
         "paths of the same start points by three samplers",
@@ -85,7 +120,7 @@ def animations(material: Material) -> list[Shown]:
     address = embedded_pictures.data_address
     return [
         replace(shown, address=address(material.pictures[name], "gif"))
-        for name, shown in _ANIMATIONS.items()
+        for name, shown in _told(material, _ANIMATIONS).items()
         if 0 < len(material.pictures.get(name, b"")) <= MOST_ANIMATION_BYTES
     ]
 
@@ -97,15 +132,32 @@ def stills(material: Material) -> list[Shown]:
     address = pictures.png_address if material.is_images else pictures.plot_address
     return [
         replace(shown, address=address(material.pictures[name]))
-        for name, shown in _STILLS.items()
+        for name, shown in _told(material, _STILLS).items()
         if material.pictures.get(name)
     ]
+
+
+def title(material: Material) -> str:
+    """The heading of the section."""
+    return "From noise to data" if material.begins_in_noise else "From start to data"
+
+
+def _told(material: Material, shown: dict[str, Shown]) -> dict[str, Shown]:
+    """Pictures in the words that fit the model."""
+    if not material.is_flow:
+        return shown
+    return {name: _OF_A_FLOW.get(name, words) for name, words in shown.items()}
 
 
 def behind(material: Material) -> str:
     """What the pictures show behind the points, where they show points."""
     if material.is_images or not material.pictures.keys() & JOURNEY.keys():
         return ""
+    if material.is_flow:
+        return (
+            "Blue dots are points on their way, and real points lie behind them as orange"
+            " crosses."
+        )
     return (
         "Blue dots are points on their way. Where the density of the data is known, what"
         " lies behind them in brown tones is the exact density of that moment; where it is"

@@ -16,6 +16,7 @@ from snowmelt.viz.plots.example_grid import save_examples
 from snowmelt.viz.plots.image_grid import PAGE_PIXELS, columns_within, denoising_strip
 from snowmelt.viz.plots.nearest_pairs import nearest_pairs
 from snowmelt.viz.run_figures.density_figure import density_figure
+from snowmelt.viz.run_figures.flow_figures import plane_path_figure, step_figure
 from snowmelt.viz.run_figures.path_figure import path_figure
 from snowmelt.viz.run_figures.score_field_figure import score_field_figure
 from snowmelt.viz.run_figures.trajectory_animation import save_way
@@ -84,14 +85,20 @@ def _save_pictures_of_points(
         if name in ways:
             with left_out_if_it_fails(name):
                 save_way(folder / name, ways[name], truth.get(name, {}), real)
-    for name, draw in figures_of_points(ways, truth).items():
+    for name, draw in figures_of_points(real, ways, truth).items():
         with left_out_if_it_fails(name):
             save_png(draw(), folder / f"{name}.png")
 
 
-def figures_of_points(ways: Files, truth: Files) -> dict[str, Callable[[], Figure]]:
+def figures_of_points(
+    real: NDArray, ways: Files, truth: Files
+) -> dict[str, Callable[[], Figure]]:
     """What draws each plot of points that there are arrays for, by its name."""
     found: dict[str, Callable[[], Figure]] = {}
+    if "steps" in ways:
+        found["flow_steps"] = partial(step_figure, ways["steps"])
+        if "trajectory" in ways and real.shape[1] == 2:
+            found["plane_paths"] = partial(plane_path_figure, ways["trajectory"], real)
     if "paths" in ways:
         found["paths"] = partial(path_figure, ways["paths"], truth.get("paths", {}))
     for name, draw in (("fields", score_field_figure), ("densities", density_figure)):
