@@ -84,6 +84,13 @@ def test_c_is_a_class_and_u_is_a_clock() -> None:
     assert [formula for formula in clocks if formula not in section] == []
 
 
+def test_theta_is_a_share_of_the_noise_and_rho_a_length() -> None:
+    elsewhere, _, interpolants = MATHEMATICS.partition("\n## 9. Any start, any pairs")
+    assert "\\theta" in interpolants
+    assert "\\theta" not in elsewhere
+    assert re.findall(r"[\^{/]+1/\\rho", MATHEMATICS) == []
+
+
 def test_letters_of_the_page_on_symbols_are_used() -> None:
     page = (DOCS / "symbols.md").read_text(encoding="utf-8")
     own = page.split("## Letters with one meaning")[1]

@@ -53,6 +53,27 @@ def test_a_page_is_as_new_as_its_notebook(path: Path) -> None:
     assert tutorials.is_current(path), said
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_page_has_what_every_cell_says(path: Path) -> None:
+    """A merge may take the stamp from one side, and the rest of a page from the other."""
+    page = (PAGES / f"{path.stem}.md").read_text(encoding="utf-8")
+    place = 0
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        for part in parts_of(cell):
+            found = page.find(part, place)
+            assert found >= 0, f"docs/tutorials/{path.stem}.md lacks: {part[:80]}"
+            place = found + len(part)
+
+
+def parts_of(cell: dict[str, Any]) -> list[str]:
+    """A cell as its page has it: the program, or the paragraphs."""
+    text = "".join(cell["source"])
+    if cell["cell_type"] == "code":
+        return [tutorials.program(text, is_folded=False)]
+    text = tutorials.LINK.sub(lambda link: tutorials.led(link.group(1)), text)
+    return text.split("\n\n")
+
+
 def test_there_is_no_page_without_a_notebook() -> None:
     made = {path.stem for path in PAGES.iterdir()}
     assert made == {path.stem for path in NOTEBOOKS}
@@ -79,8 +100,9 @@ def test_a_page_has_what_a_cell_prints_and_draws_in_its_order(tmp_path: Path) ->
     path = a_notebook(tmp_path, *cells)
     page = tutorials.write(path, cells, tmp_path)
     assert page.read_text(encoding="utf-8").split("\n\n", 1)[1] == (
-        "# Two\n\n## Heaps\n\n"
+        "# Two\n\n"
         "*This page shows `notebooks/07_two.ipynb` with what it prints and draws.*\n\n"
+        "## Heaps\n\n"
         "```python\nf()\n```\n\n```text\na\n```\n\n![Heaps](07_two/1.webp)\n\n"
         "```text\nb\n```\n"
     )
@@ -155,6 +177,14 @@ def test_large_pictures_are_made_smaller(tmp_path: Path) -> None:
     tutorials.write(a_notebook(tmp_path, *cells), cells, tmp_path)
     with Image.open(tmp_path / "07_two" / "1.webp") as picture:
         assert picture.size == (1600, 50)
+
+
+def test_a_transparent_picture_stands_on_white() -> None:
+    """Letters have soft edges: black of little density, which without it is black."""
+    content = io.BytesIO()
+    Image.new("RGBA", (8, 8), (0, 0, 0, 64)).save(content, "PNG")
+    with Image.open(io.BytesIO(tutorials.smaller(content.getvalue()))) as picture:
+        assert picture.convert("L").getpixel((4, 4)) == pytest.approx(255 - 64, abs=3)
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,8 @@ def page_of(stem: str, cells: list[Cell]) -> tuple[list[str], dict[str, bytes]]:
             pictures[name] = content
             parts.append(f"![{heading}]({stem}/{name})")
     note = f"*This page shows `notebooks/{stem}.ipynb` with what it prints and draws.*"
-    parts.insert(1, note)
+    title, _, beginning = parts[0].partition("\n\n")
+    parts[:1] = [title, note, *filter(None, [beginning])]
     return parts, pictures
 
 
@@ -169,10 +170,12 @@ def outputs(cell: Cell) -> Iterator[tuple[str, bytes]]:
 
 
 def smaller(png: bytes) -> bytes:
-    """A picture as WebP, at most `LONGEST` pixels wide or high."""
+    """A picture as WebP on white, at most `LONGEST` pixels wide or high."""
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    drawn = Image.open(io.BytesIO(png)).convert("RGBA")  # with densities
+    white = Image.new("RGBA", drawn.size, "white")
+    picture = Image.alpha_composite(white, drawn).convert("RGB")
     picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
     found = io.BytesIO()
     picture.save(found, "WEBP", quality=QUALITY, method=6)

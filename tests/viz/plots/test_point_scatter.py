@@ -55,6 +55,16 @@ def test_panels_share_their_scale(cloud):
     assert one.get_ylim() == two.get_ylim()
 
 
+def test_axes_say_what_they_show(cloud):
+    named = point_scatter.clouds_beside(
+        [cloud, cloud], ["a", "b"], labels=["row 1", "row 2"]
+    )
+    plain = point_scatter.clouds_beside([cloud], ["a"])
+    assert {axes.get_xlabel() for axes in named.axes} == {"row 1"}
+    assert {axes.get_ylabel() for axes in named.axes} == {"row 2"}
+    assert plain.axes[0].get_xlabel() == "coordinate 1"
+
+
 def test_axes_follow_the_data_and_not_an_exploding_start(cloud):
     start = 100 * cloud
     x, _, radius = point_scatter.limits([cloud], [start, cloud])

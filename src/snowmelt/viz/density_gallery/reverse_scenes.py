@@ -101,7 +101,8 @@ def draw_reverse_kernel(material: Material, folder: Path) -> None:
     process = material.preserving
     state = most_undecided(density, process, STEP_FROM)
     pairs = kernel_pairs(density, process, x_t=state, t=STEP_FROM)
-    counts = [4**k for k in range(5) if 4**k <= max(4, material.size.steps)]
+    # Beyond the films' own steps: only there have the curves the slopes of theory.
+    counts = [4**k for k in range(6) if 4**k <= max(4, 11 * material.size.steps)]
     note = f"from the state {state:.2f}, which tells least about where it came from"
     figure = reverse_kernel_figure(pairs, path_curves(density, process, counts), note)
     save_png(figure, folder / "reverse_kernel.png")

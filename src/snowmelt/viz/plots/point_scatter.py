@@ -37,14 +37,24 @@ def scatter(points: Points, reference: Points | None = None) -> Figure:
 
 
 @styled
-def clouds_beside(clouds: Sequence[Points], titles: Sequence[str]) -> Figure:
-    """Several clouds, each in its own panel, all to the same scale."""
+def clouds_beside(
+    clouds: Sequence[Points], titles: Sequence[str], *, labels: Sequence[str] | None = None
+) -> Figure:
+    """Several clouds, each in its own panel, all to the same scale.
+
+    Args:
+        clouds: (N, D) each.
+        titles: one for each.
+        labels: what the two axes show, where that is more than the number of a coordinate.
+    """
     figure, panels = new_axes(4.2 * len(clouds), 4.4, len(clouds))
     shared = limits(clouds[:1], clouds)
     for axes, cloud, title in zip(panels, clouds, titles, strict=True):
         _frame(axes, cloud.shape[1], shared)
         draw_points(axes, cloud, BLUE)
         axes.set_title(title)
+        if labels is not None:
+            axes.set(xlabel=labels[0], ylabel=labels[1])
     return figure
 
 
