@@ -22,7 +22,7 @@ from snowmelt.diffusion.schedules import Cosine, Linear
 from snowmelt.sampling.guidance.guidance import Conditioning, Draw
 from snowmelt.sampling.guidance.masks import Scattered, Side
 from snowmelt.sampling.guidance.measurement import Measurement, PseudoinverseGuided
-from snowmelt.sampling.guidance.operators import (
+from snowmelt.diffusion.operators import (
     Blur,
     Downsample,
     Gray,

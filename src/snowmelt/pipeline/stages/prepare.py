@@ -11,9 +11,10 @@ from snowmelt.common.errors import StorageError, UserError
 from snowmelt.common.files import new_directory, require_ours
 from snowmelt.common.instantiate import build, plain
 from snowmelt.common.places import located, not_copied
-from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared import dataset, degraded_rows
+from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
-from snowmelt.data.prepared.start_points import FOLDER
+from snowmelt.data.prepared.start_points import FOLDER, made_from
 from snowmelt.data.sources import kept_rows
 from snowmelt.data.sources.source import RawData, Source
 from snowmelt.data.starts import Start
@@ -42,7 +43,7 @@ def run(config: DictConfig, root: Path) -> Path:
             given = {"root": root, "scratch": draft.parent, "kept": kept}
             source = build(config.data, Source, **given)
             manifest = _write(draft, source, plain(config.data))
-            begun = _begun(draft / FOLDER, config, given | {"kept": None})
+            begun = _begun(draft, config, given | {"kept": None})
         kept.finished()
     print(summary(manifest))
     if begun is not None:
@@ -50,11 +51,22 @@ def run(config: DictConfig, root: Path) -> Path:
     return target
 
 
-def _begun(folder: Path, config: DictConfig, given: dict[str, Any]) -> Manifest | None:
-    """Write the prepared form of the starts; None where they are normal noise."""
-    section = config.get("start")
-    source = None if section is None else build(section, Start, **given).source
-    return None if source is None else _write(folder, source, plain(section.of))
+def _begun(draft: Path, config: DictConfig, given: dict[str, Any]) -> Manifest | None:
+    """Write the prepared form of the starts; None where they are normal noise.
+
+    Args:
+        draft: holds the prepared data.
+    """
+    if (section := config.get("start")) is None:
+        return None
+    start = build(section, Start, **given)
+    _, decisive = made_from(plain(section))
+    if start.source is not None:
+        return _write(draft / FOLDER, start.source, dict(decisive))
+    if start.degradation is None:
+        return None
+    data = PreparedData.open(draft)
+    return degraded_rows.write(draft / FOLDER, data, start.degradation, decisive)
 
 
 def _write(folder: Path, source: Source, config: dict[str, Any]) -> Manifest:

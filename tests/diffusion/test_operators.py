@@ -8,14 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from snowmelt.sampling.guidance.masks import Box, Scattered
-from snowmelt.sampling.guidance.operators import (
-    Blur,
-    Downsample,
-    Gray,
-    Keep,
-    LinearOperator,
-)
+from snowmelt.diffusion.operators import Blur, Downsample, Gray, LinearOperator
+from snowmelt.sampling.guidance.masks import Box, Keep, Scattered
 
 EVERY = {
     "keep_box": (Keep(Box(0.3)), (2, 4, 6)),
