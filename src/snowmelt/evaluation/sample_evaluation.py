@@ -30,8 +30,8 @@ def measure(context: Context) -> Numbers:
 
     A metric with a measured floor is taken of the samples and, in the same way, of the
     held-out split. Of samples that belong to held-out examples the distance from these is
-    measured, too, and of completed examples that alone. Processes that share the work extract features together, and then take turns by
-    metrics.
+    measured, too, and of completed examples that alone. Processes that share the work
+    extract features together, and then take turns by metrics.
     """
     group = at_work()
     context.prepare()

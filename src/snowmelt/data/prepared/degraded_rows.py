@@ -90,7 +90,7 @@ def check(operator: LinearOperator, shape: tuple[int, ...]) -> None:
         if not operator.is_fixed:
             raise ValueError("all examples are degraded alike, and this one changes")
     except ValueError as error:
-        raise UserError(f"start.by: {error}: choose another degradation") from error
+        raise UserError(f"start.by: {error}; choose another degradation") from error
 
 
 def degraded(
