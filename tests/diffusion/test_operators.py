@@ -121,6 +121,30 @@ def test_noise_falls_on_what_is_measured(
     assert bool(((ones == 1) | (ones == 0)).all())
 
 
+@every_operator
+def test_what_is_unseen_measures_nothing_and_is_all_the_rest(
+    operator: LinearOperator, shape: tuple[int, ...]
+) -> None:
+    operator = placed(operator, shape)
+    x = random(shape, 4)
+    unseen = operator.unseen(x)
+    if isinstance(operator, Blur):
+        # Nothing is lost as a whole: the powers add up, frequency by frequency.
+        power = [torch.fft.rfft2(part).abs() ** 2 for part in (x, unseen, operator(x))]
+        torch.testing.assert_close(power[1] + power[2], power[0])
+        return
+    torch.testing.assert_close(operator(unseen), torch.zeros_like(operator(x)))
+    torch.testing.assert_close(operator.unseen(unseen), unseen)
+    seen = x - unseen
+    torch.testing.assert_close(operator(seen), operator(x))
+    torch.testing.assert_close((seen * unseen).sum(), torch.zeros_like(x.sum()))
+
+
+def test_what_differs_from_sample_to_sample_says_so() -> None:
+    assert not Keep(Scattered(0.5)).is_fixed
+    assert all(one.is_fixed for one in (Keep(Box(0.3)), Gray(), Downsample(2), Blur(1.0)))
+
+
 def test_each_of_them_is_what_it_says() -> None:
     x = random((3, 4, 4), 0)
     torch.testing.assert_close(Downsample(2)(x)[0, 1, 0, 1], x[0, 1, :2, 2:].mean())
