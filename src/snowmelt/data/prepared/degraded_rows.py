@@ -20,7 +20,6 @@ from snowmelt.common.files import new_directory, sha256
 from snowmelt.common.records import write_record
 from snowmelt.data.prepared.dataset import LABELS, MANIFEST, PreparedData
 from snowmelt.data.prepared.manifest import Manifest
-from snowmelt.data.prepared.scaling import to_model, to_stored
 from snowmelt.diffusion.operators import LinearOperator
 
 ROWS_OF = "rows_of"
@@ -97,7 +96,12 @@ def degraded(
     images: np.ndarray, operator: LinearOperator, manifest: Manifest
 ) -> np.ndarray:
     """Stored images as a measurement shows them. Shapes: (n, C, H, W) uint8 -> same"""
-    # Computed in float64, so that no rounding but the last one decides a level.
-    x_0 = to_model(torch.from_numpy(np.array(images)), manifest).double()
-    placed = operator.at(torch.arange(len(x_0)), manifest.shape, seed=0)
-    return to_stored(placed.shown(placed(x_0)), manifest).numpy()
+    assert manifest.value_range is not None
+    low, high = manifest.value_range
+    # The middle of the range is the model's zero, around which the picture is linear. In
+    # float64 the means of squares are exact, so that a half goes to the even level.
+    centre = 0.5 * (low + high)
+    levels = torch.from_numpy(np.array(images)).double() - centre
+    placed = operator.at(torch.arange(len(levels)), manifest.shape, seed=0)
+    shown = torch.round(placed.shown(placed(levels)) + centre)
+    return shown.clamp(low, high).to(torch.uint8).numpy()
