@@ -35,7 +35,7 @@ def coloured(workspace: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> dict[str, float]:
-    in_process("pipeline", *arguments, *SMALL, "data.path=colours.npy", cwd=folder)
+    in_process("pipeline", *SMALL, "data.path=colours.npy", *arguments, cwd=folder)
     found: dict[str, float] = json.loads(
         (folder / "reports" / "metrics.json").read_text(encoding="utf-8")
     )
