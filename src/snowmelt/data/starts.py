@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from snowmelt.common.argument_checks import check_not_negative
 from snowmelt.common.bounds import NotNegative
 from snowmelt.data.sources.source import Source
-from snowmelt.diffusion.operators import LinearOperator
+from snowmelt.diffusion.operators import ImageOperator
 
 
 class Start(ABC):
@@ -25,7 +25,7 @@ class Start(ABC):
         """The source of its examples; None for noise, and for what is made of the data."""
 
     @property
-    def degradation(self) -> LinearOperator | None:
+    def degradation(self) -> ImageOperator | None:
         """What makes it of the data; None where it is not made of that."""
         return None
 
@@ -78,7 +78,7 @@ class Degraded(Start):
         (starts that depend on the data); theirs is noisy everywhere.
     """
 
-    def __init__(self, by: LinearOperator, noise_std: NotNegative = 0.0) -> None:
+    def __init__(self, by: ImageOperator, noise_std: NotNegative = 0.0) -> None:
         check_not_negative(noise_std=noise_std)
         self.by, self.noise_std = by, noise_std
 
@@ -87,5 +87,5 @@ class Degraded(Start):
         return None
 
     @property
-    def degradation(self) -> LinearOperator:
+    def degradation(self) -> ImageOperator:
         return self.by

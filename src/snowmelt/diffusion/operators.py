@@ -80,7 +80,11 @@ class LinearOperator(ABC):
         return x - self.shown(self(x))
 
 
-class Downsample(LinearOperator):
+class ImageOperator(LinearOperator):
+    """A measurement of whole images, the same for all of them: what may degrade a start."""
+
+
+class Downsample(ImageOperator):
     """The mean of each square of pixels.
 
     Args:
@@ -110,7 +114,7 @@ class Downsample(LinearOperator):
         return wide * self.gram
 
 
-class Gray(LinearOperator):
+class Gray(ImageOperator):
     """The mean of the channels."""
 
     channels: int
@@ -133,7 +137,7 @@ class Gray(LinearOperator):
         return y.expand(-1, self.channels, *y.shape[2:]) / self.channels
 
 
-class Blur(LinearOperator):
+class Blur(ImageOperator):
     r"""A Gaussian blur on the torus: what leaves a picture on one side enters on the other.
 
     Each frequency $f$ (cycles a pixel) is multiplied by

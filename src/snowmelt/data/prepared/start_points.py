@@ -27,7 +27,7 @@ from snowmelt.data.prepared.degraded_rows import ROWS_OF
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.row_order import RowOrder
 from snowmelt.data.prepared.scaling import to_model
-from snowmelt.diffusion.operators import LinearOperator
+from snowmelt.diffusion.operators import ImageOperator
 
 FOLDER = "start"  # inside that of the data
 
@@ -56,7 +56,7 @@ class StartPoints:
     data: PreparedData
     manifest: Manifest
     noise_std: float = 0.0
-    degradation: LinearOperator | None = None
+    degradation: ImageOperator | None = None
 
     @classmethod
     def open(
@@ -86,7 +86,7 @@ class StartPoints:
             )
         section = section or {}
         by = section.get("by")
-        degradation = None if by is None else build(by, LinearOperator)
+        degradation = None if by is None else build(by, ImageOperator)
         return cls(data, manifest, float(section.get("noise_std", 0.0)), degradation)
 
     def check_made_from(self, source: Any, key: str = "start.of") -> None:

@@ -18,7 +18,7 @@ from snowmelt.common.instantiate import build
 from snowmelt.data.prepared import degraded_rows
 from snowmelt.data.sources.source import Source
 from snowmelt.diffusion.losses import Loss, Simple
-from snowmelt.diffusion.operators import LinearOperator
+from snowmelt.diffusion.operators import ImageOperator
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
 from snowmelt.pipeline.compatibility.training_rules import built_process, is_learned, named
 from snowmelt.sampling.guidance.guidance import Guidance
@@ -126,7 +126,7 @@ def _degradation(
 ) -> list[CompatibilityIssue]:
     """The issue of a degradation that data of a shape has nothing for."""
     try:
-        degraded_rows.check(build(config["start"]["by"], LinearOperator), shape)
+        degraded_rows.check(build(config["start"]["by"], ImageOperator), shape)
     except UserError as error:
         return [_error(("start", "data"), str(error).removeprefix("start.by: "))]
     return []
