@@ -13,6 +13,7 @@ from snowmelt.data import starts as starts
 from snowmelt.densities import mcmc as mcmc
 from snowmelt.diffusion import interpolants as interpolants
 from snowmelt.diffusion import losses as losses
+from snowmelt.diffusion import operators as operators
 from snowmelt.diffusion import predictions as predictions
 from snowmelt.diffusion import processes as processes
 from snowmelt.diffusion import schedules as schedules

@@ -112,6 +112,13 @@ def test_anything_else_has_no_score(sections: dict) -> None:
     assert has_start(sections) == ("start" in sections)
 
 
+def test_degraded_data_is_another_start() -> None:
+    gray = {"_target_": "snowmelt.operators.Gray"}
+    sections = {"start": {"_target_": "snowmelt.starts.Degraded", "by": gray}}
+    assert has_start(sections)
+    assert not has_score(sections)
+
+
 # ---- the ends of a step
 
 

@@ -30,6 +30,7 @@ PARTS = {
     "losses": "snowmelt.diffusion.losses",
     "mcmc": "snowmelt.densities.mcmc",
     "nets": "snowmelt.nets",
+    "operators": "snowmelt.diffusion.operators",
     "optimizers": "snowmelt.training.optimizers",
     "pipeline": "snowmelt.pipeline",
     "plane": "snowmelt.evaluation.plane",

@@ -9,13 +9,15 @@ examples, those of one example count once in the errors.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from snowmelt.common.array_files import gathered, release
-from snowmelt.evaluation.conditioned_reference import Rows, gathered_rows
+from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.evaluation.conditioned_reference import Real, Rows, gathered_rows
 from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.metrics.neighbourhood import value_unit
 from snowmelt.evaluation.metrics.sample_metrics import Context
@@ -36,9 +38,18 @@ class Completions:
     is_generated: bool = True
 
     @property
+    def real(self) -> Real:
+        """All of the real data: samples of some classes are compared with a part."""
+        assert self.context.everything is not None
+        return self.context.everything
+
+    @property
     def held_out(self) -> Rows:
-        assert self.context.real is not None
-        return self.context.real.held_out
+        return self.real.held_out
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.context.reference.extractor.manifest
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -57,18 +68,34 @@ class Completions:
 
         In units of the range of images' values, or of the scale of points.
         """
+        unit = value_unit(self.manifest)
+
+        def squares(given: np.ndarray, real: np.ndarray) -> np.ndarray:
+            difference = (given.astype(np.float64) - real).reshape(len(real), -1) / unit
+            found: np.ndarray = np.square(difference).mean(axis=1)
+            return found
+
+        return self.beside(squares)
+
+    def beside(self, compare: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+        """A number for each completion, a few at a time, from it and its example.
+
+        Args:
+            compare: (n, *D) as they are stored, and the same of the examples -> (n,)
+
+        Shapes:
+            -> (N,)
+        """
         samples, found = self.context.samples, []
-        unit = value_unit(self.context.reference.extractor.manifest)
         for start in range(0, len(samples), _CHUNK):
             part = slice(start, start + _CHUNK)
-            real = gathered_rows(self.held_out, self.rows[part]).astype(np.float64)
+            real = gathered_rows(self.held_out, self.rows[part])
             if self.is_generated:
-                given = np.asarray(samples[part], np.float64)
+                given = np.array(samples[part])
                 release(samples)
             else:
-                given = gathered_rows(self.held_out, self.others[part]).astype(np.float64)
-            difference = (given - real).reshape(len(real), -1) / unit
-            found.append(np.square(difference).mean(axis=1))
+                given = gathered_rows(self.held_out, self.others[part])
+            found.append(compare(given, real))
         return np.concatenate(found)
 
     def mean_of(self, values: np.ndarray) -> Estimate:
@@ -82,7 +109,11 @@ class Completions:
 
 def error(completions: Completions) -> Estimate:
     """The root of the mean squared difference from the example."""
-    mean = completions.mean_of(completions.squares)
+    return root_of(completions.mean_of(completions.squares))
+
+
+def root_of(mean: Estimate) -> Estimate:
+    """The root of a mean of squares, and the error of that."""
     value = math.sqrt(mean.value)
     is_known = mean.spread is not None and value > 0
     return Estimate(value, (mean.spread or 0.0) / (2 * value) if is_known else None)
@@ -90,7 +121,7 @@ def error(completions: Completions) -> Estimate:
 
 def feature_distance(completions: Completions) -> Estimate:
     """The mean distance from the example, by features."""
-    context, features = completions.context, completions.context.reference.held_out
+    context, features = completions.context, completions.real.reference.held_out
     if completions.is_generated:
         given = context.generated.features
     else:
@@ -102,11 +133,11 @@ def feature_distance(completions: Completions) -> Estimate:
 def same_class(completions: Completions) -> Estimate | None:
     """The share that is classified as the class of the example."""
     context, rows = completions.context, completions.rows
-    assert context.real is not None
-    labels = context.real.held_out_labels
+    labels = completions.real.held_out_labels
     examples = context.generated if completions.is_generated else context.held_out
     named = examples.named_classes
-    if named is None or labels is None:
+    is_asked = context.drawn.labels is not None  # then its own class is another question
+    if named is None or labels is None or is_asked:
         return None
     told = named if completions.is_generated else named[rows]
     return completions.mean_of((told == np.asarray(labels)[rows]).astype(np.float64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from snowmelt.common.process_group import alone, at_work
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.evaluation.catalogue import Subject, measured_of
-from snowmelt.evaluation.catalogue.metric import Numbers, measured
+from snowmelt.evaluation.catalogue.metric import Metric, Numbers, measured
 from snowmelt.evaluation.catalogue.sample_entries import TRAINING_SCALE
 from snowmelt.evaluation.completed_examples import Completions
 from snowmelt.evaluation.conditioned_reference import Real, of_classes
@@ -29,21 +29,23 @@ def measure(context: Context) -> Numbers:
     """All metrics of the samples, in the order of the catalogue.
 
     A metric with a measured floor is taken of the samples and, in the same way, of the
-    held-out split. Of completed examples, the distance from the examples is measured
-    instead. Processes that share the work extract features together, and then take turns by
-    metrics.
+    held-out split. Of samples that belong to held-out examples the distance from these is
+    measured, too, and of completed examples that alone. Processes that share the work
+    extract features together, and then take turns by metrics.
     """
     group = at_work()
     context.prepare()
-    metrics = measured_of(Subject.SAMPLES)
-    sets: list[Examples] | list[Completions] = [context.generated, context.held_out]
-    if context.drawn.is_completed:
-        metrics = measured_of(Subject.COMPLETIONS)
-        sets = [Completions(context, is_generated=told) for told in (True, False)]
+    asked: list[tuple[Metric, Sequence[Examples | Completions]]] = []
+    if not context.drawn.is_completed:
+        sets = context.generated, context.held_out
+        asked += [(metric, sets) for metric in measured_of(Subject.SAMPLES)]
+    if context.drawn.is_of_examples:
+        beside = [Completions(context, is_generated=told) for told in (True, False)]
+        asked += [(metric, beside) for metric in measured_of(Subject.COMPLETIONS)]
     with alone():
         found = {
-            number: measured([metric], *sets)
-            for number, metric in enumerate(metrics)
+            number: measured([metric], *pair)
+            for number, (metric, pair) in enumerate(asked)
             if group.owns(number)
         }
     return {key: value for some in group.joined(found) for key, value in some.items()}

@@ -4,6 +4,7 @@
 |---|---|---|
 | trajectory.npz | `frames` (K, N, *D) as they are stored, `times` (K,) | all |
 | completion.npz | `real` and, if anything was seen, `seen` (N, *D) | guided by examples |
+| answers.npz | `given`, `real` where it is known, (M, *D); `answers` (M, K, *D) | images |
 | forward.npz | the same as trajectory.npz, of real points that turn into noise | points |
 | paths.npz | what `compared_paths` gives, by the learned score | points |
 | steps.npz | what `step_errors` gives | points, by a flow that is no diffusion |
@@ -25,6 +26,7 @@ from snowmelt.common.errors import left_out_if_it_fails
 from snowmelt.common.rank_reports import Reporter
 from snowmelt.sampling.compared_paths import as_seen, compared_paths
 from snowmelt.sampling.generator import Generator
+from snowmelt.sampling.given_examples import GivenExamples
 from snowmelt.sampling.step_errors import step_errors
 from snowmelt.sampling.trajectories import forward, visible_scale
 
@@ -51,6 +53,8 @@ def save(generator: Generator, draft: Path, real: Tensor | None = None) -> None:
     wanted: dict[str, Callable[[], Arrays]] = {"trajectory": lambda: trajectory(generator)}
     if generator.request.guidance.needs_examples:
         wanted["completion"] = lambda: completion(generator)
+    if (given := generator.request.given) is not None:
+        wanted["answers"] = lambda: answers(generator, given)
     if generator.manifest.kind == "points":
         wanted["paths"] = lambda: compared_paths(
             generator.denoiser, generator.manifest, seed=generator.request.seed
@@ -115,6 +119,19 @@ def completion(generator: Generator) -> Arrays:
     found = {"real": generator.stored(request.conditioning.real(index))}
     seen = request.guidance.seen(index, request.conditioning, seed=request.seed)
     return found if seen is None else found | {"seen": generator.stored(seen)}
+
+
+def answers(generator: Generator, given: GivenExamples) -> Arrays:
+    """The first images that are given, and several answers to each where these differ."""
+    index = given.answered(generator.request.num_samples).to(generator.device)
+    first = index[:, 0]
+    drawn = [generator.draw(of_round) for of_round in index.T]
+    found = {"given": generator.stored(given.seen(first)), "answers": np.stack(drawn, 1)}
+    return (
+        found
+        if given.real is None
+        else found | {"real": generator.stored(given.real(first))}
+    )
 
 
 def _first(generator: Generator, most: int) -> Tensor:

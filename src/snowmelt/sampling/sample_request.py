@@ -9,6 +9,7 @@ from typing import Any
 from snowmelt.common.errors import UserError
 from snowmelt.common.records import content_digest
 from snowmelt.data.prepared.start_points import StartPoints
+from snowmelt.sampling.given_examples import GivenExamples
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.settings import Precision
@@ -56,16 +57,31 @@ class SampleRequest:
 
     def __post_init__(self) -> None:
         """Refuse a guidance that cannot be followed."""
-        if self.starts is not None and self.starts.held_out_count < self.num_samples:
+        count = None if self.starts is None else self.starts.held_out_count
+        if count is not None and count < self.num_samples and not self.varies:
             raise UserError(
-                f"sample.num_samples={self.num_samples} is more than the"
-                f" {self.starts.held_out_count} held-out starts, and a flow carries each to"
-                " one end: hold out more starts, or draw fewer samples"
+                f"sample.num_samples={self.num_samples} is more than the {count} held-out"
+                " starts, and a flow carries each to one end: hold out more starts, or draw"
+                " fewer samples"
             )
         try:
             self.guidance.check(self.conditioning, self.sampler)
         except ValueError as error:
             raise UserError(f"guidance: {error}") from error
+
+    @property
+    def varies(self) -> bool:
+        """Whether one start, or one measurement, leads to several samples."""
+        return self.starts is None or self.starts.noise_std > 0 or self.sampler.draws > 0
+
+    @property
+    def given(self) -> GivenExamples | None:
+        """The held-out images that samples answer to; None where they answer to none."""
+        if len(self.conditioning.shape) != 3:
+            return None
+        return GivenExamples.of(
+            self.guidance, self.conditioning, self.starts, self.seed, self.varies
+        )
 
     def describe(self) -> dict[str, Any]:
         """How the samples are drawn, ready for JSON, and their identity first of all."""
@@ -90,11 +106,15 @@ class SampleRequest:
             "compile": self.compile,
         }
         is_image = self.checkpoint.manifest.levels is not None
+        degraded = {}
+        if self.starts is not None and self.starts.are_the_datas_own:
+            degraded["degraded_by"] = _in_order(self.starts.data.manifest.config["by"])
         return {
             "identity": content_digest(settings),
             **settings,
             # Follows from the checkpoint, so it names no other samples.
             "data": self.checkpoint.manifest.digest,
+            **degraded,
             "quantiser": "rounded to the nearest level" if is_image else None,
         }
 

@@ -14,7 +14,7 @@ from snowmelt.common import distributed, stopping
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared.dataset import PreparedData
-from snowmelt.data.prepared.start_points import StartPoints
+from snowmelt.data.prepared.start_points import StartPoints, made_from
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Loss
 from snowmelt.diffusion.time_sampling import TimeSampler
@@ -165,8 +165,9 @@ def starts_of(settings: FitSettings, data: PreparedData) -> StartPoints | None:
     """
     if not has_start({"start": settings.start}):
         return None
-    starts = StartPoints.open(data.folder, data.manifest)
-    starts.check_made_from(settings.start["of"])
+    starts = StartPoints.open(data.folder, data.manifest, settings.start)
+    key, decisive = made_from(settings.start)
+    starts.check_made_from(decisive, key)
     return starts
 
 

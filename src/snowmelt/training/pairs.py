@@ -169,7 +169,8 @@ class Pairs:
 
 def has_start(sections: Mapping[str, Any]) -> bool:
     """Whether a configuration begins with something else than normal noise."""
-    return sections.get("start", PARTS["start"]).get("of") is not None
+    start = sections.get("start", PARTS["start"])
+    return any(start.get(key) is not None for key in ("of", "by"))
 
 
 def has_score(sections: Mapping[str, Any]) -> bool:

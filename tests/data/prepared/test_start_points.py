@@ -10,11 +10,12 @@ import torch
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.randomness import Stream
-from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared import dataset, degraded_rows
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.row_order import RowOrder
 from snowmelt.data.prepared.scaling import to_model
-from snowmelt.data.prepared.start_points import FOLDER, StartPoints
+from snowmelt.data.prepared.start_points import FOLDER, StartPoints, made_from
+from snowmelt.diffusion.operators import Gray
 
 SOURCE = {"_target_": "snowmelt.data.Array", "name": "far", "path": "far.npy"}
 
@@ -127,3 +128,107 @@ def test_other_shapes_and_other_sources_are_refused(prepared: Path) -> None:
         StartPoints.open(prepared, manifest)
     with pytest.raises(UserError, match="snowmelt prepare"):
         StartPoints.open(prepared / "nowhere", manifest)
+
+
+# ---- the data's own rows, degraded
+
+GRAY = {"_target_": "snowmelt.operators.Gray"}
+NOISY = {"_target_": "snowmelt.starts.Degraded", "by": GRAY, "noise_std": 0.3}
+
+
+@pytest.fixture
+def coloured(tmp_path: Path) -> StartPoints:
+    """Forty colour images and their grey, which gets noise."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 3, 4, 4)).astype(np.uint8)
+    dataset.write(tmp_path, examples=images, name="noise", value_range=(0, 255))
+    data = dataset.PreparedData.open(tmp_path)
+    degraded_rows.write(tmp_path / FOLDER, data, Gray(), dict(made_from(NOISY)[1]))
+    return StartPoints.open(tmp_path, data.manifest, NOISY)
+
+
+def data_of(starts: StartPoints) -> dataset.PreparedData:
+    return dataset.PreparedData.open(starts.data.folder.parent)
+
+
+def test_pairs_stay_pairs_at_every_step_and_in_every_part_of_a_batch(
+    coloured: StartPoints,
+) -> None:
+    """Five passes in their shuffled orders, in batches that two processes share."""
+    data, gray = data_of(coloured), Gray().at(torch.arange(1), (3, 4, 4), seed=0)
+    met = np.zeros(len(data.train), int)
+    for step in range(20):
+        order = RowOrder(32, seed=3, stream=Stream.DATA_ORDER)
+        rows = order.rows(np.arange(8) + 8 * step)
+        x_0 = to_model(torch.from_numpy(data.train[rows]), data.manifest)
+        given = {"batch_size": 8, "seed": 3, "step": step, "is_paired": True}
+        shares = [coloured.at_step(part, **given) for part in torch.arange(8).split(3)]
+        x_1 = torch.cat(shares)
+        # They measure alike, but for the rounding of the start to a level.
+        assert float((gray(x_1) - gray(x_0)).abs().max()) <= 1 / 255 + 1e-6
+        assert torch.equal(x_1, coloured.at_step(torch.arange(8), **given))
+        met[rows] += 1
+    assert (met == 5).all()
+
+
+def test_noise_falls_on_what_the_degradation_does_not_see(coloured: StartPoints) -> None:
+    index = torch.arange(8)
+    given, begun = coloured.given(index), coloured(index, 5)
+    noise = begun - given
+    assert float(noise.mean(dim=1).abs().max()) < 1e-6
+    # Of three channels the mean is gone: two thirds of the variance are left.
+    many = coloured(torch.arange(4000), 5) - coloured.given(torch.arange(4000))
+    assert float(many.var()) == pytest.approx(2 / 3 * 0.3**2, rel=0.03)
+    channels = many.permute(1, 0, 2, 3).reshape(3, -1).cov()
+    expected = 0.3**2 * (torch.eye(3) - torch.full((3, 3), 1 / 3))
+    torch.testing.assert_close(channels, expected, rtol=0, atol=2e-3)
+
+
+def test_the_noise_of_a_start_follows_from_seed_index_and_step(
+    coloured: StartPoints,
+) -> None:
+    index = torch.arange(8)
+    assert torch.equal(coloured(index, 5)[3:5], coloured(torch.tensor([3, 4]), 5))
+    assert not torch.equal(coloured(index, 5), coloured(index, 6))
+    # The same image, one round of the held-out ones later.
+    assert torch.equal(coloured.given(index), coloured.given(index + 8))
+    assert not torch.equal(coloured(index, 5), coloured(index + 8, 5))
+    given = {"batch_size": 32, "seed": 5, "is_paired": True}
+    one, later = (coloured.at_step(index, step=step, **given) for step in (0, 1))
+    clean = [
+        to_model(torch.from_numpy(coloured.data.train[rows]), coloured.manifest)
+        for rows in (
+            RowOrder(32, seed=5, stream=Stream.DATA_ORDER).rows(np.arange(8) + 32 * step)
+            for step in (0, 1)
+        )
+    ]
+    noise = one - clean[0]
+    assert float((noise - (later - clean[1])).abs().max()) > 0.1
+    # And a sample's noise is none that a training step has met.
+    assert float((noise - (coloured(index, 5) - coloured.given(index))).abs().max()) > 0.1
+
+
+def test_starts_without_noise_are_what_they_are(coloured: StartPoints) -> None:
+    still = StartPoints.open(
+        coloured.data.folder.parent, coloured.manifest, NOISY | {"noise_std": 0.0}
+    )
+    index = torch.arange(8)
+    assert torch.equal(still(index, 5), still.given(index))
+    held_out = torch.from_numpy(np.array(still.data.held_out))
+    assert torch.equal(still(index), to_model(held_out, still.manifest))
+
+
+def test_another_degradation_wants_prepare_and_another_noise_does_not(
+    coloured: StartPoints,
+) -> None:
+    for std in (0.0, 0.5):
+        key, decisive = made_from(NOISY | {"noise_std": std})
+        coloured.check_made_from(decisive, key)
+    halved = {"_target_": "snowmelt.operators.Downsample", "factor": 2}
+    key, decisive = made_from(NOISY | {"by": halved})
+    with pytest.raises(UserError, match=r"prepared with start\.by=.*Gray.*Downsample"):
+        coloured.check_made_from(decisive, key)
+
+
+def test_starts_of_another_source_are_none_of_the_datas_own(prepared: Path) -> None:
+    starts, _ = opened(prepared)
+    assert not starts.are_the_datas_own

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from snowmelt.common.instantiate import build
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.operators import Blur, Downsample, Gray, LinearOperator
 from snowmelt.diffusion.predictions import Prediction, V
 from snowmelt.diffusion.processes import (
     Process,
@@ -20,15 +21,8 @@ from snowmelt.diffusion.processes import (
 )
 from snowmelt.diffusion.schedules import Cosine, Linear
 from snowmelt.sampling.guidance.guidance import Conditioning, Draw
-from snowmelt.sampling.guidance.masks import Scattered, Side
+from snowmelt.sampling.guidance.masks import Keep, Scattered, Side
 from snowmelt.sampling.guidance.measurement import Measurement, PseudoinverseGuided
-from snowmelt.sampling.guidance.operators import (
-    Blur,
-    Downsample,
-    Gray,
-    Keep,
-    LinearOperator,
-)
 from snowmelt.sampling.samplers.adaptive import Adaptive
 from snowmelt.sampling.samplers.ddim import DDIM
 

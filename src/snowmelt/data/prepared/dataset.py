@@ -31,8 +31,8 @@ from snowmelt.data.prepared import splits, stored_rows
 from snowmelt.data.prepared.image_rows import ImageRows
 from snowmelt.data.prepared.manifest import Manifest, Skipped
 
-_MANIFEST = "manifest.json"
-_LABELS = "labels.npy"
+MANIFEST = "manifest.json"
+LABELS = "labels.npy"
 _STAGE = "prepare"
 
 
@@ -61,14 +61,14 @@ class PreparedData:
         Raises:
             UserError: a file is missing, unreadable or not what the manifest says.
         """
-        path = folder / _MANIFEST
+        path = folder / MANIFEST
         manifest = Manifest.from_dict(read_record(path, made_by=_STAGE), where=str(path))
         shape = (manifest.count, *manifest.shape)
         examples = _mapped(folder / manifest.array_file, manifest.dtype, shape)
         n = manifest.train_count
         if manifest.classes is None:
             return cls(folder, manifest, examples[:n], examples[n:], None, None)
-        labels = _mapped(folder / _LABELS, "int64", (manifest.count,))
+        labels = _mapped(folder / LABELS, "int64", (manifest.count,))
         _check_trained(labels[:n], manifest.classes, folder)
         return cls(folder, manifest, examples[:n], examples[n:], labels[:n], labels[n:])
 
@@ -84,10 +84,10 @@ class PreparedData:
         """
         wanted, digests = [self.manifest.array_file], self.manifest.digests
         if self.train_labels is not None:
-            wanted.append(_LABELS)
+            wanted.append(LABELS)
         if lacking := [name for name in wanted if name not in digests]:
             raise UserError(
-                f"{self.folder / _MANIFEST} has no digest of {lacking[0]}: run"
+                f"{self.folder / MANIFEST} has no digest of {lacking[0]}: run"
                 f" `snowmelt {_STAGE}` again"
             )
         named = {name: digests[name] for name in wanted}
@@ -179,11 +179,11 @@ def write(
     fraction = None if chosen.kind == "official" else held_out_fraction
     kind = "points" if is_points else "images"
     order = np.concatenate([chosen.train, chosen.held_out])
-    files = [f"{kind}.npy"] + ([] if labels is None else [_LABELS])
+    files = [f"{kind}.npy"] + ([] if labels is None else [LABELS])
     with new_directory(folder) as draft:
         said = stored_rows.store(draft / files[0], examples, order)
         if labels is not None:
-            save_array(draft / _LABELS, labels[order])
+            save_array(draft / LABELS, labels[order])
         copies = stored_rows.leaked(said.fingerprints, examples, order, len(chosen.train))
         if copies:
             notes = (*notes, f"{copies} held-out examples are equal to a training example")
@@ -211,7 +211,7 @@ def write(
             config=config or {},
             seen_levels=said.levels,
         )
-        write_record(draft / _MANIFEST, manifest.to_dict())
+        write_record(draft / MANIFEST, manifest.to_dict())
     return manifest
 
 

@@ -2,10 +2,13 @@
 
 It lies beside the data that it is carried to. A training takes its starts from the training
 split, in random orders of their own; sampling carries the held-out ones, in their order.
+Starts that are the data's own rows, degraded, may get noise where the degradation has taken
+something away; see `snowmelt.starts.Degraded`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +20,26 @@ from torch import Tensor
 
 from snowmelt.common.array_files import gathered
 from snowmelt.common.errors import UserError
-from snowmelt.common.randomness import Stream
+from snowmelt.common.instantiate import build
+from snowmelt.common.randomness import Stream, normal
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.degraded_rows import ROWS_OF
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.row_order import RowOrder
 from snowmelt.data.prepared.scaling import to_model
+from snowmelt.diffusion.operators import ImageOperator
 
 FOLDER = "start"  # inside that of the data
+
+
+def made_from(section: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """What of the section `start` decides its prepared form, and the key of that.
+
+    Noise does not: it is added when a start is taken.
+    """
+    if section.get("of") is not None:
+        return "start.of", section["of"]
+    return "start", {key: section[key] for key in section if key != "noise_std"}
 
 
 @dataclass(frozen=True)
@@ -33,17 +49,27 @@ class StartPoints:
     Attributes:
         data: the prepared starts.
         manifest: of the data that they are carried to, whose unit of length is the model's.
+        noise_std: the scale of the noise on each start, in the model's range.
+        degradation: what the starts are made by of the data's own rows; None for others.
     """
 
     data: PreparedData
     manifest: Manifest
+    noise_std: float = 0.0
+    degradation: ImageOperator | None = None
 
     @classmethod
-    def open(cls, prepared: Path, manifest: Manifest) -> StartPoints:
+    def open(
+        cls, prepared: Path, manifest: Manifest, section: Mapping[str, Any] | None = None
+    ) -> StartPoints:
         """The starts beside prepared data.
 
+        Args:
+            section: `start` of the configuration, for degraded ones and their noise.
+
         Raises:
-            UserError: there are none, or they are not of the data's shape.
+            UserError: there are none, they are not of the data's shape, or they were made
+                of other data.
         """
         data = PreparedData.open(prepared / FOLDER)
         found = data.manifest
@@ -53,15 +79,31 @@ class StartPoints:
                 f" {manifest.name} {manifest.kind} of {manifest.shape}: a journey keeps its"
                 " shape, so choose a start of the same"
             )
-        return cls(data, manifest)
+        if found.split.get(ROWS_OF, manifest.digest) != manifest.digest:
+            raise UserError(
+                f"{data.folder} holds degraded rows of other data than {manifest.name}:"
+                " run `snowmelt prepare` again"
+            )
+        section = section or {}
+        by = section.get("by")
+        degradation = None if by is None else build(by, ImageOperator)
+        return cls(data, manifest, float(section.get("noise_std", 0.0)), degradation)
 
-    def check_made_from(self, source: Any) -> None:
+    def check_made_from(self, source: Any, key: str = "start.of") -> None:
         """Refuse starts that were prepared from another configuration.
+
+        Args:
+            source, key: see `made_from`.
 
         Raises:
             UserError: they differ; the message names the first key that does.
         """
-        self.data.check_made_from(source, key="start.of")
+        self.data.check_made_from(source, key=key)
+
+    @property
+    def are_the_datas_own(self) -> bool:
+        """Whether row k of them is made of row k of the data."""
+        return self.data.manifest.split.get(ROWS_OF) == self.manifest.digest
 
     def check_paired(self) -> None:
         """Refuse starts whose rows are not those of the data.
@@ -69,6 +111,8 @@ class StartPoints:
         Raises:
             UserError: the two were not split alike.
         """
+        if self.are_the_datas_own:
+            return
         ours, theirs = self.data.manifest, self.manifest
         facts = [(one.count, one.train_count, one.split) for one in (ours, theirs)]
         if facts[0] == facts[1] and ours.split["kind"] == "random":
@@ -105,19 +149,36 @@ class StartPoints:
         place = step * batch_size + slot.cpu().numpy()
         stream = Stream.DATA_ORDER if is_paired else Stream.START_ORDER
         rows = self._order(seed, stream).rows(place)
-        return self._in_model(self.data.train, rows).to(slot.device)
+        found = self._in_model(self.data.train, rows).to(slot.device)
+        # Nothing else of such a training draws from this stream.
+        return self._noisy(found, slot, Stream.TRAINING_NOISE, seed, step)
 
     def __call__(self, index: Tensor, seed: int = 0) -> Tensor:
         """The starts of samples, from the first again after the last.
 
         Args:
-            seed: decides nothing: held-out points are what they are.
+            seed: of their noise; held-out points are what they are.
 
         Shapes:
             index: (B,) -> (B, *D)
         """
+        return self._noisy(self.given(index), index, Stream.SAMPLING_START, seed)
+
+    def given(self, index: Tensor) -> Tensor:
+        """The same without their noise. Shapes: index: (B,) -> (B, *D)"""
         rows = (index % self.held_out_count).cpu().numpy()
         return self._in_model(self.data.held_out, rows).to(index.device)
+
+    def _noisy(
+        self, starts: Tensor, index: Tensor, stream: Stream, seed: int, step: int = 0
+    ) -> Tensor:
+        """Starts with noise on what their degradation does not see."""
+        if self.noise_std == 0.0 or self.degradation is None:
+            return starts
+        shape = tuple(starts.shape[1:])
+        noise = normal(shape, seed=seed, stream=stream, index=index, step=step)
+        operator = self.degradation.at(index, shape, seed=seed)
+        return starts + self.noise_std * operator.unseen(noise.to(starts.dtype))
 
     def _in_model(self, stored: np.ndarray, rows: np.ndarray) -> Tensor:
         # Images have levels of their own; points are in the data's units.

@@ -15,8 +15,10 @@ import torch
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
+from snowmelt.data.prepared import degraded_rows
 from snowmelt.data.sources.source import Source
 from snowmelt.diffusion.losses import Loss, Simple
+from snowmelt.diffusion.operators import ImageOperator
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
 from snowmelt.pipeline.compatibility.training_rules import built_process, is_learned, named
 from snowmelt.sampling.guidance.guidance import Guidance
@@ -34,11 +36,12 @@ def training_issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
         UserError: a part refuses its arguments.
     """
     pairs, begins_elsewhere = Pairs.of(config), has_start(config)
-    found = _labels(pairs, config) + _score(pairs, config)
+    found = _labels(pairs, config) + _score(pairs, config) + _flip(pairs, config)
     if pairs.coupling.is_paired and not begins_elsewhere:
         text = (
             f"{named(pairs.coupling)} takes the pairs that the data comes with, and the"
-            " start is noise: give the other half of each pair by start=data"
+            " start is noise: give the other half of each pair by start=data or"
+            " start=degraded"
         )
         found.append(_error(("coupling", "start"), text))
     if pairs.is_diffusion(begins_elsewhere):
@@ -100,9 +103,11 @@ def sampling_issues(
 def start_issues(
     config: Mapping[str, Any], shape: tuple[int, ...] | None, root: Path
 ) -> list[CompatibilityIssue]:
-    """The issue of a start of another shape than the data, where both are known."""
+    """The issue of a start that the data's shape does not allow, where that is known."""
     if shape is None or not has_start(config):
         return []
+    if config["start"].get("of") is None:
+        return _degradation(config, shape)
     try:
         found = build(config["start"]["of"], Source, root=root).event_shape()
     except UserError:
@@ -114,6 +119,28 @@ def start_issues(
         " keeps its shape, so choose a start of the same"
     )
     return [_error(("start", "data"), text)]
+
+
+def _degradation(
+    config: Mapping[str, Any], shape: tuple[int, ...]
+) -> list[CompatibilityIssue]:
+    """The issue of a degradation that data of a shape has nothing for."""
+    try:
+        degraded_rows.check(build(config["start"]["by"], ImageOperator), shape)
+    except UserError as error:
+        return [_error(("start", "data"), str(error).removeprefix("start.by: "))]
+    return []
+
+
+def _flip(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]:
+    """The issue of pairs of which one half is mirrored."""
+    if not pairs.coupling.is_paired or not config.get("training", {}).get("flip", False):
+        return []
+    text = (
+        f"{named(pairs.coupling)} takes row by row for pairs, and training.flip mirrors the"
+        " data and not its start; set training.flip=false"
+    )
+    return [_error(("coupling", "training.flip"), text)]
 
 
 def _why(pairs: Pairs, begins_elsewhere: bool) -> str:

@@ -12,10 +12,10 @@ from snowmelt.common.errors import StorageError, UserError
 from snowmelt.common.files import new_directory, require_ours
 from snowmelt.common.instantiate import build, plain
 from snowmelt.common.places import located, not_copied
-from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared import dataset, degraded_rows
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
-from snowmelt.data.prepared.start_points import FOLDER
+from snowmelt.data.prepared.start_points import FOLDER, made_from
 from snowmelt.data.sources import kept_rows
 from snowmelt.data.sources.source import RawData, Source
 from snowmelt.data.starts import Start
@@ -53,7 +53,7 @@ def run(config: DictConfig, root: Path) -> Path:
             given = {"root": root, "scratch": draft.parent, "kept": kept}
             source = build(config.data, Source, **given)
             manifest = _write(draft, source, plain(config.data))
-            begun = _begun(draft / FOLDER, config, given | {"kept": None})
+            begun = _begun(draft, config, given | {"kept": None})
         kept.finished()
     print(summary(manifest))
     if begun is not None:
@@ -66,20 +66,31 @@ def run(config: DictConfig, root: Path) -> Path:
 
 def _before(config: DictConfig, root: Path) -> Finished | None:
     """What was made of the same images by the same code; None where that is not known."""
-    stamp = None
+    stamp, start = None, config.get("start") or {}
     with contextlib.suppress(UserError):  # reading will say it, and why
         stamp = build(config.data, Source, root=root).stamp()
-    if stamp is None or "of" in (config.get("start") or {}):
+    if stamp is None or "of" in start or "by" in start:
         return None
     named = kept_rows.identity({"data": plain(config.data), "read": stamp})
     return Finished(main_root(root) / ".snowmelt" / "prepared", named)
 
 
-def _begun(folder: Path, config: DictConfig, given: dict[str, Any]) -> Manifest | None:
-    """Write the prepared form of the starts; None where they are normal noise."""
-    section = config.get("start")
-    source = None if section is None else build(section, Start, **given).source
-    return None if source is None else _write(folder, source, plain(section.of))
+def _begun(draft: Path, config: DictConfig, given: dict[str, Any]) -> Manifest | None:
+    """Write the prepared form of the starts; None where they are normal noise.
+
+    Args:
+        draft: holds the prepared data.
+    """
+    if (section := config.get("start")) is None:
+        return None
+    start = build(section, Start, **given)
+    _, decisive = made_from(plain(section))
+    if start.source is not None:
+        return _write(draft / FOLDER, start.source, dict(decisive))
+    if start.degradation is None:
+        return None
+    data = PreparedData.open(draft)
+    return degraded_rows.write(draft / FOLDER, data, start.degradation, decisive)
 
 
 def _write(folder: Path, source: Source, config: dict[str, Any]) -> Manifest:

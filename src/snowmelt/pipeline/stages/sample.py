@@ -117,9 +117,11 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
     _check_rules(config, checkpoint)
     image_files.check(settings.png, checkpoint.manifest.shape)
     guidance = build(config.guidance, Guidance)
-    data = (
-        _data(root / config.paths.prepared, checkpoint) if guidance.needs_examples else None
-    )
+    prepared = root / config.paths.prepared
+    starts, data = _starts(prepared, checkpoint), None
+    if guidance.needs_examples or (starts is not None and starts.are_the_datas_own):
+        data = _data(prepared, checkpoint)
+    examples = data.manifest.digests[data.manifest.array_file] if data else None
     return SampleRequest(
         checkpoint=checkpoint,
         checkpoint_digest=sha256(source),
@@ -130,10 +132,10 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
         num_samples=settings.num_samples,
         seed=settings.seed,
         weights=settings.weights,
-        examples=data.manifest.digests[data.manifest.array_file] if data else None,
+        examples=examples if guidance.needs_examples else None,
         precision=settings.precision,
         compile=settings.compile and _can_compile(),
-        starts=_starts(root / config.paths.prepared, checkpoint),
+        starts=starts,
     )
 
 
@@ -164,7 +166,8 @@ def _starts(folder: Path, checkpoint: Checkpoint) -> StartPoints | None:
     """
     if checkpoint.start is None:
         return None
-    starts = StartPoints.open(folder, checkpoint.manifest)
+    section = checkpoint.config.get("start")
+    starts = StartPoints.open(folder, checkpoint.manifest, section)
     starts.data.verify().finish()
     if starts.data.manifest.digest != checkpoint.start.digest:
         raise UserError(
@@ -186,7 +189,7 @@ def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:
     here = data.manifest
     if (here.shape, here.value_range) != (trained.shape, trained.value_range):
         raise UserError(
-            f"guidance completes examples of {folder}, of the shape {here.shape} and the"
+            f"samples answer to examples of {folder}, of the shape {here.shape} and the"
             f" range {here.value_range}, but the checkpoint was trained on {trained.shape}"
             f" and {trained.value_range}: prepare the data that it was trained on"
         )
@@ -208,4 +211,5 @@ def _conditioning(checkpoint: Checkpoint, data: PreparedData | None) -> Conditio
         shape=tuple(manifest.shape),
         classes=manifest.classes if is_conditional else None,
         examples=None if data is None else examples,
+        examples_count=None if data is None else len(data.held_out),
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.operators import LinearOperator
 from snowmelt.diffusion.processes import Process
 from snowmelt.sampling.samplers.constraint import Constraint
 from snowmelt.sampling.samplers.loop import sample
@@ -30,11 +31,13 @@ class Conditioning:
             unconditional network.
         examples: the real examples that belong to indices, in the model's range:
             (B,) -> (B, *D); None where there are none.
+        examples_count: how many there are: index k and index k plus this one have the same.
     """
 
     shape: tuple[int, ...]
     classes: tuple[str, ...] | None = None
     examples: Callable[[Tensor], Tensor] | None = None
+    examples_count: int | None = None
 
     def real(self, index: Tensor) -> Tensor:
         """The real examples of these indices. Shapes: index: (B,) -> (B, *D)"""
@@ -94,6 +97,11 @@ class Guidance(ABC):
 
     needs_examples: bool = False
     """Whether real examples are completed, so that truth and sample can be compared."""
+
+    @property
+    def measures_by(self) -> LinearOperator | None:
+        """What it is told of each real example by; None where that is no measurement."""
+        return None
 
     @property
     def amplification(self) -> float:

@@ -1,7 +1,11 @@
-"""Masks: which values of an example are known, and which are to be filled in."""
+"""Masks: which values of an example are known, and which are to be filled in.
+
+`Keep` is the linear measurement of those that are known.
+"""
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 
 import torch
@@ -10,6 +14,7 @@ from torch import Tensor
 from snowmelt.common.argument_checks import check_between_0_and_1
 from snowmelt.common.bounds import Fraction
 from snowmelt.common.randomness import Stream, uniform
+from snowmelt.diffusion.operators import LinearOperator
 
 
 class Mask(ABC):
@@ -85,3 +90,34 @@ class Scattered(Mask):
         places = (1, *shape[1:]) if len(shape) == 3 else shape
         thrown = uniform(places, seed=seed, stream=Stream.MEASUREMENT, index=index)
         return (thrown >= self.share).expand(len(index), *shape)
+
+
+class Keep(LinearOperator):
+    """The known values as they are, and zero in place of the others.
+
+    Args:
+        mask: which values are known.
+    """
+
+    known: Tensor
+
+    def __init__(self, mask: Mask) -> None:
+        self.mask = mask
+        self.is_fixed = not isinstance(mask, Scattered)
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        self.mask.check(shape)
+
+    def at(self, index: Tensor, shape: tuple[int, ...], *, seed: int) -> LinearOperator:
+        placed = copy.copy(self)
+        placed.known = self.mask.known(index, shape, seed=seed)
+        return placed
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.where(self.known, x, 0.0)
+
+    def transpose(self, y: Tensor) -> Tensor:
+        return torch.where(self.known, y, 0.0)
+
+    def confined(self, noise: Tensor) -> Tensor:
+        return torch.where(self.known, noise, 0.0)

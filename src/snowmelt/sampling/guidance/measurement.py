@@ -31,6 +31,7 @@ from torch import Tensor
 from snowmelt.common.bounds import NotNegative, Positive
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.operators import LinearOperator
 from snowmelt.diffusion.processes import expand
 from snowmelt.sampling.guidance.guidance import (
     Conditioning,
@@ -38,7 +39,6 @@ from snowmelt.sampling.guidance.guidance import (
     Guidance,
     refuse_whole_path,
 )
-from snowmelt.sampling.guidance.operators import LinearOperator
 from snowmelt.sampling.samplers.sampler import Sampler
 
 
@@ -132,6 +132,10 @@ class Measurement(Guidance):
         if not data_std > 0.0:
             raise ValueError(f"data_std must be positive, got {data_std}")
         self.operator, self.noise_std, self.data_std = operator, noise_std, data_std
+
+    @property
+    def measures_by(self) -> LinearOperator:
+        return self.operator
 
     def check(self, conditioning: Conditioning, sampler: Sampler) -> None:
         super().check(conditioning, sampler)

@@ -61,6 +61,7 @@ def _sections(material: Material) -> dict[str, Any]:
             *_guided(samples, material.metrics.get("protocol") or {}),
         ],
         "completion": _embedded(material, "completion"),
+        "answers": _embedded(material, "answers"),
         "plots": {
             name: embedded_pictures.inline_plot(figure, name, words)
             for name, figure, words in plots(material, known)

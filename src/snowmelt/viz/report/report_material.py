@@ -57,6 +57,7 @@ JOURNEY = {
 EMBEDDED = {
     "preview": "preview.png",
     "completion": "completion.png",
+    "answers": "answers.png",
     "nearest": "nearest.png",
     **JOURNEY,
 }

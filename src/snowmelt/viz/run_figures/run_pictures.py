@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from snowmelt.common.errors import left_out_if_it_fails
+from snowmelt.viz.plots.answers import answers_below
 from snowmelt.viz.plots.completion import save_completion
 from snowmelt.viz.plots.example_grid import save_examples
 from snowmelt.viz.plots.image_grid import PAGE_PIXELS, columns_within, denoising_strip
@@ -57,6 +58,11 @@ def save_pictures(
                 completed=np.array(generated[: len(arrays["real"])]),
                 value_range=value_range,
             )
+    if value_range is not None and "answers" in ways:
+        with left_out_if_it_fails("answers"):
+            arrays = ways["answers"]
+            parts = arrays["given"], arrays["answers"], arrays.get("real")
+            save_png(answers_below(*parts, value_range), folder / "answers.png")
     if value_range is not None and "nearest" in truth:
         with left_out_if_it_fails("nearest"):
             save_png(nearest_pairs(truth["nearest"], value_range), folder / "nearest.png")

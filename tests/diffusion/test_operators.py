@@ -8,14 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from snowmelt.sampling.guidance.masks import Box, Scattered
-from snowmelt.sampling.guidance.operators import (
-    Blur,
-    Downsample,
-    Gray,
-    Keep,
-    LinearOperator,
-)
+from snowmelt.diffusion.operators import Blur, Downsample, Gray, LinearOperator
+from snowmelt.sampling.guidance.masks import Box, Keep, Scattered
 
 EVERY = {
     "keep_box": (Keep(Box(0.3)), (2, 4, 6)),
@@ -125,6 +119,30 @@ def test_noise_falls_on_what_is_measured(
     hidden = matrix(operator, shape).abs().sum(1) == 0
     assert torch.equal(ones.flatten() == 0, hidden)
     assert bool(((ones == 1) | (ones == 0)).all())
+
+
+@every_operator
+def test_what_is_unseen_measures_nothing_and_is_all_the_rest(
+    operator: LinearOperator, shape: tuple[int, ...]
+) -> None:
+    operator = placed(operator, shape)
+    x = random(shape, 4)
+    unseen = operator.unseen(x)
+    if isinstance(operator, Blur):
+        # Nothing is lost as a whole: the powers add up, frequency by frequency.
+        power = [torch.fft.rfft2(part).abs() ** 2 for part in (x, unseen, operator(x))]
+        torch.testing.assert_close(power[1] + power[2], power[0])
+        return
+    torch.testing.assert_close(operator(unseen), torch.zeros_like(operator(x)))
+    torch.testing.assert_close(operator.unseen(unseen), unseen)
+    seen = x - unseen
+    torch.testing.assert_close(operator(seen), operator(x))
+    torch.testing.assert_close((seen * unseen).sum(), torch.zeros_like(x.sum()))
+
+
+def test_what_differs_from_sample_to_sample_says_so() -> None:
+    assert not Keep(Scattered(0.5)).is_fixed
+    assert all(one.is_fixed for one in (Keep(Box(0.3)), Gray(), Downsample(2), Blur(1.0)))
 
 
 def test_each_of_them_is_what_it_says() -> None:

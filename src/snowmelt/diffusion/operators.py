@@ -3,6 +3,10 @@ r"""Linear measurements $y = A x_0$: what an instrument sees of an example.
 Guidance by a measurement needs $A$, its transpose, and the solution of
 $(s\,A A^\top + r)\,z = y$. Where $A A^\top$ is a multiple of the identity, that is a
 division; the blur is diagonal in the frequencies.
+
+A flow from degraded images to whole ones begins at the picture $A^+ y$ of the measurement,
+and the noise that makes several answers of one start falls on what $A$ does not see, so
+that start, example and all states between them measure the same.
 """
 
 from __future__ import annotations
@@ -16,7 +20,6 @@ from torch.nn import functional
 
 from snowmelt.common.argument_checks import check_at_least
 from snowmelt.common.bounds import Positive, Side
-from snowmelt.sampling.guidance.masks import Mask
 
 
 class LinearOperator(ABC):
@@ -24,6 +27,9 @@ class LinearOperator(ABC):
 
     gram: float = 1.0
     r"""$A A^\top$, where it is this multiple of the identity."""
+
+    is_fixed: bool = True
+    """Whether all samples are measured alike; else `at` differs from index to index."""
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Refuse events that it cannot measure.
@@ -65,38 +71,20 @@ class LinearOperator(ABC):
         """A picture of the measurement, of the data's shape: the pseudo-inverse of y."""
         return self.transpose(self.solve(y, torch.ones_like(y[:1]), 0.0))
 
+    def unseen(self, x: Tensor) -> Tensor:
+        r"""The part of an event that is not measured, $x - A^+ A x$.
 
-class Keep(LinearOperator):
-    """The known values as they are, and zero in place of the others.
-
-    Args:
-        mask: which values are known.
-    """
-
-    known: Tensor
-
-    def __init__(self, mask: Mask) -> None:
-        self.mask = mask
-
-    def check(self, shape: tuple[int, ...]) -> None:
-        self.mask.check(shape)
-
-    def at(self, index: Tensor, shape: tuple[int, ...], *, seed: int) -> LinearOperator:
-        placed = copy.copy(self)
-        placed.known = self.mask.known(index, shape, seed=seed)
-        return placed
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return torch.where(self.known, x, 0.0)
-
-    def transpose(self, y: Tensor) -> Tensor:
-        return torch.where(self.known, y, 0.0)
-
-    def confined(self, noise: Tensor) -> Tensor:
-        return torch.where(self.known, noise, 0.0)
+        Shapes:
+            x: (B, *D) -> same
+        """
+        return x - self.shown(self(x))
 
 
-class Downsample(LinearOperator):
+class ImageOperator(LinearOperator):
+    """A measurement of whole images, the same for all of them: what may degrade a start."""
+
+
+class Downsample(ImageOperator):
     """The mean of each square of pixels.
 
     Args:
@@ -126,7 +114,7 @@ class Downsample(LinearOperator):
         return wide * self.gram
 
 
-class Gray(LinearOperator):
+class Gray(ImageOperator):
     """The mean of the channels."""
 
     channels: int
@@ -149,7 +137,7 @@ class Gray(LinearOperator):
         return y.expand(-1, self.channels, *y.shape[2:]) / self.channels
 
 
-class Blur(LinearOperator):
+class Blur(ImageOperator):
     r"""A Gaussian blur on the torus: what leaves a picture on one side enters on the other.
 
     Each frequency $f$ (cycles a pixel) is multiplied by
@@ -183,6 +171,14 @@ class Blur(LinearOperator):
 
     def shown(self, y: Tensor) -> Tensor:
         return y
+
+    def unseen(self, x: Tensor) -> Tensor:
+        r"""What the blur has taken: each frequency times $\sqrt{1 - k^2}$.
+
+        No frequency is lost as a whole. White noise so filtered and the blurred of white
+        noise add up to white noise again.
+        """
+        return self._filtered(x, (1.0 - self._spectrum(x) ** 2).clamp(min=0.0).sqrt())
 
     def _spectrum(self, x: Tensor) -> Tensor:
         """Shapes: x: (B, C, H, W) -> (H, W // 2 + 1)"""
