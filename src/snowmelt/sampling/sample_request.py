@@ -56,11 +56,14 @@ class SampleRequest:
 
     def __post_init__(self) -> None:
         """Refuse a guidance that cannot be followed."""
-        if self.starts is not None and self.starts.held_out_count < self.num_samples:
+        if self.starts is not None and self.starts.sampled_count < self.num_samples:
+            is_held_out = self.starts.sampled == "held_out"
+            part = "held-out" if is_held_out else "training"
+            more = "hold out more starts" if is_held_out else "prepare more starts"
             raise UserError(
                 f"sample.num_samples={self.num_samples} is more than the"
-                f" {self.starts.held_out_count} held-out starts, and a flow carries each to"
-                " one end: hold out more starts, or draw fewer samples"
+                f" {self.starts.sampled_count} {part} starts, and a flow carries each to"
+                f" one end: {more}, or draw fewer samples"
             )
         try:
             self.guidance.check(self.conditioning, self.sampler)
@@ -77,6 +80,8 @@ class SampleRequest:
         }
         checkpoint |= self.checkpoint.clock_facts
         start = self.starts and {"start": self.starts.data.manifest.digest}
+        if self.starts is not None and self.starts.sampled != "held_out":
+            start = {**(start or {}), "starts": self.starts.sampled}
         settings = {
             "checkpoint": checkpoint,
             "sampler": _in_order(self.settings["sampler"]),

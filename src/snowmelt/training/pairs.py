@@ -53,12 +53,14 @@ class Pairs:
     Attributes:
         starts: None for normal noise.
         batch_size: examples of a step over all processes.
+        held_out_starts: of held-out examples, where these have others than the samples.
     """
 
     coupling: Coupling
     interpolant: Interpolant
     starts: StartPoints | None = None
     batch_size: int = 1
+    held_out_starts: StartPoints | None = None
 
     @classmethod
     def of(
@@ -147,7 +149,8 @@ class Pairs:
             drawn = normal(shape, seed=0, stream=stream, index=index, step=step)
             return drawn.to(x_0.dtype)
 
-        x_1 = noise(0) if self.starts is None else self.starts(index).to(x_0.dtype)
+        starts = self.held_out_starts or self.starts
+        x_1 = noise(0) if starts is None else starts(index).to(x_0.dtype)
         if not self.coupling.is_independent:
             drawn = StepDraws(0, 0, index).for_coupling()
             x_1 = x_1[self.coupling.partners(x_0, x_1, drawn, labels)]

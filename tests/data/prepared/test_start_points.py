@@ -99,7 +99,7 @@ def test_rows_that_are_no_pairs_are_refused(prepared: Path) -> None:
 
 def test_samples_start_from_the_held_out_points_in_their_order(prepared: Path) -> None:
     starts, manifest = opened(prepared)
-    assert starts.held_out_count == 4
+    assert starts.sampled_count == 4
     held_out = to_model(torch.from_numpy(np.array(starts.data.held_out)), manifest)
     assert torch.equal(starts(torch.arange(4), seed=9), held_out)
     assert torch.equal(starts(torch.tensor([6, 1])), held_out[[2, 1]])

@@ -1,7 +1,8 @@
 """Prepared data that is where journeys start, in place of normal noise.
 
 It lies beside the data that it is carried to. A training takes its starts from the training
-split, in random orders of their own; sampling carries the held-out ones, in their order.
+split, in random orders of their own; sampling carries the held-out ones, in their order, or
+those of the training, from which another flow may then learn.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from snowmelt.data.prepared.row_order import RowOrder
 from snowmelt.data.prepared.scaling import to_model
 
 FOLDER = "start"  # inside that of the data
+Part = Literal["held_out", "training"]
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,12 @@ class StartPoints:
     Attributes:
         data: the prepared starts.
         manifest: of the data that they are carried to, whose unit of length is the model's.
+        sampled: the part that sampling carries.
     """
 
     data: PreparedData
     manifest: Manifest
+    sampled: Part = "held_out"
 
     @classmethod
     def open(cls, prepared: Path, manifest: Manifest) -> StartPoints:
@@ -81,9 +85,9 @@ class StartPoints:
         )
 
     @property
-    def held_out_count(self) -> int:
-        """How many journeys can start from different held-out points."""
-        return len(self.data.held_out)
+    def sampled_count(self) -> int:
+        """How many samples can start from different points."""
+        return len(self._carried)
 
     def at_step(
         self,
@@ -111,13 +115,17 @@ class StartPoints:
         """The starts of samples, from the first again after the last.
 
         Args:
-            seed: decides nothing: held-out points are what they are.
+            seed: decides nothing: prepared points are what they are.
 
         Shapes:
             index: (B,) -> (B, *D)
         """
-        rows = (index % self.held_out_count).cpu().numpy()
-        return self._in_model(self.data.held_out, rows).to(index.device)
+        rows = (index % self.sampled_count).cpu().numpy()
+        return self._in_model(self._carried, rows).to(index.device)
+
+    @property
+    def _carried(self) -> np.ndarray:
+        return self.data.train if self.sampled == "training" else self.data.held_out
 
     def _in_model(self, stored: np.ndarray, rows: np.ndarray) -> Tensor:
         # Images have levels of their own; points are in the data's units.

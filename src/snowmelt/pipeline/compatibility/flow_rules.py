@@ -41,6 +41,13 @@ def training_issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             " start is noise: give the other half of each pair by start=data"
         )
         found.append(_error(("coupling", "start"), text))
+    if pairs.coupling.is_paired and config.get("training", {}).get("flip", False):
+        text = (
+            f"a mirrored example is no longer the other half of its start, for which"
+            f" {named(pairs.coupling)} takes it; set training.flip=false, or mirror both"
+            " halves of each pair beforehand"
+        )
+        found.append(_error(("training.flip", "coupling"), text))
     if pairs.is_diffusion(begins_elsewhere):
         return found
     found += _end(config, pairs, begins_elsewhere) + _loss(config)
