@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,12 @@ def test_other_shapes_and_other_sources_are_refused(prepared: Path) -> None:
         StartPoints.open(prepared, manifest)
     with pytest.raises(UserError, match="snowmelt prepare"):
         StartPoints.open(prepared / "nowhere", manifest)
+
+
+def test_samples_may_start_from_the_training_points_in_their_order(prepared: Path) -> None:
+    starts, manifest = opened(prepared)
+    trained = replace(starts, sampled="training")
+    assert trained.sampled_count == 16
+    expected = to_model(torch.from_numpy(np.array(starts.data.train)), manifest)
+    assert torch.equal(trained(torch.arange(16)), expected)
+    assert torch.equal(trained(torch.tensor([17, 3])), expected[[1, 3]])
