@@ -61,7 +61,6 @@ def run(base: DictConfig, root: Path, typed: Sequence[str]) -> int:
     """
     iteration_rules.check(base, root)
     chain = Chain(base, root)
-    _check_way_back(chain)
     this_machine.check_jobs([base], root)
     again = shlex.join(["snowmelt", "iterate", *typed])
     name = str(base.name or f"{base.start.of.name} to {base.data.name}, iterated")
@@ -181,20 +180,6 @@ class Loop:
         levels = PreparedData.open(prepared).manifest.value_range
         title = f"{result.number}: {result.way}"
         return Ways(title, result.to_data, np.array(begun), np.array(ended), levels)
-
-
-def _check_way_back(chain: Chain) -> None:
-    """Refuse parts that do not suit the data at the other end, before anything is trained.
-
-    Raises:
-        UserError: see `configuration_rules.check`.
-    """
-    if not chain.settings.alternates:
-        return
-    back = chain.direction(to_data=False)
-    shape = shape_rules.shape_of(back.data, chain.root)
-    configuration_rules.check(back, shape, way(to_data=False))
-    shape_rules.check(back, shape)
 
 
 def _written(chain: Chain, loop: Loop, again: str) -> list[Path]:
