@@ -199,4 +199,3 @@ def test_a_mistake_is_found_before_the_first_training(
     command, *given = arguments
     assert named in mistake(command, "experiment=moons_to_eight", *given, cwd=workspace)
     assert not (workspace / "multirun").exists()
-

@@ -25,9 +25,7 @@ from snowmelt.evaluation.iteration_table import IterationResult, iteration_table
 from snowmelt.evaluation.number_format import duration, number
 from snowmelt.pipeline import this_machine
 from snowmelt.pipeline.compatibility import (
-    configuration_rules,
     iteration_rules,
-    shape_rules,
 )
 from snowmelt.pipeline.iterating import iteration_results
 from snowmelt.pipeline.iterating.iteration_chain import Chain
