@@ -89,6 +89,8 @@ def test_pairs_are_of_every_training_start_and_of_other_noise(chain_of: Make) ->
     assert held_out.sample.seed == 5
     seeds = [chain.config(turn).seed for turn in chain.plan]
     assert seeds == [5, 5 + SEEDS, 5 + 2 * SEEDS, 5 + 3 * SEEDS]
+    back = chain.config(chain.plan[1])
+    assert (held_out.sample.num_samples, back.sample.num_samples) == (8000, 10)
     few = chain_of("iterate.pairs=30")
     assert few.pairs_config(few.plan[0]).sample.num_samples == 30
 

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from snowmelt.common.instantiate import plain
 from snowmelt.common.records import content_digest
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.start_points import FOLDER as START
 from snowmelt.pipeline.config.composition import frozen
 from snowmelt.pipeline.config.iterate_settings import IterateSettings
@@ -84,10 +85,7 @@ class Chain:
         config = self._config(iteration)
         config["paths"]["samples"] = str(self.place_of(iteration.number) / PAIRS)
         config["tracking"]["enabled"] = False
-        count = self.settings.pairs
-        if count is None:
-            starts = self.root / config["paths"]["prepared"] / START
-            count = PreparedData.open(starts).manifest.train_count
+        count = self.settings.pairs or self._starts(config).train_count
         seed = config["sample"]["seed"] + SEEDS * iteration.number
         drawn = {"num_samples": count, "starts": "training", "seed": seed, "png": 0}
         config["sample"] |= drawn
@@ -97,6 +95,11 @@ class Chain:
         config = self._direction(iteration.to_data, is_scaled=True)
         self._put(config, self.place_of(iteration.number), kept=("prepared", "reference"))
         config["seed"] += SEEDS * (iteration.number - 1)
+        if not iteration.to_data:  # what was asked for is of the way to the data
+            count = min(
+                config["sample"]["num_samples"], self._starts(config).held_out_count
+            )
+            config["sample"] |= {"num_samples": count}
         if iteration.pairs is not None:
             samples = self.place_of(iteration.pairs) / PAIRS
             config["coupling"] = {"_target_": _PAIRED, "samples": str(samples)}
@@ -137,6 +140,10 @@ class Chain:
 
     def _shared(self, to_data: bool) -> Path:
         return self.place / ("to_data" if to_data else "to_start")
+
+    def _starts(self, config: dict[str, Any]) -> Manifest:
+        """The manifest of the prepared starts."""
+        return PreparedData.open(self.root / config["paths"]["prepared"] / START).manifest
 
     def _unit(self, *, to_data: bool) -> float:
         """The length of the model's unit in that of the points; images have one of all."""
