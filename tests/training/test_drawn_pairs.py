@@ -12,12 +12,12 @@ from tests.sampling.exact_flows import STRAIGHT
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.files import sha256
-from snowmelt.common.randomness import Stream
+from snowmelt.common.randomness import Stream, normal
 from snowmelt.common.records import read_record, write_record
 from snowmelt.data.prepared import dataset
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.row_order import RowOrder
-from snowmelt.data.prepared.scaling import to_model
+from snowmelt.data.prepared.scaling import to_model, to_stored
 from snowmelt.data.prepared.start_points import FOLDER, StartPoints
 from snowmelt.diffusion.interpolants import Straight
 from snowmelt.training.couplings import Paired
@@ -79,7 +79,7 @@ def samples(there: Path, tmp_path: Path) -> Path:
 
 def noted(folder: Path, **said: Any) -> None:
     array = folder / "samples.npy"
-    facts = {"num_samples": len(np.load(array)), "digest": sha256(array)}
+    facts = {"num_samples": len(np.load(array)), "digest": sha256(array), "seed": 0}
     write_record(folder / "samples.json", {"starts": "training", **facts, **said})
 
 
@@ -89,7 +89,7 @@ def drawn_by(coupled: DrawnPairs, step: int = 0) -> tuple[torch.Tensor, torch.Te
     order = RowOrder(len(coupled.data.train), seed=3, stream=Stream.DATA_ORDER)
     rows = coupled.data.train[order.rows(step * 6 + slot.numpy())]
     x_0 = to_model(torch.from_numpy(rows), coupled.data.manifest)
-    pairs = Pairs(Paired("x"), Straight(), coupled.starts, batch_size=6)
+    pairs = Pairs(Paired("x"), Straight(), batch_size=6, drawn=coupled.starts)
     t = torch.full((6,), 0.5, dtype=torch.float64)
     ends = pairs.ends(STRAIGHT, x_0, t, StepDraws(3, step, slot))
     return ends.x_0, ends.x_1
@@ -123,24 +123,41 @@ def test_a_flow_of_the_way_back_has_them_for_its_starts(back: Path, samples: Pat
     np.testing.assert_array_equal(found.data.train, data.train[:36])
 
 
-def test_the_last_pairs_are_held_back_and_samples_begin_where_they_did(
-    there: Path, samples: Path
-) -> None:
+def test_the_last_pairs_are_held_back(there: Path, samples: Path) -> None:
     data, starts = opened(there)
     found = DrawnPairs.open(samples, data, starts)
     whole = np.load(samples / "samples.npy")
     np.testing.assert_array_equal(found.data.train, whole[:36])
     np.testing.assert_array_equal(found.data.held_out, whole[36:])
     index = torch.arange(4)
-    pairs = Pairs(
-        Paired("x"), Straight(), found.starts, held_out_starts=found.held_out_starts
-    )
+    pairs = Pairs(Paired("x"), Straight(), drawn=found.starts)
     x_0 = to_model(torch.from_numpy(np.array(found.data.held_out)), data.manifest)
     t = torch.full((4,), 0.5, dtype=torch.float64)
     ends = pairs.held_out_ends(STRAIGHT, x_0, t, index)
     expected = to_model(torch.from_numpy(starts.data.train[36:40]), data.manifest)
     assert torch.equal(ends.x_1, expected)
-    assert torch.equal(found.starts(index), starts(index))
+
+
+def test_noise_is_drawn_again_where_a_flow_began_in_it(there: Path, tmp_path: Path) -> None:
+    """A flow that doubles its noise: half of each sample is the start of its pair."""
+    data, _ = opened(there)
+    noise = normal((2,), seed=11, stream=Stream.SAMPLING_START, index=torch.arange(COUNT))
+    folder = tmp_path / "from noise"
+    folder.mkdir()
+    np.save(folder / "samples.npy", to_stored(2.0 * noise, data.manifest).numpy())
+    noted(folder, data=data.manifest.digest, seed=11, starts=None)
+    found = DrawnPairs.open(folder, data, None)
+    for step in (0, 7):
+        x_0, x_1 = drawn_by(found, step)
+        torch.testing.assert_close(x_0, 2.0 * x_1, rtol=1e-4, atol=1e-4)
+    index, t = torch.arange(4), torch.full((4,), 0.5, dtype=torch.float64)
+    x_0 = to_model(torch.from_numpy(np.array(found.data.held_out)), data.manifest)
+    pairs = Pairs(Paired("x"), Straight(), drawn=found.starts)
+    ends = pairs.held_out_ends(STRAIGHT, x_0, t, index)
+    torch.testing.assert_close(ends.x_0, 2.0 * ends.x_1, rtol=1e-4, atol=1e-4)
+    assert not pairs.is_diffusion(), "its noise is not independent of the data"
+    with pytest.raises(UserError, match="between other data than near and far"):
+        DrawnPairs.open(folder, *opened(there))
 
 
 def test_the_samples_and_their_side_decide_the_training(
@@ -172,7 +189,9 @@ def test_the_samples_and_their_side_decide_the_training(
         ({"start": "0" * 64}, "were drawn between other data than near and far"),
         ({"num_samples": 39}, r"samples.npy is float32 \(40, 2\), and its record says"),
         ({"digest": "0" * 64}, "is not as `snowmelt sample` wrote it"),
-        ({"start": None}, "no start|start=None"),
+        ({"start": None}, "were drawn between other data than near and far"),
+        ({"examples": "e"}, "were drawn between other data than near and far"),
+        ({"seed": None}, "has seed=None"),
     ],
 )
 def test_what_are_no_pairs_of_these_data_is_refused(
@@ -190,5 +209,6 @@ def test_too_few_and_more_than_there_are_starts_are_refused(
     for count in (3, 49):
         np.save(samples / "samples.npy", np.zeros((count, 2), np.float32))
         noted(samples, data=record["data"], start=record["start"])
-        with pytest.raises(UserError, match=f"holds {count} samples, and 48 training"):
+        why = f"holds {count} samples: draw 4 at least, and no more than the 48 training"
+        with pytest.raises(UserError, match=why):
             DrawnPairs.open(samples, *opened(there))

@@ -42,7 +42,12 @@ def transport_cost(x_0: Tensor, x_1: Tensor) -> float:
 
 
 def path_energies(
-    denoiser: Denoiser, index: Tensor, shape: tuple[int, ...], *, steps: int = STEPS
+    denoiser: Denoiser,
+    index: Tensor,
+    shape: tuple[int, ...],
+    *,
+    steps: int = STEPS,
+    seed: int = 0,
 ) -> Tensor:
     """The energy of the way of each start along the flow, by Euler's rule.
 
@@ -52,6 +57,7 @@ def path_energies(
         denoiser: of a rectified flow, whose sigma is the clock.
         index: which starts.
         steps: of equal length in time.
+        seed: of the noise where the ways begin in noise.
 
     Shapes:
         index: (B,) -> (B,) float64
@@ -72,5 +78,5 @@ def path_energies(
             energies.add_((state - before.pop()).square().sum(1) / length)
         before.append(state)
 
-    sample(denoiser, Euler(steps), index, shape, seed=0, watch=watch)
+    sample(denoiser, Euler(steps), index, shape, seed=seed, watch=watch)
     return energies

@@ -187,10 +187,10 @@ def pairs_of(
     Raises:
         UserError: a part is refused, or the starts are.
     """
-    starts = starts_of(settings, data) if drawn is None else drawn.starts
+    starts = starts_of(settings, data)
     pairs = Pairs.of(settings.plain(), starts, settings.training.batch_size)
     if drawn is not None:
-        return replace(pairs, held_out_starts=drawn.held_out_starts)
+        return replace(pairs, drawn=drawn.starts)
     # A probe of the speed takes any rows for pairs that another flow has drawn.
     is_prepared = settings.coupling.get("samples") is None
     if pairs.coupling.is_paired and is_prepared and starts is not None:

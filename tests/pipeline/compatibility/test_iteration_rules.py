@@ -38,6 +38,14 @@ def test_the_first_pairs_are_chosen_freely() -> None:
         assert composed(*REFLOW).coupling._target_.endswith("Independent")
 
 
+@pytest.mark.parametrize("data", ["digits", "two_moons"])
+def test_reflow_may_begin_with_noise(data: str) -> None:
+    points = (FLOW,) if data == "two_moons" else ()
+    config = composed(*points, f"data={data}", "iteration=reflow", "start=normal")
+    iteration_rules.check(config, ROOT)
+    configuration_rules.check(config, (2,) if points else (1, 8, 8))
+
+
 def test_other_samplers_of_the_flow_serve_reflow() -> None:
     for sampler in ("heun", "dpm_2m"):
         iteration_rules.check(composed(*REFLOW, f"sampler={sampler}"), ROOT)
@@ -46,7 +54,7 @@ def test_other_samplers_of_the_flow_serve_reflow() -> None:
 @pytest.mark.parametrize(
     ("overrides", "keys", "said"),
     [
-        ((*DSBM, "start=normal"), "start: ", "start=density density=gaussian"),
+        ((*DSBM, "start=normal"), "start: ", "or iteration=reflow"),
         ((*DSBM, "process=variance_preserving"), "process: ", "along curves"),
         ((*DSBM, "interpolant=constant"), "interpolant, iterate.alternates: ", "Brownian"),
         (

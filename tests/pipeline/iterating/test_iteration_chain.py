@@ -12,6 +12,7 @@ from tests.project import ROOT, last_of_each
 
 from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared import dataset
+from snowmelt.pipeline.compatibility import configuration_rules
 from snowmelt.pipeline.config import composition
 from snowmelt.pipeline.iterating.iteration_chain import SEEDS, Chain
 
@@ -93,6 +94,18 @@ def test_pairs_are_of_every_training_start_and_of_other_noise(chain_of: Make) ->
     assert (held_out.sample.num_samples, back.sample.num_samples) == (8000, 10)
     few = chain_of("iterate.pairs=30")
     assert few.pairs_config(few.plan[0]).sample.num_samples == 30
+
+
+def test_reflow_from_noise_draws_a_pair_for_each_example(chain_of: Make) -> None:
+    chain = chain_of("iteration=reflow", "start=normal")
+    first, second = chain.plan[:2]
+    drawn = chain.pairs_config(first)
+    assert drawn.sample.num_samples == 40
+    assert drawn.sample.starts == "held_out", "of noise there is no training part"
+    assert drawn.sample.seed != chain.config(first).sample.seed
+    config = chain.config(second)
+    assert config.coupling.samples == drawn.paths.samples
+    configuration_rules.check(config, (2,))
 
 
 def test_data_and_reference_are_made_once_a_direction(chain_of: Make) -> None:

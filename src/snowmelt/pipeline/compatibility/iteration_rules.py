@@ -42,7 +42,7 @@ def issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             "iterate: choose a method: iteration=dsbm for bridges there and back,"
             " iteration=reflow for ever straighter flows"
         )
-    found = _pairs(config)
+    found = _pairs(config, settings.alternates)
     process = built_process(config)
     if not isinstance(process, RectifiedFlow):
         text = (
@@ -54,13 +54,14 @@ def issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
     return found + (_bridge(config) if settings.alternates else _flow(config))
 
 
-def _pairs(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
-    """The issues of pairs that no flow of two data sets can draw, or none can keep."""
+def _pairs(config: Mapping[str, Any], alternates: bool) -> list[CompatibilityIssue]:
+    """The issues of pairs that no flow can draw, or none can keep."""
     found = []
-    if not has_start(config):
+    if alternates and not has_start(config):
         text = (
-            "iterations learn from pairs of two data sets, and this flow begins with noise;"
-            " use start=density density=gaussian for normal points, or start=data"
+            "bridges go back to the starts too, which are then the data, and noise is none;"
+            " use start=density density=gaussian for normal points, start=data, or"
+            " iteration=reflow"
         )
         found.append(_error(("start",), text))
     if config["denoiser"].get("conditional", False):

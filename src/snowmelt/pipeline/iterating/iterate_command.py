@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from omegaconf import DictConfig
 
 from snowmelt import tracking
@@ -20,7 +19,6 @@ from snowmelt.common import stopping
 from snowmelt.common.errors import UserError, left_out_if_it_fails
 from snowmelt.common.folder_lock import after_others_in
 from snowmelt.common.instantiate import plain
-from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.iteration_table import IterationResult, iteration_table
 from snowmelt.evaluation.number_format import duration, number
 from snowmelt.pipeline import this_machine
@@ -39,11 +37,11 @@ from snowmelt.pipeline.iterating.iteration_tasks import (
 from snowmelt.pipeline.sweep.tasks import Outcome, Task
 from snowmelt.tracking import descriptions
 from snowmelt.training.iterated_fitting import Iteration, iterated
+from snowmelt.training.pairs import has_start
 from snowmelt.viz.plots.iteration_plot import Ways
 from snowmelt.viz.report import iteration_files
 
 _SWEPT = ("data", "seed")  # what the tracker lists iterations by
-_MOST = 4000  # samples that a picture is drawn from
 
 
 def run(base: DictConfig, root: Path, typed: Sequence[str]) -> int:
@@ -61,7 +59,8 @@ def run(base: DictConfig, root: Path, typed: Sequence[str]) -> int:
     chain = Chain(base, root)
     this_machine.check_jobs([base], root)
     again = shlex.join(["snowmelt", "iterate", *typed])
-    name = str(base.name or f"{base.start.of.name} to {base.data.name}, iterated")
+    begun = base.start.of.name if has_start(base) else "noise"
+    name = str(base.name or f"{begun} to {base.data.name}, iterated")
     with tracking.open_sweep(plain(base), root, name=name, swept=_SWEPT) as parent:
         loop = Loop(chain, parent, again)
         try:
@@ -107,7 +106,7 @@ class Loop:
         result = iteration_results.result_of(iteration, task, config)
         self.results.append(result)
         with left_out_if_it_fails("the picture of an iteration"):
-            self.ways.append(self._ways(result, config))
+            self.ways.append(iteration_results.ways_of(result, self.chain.root, config))
         return result
 
     def draw(self, iteration: Iteration, result: IterationResult) -> Path:
@@ -167,17 +166,6 @@ class Loop:
         tracking.take_over(
             plain(config), task.root, metrics=task.metrics, sweep=self.parent
         )
-
-    def _ways(self, result: IterationResult, config: DictConfig) -> Ways:
-        samples = self.chain.root / str(config.paths.samples)
-        begun, ended = (
-            np.load(samples / name, mmap_mode="r", allow_pickle=False)[:_MOST]
-            for name in ("starts.npy", "samples.npy")
-        )
-        prepared = self.chain.root / str(config.paths.prepared)
-        levels = PreparedData.open(prepared).manifest.value_range
-        title = f"{result.number}: {result.way}"
-        return Ways(title, result.to_data, np.array(begun), np.array(ended), levels)
 
 
 def _written(chain: Chain, loop: Loop, again: str) -> list[Path]:

@@ -27,6 +27,7 @@ from snowmelt.pipeline.config.iterate_settings import IterateSettings
 from snowmelt.pipeline.sweep import job_identity
 from snowmelt.pipeline.sweep.planned_jobs import FOLDER as MULTIRUN
 from snowmelt.training.iterated_fitting import Iteration, planned
+from snowmelt.training.pairs import has_start
 
 FOLDER = "iterations"
 PAIRS = "pairs"  # what an iteration draws for the next, in its folder
@@ -85,9 +86,11 @@ class Chain:
         config = self._config(iteration)
         config["paths"]["samples"] = str(self.place_of(iteration.number) / PAIRS)
         config["tracking"]["enabled"] = False
-        count = self.settings.pairs or self._starts(config).train_count
+        # Of noise there is as much as one likes: a pair for each example.
+        part, begun = ("training", START) if has_start(config) else ("held_out", "")
+        count = self.settings.pairs or self._prepared(config, begun).train_count
         seed = config["sample"]["seed"] + SEEDS * iteration.number
-        drawn = {"num_samples": count, "starts": "training", "seed": seed, "png": 0}
+        drawn = {"num_samples": count, "starts": part, "seed": seed, "png": 0}
         config["sample"] |= drawn
         return frozen(config)
 
@@ -96,9 +99,8 @@ class Chain:
         self._put(config, self.place_of(iteration.number), kept=("prepared", "reference"))
         config["seed"] += SEEDS * (iteration.number - 1)
         if not iteration.to_data:  # what was asked for is of the way to the data
-            count = min(
-                config["sample"]["num_samples"], self._starts(config).held_out_count
-            )
+            most = self._prepared(config, START).held_out_count
+            count = min(config["sample"]["num_samples"], most)
             config["sample"] |= {"num_samples": count}
         if iteration.pairs is not None:
             samples = self.place_of(iteration.pairs) / PAIRS
@@ -141,9 +143,10 @@ class Chain:
     def _shared(self, to_data: bool) -> Path:
         return self.place / ("to_data" if to_data else "to_start")
 
-    def _starts(self, config: dict[str, Any]) -> Manifest:
-        """The manifest of the prepared starts."""
-        return PreparedData.open(self.root / config["paths"]["prepared"] / START).manifest
+    def _prepared(self, config: dict[str, Any], inside: str) -> Manifest:
+        """The manifest of the prepared data, or of what is inside its folder."""
+        folder = self.root / config["paths"]["prepared"] / inside
+        return PreparedData.open(folder).manifest
 
     def _unit(self, *, to_data: bool) -> float:
         """The length of the model's unit in that of the points; images have one of all."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,23 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from snowmelt.common.array_files import mapped
 from snowmelt.common.device import chosen_device
 from snowmelt.common.files import read_json, write_json
 from snowmelt.common.records import read_record
 from snowmelt.data.prepared.manifest import Manifest
-from snowmelt.data.prepared.scaling import to_model
+from snowmelt.data.prepared.scaling import to_model, to_stored
 from snowmelt.data.prepared.start_points import StartPoints
+from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.catalogue import ranking
 from snowmelt.evaluation.catalogue.readings import Reading, readings
 from snowmelt.evaluation.iteration_table import IterationResult
 from snowmelt.evaluation.transport_energy import path_energies, transport_cost
 from snowmelt.pipeline.iterating.iteration_tasks import IterationTask, way
+from snowmelt.sampling.samplers.loop import starts
 from snowmelt.training.checkpoint import load
 from snowmelt.training.iterated_fitting import Iteration
+from snowmelt.viz.plots.iteration_plot import Ways
 
 FILE = "costs.json"
 MOST_POINTS, MOST_IMAGES = 2000, 64  # whose ways are followed
@@ -47,7 +52,7 @@ def result_of(
     kept = task.folder / FILE
     costs = _kept(kept, digest)
     if costs is None:
-        costs = _measured(config, task.root, samples)
+        costs = _measured(config, task.root)
         write_json(kept, {"samples": digest, **costs})
     return IterationResult(
         number=iteration.number,
@@ -74,32 +79,68 @@ def _kept(path: Path, digest: str) -> dict[str, float] | None:
         return None
 
 
-def _measured(config: DictConfig, root: Path, samples: Path) -> dict[str, float]:
+def ways_of(result: IterationResult, root: Path, config: DictConfig) -> Ways:
+    """The first starts of an iteration beside their samples, as both are stored.
+
+    Noise has no levels: that of images is seen cut at black and white.
+    """
+    flow = _Flow.of(root, config)
+    samples = _samples(root, config)[:MOST_POINTS]
+    begun = to_stored(flow.starts(len(samples)).cpu(), flow.manifest).numpy()
+    title = f"{result.number}: {result.way}"
+    levels = flow.manifest.value_range
+    return Ways(title, result.to_data, begun, np.array(samples), levels)
+
+
+def _measured(config: DictConfig, root: Path) -> dict[str, float]:
     """The cost of the samples from their starts, and the energy of the flow's ways."""
-    checkpoint = load(root / str(config.sample.checkpoint))
-    manifest = checkpoint.manifest
-    starts = StartPoints.open(root / str(config.paths.prepared), manifest)
-    device = chosen_device(config.sample.device)
-    denoiser = checkpoint.denoiser(config.sample.weights, starts).to(device)
-    is_image = manifest.kind == "images"
-    count = min(MOST_IMAGES if is_image else MOST_POINTS, starts.sampled_count)
-    index = torch.arange(count, device=device)
+    flow = _Flow.of(root, config)
+    manifest, samples = flow.manifest, _samples(root, config)[:MOST_POINTS]
+    count = min(MOST_IMAGES if manifest.kind == "images" else len(samples), len(samples))
+    index = torch.arange(count, device=flow.device)
     energies = torch.cat(
         [
-            path_energies(denoiser, part, manifest.shape)
+            path_energies(flow.denoiser, part, manifest.shape, seed=flow.seed)
             for part in index.split(config.sample.batch_size)
         ]
     )
     square = (manifest.std or 1.0) ** 2  # of the unit of points
-    begun = np.load(samples / "starts.npy", mmap_mode="r", allow_pickle=False)
-    ended = np.load(samples / "samples.npy", mmap_mode="r", allow_pickle=False)
-    cost = transport_cost(_seen(ended, manifest), _seen(begun, manifest))
+    ended = to_model(torch.from_numpy(np.array(samples)), manifest)
+    cost = transport_cost(ended, flow.starts(len(samples)).cpu())
     return {
         "transport_cost": square * cost,
         "path_energy": square * float(energies.mean()),
     }
 
 
-def _seen(stored: np.ndarray, manifest: Manifest) -> Tensor:
-    """The first of stored examples in the model's units."""
-    return to_model(torch.from_numpy(np.array(stored[:MOST_POINTS])), manifest)
+def _samples(root: Path, config: DictConfig) -> np.ndarray:
+    return mapped(root / str(config.paths.samples) / "samples.npy", made_by="sample")
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """The flow of an iteration, ready to walk from its starts.
+
+    Attributes:
+        seed: of the noise that samples begin in, if they begin in noise.
+    """
+
+    denoiser: Denoiser
+    manifest: Manifest
+    device: torch.device
+    seed: int
+
+    @classmethod
+    def of(cls, root: Path, config: DictConfig) -> _Flow:
+        checkpoint = load(root / str(config.sample.checkpoint))
+        manifest, begun = checkpoint.manifest, None
+        if checkpoint.start is not None:
+            begun = StartPoints.open(root / str(config.paths.prepared), manifest)
+        device = chosen_device(config.sample.device)
+        denoiser = checkpoint.denoiser(config.sample.weights, begun).to(device)
+        return cls(denoiser, manifest, device, config.sample.seed)
+
+    def starts(self, count: int) -> Tensor:
+        """Where the first samples begin. Shapes: -> (count, *D), in the model's units"""
+        index = torch.arange(count, device=self.device)
+        return starts(self.denoiser, index, self.manifest.shape, seed=self.seed)

@@ -111,7 +111,9 @@ def iteration_task(
 def pairs_task(chain: Chain, iteration: Iteration) -> PairsTask:
     """What draws the pairs of an iteration."""
     config, root = chain.pairs_config(iteration), chain.root
-    wanted = {key: config.sample[key] for key in ("num_samples", "seed", "starts")}
+    wanted = {key: config.sample[key] for key in ("num_samples", "seed")}
+    if (part := config.sample.starts) != "held_out":
+        wanted["starts"] = part
     return PairsTask(
         label=f"{label(chain, iteration)}: pairs for the next",
         folder=root / str(config.paths.samples),
