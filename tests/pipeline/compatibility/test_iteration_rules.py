@@ -14,6 +14,7 @@ from snowmelt.pipeline.config import composition
 
 FLOW = "experiment=moons_to_eight"
 DSBM, REFLOW = (FLOW, "iteration=dsbm"), (FLOW, "iteration=reflow")
+NOISE = ("experiment=points", "data=two_moons", "start=normal")
 IMAGES = ("start=data", "start.of=digits")
 
 
@@ -40,8 +41,8 @@ def test_the_first_pairs_are_chosen_freely() -> None:
 
 @pytest.mark.parametrize("data", ["digits", "two_moons"])
 def test_reflow_may_begin_with_noise(data: str) -> None:
-    points = (FLOW,) if data == "two_moons" else ()
-    config = composed(*points, f"data={data}", "iteration=reflow", "start=normal")
+    points = NOISE if data == "two_moons" else ()
+    config = composed(*points, f"data={data}", "iteration=reflow")
     iteration_rules.check(config, ROOT)
     configuration_rules.check(config, (2,) if points else (1, 8, 8))
 
@@ -54,7 +55,7 @@ def test_other_samplers_of_the_flow_serve_reflow() -> None:
 @pytest.mark.parametrize(
     ("overrides", "keys", "said"),
     [
-        ((*DSBM, "start=normal"), "start: ", "or iteration=reflow"),
+        ((*NOISE, "iteration=dsbm"), "start: ", "or iteration=reflow"),
         ((*DSBM, "process=variance_preserving"), "process: ", "along curves"),
         ((*DSBM, "interpolant=constant"), "interpolant, iterate.alternates: ", "Brownian"),
         (

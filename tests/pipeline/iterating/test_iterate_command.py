@@ -139,8 +139,9 @@ def test_reflow_of_images_learns_from_its_own_pairs(workspace: Path) -> None:
 
 @pytest.mark.slow
 def test_reflow_begins_with_noise_too(workspace: Path) -> None:
-    kept = [text for text in POINTS if not text.startswith("start")]
-    given = (*kept, "iteration=reflow", "start=normal", "count=2", "tracking=none")
+    kept = [text for text in POINTS if not text.startswith(("start", "experiment"))]
+    noise = ("experiment=points", "data=two_moons", "iteration=reflow")
+    given = (*kept, *noise, "count=2", "tracking=none")
     succeed(snowmelt("iterate", *given, cwd=workspace))
     folder = folder_of(workspace)
     second = load(folder / "02/outputs/model/model.ckpt")
@@ -200,7 +201,10 @@ def test_trained_bridges_between_normals_obey_the_law_of_their_turns(
         (("iterate", "iteration=dsbm", "count=0"), "iterate.count must be a positive"),
         (("iterate",), "choose a method: iteration=dsbm"),
         (("iterate", "iteration=dsbn"), "unknown iteration 'dsbn' (did you mean 'dsbm'?)"),
-        (("iterate", "iteration=dsbm", "start=normal"), "or iteration=reflow"),
+        (
+            ("iterate", "iteration=dsbm", "experiment=points", "data=llama"),
+            "or iteration=reflow",
+        ),
         (("iterate", "iteration=dsbm", "sampler=euler"), "does not walk along the bridge"),
         (("iterate", "iteration=reflow", "sweep=schedules"), "a sweep runs the whole"),
         (("pipeline", "iteration=dsbm"), "`snowmelt iterate`"),

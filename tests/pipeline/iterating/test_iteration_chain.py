@@ -30,7 +30,8 @@ def chain_of(tmp_path: Path) -> Make:
         config = composition.compose(tmp_path, last_of_each((*chosen, *overrides)))
         chain = Chain(config, tmp_path)
         drawn = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
-        for to_data, width in ((True, 1.0), (False, 3.0)):
+        widths = {True: 1.0, False: 3.0} if chain.settings.alternates else {True: 1.0}
+        for to_data, width in widths.items():
             folder = tmp_path / str(chain.direction(to_data=to_data).paths.prepared)
             for place, scale in ((folder, width), (folder / "start", 4.0 - width)):
                 dataset.write(place, examples=scale * drawn, name="points")
@@ -97,7 +98,8 @@ def test_pairs_are_of_every_training_start_and_of_other_noise(chain_of: Make) ->
 
 
 def test_reflow_from_noise_draws_a_pair_for_each_example(chain_of: Make) -> None:
-    chain = chain_of("iteration=reflow", "start=normal")
+    noise = ("experiment=points", "data=two_moons", "start=normal")
+    chain = chain_of("iteration=reflow", *noise)
     first, second = chain.plan[:2]
     drawn = chain.pairs_config(first)
     assert drawn.sample.num_samples == 40

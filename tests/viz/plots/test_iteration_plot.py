@@ -24,7 +24,8 @@ RESULTS = [
 
 
 def points(number: int, count: int = 100) -> Ways:
-    begun = np.random.default_rng(number).normal(size=(count, 2)).astype(np.float32)
+    drawn = np.random.default_rng(number).uniform(-1, 1, size=(count, 2))
+    begun = drawn.astype(np.float32)
     return Ways(f"{number}: there", True, begun, begun + np.float32(3.0))
 
 

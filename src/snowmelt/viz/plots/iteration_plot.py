@@ -126,7 +126,7 @@ def iteration_ways(ways: Sequence[Ways]) -> Figure:
     clouds = [cloud for one in ways for cloud in (one.begun, one.ended)]
     extent = extent_of(clouds, clouds)
     columns = min(4, len(ways))
-    width = PAGE_PIXELS / _DPI / columns
+    width = PAGE_PIXELS / _DPI / max(3, columns)
     figure, panels = grid_of_panels(len(ways), extent, columns=columns, width=width)
     figure.set_dpi(_DPI)
     for axes, one in zip(panels, ways, strict=True):
