@@ -202,6 +202,18 @@ def test_what_are_no_pairs_of_these_data_is_refused(
         DrawnPairs.open(samples, *opened(there))
 
 
+def test_a_flow_of_a_data_set_to_itself_has_no_two_sides(
+    tmp_path: Path, samples: Path
+) -> None:
+    near = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    data, starts = opened(written(tmp_path / "same", near, near))
+    digest = data.manifest.digest
+    assert digest == starts.data.manifest.digest
+    noted(samples, data=digest, start=digest)
+    with pytest.raises(UserError, match="data and starts are the same examples"):
+        DrawnPairs.open(samples, data, starts)
+
+
 def test_too_few_and_more_than_there_are_starts_are_refused(
     there: Path, samples: Path
 ) -> None:

@@ -126,6 +126,11 @@ def _is_exchanged(
             f"{KEY}: the samples in {folder} do not begin at training starts, and what is"
             " held out is not to be learnt from: draw them with sample.starts=training"
         )
+    if there == back:
+        raise UserError(
+            f"{KEY}: data and starts are the same examples, so that nobody can tell which"
+            " half of a pair was drawn: choose another start"
+        )
     return drawn == back
 
 

@@ -15,7 +15,8 @@ from snowmelt.pipeline.config import composition
 FLOW = "experiment=moons_to_eight"
 DSBM, REFLOW = (FLOW, "iteration=dsbm"), (FLOW, "iteration=reflow")
 NOISE = ("experiment=points", "data=two_moons", "start=normal")
-IMAGES = ("start=data", "start.of=digits")
+OTHERS = "start.of={_target_: snowmelt.data.Digits, name: others, split_seed: 1}"
+IMAGES = ("start=data", OTHERS)
 
 
 def composed(*overrides: str) -> Any:
@@ -75,6 +76,11 @@ def test_other_samplers_of_the_flow_serve_reflow() -> None:
             "bends what reflow makes straight",
         ),
         ((*REFLOW, "sampler=ddpm"), "sampler, iterate.alternates: ", "adds noise"),
+        (
+            ("start=data", "start.of=digits", "iteration=reflow"),
+            "data, start: ",
+            "the same examples",
+        ),
         ((*REFLOW, "denoiser.conditional=true"), "denoiser.conditional: ", "no class"),
         ((*REFLOW, "training.flip=true"), "training.flip: ", "set it to false"),
         ((*REFLOW, "paths.model=/elsewhere"), "paths.model: ", "leave it out"),

@@ -124,7 +124,8 @@ def _check_more(workspace: Path, folder: Path, given: tuple[str, ...]) -> None:
 @pytest.mark.slow
 def test_reflow_of_images_learns_from_its_own_pairs(workspace: Path) -> None:
     given = (*TINY, "iteration=reflow", "count=2", "tracking=none", "training.steps=6")
-    images = ("start=data", "start.of=digits", "iterate.pairs=50", "sample.png=1")
+    others = "start.of={_target_: snowmelt.data.Digits, name: others, split_seed: 1}"
+    images = ("start=data", others, "iterate.pairs=50", "sample.png=1")
     said = succeed(snowmelt("iterate", *given, *images, cwd=workspace)).stdout
     folder = folder_of(workspace)
     record = json.loads((folder / "01/pairs/samples.json").read_text(encoding="utf-8"))

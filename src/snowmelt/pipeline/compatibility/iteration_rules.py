@@ -64,6 +64,13 @@ def _pairs(config: Mapping[str, Any], alternates: bool) -> list[CompatibilityIss
             " iteration=reflow"
         )
         found.append(_error(("start",), text))
+    there, back = (
+        {key: value for key, value in plain(of).items() if key != "name"}
+        for of in (config["data"], config["start"].get("of") or {})
+    )
+    if there == back:
+        text = "data and starts are the same examples; choose a start of other ones"
+        found.append(_error(("data", "start"), text))
     if config["denoiser"].get("conditional", False):
         text = (
             "a start has no class to be carried to, so pairs are drawn without; set"
