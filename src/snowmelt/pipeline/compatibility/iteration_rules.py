@@ -14,7 +14,6 @@ from snowmelt.diffusion.interpolants import BrownianBridge, Interpolant
 from snowmelt.diffusion.processes import RectifiedFlow
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 from snowmelt.pipeline.compatibility.training_rules import built_process, named
-from snowmelt.pipeline.config.iterate_settings import IterateSettings
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.pairs import has_start
 
@@ -36,13 +35,13 @@ def issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
     Raises:
         UserError: no method is chosen, or a part refuses its arguments.
     """
-    settings = IterateSettings.of(plain(config["iterate"]))
-    if settings.alternates is None:
+    alternates = config["iterate"]["alternates"]
+    if alternates is None:
         raise UserError(
             "iterate: choose a method: iteration=dsbm for bridges there and back,"
             " iteration=reflow for ever straighter flows"
         )
-    found = _pairs(config, settings.alternates)
+    found = _pairs(config, alternates)
     process = built_process(config)
     if not isinstance(process, RectifiedFlow):
         text = (
@@ -51,7 +50,7 @@ def issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             " schedule=rectified_flow"
         )
         found.append(_error(("process",), text))
-    return found + (_bridge(config) if settings.alternates else _flow(config))
+    return found + (_bridge(config) if alternates else _flow(config))
 
 
 def _pairs(config: Mapping[str, Any], alternates: bool) -> list[CompatibilityIssue]:
