@@ -115,8 +115,8 @@ def _draw_distance(
         yerr=[reading.spread or 0.0 for reading in readings],
         color=color, marker=marker, markersize=5, capsize=3, label=label,
     )  # fmt: skip
-    if all(reading.floor is not None for reading in readings):
-        floors = [reading.floor for reading in readings]
+    floors = [reading.floor for reading in readings if reading.floor is not None]
+    if len(floors) == len(numbers):
         axes.plot(numbers, floors, color=color, linestyle=":", linewidth=1.2)
 
 
