@@ -24,6 +24,7 @@ from snowmelt.diffusion.schedules import Cosine, NoiseSchedule
 from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.nets.net import Net
 from snowmelt.pipeline.config import composition
+from snowmelt.pipeline.config.overrides import OPTIONAL
 from snowmelt.sampling.guidance.guidance import Guidance
 from snowmelt.sampling.samplers.grids import Grid
 from snowmelt.sampling.samplers.sampler import Sampler
@@ -68,16 +69,12 @@ def composed(turn: int) -> DictConfig:
 
 def chosen() -> list[tuple[str, list[str]]]:
     """The groups whose files are independent of each other."""
-    return [
-        (g, names)
-        for g, names in GROUPS.items()
-        if names and g not in ("experiment", "sweep")
-    ]
+    return [(g, names) for g, names in GROUPS.items() if names and g not in OPTIONAL]
 
 
 @pytest.mark.parametrize(("group", "choice"), FILES, ids=[f"{g}={c}" for g, c in FILES])
 def test_every_file_of_conf_composes_and_builds(group: str, choice: str) -> None:
-    if group in ("experiment", "sweep"):
+    if group in OPTIONAL:
         assert composition.compose(ROOT, [f"{group}={choice}"]).training.steps > 0
         return
     whole = composed(GROUPS[group].index(choice))

@@ -166,3 +166,13 @@ def test_a_pickle_is_not_loaded(make_images: Callable, tmp_path: Path) -> None:
     folder = put(tmp_path / "s", np.array([{"a": 1}], dtype=object), data.manifest)
     with pytest.raises(UserError, match=r"samples\.npy is not a readable array"):
         read(folder, data)
+
+
+def test_samples_of_training_starts_are_pairs_and_no_measure(
+    make_images: Callable, tmp_path: Path
+) -> None:
+    data = make_images()
+    read(put(tmp_path / "s", data.train[:5], data.manifest, starts="held_out"), data)
+    folder = put(tmp_path / "t", data.train[:5], data.manifest, starts="training")
+    with pytest.raises(UserError, match=r"begin at training starts.*starts=held_out"):
+        read(folder, data)

@@ -17,10 +17,10 @@ from snowmelt.common.section import kind_of
 from snowmelt.common.signatures import options_of
 from snowmelt.pipeline.config import composition, schema
 from snowmelt.pipeline.config.conf_files import body_of
+from snowmelt.pipeline.config.overrides import OPTIONAL
 from tests.project import ROOT
 
 GROUPS = composition.groups(ROOT)
-OPTIONAL = ("experiment", "sweep")
 INSIDE = ("grid", "threshold")  # files that become a part of the sampler
 # What no number in this program can be.
 NO_NUMBER = (

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.tiny_models import generator, images, points
 
 from snowmelt.common.errors import UserError
+from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared.start_points import FOLDER, StartPoints
 from snowmelt.sampling.guidance.inpainting import Inpainting
 from snowmelt.sampling.guidance.masks import Side
 from snowmelt.sampling.sample_request import SampleRequest
@@ -89,3 +93,19 @@ def test_what_cannot_be_drawn_is_refused(change: dict[str, Any], named: str) -> 
 def test_a_request_does_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         request().seed = 3  # type: ignore[misc]
+
+
+def test_the_part_of_the_starts_is_said_where_it_is_not_the_held_out_one(
+    tmp_path: Path,
+) -> None:
+    far = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    dataset.write(tmp_path / FOLDER, examples=far, name="far")
+    starts = StartPoints.open(tmp_path, points())
+    held_out = request(starts=starts, num_samples=8)
+    trained = replace(held_out, starts=replace(starts, sampled="training"))
+    assert "starts" not in held_out.describe()
+    assert trained.describe()["starts"] == "training"
+    assert trained.describe()["identity"] != held_out.describe()["identity"]
+    assert replace(trained, num_samples=32).num_samples == 32
+    with pytest.raises(UserError, match="num_samples=33 is more than the 32 training"):
+        replace(trained, num_samples=33)

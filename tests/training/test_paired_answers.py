@@ -151,7 +151,7 @@ def test_with_noise_the_answers_are_draws_of_the_posterior(
 ) -> None:
     noisy = task(folder, noise_std)
     denoiser = noisy.denoiser(Paired())
-    count, asked = noisy.starts.held_out_count, torch.arange(40)
+    count, asked = noisy.starts.sampled_count, torch.arange(40)
     index = (asked + count * torch.arange(500)[:, None]).flatten()
     answers = noisy.answers(denoiser, index).double().reshape(500, 40, 3)
     wanted = noisy.posterior_mean(asked)

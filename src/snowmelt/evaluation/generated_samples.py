@@ -86,6 +86,11 @@ def _check_data(
             " checkpoint that was trained on this data (`snowmelt train`, then `snowmelt"
             " sample`), or prepare the data that it was trained on"
         )
+    if description.get("starts", "held_out") != "held_out":
+        raise UserError(
+            f"{folder} holds samples that begin at {description['starts']} starts, which"
+            " the model has seen: draw them with sample.starts=held_out to measure them"
+        )
     examples = description.get("examples")
     if examples not in (None, manifest.digests.get(manifest.array_file)):
         raise UserError(

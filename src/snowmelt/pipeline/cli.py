@@ -87,6 +87,8 @@ def _run(given: argparse.Namespace) -> int:
 
     overrides = [full_override(given.command, text, root) for text in given.overrides]
     tracking.prefer_typed(overrides)
+    if given.command == "pipeline":
+        _refuse_iterations(overrides)
     if not given.config and _is_sweep(given, overrides):
         if given.cfg:
             raise UserError("--cfg prints one configuration: leave the sweep out")
@@ -95,6 +97,8 @@ def _run(given: argparse.Namespace) -> int:
         return multirun.run(given.command, overrides, root)
     if given.command in ("sync", "ui"):
         return _of_tracker(given, overrides, root)
+    if given.command == "iterate":
+        return _iterate(given, overrides, root)
     # Samples come from a checkpoint's parts, against which the stage checks the rest.
     settled = _settled(given, overrides, root, is_checked=given.command != "sample")
     if given.cfg:
@@ -157,6 +161,29 @@ def _card(given: argparse.Namespace, root: Path) -> int:
     except OSError as error:
         raise UserError(f"the card cannot be written: {error}") from error
     return 0
+
+
+def _refuse_iterations(overrides: Sequence[str]) -> None:
+    for text in overrides:
+        if text.startswith("iteration=") and text != "iteration=null":
+            raise UserError(
+                f"{text} is for several trainings that learn from each other: `snowmelt"
+                " iterate`, which runs a pipeline for each"
+            )
+
+
+def _iterate(given: argparse.Namespace, overrides: Sequence[str], root: Path) -> int:
+    """Flows that learn from each other's pairs, each in processes of its own."""
+    from snowmelt import tracking
+    from snowmelt.common.instantiate import plain
+    from snowmelt.pipeline.iterating import iterate_command
+
+    settled = _settled(given, overrides, root, is_checked=True)
+    if given.cfg:
+        return _print(settled)
+    tracking.check(plain(settled), root)
+    with tracking.one_command():
+        return iterate_command.run(settled, root, given.overrides)
 
 
 def _of_tracker(given: argparse.Namespace, overrides: Sequence[str], root: Path) -> int:

@@ -22,6 +22,7 @@ STAGES = {
 }
 COMMANDS = STAGES | {
     "pipeline": "all stages in a row, without DVC; `--multirun` for several jobs",
+    "iterate": "flows that learn from each other's pairs: `iteration=dsbm`, `=reflow`",
     "compare": "say how runs, folders or checkpoints differ: `snowmelt compare RUN RUN`",
     "paper": "tables, figures, protocol and cost of runs for a paper: `snowmelt paper RUN`",
     "card": "show what schedules do, before anything is trained",
@@ -43,6 +44,7 @@ SECTIONS = {
     "evaluate": "evaluation",
     "mcmc": "mcmc",
     "gallery": "gallery",
+    "iterate": "iterate",
 }
 OUTPUTS = {
     "compose": "paths.config",
@@ -53,6 +55,7 @@ OUTPUTS = {
     "evaluate": "paths.reports",
     "report": "paths.reports",
     "pipeline": "paths.root",
+    "iterate": "paths.root",
 }
 EPILOG = """\
 Overrides are key=value in Hydra's grammar and beat params.yaml:
@@ -61,6 +64,7 @@ Overrides are key=value in Hydra's grammar and beat params.yaml:
   snowmelt pipeline experiment=photos32 data.path=DIR out=runs/mine
   snowmelt pipeline sweep=schedules
   snowmelt pipeline sweep=samplers sample.num_samples=4000
+  snowmelt iterate experiment=moons_to_eight iteration=dsbm count=6 out=runs/dsbm
   snowmelt queue schedule=linear,cosine seed=0,1
   snowmelt compare runs/one runs/two out=DIR
   snowmelt compare RUN_ID model.ckpt across=sampler --json

@@ -48,7 +48,7 @@ class GivenExamples:
         """Those of a request; None where samples answer to nothing."""
         if starts is not None:
             real = conditioning.examples if starts.are_the_datas_own else None
-            return cls(starts.held_out_count, starts.given, real, varies)
+            return cls(starts.sampled_count, starts.given, real, varies)
         count = conditioning.examples_count
         if guidance.measures_by is None or count is None:
             return None

@@ -57,12 +57,15 @@ class SampleRequest:
 
     def __post_init__(self) -> None:
         """Refuse a guidance that cannot be followed."""
-        count = None if self.starts is None else self.starts.held_out_count
-        if count is not None and count < self.num_samples and not self.varies:
+        count = self.num_samples if self.starts is None else self.starts.sampled_count
+        if self.starts is not None and count < self.num_samples and not self.varies:
+            is_held_out = self.starts.sampled == "held_out"
+            part = "held-out" if is_held_out else "training"
+            more = "hold out more starts" if is_held_out else "prepare more starts"
             raise UserError(
-                f"sample.num_samples={self.num_samples} is more than the {count} held-out"
-                " starts, and a flow carries each to one end: hold out more starts, or draw"
-                " fewer samples"
+                f"sample.num_samples={self.num_samples} is more than the"
+                f" {count} {part} starts, and a flow carries each to"
+                f" one end: {more}, or draw fewer samples"
             )
         try:
             self.guidance.check(self.conditioning, self.sampler)
@@ -77,7 +80,8 @@ class SampleRequest:
     @property
     def given(self) -> GivenExamples | None:
         """The held-out images that samples answer to; None where they answer to none."""
-        if len(self.conditioning.shape) != 3:
+        is_training = self.starts is not None and self.starts.sampled == "training"
+        if is_training or len(self.conditioning.shape) != 3:
             return None
         return GivenExamples.of(
             self.guidance, self.conditioning, self.starts, self.seed, self.varies
@@ -93,6 +97,8 @@ class SampleRequest:
         }
         checkpoint |= self.checkpoint.clock_facts
         start = self.starts and {"start": self.starts.data.manifest.digest}
+        if self.starts is not None and self.starts.sampled != "held_out":
+            start = {**(start or {}), "starts": self.starts.sampled}
         settings = {
             "checkpoint": checkpoint,
             "sampler": _in_order(self.settings["sampler"]),

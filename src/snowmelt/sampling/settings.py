@@ -8,6 +8,7 @@ from pydantic import Field
 
 from snowmelt.common.places import Place
 from snowmelt.common.section import Device, Section, Seed
+from snowmelt.data.prepared.start_points import Part
 from snowmelt.training.weight_sets.names import Weights
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -32,6 +33,11 @@ class SampleSettings(Section):
     )
     seed: Seed = Field(
         0, description="Of the noise; the configuration takes it from `seed`."
+    )
+    starts: Part = Field(
+        "held_out",
+        description="Part of the prepared starts that is carried to the data; training: the"
+        " pairs of start and sample are for another flow to learn from (coupling=paired).",
     )
     precision: Precision = Field(
         "32-true",

@@ -43,8 +43,9 @@ SECTIONS = {
     ),
 }
 # Of no stage: data that is drawn from this density holds it as a part of its own, the
-# commands `mcmc` and `gallery` are tracked nowhere, and a sweep is no setting of its jobs.
-_UNREAD = {"density", "mcmc", "gallery", "multirun"}
+# commands `mcmc` and `gallery` are tracked nowhere, and neither a sweep nor an iterated
+# fitting is a setting of its jobs.
+_UNREAD = {"density", "mcmc", "gallery", "multirun", "iterate"}
 
 
 def of_stage(

@@ -6,6 +6,7 @@ Progress bars, pictures and tracking are observers: the caller hands them in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytorch_lightning as pl
 import torch
@@ -21,6 +22,7 @@ from snowmelt.diffusion.time_sampling import TimeSampler
 from snowmelt.training.batch_order import BatchStream
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser
 from snowmelt.training.clock import Clock
+from snowmelt.training.drawn_pairs import DrawnPairs
 from snowmelt.training.execution import compile_network, computing
 from snowmelt.training.finite import NotFinite
 from snowmelt.training.history import History
@@ -66,6 +68,7 @@ def fit(
     identity: str,
     observers: Sequence[pl.Callback] = (),
     warm: WarmStart | None = None,
+    drawn: DrawnPairs | None = None,
 ) -> tuple[Checkpoint, list[dict[str, float]]]:
     """Train, from the saved state if there is one.
 
@@ -74,6 +77,7 @@ def fit(
         identity: the name that the checkpoint gets.
         observers: callbacks that watch; they come after the one that writes the history.
         warm: whose weights it starts from, unless there is a saved state.
+        drawn: the pairs that it learns from, where another flow drew them.
 
     Returns:
         The checkpoint, and the history of logged values.
@@ -83,7 +87,9 @@ def fit(
             cannot do, or the loss or the gradient is not finite.
         Stopped: this process was asked to stop; the state is saved.
     """
-    module = new_module(settings, data, warm)
+    module = new_module(settings, data, warm, drawn)
+    if drawn is not None:
+        data = drawn.data
     history = History(
         settings.training.log_every,
         data.held_out,
@@ -125,7 +131,10 @@ def fit(
 
 
 def new_module(
-    settings: FitSettings, data: PreparedData, warm: WarmStart | None = None
+    settings: FitSettings,
+    data: PreparedData,
+    warm: WarmStart | None = None,
+    drawn: DrawnPairs | None = None,
 ) -> DiffusionModule:
     """What the settings train, before its first step; compiled, if they ask for it.
 
@@ -137,7 +146,7 @@ def new_module(
     denoiser, loss, time_sampler = _parts(settings, data)
     if warm is not None:
         warm.give(denoiser)
-    pairs = pairs_of(settings, data)
+    pairs = pairs_of(settings, data, drawn)
     denoiser.start, denoiser.has_score = pairs.starts, pairs.is_diffusion()
     module = DiffusionModule(
         denoiser,
@@ -171,7 +180,9 @@ def starts_of(settings: FitSettings, data: PreparedData) -> StartPoints | None:
     return starts
 
 
-def pairs_of(settings: FitSettings, data: PreparedData) -> Pairs:
+def pairs_of(
+    settings: FitSettings, data: PreparedData, drawn: DrawnPairs | None = None
+) -> Pairs:
     """The pairs that the settings name.
 
     Raises:
@@ -179,7 +190,11 @@ def pairs_of(settings: FitSettings, data: PreparedData) -> Pairs:
     """
     starts = starts_of(settings, data)
     pairs = Pairs.of(settings.plain(), starts, settings.training.batch_size)
-    if pairs.coupling.is_paired and starts is not None:
+    if drawn is not None:
+        return replace(pairs, drawn=drawn.starts)
+    # A probe of the speed takes any rows for pairs that another flow has drawn.
+    is_prepared = settings.coupling.get("samples") is None
+    if pairs.coupling.is_paired and is_prepared and starts is not None:
         starts.check_paired()
     return pairs
 
@@ -192,7 +207,12 @@ def _parts(settings: FitSettings, data: PreparedData) -> tuple[Denoiser, Loss, T
     return denoiser, loss, build(settings.time_sampling, TimeSampler)
 
 
-def check(settings: FitSettings, data: PreparedData, warm: WarmStart | None = None) -> None:
+def check(
+    settings: FitSettings,
+    data: PreparedData,
+    warm: WarmStart | None = None,
+    drawn: DrawnPairs | None = None,
+) -> None:
     """Refuse what cannot be trained, before anything was started or written.
 
     Raises:
@@ -212,4 +232,4 @@ def check(settings: FitSettings, data: PreparedData, warm: WarmStart | None = No
     denoiser, *_ = _parts(settings, data)
     if warm is not None:
         warm.give(denoiser)
-    pairs_of(settings, data)
+    pairs_of(settings, data, drawn)

@@ -20,6 +20,7 @@ from snowmelt.data.prepared.start_points import StartPoints
 from snowmelt.diffusion.interpolants import Interpolant
 from snowmelt.diffusion.processes import Process
 from snowmelt.training.couplings import Coupling
+from snowmelt.training.drawn_starts import DrawnStarts
 from snowmelt.training.step_draws import StepDraws
 
 PARTS = {
@@ -53,12 +54,15 @@ class Pairs:
     Attributes:
         starts: None for normal noise.
         batch_size: examples of a step over all processes.
+        drawn: the starts of the examples, where another flow drew the pairs; samples begin
+            at `starts` all the same.
     """
 
     coupling: Coupling
     interpolant: Interpolant
     starts: StartPoints | None = None
     batch_size: int = 1
+    drawn: DrawnStarts | None = None
 
     @classmethod
     def of(
@@ -85,8 +89,8 @@ class Pairs:
             has_start: whether there are other starts, which may not have been opened.
         """
         begins_elsewhere = self.starts is not None if has_start is None else has_start
-        is_plain = self.coupling.is_independent and self.interpolant.is_straight
-        return is_plain and not begins_elsewhere
+        is_plain = self.coupling.is_independent and not self.coupling.is_paired
+        return is_plain and self.interpolant.is_straight and not begins_elsewhere
 
     def partners(
         self, x_0: Tensor, draws: StepDraws, labels: Tensor | None = None
@@ -147,7 +151,10 @@ class Pairs:
             drawn = normal(shape, seed=0, stream=stream, index=index, step=step)
             return drawn.to(x_0.dtype)
 
-        x_1 = noise(0) if self.starts is None else self.starts(index).to(x_0.dtype)
+        if self.drawn is not None:
+            x_1 = self.drawn.held_out(index).to(x_0.dtype)
+        else:
+            x_1 = noise(0) if self.starts is None else self.starts(index).to(x_0.dtype)
         if not self.coupling.is_independent:
             drawn = StepDraws(0, 0, index).for_coupling()
             x_1 = x_1[self.coupling.partners(x_0, x_1, drawn, labels)]
@@ -156,15 +163,13 @@ class Pairs:
 
     def _starts(self, draws: StepDraws, shape: tuple[int, ...]) -> Tensor:
         """The starts of these places. Shapes: -> (B, *shape)"""
+        place = {"batch_size": self.batch_size, "seed": draws.seed, "step": draws.step}
+        if self.drawn is not None:
+            return self.drawn.at_step(draws.slot, **place)
         if self.starts is None:
             return draws.noise(shape)
-        return self.starts.at_step(
-            draws.slot,
-            batch_size=self.batch_size,
-            seed=draws.seed,
-            step=draws.step,
-            is_paired=self.coupling.is_paired,
-        )
+        is_paired = self.coupling.is_paired
+        return self.starts.at_step(draws.slot, **place, is_paired=is_paired)
 
 
 def has_start(sections: Mapping[str, Any]) -> bool:

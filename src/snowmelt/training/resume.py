@@ -46,6 +46,7 @@ def training_identity(
     manifest: Manifest,
     start: Manifest | None = None,
     warm: str | None = None,
+    pairs: str | None = None,
 ) -> str:
     """A digest of everything that the trained weights follow from.
 
@@ -60,6 +61,7 @@ def training_identity(
         start: of the data that journeys begin with; None for normal noise.
         warm: the digest of the checkpoint that the weights are taken over from; where
             that lies decides nothing.
+        pairs: the digest of the pairs that another flow drew, if it learns from such.
     """
     described = {
         "config": _decisive(settings),
@@ -74,6 +76,8 @@ def training_identity(
         described["start"] = start.digest
     if warm is not None:
         described["warm_start"] = warm
+    if pairs is not None:
+        described["pairs"] = pairs
     return content_digest(described)
 
 
@@ -89,6 +93,7 @@ def _decisive(settings: FitSettings) -> dict[str, Any]:
         if getattr(trainer, key) != type(trainer).model_fields[key].default
     }
     del config["training"]["checkpoint_every"], config["training"]["start_from"]
+    config["coupling"].pop("samples", None)
     if settings.net.get("dropout"):
         count = settings.trainer.processes * settings.trainer.num_nodes
         config["trainer"]["processes"] = distributed.world_size(count)

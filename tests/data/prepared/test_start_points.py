@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def test_rows_that_are_no_pairs_are_refused(prepared: Path) -> None:
 
 def test_samples_start_from_the_held_out_points_in_their_order(prepared: Path) -> None:
     starts, manifest = opened(prepared)
-    assert starts.held_out_count == 4
+    assert starts.sampled_count == 4
     held_out = to_model(torch.from_numpy(np.array(starts.data.held_out)), manifest)
     assert torch.equal(starts(torch.arange(4), seed=9), held_out)
     assert torch.equal(starts(torch.tensor([6, 1])), held_out[[2, 1]])
@@ -232,3 +233,12 @@ def test_another_degradation_wants_prepare_and_another_noise_does_not(
 def test_starts_of_another_source_are_none_of_the_datas_own(prepared: Path) -> None:
     starts, _ = opened(prepared)
     assert not starts.are_the_datas_own
+
+
+def test_samples_may_start_from_the_training_points_in_their_order(prepared: Path) -> None:
+    starts, manifest = opened(prepared)
+    trained = replace(starts, sampled="training")
+    assert trained.sampled_count == 16
+    expected = to_model(torch.from_numpy(np.array(starts.data.train)), manifest)
+    assert torch.equal(trained(torch.arange(16)), expected)
+    assert torch.equal(trained(torch.tensor([17, 3])), expected[[1, 3]])

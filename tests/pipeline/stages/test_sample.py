@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 from tests.project import TINY
+from tests.tiny_models import network, points
+
+from snowmelt.common.errors import UserError
+from snowmelt.pipeline.stages import sample
+from snowmelt.training.checkpoint import Checkpoint
 
 
 @pytest.mark.parametrize(
@@ -39,3 +44,12 @@ def test_a_named_checkpoint_is_read_before_stage_1(
     assert not (workspace / "data" / "prepared").exists()
     assert not (workspace / "outputs").exists()
     assert not (workspace / "multirun").exists()
+
+
+def test_noise_has_no_training_part() -> None:
+    manifest = points()
+    weights = network(manifest).net.state_dict()
+    checkpoint = Checkpoint("i", 1, {}, manifest, raw=weights, ema=weights)
+    assert sample._starts(Path(), checkpoint, "held_out") is None
+    with pytest.raises(UserError, match="begins with normal noise, of which no part"):
+        sample._starts(Path(), checkpoint, "training")

@@ -1,9 +1,10 @@
 """Prepared data that is where journeys start, in place of normal noise.
 
 It lies beside the data that it is carried to. A training takes its starts from the training
-split, in random orders of their own; sampling carries the held-out ones, in their order.
-Starts that are the data's own rows, degraded, may get noise where the degradation has taken
-something away; see `snowmelt.starts.Degraded`.
+split, in random orders of their own; sampling carries the held-out ones, in their order, or
+those of the training, from which another flow may then learn. Starts that are rows of the
+data, degraded, may get noise where the degradation has taken something away; see
+`snowmelt.starts.Degraded`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from snowmelt.data.prepared.scaling import to_model
 from snowmelt.diffusion.operators import ImageOperator
 
 FOLDER = "start"  # inside that of the data
+Part = Literal["held_out", "training"]
 
 
 def made_from(section: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -51,12 +53,14 @@ class StartPoints:
         manifest: of the data that they are carried to, whose unit of length is the model's.
         noise_std: the scale of the noise on each start, in the model's range.
         degradation: what the starts are made by of the data's own rows; None for others.
+        sampled: the part that sampling carries.
     """
 
     data: PreparedData
     manifest: Manifest
     noise_std: float = 0.0
     degradation: ImageOperator | None = None
+    sampled: Part = "held_out"
 
     @classmethod
     def open(
@@ -125,9 +129,9 @@ class StartPoints:
         )
 
     @property
-    def held_out_count(self) -> int:
-        """How many journeys can start from different held-out points."""
-        return len(self.data.held_out)
+    def sampled_count(self) -> int:
+        """How many samples can start from different points."""
+        return len(self._carried)
 
     def at_step(
         self,
@@ -157,7 +161,7 @@ class StartPoints:
         """The starts of samples, from the first again after the last.
 
         Args:
-            seed: of their noise; held-out points are what they are.
+            seed: of their noise; prepared points are what they are.
 
         Shapes:
             index: (B,) -> (B, *D)
@@ -166,8 +170,12 @@ class StartPoints:
 
     def given(self, index: Tensor) -> Tensor:
         """The same without their noise. Shapes: index: (B,) -> (B, *D)"""
-        rows = (index % self.held_out_count).cpu().numpy()
-        return self._in_model(self.data.held_out, rows).to(index.device)
+        rows = (index % self.sampled_count).cpu().numpy()
+        return self._in_model(self._carried, rows).to(index.device)
+
+    @property
+    def _carried(self) -> np.ndarray:
+        return self.data.train if self.sampled == "training" else self.data.held_out
 
     def _noisy(
         self, starts: Tensor, index: Tensor, stream: Stream, seed: int, step: int = 0

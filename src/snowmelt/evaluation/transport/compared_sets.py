@@ -35,7 +35,7 @@ def sizes(carried: CarriedSamples, sets: int, size: int) -> tuple[int, int]:
         len(carried.data.held_out),
         len(carried.data.train),
         len(carried.starts.data.train),
-        carried.starts.held_out_count,
+        carried.starts.sampled_count,
     )
     sets = min(sets, max(1, fewest // 2))
     return sets, min(size, fewest // sets)

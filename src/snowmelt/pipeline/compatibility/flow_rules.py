@@ -37,11 +37,13 @@ def training_issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
     """
     pairs, begins_elsewhere = Pairs.of(config), has_start(config)
     found = _labels(pairs, config) + _score(pairs, config) + _flip(pairs, config)
-    if pairs.coupling.is_paired and not begins_elsewhere:
+    is_drawn = config.get("coupling", {}).get("samples") is not None
+    if pairs.coupling.is_paired and not begins_elsewhere and not is_drawn:
         text = (
             f"{named(pairs.coupling)} takes the pairs that the data comes with, and the"
             " start is noise: give the other half of each pair by start=data or"
-            " start=degraded"
+            " start=degraded, or the samples of a flow that begins with noise by"
+            " coupling.samples"
         )
         found.append(_error(("coupling", "start"), text))
     if pairs.is_diffusion(begins_elsewhere):
@@ -147,7 +149,7 @@ def _why(pairs: Pairs, begins_elsewhere: bool) -> str:
     """What makes a flow no diffusion."""
     if begins_elsewhere:
         return "this flow begins with other data than normal noise"
-    if not pairs.coupling.is_independent:
+    if not pairs.coupling.is_independent or pairs.coupling.is_paired:
         return f"{named(pairs.coupling)} pairs each example with a noise that suits it"
     return f"{named(pairs.interpolant)} adds noise on the way"
 

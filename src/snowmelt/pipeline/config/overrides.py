@@ -25,7 +25,7 @@ PARAMS = "params.yaml"
 OVERRIDES = "params.yaml: overrides"
 COMMAND_LINE = "command line"
 # Groups that need not be chosen; `experiment=null` leaves one unset.
-OPTIONAL = ("experiment", "sweep")
+OPTIONAL = ("experiment", "sweep", "iteration")
 
 
 def groups(root: Path) -> dict[str, list[str]]:
@@ -246,7 +246,7 @@ def check_group(choice: SourcedOverride, known: Mapping[str, list[str]]) -> None
 
 
 def _settled_by_files(root: Path, choices: Sequence[SourcedOverride]) -> set[str]:
-    """The groups and keys that the chosen experiment and sweep set themselves."""
+    """The groups and keys that the chosen files of `OPTIONAL` set themselves."""
     settled: set[str] = set()
     for group in OPTIONAL:
         names = [c.parse().value() for c in choices if key_of(c) == group]

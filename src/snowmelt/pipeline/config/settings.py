@@ -22,6 +22,7 @@ from snowmelt.evaluation.settings import (
     LikelihoodSettings,
     MCMCSettings,
 )
+from snowmelt.pipeline.config.iterate_settings import IterateSettings
 from snowmelt.pipeline.config.multirun_settings import MultirunSettings
 from snowmelt.sampling.settings import SampleSettings
 from snowmelt.tracking.settings import TrackingSettings
@@ -58,6 +59,7 @@ class Settings(Section):
     trainer: TrainerSettings = TrainerSettings()
     tracking: TrackingSettings = TrackingSettings()
     multirun: MultirunSettings = MultirunSettings()
+    iterate: IterateSettings = IterateSettings()
 
 
 def defaults() -> dict[str, Any]:

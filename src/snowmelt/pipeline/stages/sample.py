@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from snowmelt.common.places import located
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.real_points import real_points, stored_examples
 from snowmelt.data.prepared.scaling import to_model
-from snowmelt.data.prepared.start_points import StartPoints
+from snowmelt.data.prepared.start_points import Part, StartPoints
 from snowmelt.pipeline import launch, saved_state
 from snowmelt.pipeline.compatibility import sampling_rules
 from snowmelt.sampling import network_numbers
@@ -118,7 +119,7 @@ def requested(config: DictConfig, settings: SampleSettings, root: Path) -> Sampl
     image_files.check(settings.png, checkpoint.manifest.shape)
     guidance = build(config.guidance, Guidance)
     prepared = root / config.paths.prepared
-    starts, data = _starts(prepared, checkpoint), None
+    starts, data = _starts(prepared, checkpoint, settings.starts), None
     if guidance.needs_examples or (starts is not None and starts.are_the_datas_own):
         data = _data(prepared, checkpoint)
     examples = data.manifest.digests[data.manifest.array_file] if data else None
@@ -158,13 +159,18 @@ def _check_rules(config: DictConfig, checkpoint: Checkpoint) -> None:
     )
 
 
-def _starts(folder: Path, checkpoint: Checkpoint) -> StartPoints | None:
+def _starts(folder: Path, checkpoint: Checkpoint, part: Part) -> StartPoints | None:
     """The starts of the training; None for one that begins with normal noise.
 
     Raises:
-        UserError: they are missing, damaged or others.
+        UserError: they are missing, damaged or others, or noise is to have a training part.
     """
     if checkpoint.start is None:
+        if part != "held_out":
+            raise UserError(
+                f"sample.starts={part}: this model begins with normal noise, of which no"
+                " part is prepared: leave it out"
+            )
         return None
     section = checkpoint.config.get("start")
     starts = StartPoints.open(folder, checkpoint.manifest, section)
@@ -175,7 +181,7 @@ def _starts(folder: Path, checkpoint: Checkpoint) -> StartPoints | None:
             f" {starts.data.folder} holds other examples: prepare the data that it was"
             " trained on"
         )
-    return starts
+    return replace(starts, sampled=part)
 
 
 def _data(folder: Path, checkpoint: Checkpoint) -> PreparedData:

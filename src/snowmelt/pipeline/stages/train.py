@@ -22,6 +22,7 @@ from snowmelt.pipeline.callbacks import Harmless, watch
 from snowmelt.pipeline.compatibility import shape_rules, training_rules
 from snowmelt.tracking.location import main_root
 from snowmelt.training import checkpoint, model_record
+from snowmelt.training.drawn_pairs import drawn_pairs_of
 from snowmelt.training.execution import compiled_where_possible
 from snowmelt.training.finished import Finished
 from snowmelt.training.fit import check, fit, starts_of
@@ -55,8 +56,9 @@ def run(config: DictConfig, root: Path) -> Path:
     # So late only for data whose shape nobody knew before it was read.
     shape_rules.check(plain(config), tuple(data.manifest.shape), _classes(settings, data))
     warm = named_warm_start(settings, target, root)
-    check(settings, data, warm)
     starts = starts_of(settings, data)
+    drawn = drawn_pairs_of(settings, data, starts, root)
+    check(settings, data, warm, drawn)
     if starts is not None:
         starts.data.verify().finish()
     kept = main_root(root) / ".snowmelt"
@@ -64,7 +66,8 @@ def run(config: DictConfig, root: Path) -> Path:
     digest = None if warm is None else warm.digest
     settings = _settled(settings, data, kept / "speed", digest)
     config = _with_trainer(config, settings)
-    identity = training_identity(settings, data.manifest, start, digest)
+    pairs = None if drawn is None else drawn.digest
+    identity = training_identity(settings, data.manifest, start, digest, pairs)
     state = saved_state.folder_of(root, identity)
     resume = Resume(state, settings.training.checkpoint_every, identity)
     finished = Finished(kept / "finished", identity)
@@ -92,7 +95,7 @@ def run(config: DictConfig, root: Path) -> Path:
             tracked.set_tags({"trainer": named(settings.trainer)})
             watching = watch(tracked, config, data, root, identity)
             observers = [IntactData(verification), *watching]
-            trained, history = fit(settings, data, resume, identity, observers, warm)
+            trained, history = fit(settings, data, resume, identity, observers, warm, drawn)
             if distributed.rank() == 0:
                 verification.finish()
                 with new_directory(target, MARKER) as draft:

@@ -26,7 +26,7 @@ from snowmelt.training.settings import FitSettings
 # Sections that change no number of a job.
 IDLE = (
     "paths", "tracking", "multirun", "name", "data_path", "density", "mcmc", "gallery",
-    "experiment", "sweep",
+    "experiment", "sweep", "iteration", "iterate",
 )  # fmt: skip
 CODE = (
     "common",

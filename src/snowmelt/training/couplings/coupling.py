@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from snowmelt.common.places import Place
+
 
 class Coupling(ABC):
     """A rule that pairs the examples of a batch with as many starts.
@@ -57,9 +59,14 @@ class Independent(Coupling):
 class Paired(Independent):
     """Pairs that the data comes with: row by row, data and starts belong together.
 
-    So a flow learns from its own pairs of start and sample, which straightens its paths
-    (reflow), a bridge from those of the bridge before (iterated Markovian fitting), and an
-    image from its own degraded copy.
+    So an image learns from its own degraded copy. Given samples, the pairs are those of the
+    flow that drew them (`snowmelt.training.drawn_pairs`): a flow learns from its own pairs
+    of start and sample, which straightens its paths (reflow), a bridge from those of the
+    bridge before (iterated Markovian fitting).
+
+    Args:
+        samples: the folder of samples of every training start (`sample.starts=training`);
+            None: the rows of the prepared data and starts are pairs themselves.
 
     References:
         Liu, Gong & Liu (2023), arXiv:2209.03003, section 2.2 (reflow); Shi, De Bortoli,
@@ -67,6 +74,9 @@ class Paired(Independent):
     """
 
     is_paired = True
+
+    def __init__(self, samples: Place | None = None) -> None:
+        self.samples = samples
 
 
 class ClassWise(Coupling):
