@@ -177,7 +177,7 @@ def flows() -> dict[str, Flow]:
         if not method.coupling.is_independent:
             plans = np.stack([[one[0].partners(k, method.coupling) for k in range(2)]])
         found[name] = Flow(method, 2, (0,))
-        found[name].learn(Coupled(one, plans), steps, lambda _: None)
+        found[name].learn(Coupled(one, plans), 0, steps, lambda _: None)
     return found
 
 
@@ -197,7 +197,7 @@ def test_optimal_pairs_make_straighter_paths(flows: dict[str, Flow]) -> None:
 def test_a_seed_learns_alike_alone_and_beside_another() -> None:
     method, pair = METHODS["I-CFM"], "N -> moons"
     together = Flow(method, 2, (0, 1))
-    together.learn(Coupled(draws(pair, seeds=(0, 1))), 3, lambda _: None)
+    together.learn(Coupled(draws(pair, seeds=(0, 1))), 0, 3, lambda _: None)
     before = Perceptrons((2,), (0, 1))
     moved = [
         (now - then).abs().amax(dim=(1, 2))
@@ -222,9 +222,34 @@ def test_a_bridge_is_walked_both_ways_in_its_rounds(flows: dict[str, Flow]) -> N
 def test_an_alternation_takes_its_steps_in_rounds() -> None:
     flow, taken = Flow(METHODS["DSBM-IMF"], 2, (0,)), []
     one = draws("N -> moons")
-    alternate(flow, Coupled(one), one, 25, 3, taken.append)
-    assert flow.step == sum(taken) == 25
-    assert len(taken) == METHODS["DSBM-IMF"].rounds
+    alternate(flow, Coupled(one), one, 25, 3, lambda flow: taken.append(flow.step))
+    rounds = METHODS["DSBM-IMF"].rounds
+    assert taken == [(number + 1) * 25 // rounds for number in range(rounds)]
+
+
+@pytest.mark.parametrize("name", ["I-CFM", "DSBM-IMF"])
+def test_a_killed_training_goes_on_and_ends_in_the_same_weights(
+    name: str, tmp_path: Path
+) -> None:
+    small = {"seeds": (0,), "steps": 30, "points": 256, "batch": 128, "sampling_steps": 3}
+    protocol, whole = (Protocol(tmp_path / name, **small) for name in ("killed", "whole"))
+    pair, method = "moons -> 8gaussians", METHODS[name]
+
+    class Killed(Exception):
+        pass
+
+    def kill(steps: int) -> None:
+        raise Killed
+
+    for _ in range(2):
+        with pytest.raises(Killed):
+            cells.trained(protocol, pair, method, kill)
+    killed, alone = (
+        cells.trained(one, pair, method, lambda _: None) for one in (protocol, whole)
+    )
+    assert killed.step == alone.step == 30
+    for mine, theirs in zip(killed.net.weights, alone.net.weights, strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_draws_from_the_exact_bridge_are_at_the_floor() -> None:

@@ -7,8 +7,9 @@ serve every method that learns from optimal pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,8 +20,20 @@ from snowmelt.training.couplings import Coupling
 from tests.benchmarks.bridges.distributions import Ends, Points
 
 EPOCHS = 5  # of a block
-Batches = Callable[[int], tuple[Tensor, Tensor]]
-"""The pairs of the block of a number. Shapes: -> (steps, seeds * B, D) each"""
+
+
+class Batches(Protocol):
+    """The pairs of the steps of a training, by blocks.
+
+    Attributes:
+        steps: of a block.
+    """
+
+    @property
+    def steps(self) -> int: ...
+
+    def __call__(self, block: int) -> tuple[Tensor, Tensor]:
+        """Data and starts, pair by pair. Shapes: -> (steps, seeds * B, D) each"""
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,10 @@ class Coupled:
     draws: Sequence[Draws]
     plans: NDArray[np.int16] | None = None
 
+    @property
+    def steps(self) -> int:
+        return _steps(len(self.draws[0].ends.data), self.draws[0].batch)
+
     def __call__(self, block: int) -> tuple[Tensor, Tensor]:
         if self.plans is None:
             return stacked([draws(block) for draws in self.draws])
@@ -106,6 +123,10 @@ class OwnPairs:
     seeds: Sequence[int]
     batch: int
 
+    @property
+    def steps(self) -> int:
+        return _steps(self.x_0.shape[1], self.batch)
+
     def __call__(self, block: int) -> tuple[Tensor, Tensor]:
         found = []
         for seed, x_0, x_1 in zip(self.seeds, self.x_0, self.x_1, strict=True):
@@ -114,6 +135,10 @@ class OwnPairs:
             mixed = shuffled(pairs, random, self.batch)
             found.append(tuple(np.split(mixed, 2, axis=2)))
         return stacked(found)
+
+
+def _steps(points: int, batch: int) -> int:
+    return EPOCHS * (points // batch)
 
 
 def stacked(found: Sequence[tuple[Points, Points]]) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from snowmelt.common.files import new_file, read_json, write_json
-from tests.benchmarks.bridges.batches import EPOCHS, Coupled, Draws, OwnPairs
+from tests.benchmarks.bridges.batches import EPOCHS, Batches, Coupled, Draws, OwnPairs
 from tests.benchmarks.bridges.certified_distance import certified_distance
 from tests.benchmarks.bridges.distributions import PAIRS, Ends
 from tests.benchmarks.bridges.flows import Flow, alternate, carried, flowed
@@ -118,27 +118,35 @@ def train(protocol: Protocol, pair: str, name: str, tick: Tick = lambda _: None)
 
 
 def trained(protocol: Protocol, pair: str, method: Method, tick: Tick) -> Flow:
-    """The flow of a method after its training; its weights are kept."""
+    """The flow of a method after its training, whose state is kept on the way."""
     flow = Flow(method, PAIRS[pair].size, protocol.seeds)
     path = protocol.file(pair, f"{method.name}.pt")
     if path.is_file():
         flow.load(torch.load(path, weights_only=True))
+    if flow.step == protocol.steps:
         return flow
     draws, steps = protocol.draws(pair), protocol.steps
     plans = None
     if not method.coupling.is_independent:
         found = [np.load(_plans(protocol, pair, seed)) for seed in protocol.seeds]
         plans = np.stack(found)
-    batches: Any = Coupled(draws, plans)
+    batches: Batches = Coupled(draws, plans)
     if method.of is not None:
         batches = own_pairs(protocol, pair, METHODS[method.of], draws, tick)
-    if method.rounds > 1:
-        alternate(flow, batches, draws, steps, protocol.sampling_steps, tick)
-    else:
-        flow.learn(batches, steps, tick)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(path) as draft:
-        torch.save(flow.state(), draft)
+    told = 0
+
+    def tell(flow: Flow) -> None:
+        nonlocal told
+        with new_file(path) as draft:
+            torch.save(flow.state(), draft)
+        tick(flow.step - told)
+        told = flow.step
+
+    if method.rounds > 1:
+        alternate(flow, batches, draws, steps, protocol.sampling_steps, tell)
+    else:
+        flow.learn(batches, 0, steps, tell)
     return flow
 
 

@@ -30,6 +30,9 @@ SECOND_MOMENT = 0.999  # torch's own, and the papers'
 PAIRS_OF_A_ROUND = 10_000
 
 
+Tell = Callable[["Flow"], None]
+
+
 class Flow:
     """A network of several seeds, and the average of its weights.
 
@@ -55,24 +58,31 @@ class Flow:
         return self.method.denoiser(TurnedRound(self.net))
 
     def state(self) -> dict[str, Any]:
-        """The weights, and their average."""
-        return {"last": self.net.state_dict(), "average": self.average.net.state_dict()}
+        """What a training goes on from: the weights, their average, the optimiser."""
+        return {
+            "last": self.net.state_dict(),
+            "average": self.average.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+        }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take the weights of another training."""
+        """Take the state of a training."""
         self.net.load_state_dict(state["last"])
         self.average.net.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
 
-    def learn(self, batches: Batches, steps: int, tick: Callable[[int], None]) -> None:
-        """So many steps more.
+    def learn(self, batches: Batches, begin: int, end: int, tell: Tell) -> None:
+        """Take the steps of a round, or what is left of them.
 
         Args:
-            tick: is told how many were taken.
+            batches: of the round; the first block is that of the step `begin`.
+            tell: is called with this flow after each block.
         """
-        denoiser, end = self.denoiser(), self.step + steps
-        block = 0
+        denoiser = self.denoiser()
         while self.step < end:
-            x_0, x_1 = batches(block)
+            x_0, x_1 = batches((self.step - begin) // batches.steps)
             random = torch.Generator().manual_seed(self.step)
             count = min(len(x_0), end - self.step)
             t = torch.rand(x_0.shape[:2], generator=random)
@@ -80,8 +90,7 @@ class Flow:
             for k in range(count):
                 losses = _losses(self.method, denoiser, x_0[k], x_1[k], z[k], t[k])
                 self._descend(losses)
-            tick(count)
-            block += 1
+            tell(self)
 
     def _descend(self, losses: Tensor) -> None:
         # The mean of each seed's batch, and the sum of them: no seed sees another's.
@@ -134,7 +143,7 @@ def alternate(
     draws: Sequence[Draws],
     steps: int,
     sampling_steps: int,
-    tick: Callable[[int], None],
+    tell: Tell,
 ) -> None:
     """Iterated Markovian fitting, both ways at once (DSBM-IMF).
 
@@ -145,6 +154,7 @@ def alternate(
         first: independent pairs.
         draws: the points of each seed, to begin walks at.
         steps: of the training, over all rounds.
+        tell: is called with the flow at the end of each round, where it can go on from.
 
     References:
         Shi et al. (2023), arXiv:2303.16852, algorithm 1; Tong et al. (2024),
@@ -154,7 +164,10 @@ def alternate(
     sampler = flow.method.sampler(sampling_steps)
     half = min(PAIRS_OF_A_ROUND // 2, len(draws[0].ends.data))
     for number in range(rounds):
-        batches = first
+        begin, end = (place * steps // rounds for place in (number, number + 1))
+        if flow.step >= end:
+            continue
+        batches: Batches = first
         if number:
             random = np.random.default_rng([6, number])
             data = _some(random, [one.ends.data for one in draws], half)
@@ -166,7 +179,8 @@ def alternate(
             x_0 = np.concatenate((to_data, data), axis=1)
             x_1 = np.concatenate((start, to_start), axis=1)
             batches = OwnPairs(x_0, x_1, flow.seeds, draws[0].batch)
-        flow.learn(batches, (number + 1) * steps // rounds - flow.step, tick)
+        flow.learn(batches, begin, end, lambda _: None)
+        tell(flow)
 
 
 def _some(random: np.random.Generator, points: Sequence[Points], count: int) -> Points:
