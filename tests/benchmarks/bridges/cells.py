@@ -24,7 +24,7 @@ from tests.benchmarks.bridges.flows import Flow, alternate, carried, flowed
 from tests.benchmarks.bridges.methods import METHODS, Method
 
 TRUE = "true points"
-OWN_PAIRS = 50_000  # of a reflow, where starts are drawn
+REFLOWED = 5  # starts of a reflow for each point of the data, where they are drawn
 Tick = Callable[[int], None]
 
 
@@ -157,7 +157,10 @@ def own_pairs(
     flow = trained(protocol, pair, method, tick)
     start = np.stack([one.ends.start for one in draws])
     if draws[0].draws_starts:
-        random, shape = np.random.default_rng(7), (len(draws), OWN_PAIRS, start.shape[2])
+        random, shape = (
+            np.random.default_rng(7),
+            (len(draws), REFLOWED * start.shape[1], start.shape[2]),
+        )
         start = random.standard_normal(shape, dtype=np.float32)
     sampler = method.sampler(protocol.sampling_steps)
     data = carried(flow.denoiser(), sampler, start, seed=0)
