@@ -6,9 +6,9 @@
 - `methods`: each row as a coupling, an interpolant and a loss;
 - `perceptrons`: the papers' network, for all seeds at once;
 - `batches`: what a step learns from, and the plans, which depend on no network;
-- `certified_distance`: W2 of 10,000 points in seconds, as exact as over all pairs;
 - `flows`: training, the way of the points, the alternation of DSBM;
 - `cells`: one method on one pair: trained, carried, measured, kept;
+- `work`: pieces of work and what each waits for, done by several processes;
 - `gaussian_bridge`: the bridge whose marginals are known;
 - `bridge_tables`: what was found beside what was published, as Markdown.
 """
