@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
+from snowmelt.evaluation.transport.flow_paths import normalised_path_energy
 from tests.benchmarks import machine
 from tests.benchmarks.bridges.cells import TRUE, Protocol, found
 from tests.benchmarks.bridges.distributions import GAUSSIAN, PLANE
@@ -71,7 +73,7 @@ def cells(protocol: Protocol) -> Iterator[Cell]:
                 "average": [row["distance"] for row in averaged],
             }
             energies = [
-                abs(row["energy"] - ends[row["seed"]] ** 2) / ends[row["seed"]] ** 2
+                normalised_path_energy(torch.tensor(row["energy"]), ends[row["seed"]] ** 2)
                 for row in rows
                 if row["seed"] in ends
             ]

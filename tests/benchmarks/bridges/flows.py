@@ -12,7 +12,7 @@ from torch import Tensor
 from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser, bridge_losses
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Simple
-from snowmelt.evaluation.flows.flow_paths import FlowPaths, PathMeter
+from snowmelt.evaluation.transport.flow_paths import FlowPaths, PathMeter
 from snowmelt.sampling.samplers.loop import descend
 from snowmelt.sampling.samplers.ode import Euler
 from snowmelt.sampling.samplers.sampler import Sampler, Watcher

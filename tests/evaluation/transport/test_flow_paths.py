@@ -14,9 +14,8 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.interpolants import Straight
 from snowmelt.diffusion.predictions import Flow
 from snowmelt.diffusion.processes import Process, RectifiedFlow, VariancePreserving
-from snowmelt.diffusion.schedules import Cosine
 from snowmelt.diffusion.schedules import RectifiedFlow as RectifiedClock
-from snowmelt.evaluation.flows.flow_paths import (
+from snowmelt.evaluation.transport.flow_paths import (
     FlowPaths,
     PathMeter,
     followed,
@@ -26,7 +25,7 @@ from snowmelt.evaluation.flows.flow_paths import (
 from snowmelt.sampling.samplers import DDIM, Euler, EulerMaruyama, Heun
 
 STRAIGHT = RectifiedFlow(RectifiedClock())
-COSINE = VariancePreserving(Cosine())
+CURVED = VariancePreserving(RectifiedClock())
 INDEX = torch.arange(500)
 SHIFT = torch.tensor([3.0, -1.0])
 
@@ -67,7 +66,7 @@ def of_law(law: CoupledMixture, process: Process) -> Denoiser:
     return Known(process, ends)
 
 
-@pytest.mark.parametrize("process", [STRAIGHT, COSINE])
+@pytest.mark.parametrize("process", [STRAIGHT, CURVED])
 def test_a_straight_path_has_the_energy_of_its_ends(process: Process) -> None:
     paths = followed(shifted(process), DDIM(30, eta=0.0), INDEX, (2,), seed=0)
     begun = starts(INDEX).double()
@@ -99,7 +98,7 @@ def test_eulers_sum_is_that_of_its_velocities() -> None:
     assert paths.bends.mean() > 0.05 * paths.costs.mean()
 
 
-@pytest.mark.parametrize("process", [STRAIGHT, COSINE])
+@pytest.mark.parametrize("process", [STRAIGHT, CURVED])
 def test_the_energy_of_a_crooked_flow_between_normal_laws(process: Process) -> None:
     r"""Of independent N(m, a^2) and N(0, 1) the flow is linear: by quadrature of
     $v = m + \dot s z$ with $s(u)^2 = (1-u)^2 a^2 + u^2$, the same on every clock."""
@@ -151,7 +150,7 @@ def test_paths_are_listened_to_and_joined() -> None:
 
 def test_every_interpolant_without_noise_is_straight_in_its_coordinates() -> None:
     x_0, x_1 = torch.tensor([[1.0, 2.0]]), torch.tensor([[-3.0, 0.5]])
-    for process in (STRAIGHT, COSINE):
+    for process in (STRAIGHT, CURVED):
         for time in (0.2, 0.7):
             t = torch.tensor(time, dtype=torch.float64)
             x = process.alpha(t) * x_0 + process.sigma(t) * x_1
