@@ -73,7 +73,7 @@ bench: $(STAMP) ## the speed of training beside other libraries (most of an hour
 bench-quality: $(STAMP) ## what ten minutes of training draw, beside other libraries (two hours; goes on where it was stopped)
 	@python -m tests.benchmarks.quality $(ARGS)
 
-bench-bridges: $(STAMP) ## published tables of flows and bridges, made anew (an hour or two; goes on where it was stopped)
+bench-bridges: $(STAMP) ## published tables of flows and bridges, made anew (hours; goes on where it was stopped)
 	@OMP_NUM_THREADS=1 python -m tests.benchmarks.bridges $(ARGS)
 
 bench-gpu: $(STAMP) ## the speed of training on a GPU (eight minutes); without one a dry run
