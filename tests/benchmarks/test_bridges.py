@@ -27,7 +27,7 @@ from tests.benchmarks.bridges.gaussian_bridge import (
     mean_covariance,
 )
 from tests.benchmarks.bridges.methods import BRIDGE, METHODS, PROCESS
-from tests.benchmarks.bridges.perceptrons import Perceptrons, TurnedRound
+from tests.benchmarks.bridges.perceptrons import Perceptrons, Selu, TurnedRound
 from tests.benchmarks.bridges.published import COVARIANCE, DISTANCES, Value
 from tests.benchmarks.bridges.work import Work, done
 from tests.combinations import close
@@ -93,6 +93,17 @@ def test_stacked_perceptrons_are_single_ones_on_time_and_point() -> None:
     alone = Perceptrons((size,), (8,), answers)
     for many, one in zip(net.weights, alone.weights, strict=True):
         close(many[1::2], one)
+
+
+def test_selu_by_exp_is_torchs_and_so_is_its_slope() -> None:
+    found, expected = [], []
+    for told, selu in ((found, Selu.apply), (expected, torch.selu)):
+        x = torch.linspace(-6.0, 6.0, 121, requires_grad=True)
+        answer = selu(x)
+        (slope,) = torch.autograd.grad(answer.square().sum(), x)
+        told += [answer.detach(), slope]
+    for mine, theirs in zip(found, expected, strict=True):
+        close(mine, theirs, rtol=1e-5, atol=1e-6)
 
 
 class Known(nn.Module):

@@ -70,11 +70,11 @@ class Perceptrons(Net):
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(bias, hidden, weight)
             if layer < last:
-                hidden = _Selu.apply(hidden)
+                hidden = Selu.apply(hidden)
         return torch.cat([one.flatten(0, 1) for one in hidden.chunk(self.answers)], dim=1)
 
 
-class _Selu(torch.autograd.Function):
+class Selu(torch.autograd.Function):
     """SELU by exp; torch's own calls expm1 for each number, which takes ten times as long.
 
     What exp loses is the last digit of answers near 0.
