@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
-.PHONY: help repository setup repro sweep experiments gallery films ui test test-slow bench bench-quality bench-gpu mutation tutorials docs lint format clean
+.PHONY: help repository setup repro sweep experiments gallery films ui test test-slow bench bench-quality bench-bridges bench-gpu mutation tutorials docs lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ bench: $(STAMP) ## the speed of training beside other libraries (most of an hour
 
 bench-quality: $(STAMP) ## what ten minutes of training draw, beside other libraries (two hours; goes on where it was stopped)
 	@python -m tests.benchmarks.quality $(ARGS)
+
+bench-bridges: $(STAMP) ## published tables of flows and bridges, made anew (hours; goes on where it was stopped)
+	@OMP_NUM_THREADS=1 python -m tests.benchmarks.bridges $(ARGS)
 
 bench-gpu: $(STAMP) ## the speed of training on a GPU (eight minutes); without one a dry run
 	@python -m tests.benchmarks.gpu $(ARGS)

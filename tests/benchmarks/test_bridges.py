@@ -1,0 +1,341 @@
+"""The benchmark of flows and bridges: its data, its network, its way back, its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from snowmelt.common.files import write_json
+from snowmelt.densities.coupled_mixture import CoupledMixture
+from snowmelt.densities.gaussian import Gaussian
+from snowmelt.evaluation.metrics.wasserstein import wasserstein_2
+from tests.benchmarks.bridges import __main__ as bridges
+from tests.benchmarks.bridges import cells
+from tests.benchmarks.bridges.batches import Coupled, Draws, OwnPairs
+from tests.benchmarks.bridges.bridge_tables import Cell, page, spread, value
+from tests.benchmarks.bridges.cells import Protocol
+from tests.benchmarks.bridges.distributions import GAUSSIAN, PAIRS, PLANE, Ends
+from tests.benchmarks.bridges.flows import Flow, alternate, carried, flowed
+from tests.benchmarks.bridges.gaussian_bridge import (
+    compared,
+    exact_bridge,
+    mean_covariance,
+)
+from tests.benchmarks.bridges.methods import BRIDGE, METHODS, PROCESS
+from tests.benchmarks.bridges.perceptrons import Perceptrons, Selu, TurnedRound
+from tests.benchmarks.bridges.published import COVARIANCE, DISTANCES, Value
+from tests.benchmarks.bridges.work import Work, done
+from tests.combinations import close
+
+COUNT, BATCH = 1024, 128
+
+
+def draws(pair: str, seeds: Sequence[int] = (0,), count: int = COUNT) -> list[Draws]:
+    one = PAIRS[pair]
+    return [
+        Draws(one.split(count, seed)[0], seed, one.start is None, BATCH) for seed in seeds
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pair", "energy"),
+    [
+        ("N -> moons", 1.24),
+        ("N -> scurve", 1.64),
+        ("N -> 8gaussians", 15.4),
+        ("moons -> 8gaussians", 30.5 / 1.015),
+    ],
+)
+def test_the_ends_are_as_far_apart_as_the_papers_are(pair: str, energy: float) -> None:
+    """The energy of the exact plan, at 1,200 points; of the far pair as follows from the
+    energy of OT-CFM's paths (Shi et al.) and its excess (Tong et al.)."""
+    tests = [PAIRS[pair].split(1200, seed)[2] for seed in range(3)]
+    squared = [wasserstein_2(ends.start, ends.data) ** 2 for ends in tests]
+    assert np.mean(squared) == pytest.approx(energy, rel=0.06)
+
+
+def test_the_splits_are_other_points_of_one_law() -> None:
+    for pair in (*PLANE, *GAUSSIAN):
+        train, validation, test = pair.split(500, seed=3)
+        assert train.data.shape == test.start.shape == (500, pair.size)
+        again, other = (pair.split(500, seed=seed)[2] for seed in (3, 4))
+        assert np.array_equal(again.data, test.data)
+        drawn = [train.data, validation.data, test.data, other.data, test.start]
+        assert len(np.unique(np.concatenate(drawn), axis=0)) == 2500
+
+
+def test_stacked_perceptrons_are_single_ones_on_time_and_point() -> None:
+    seeds, size, answers = (3, 8), 2, 2
+    net = Perceptrons((size,), seeds, answers)
+    t = torch.rand(len(seeds) * 5, generator=torch.Generator().manual_seed(0)) * 0.98 + 0.01
+    x = torch.randn(len(t), size, generator=torch.Generator().manual_seed(1))
+    scale = torch.rsqrt(t**2 + (1 - t) ** 2)[:, None]
+    found = net(x * scale, 2 * torch.log((1 - t) / t))
+    expected = []
+    for place, rows in enumerate(torch.arange(len(t)).chunk(len(seeds))):
+        seen, told = torch.cat((t[rows, None], x[rows]), dim=1), []
+        for answer in range(answers):
+            hidden, of = seen, answer * len(seeds) + place
+            for layer, (weight, bias) in enumerate(
+                zip(net.weights, net.biases, strict=True)
+            ):
+                hidden = hidden @ weight[of] + bias[of]
+                hidden = torch.selu(hidden) if layer < 3 else hidden
+            told.append(hidden)
+        expected.append(torch.cat(told, dim=1))
+    close(found, torch.cat(expected), rtol=1e-4, atol=1e-5)
+    # The first weights depend on the seed alone.
+    alone = Perceptrons((size,), (8,), answers)
+    for many, one in zip(net.weights, alone.weights, strict=True):
+        close(many[1::2], one)
+
+
+def test_selu_by_exp_is_torchs_and_so_is_its_slope() -> None:
+    found, expected = [], []
+    for told, selu in ((found, Selu.apply), (expected, torch.selu)):
+        x = torch.linspace(-6.0, 6.0, 121, requires_grad=True)
+        answer = selu(x)
+        (slope,) = torch.autograd.grad(answer.square().sum(), x)
+        told += [answer.detach(), slope]
+    for mine, theirs in zip(found, expected, strict=True):
+        close(mine, theirs, rtol=1e-5, atol=1e-6)
+
+
+class Known(nn.Module):
+    """The answers of a bridge between two normal laws, as a network."""
+
+    def __init__(self, law: CoupledMixture) -> None:
+        super().__init__()
+        self.law = law
+
+    def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
+        share = torch.sigmoid(-0.5 * log_snr[0])
+        t = PROCESS.time(log_snr[0])
+        point = x * (share**2 + (1 - share) ** 2).sqrt()
+        x_0, x_1, z = self.law.estimates(point, PROCESS, BRIDGE, t.double())
+        drift = 0.5 * ((1 - share) / share).sqrt() - 0.5 * (share / (1 - share)).sqrt()
+        return torch.cat((x_1 - x_0 + drift * z, z), dim=1).to(x.dtype)
+
+
+def test_a_bridge_that_is_turned_round_is_the_bridge_of_the_other_ends() -> None:
+    one, two = Gaussian([1.0, 0.0], std=0.5), Gaussian([-1.0, 2.0], std=1.5)
+    there = CoupledMixture.entropic(one, two, entropy=1.0)
+    back = CoupledMixture.entropic(two, one, entropy=1.0)
+    method = METHODS["[SF]2M-I"]
+    turned = method.denoiser(TurnedRound(Known(there)))
+    direct = method.denoiser(Known(back))
+    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for time in (0.1, 0.5, 0.8):
+        t = torch.tensor(time, dtype=torch.float64)
+        for mine, theirs in zip(turned.bridge(x, t), direct.bridge(x, t), strict=True):
+            close(mine, theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_plans_are_permutations_that_shorten_the_way_and_come_again() -> None:
+    found = draws("moons -> 8gaussians", seeds=(0, 1))
+    plans = np.stack([[one.partners(0, METHODS["OT-CFM"].coupling)] for one in found])
+    assert (np.sort(plans, axis=-1) == np.arange(BATCH)).all()
+    paired, drawn = Coupled(found, plans)(0), Coupled(found)(0)
+    assert torch.equal(paired[0], drawn[0])
+    costs = [(x_0 - x_1).square().sum(-1).mean() for x_0, x_1 in (paired, drawn)]
+    assert costs[0] < 0.5 * costs[1]
+    # Each step has the starts of its own batch, those of each seed together.
+    for half in (slice(None, BATCH), slice(BATCH, None)):
+        mine, theirs = (x_1[:, half, 0].sort(dim=1).values for x_1 in (paired[1], drawn[1]))
+        assert torch.equal(mine, theirs)
+    assert torch.equal(Coupled(found, plans)(1)[1], paired[1])
+    assert not torch.equal(Coupled(found)(1)[1], drawn[1])
+
+
+def test_own_pairs_stay_together() -> None:
+    x_0 = np.random.default_rng(0).standard_normal((2, COUNT, 2), dtype=np.float32)
+    batches = OwnPairs(x_0, 2 * x_0 + 1, seeds=(0, 1), batch=BATCH)
+    found, starts = batches(3)
+    close(starts, 2 * found + 1)
+    assert found.shape == (40, 2 * BATCH, 2)
+
+
+@pytest.fixture(scope="module")
+def flows() -> dict[str, Flow]:
+    """Short trainings on one pair with one seed, and with two at once."""
+    pair, steps = "N -> 8gaussians", 300
+    found = {}
+    for name in ("OT-CFM", "I-CFM", "[SF]2M-Exact"):
+        method = METHODS[name]
+        one = draws(pair)
+        plans = None
+        if not method.coupling.is_independent:
+            plans = np.stack([[one[0].partners(k, method.coupling) for k in range(2)]])
+        found[name] = Flow(method, 2, (0,))
+        found[name].learn(Coupled(one, plans), 0, steps, lambda _: None)
+    return found
+
+
+def test_optimal_pairs_make_straighter_paths(flows: dict[str, Flow]) -> None:
+    test = PAIRS["N -> 8gaussians"].split(COUNT, 0)[2]
+    starts = test.start[None]
+    straight, crooked = (
+        flowed(flows[name].denoiser(), starts, 50) for name in ("OT-CFM", "I-CFM")
+    )
+    assert straight.energies.mean() < crooked.energies.mean()
+    assert straight.bends.mean() < 0.5 * crooked.bends.mean()
+    # Both carry the starts to the data, which are five away from them.
+    for paths in (straight, crooked):
+        assert wasserstein_2(paths.ends.numpy(), test.data) < 2.0
+
+
+def test_a_seed_learns_alike_alone_and_beside_another() -> None:
+    method, pair = METHODS["I-CFM"], "N -> moons"
+    together = Flow(method, 2, (0, 1))
+    together.learn(Coupled(draws(pair, seeds=(0, 1))), 0, 3, lambda _: None)
+    before = Perceptrons((2,), (0, 1))
+    moved = [
+        (now - then).abs().amax(dim=(1, 2))
+        for now, then in zip(together.net.weights, before.weights, strict=True)
+    ]
+    # Three steps of Adam at 1e-3 move the weights of each seed by about as much.
+    for layer in moved:
+        assert (layer > 1e-3).all()
+        assert (layer < 4e-3).all()
+
+
+def test_a_bridge_is_walked_both_ways_in_its_rounds(flows: dict[str, Flow]) -> None:
+    flow = flows["[SF]2M-Exact"]
+    ends = PAIRS["N -> 8gaussians"].split(COUNT, 0)[2]
+    there = carried(flow.denoiser(), flow.method.sampler(30), ends.start[None], seed=0)
+    back = carried(flow.way_back(), flow.method.sampler(30), ends.data[None], seed=0)
+    apart = wasserstein_2(ends.start, ends.data)
+    assert wasserstein_2(there[0], ends.data) < 0.6 * apart
+    assert wasserstein_2(back[0], ends.start) < 0.6 * apart
+
+
+def test_an_alternation_takes_its_steps_in_rounds() -> None:
+    flow, taken = Flow(METHODS["DSBM-IMF"], 2, (0,)), []
+    one = draws("N -> moons")
+    alternate(flow, Coupled(one), one, 25, 3, lambda flow: taken.append(flow.step))
+    rounds = METHODS["DSBM-IMF"].rounds
+    assert taken == [(number + 1) * 25 // rounds for number in range(rounds)]
+
+
+@pytest.mark.parametrize("name", ["I-CFM", "DSBM-IMF"])
+def test_a_killed_training_goes_on_and_ends_in_the_same_weights(
+    name: str, tmp_path: Path
+) -> None:
+    small = {"seeds": (0,), "steps": 30, "points": 256, "batch": 128, "sampling_steps": 3}
+    protocol, whole = (Protocol(tmp_path / name, **small) for name in ("killed", "whole"))
+    pair, method = "moons -> 8gaussians", METHODS[name]
+
+    class Killed(Exception):
+        pass
+
+    def kill(steps: int) -> None:
+        raise Killed
+
+    for _ in range(2):
+        with pytest.raises(Killed):
+            cells.trained(protocol, pair, method, kill)
+    killed, alone = (
+        cells.trained(one, pair, method, lambda _: None) for one in (protocol, whole)
+    )
+    assert killed.step == alone.step == 30
+    for mine, theirs in zip(killed.net.weights, alone.net.weights, strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_draws_from_the_exact_bridge_are_at_the_floor() -> None:
+    size, count = 5, 4000
+    exact, times = exact_bridge(size), torch.tensor([1.0, 0.5, 0.0]).double()
+    drawn = [
+        exact.at(PROCESS, BRIDGE, t).sample(count, seed=k).numpy()
+        for k, t in enumerate(times)
+    ]
+    told = compared(drawn, exact, times)
+    # Of n draws the mean is off by 1/2n a dimension, the covariance by 1/2n an element.
+    assert told["divergence"] == pytest.approx(size * (size + 3) / (4 * count), rel=0.4)
+    assert told["by_dimension"] == pytest.approx(size / count, rel=0.4)
+    shifted = compared([one + 0.1 for one in drawn], exact, times)
+    assert shifted["by_dimension"] > told["by_dimension"] + 0.01
+    x_0, x_1 = exact.sample(20_000, seed=0)
+    found = mean_covariance(x_0.numpy(), x_1.numpy())
+    assert found == pytest.approx(COVARIANCE, abs=0.01)
+
+
+def test_the_marginals_are_those_of_the_papers() -> None:
+    for u in (0.0, 0.3, 1.0):  # their time, from start to data
+        law = exact_bridge(5).at(PROCESS, BRIDGE, torch.tensor(1.0 - u).double())
+        variance = u * (1 - u) * 5**0.5 + (1 - u) ** 2 + u**2
+        close(law.mean(), torch.full((5,), 0.2 * u - 0.1).double(), atol=1e-3)
+        close(law.covariance().diag(), torch.full((5,), variance).double(), atol=2e-3)
+
+
+def test_ours_is_told_beside_what_was_published() -> None:
+    cell = Cell("N -> moons", "OT-CFM", {"last": [0.10, 0.12], "average": [0.14]}, [0.1])
+    assert cell.off == pytest.approx((0.11 - 0.130) / (2 * 0.016))
+    assert cell.is_lower("last")
+    assert not cell.is_lower("average")
+    assert spread(value([0.10, 0.12])) == "0.110 ± 0.014"
+    assert spread(Value(0.5)) == "0.500"
+    assert Cell("moons -> 8gaussians", "FM", {"last": [1.0]}, []).off is None
+    assert all(len(row) in (3, 4) for row in DISTANCES.values())
+    assert set(DISTANCES) == set(METHODS)
+
+
+def test_the_page_counts_what_is_met(tmp_path: Path) -> None:
+    protocol = Protocol(tmp_path, seeds=(0, 1))
+    for seed, distance in enumerate((0.13, 0.15)):
+        for name, shift in (("OT-CFM", 0.0), ("I-CFM", 0.2), ("FM", -0.1)):
+            path = protocol.file("N -> moons", f"{name}.last.{seed}.json")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            told = {"seed": seed, "distance": distance + shift, "energy": 1.5}
+            write_json(path, told)
+        path = protocol.file("N -> moons", f"{cells.TRUE}.{seed}.json")
+        write_json(path, {"seed": seed, "floor": 0.05, "ends": 1.2})
+    told = page(protocol, seconds=120)
+    assert "| N -> moons | OT-CFM | 0.140 ± 0.014 | 0.130 ± 0.016 | +0.31 |" in told
+    assert "Of 3 published distances 1 are met within two deviations, and 1 are" in told
+    assert "1 to the worse: I-CFM on N -> moons. Ours is lower in 1 of 3." in told
+    assert "| N -> moons | 0.050 ± 0.000 | 1.44 ± 0.00 |" in told
+    assert f"{abs(1.5 - 1.44) / 1.44:.3f} ± 0.000 | 0.083 |" in told
+
+
+def test_work_waits_for_what_it_needs() -> None:
+    order: list[str] = []
+
+    def piece(name: str, *after: str) -> Work:
+        return Work(name, lambda _: order.append(name), after=after)
+
+    names = [name for name, _ in done([piece("a"), piece("b", "a")], jobs=0)]
+    assert order == names == ["a", "b"]
+    assert piece("c", "a", "b").waiting_for({"b"}).after == ("b",)
+
+
+def test_a_benchmark_that_was_stopped_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--seeds=1", "--steps=8", "--points=512", "--jobs=0", f"--out={tmp_path}"]
+    rows = ["--pairs", "N -> moons", "5 dimensions", "--rows", "FM", "rectified flow"]
+    bridges.main([*rows[:-1], *asked])
+    assert "0 of 4 pieces of work are kept" in capsys.readouterr().out
+    bridges.main([*rows, *asked])
+    told = capsys.readouterr().out
+    assert "4 of 6 pieces of work are kept" in told
+    assert "| N -> moons | rectified flow |" in told
+    assert (tmp_path / "bridges.csv").read_text().count("\n") == 3
+
+
+def test_a_reflow_learns_from_the_pairs_of_the_first_flow(tmp_path: Path) -> None:
+    protocol = Protocol(tmp_path, seeds=(0,), steps=4, points=512, sampling_steps=3)
+    one = protocol.draws("moons -> 8gaussians")
+    pair = cells.own_pairs(
+        protocol, "moons -> 8gaussians", METHODS["FM"], one, lambda _: None
+    )
+    first = cells.trained(protocol, "moons -> 8gaussians", METHODS["FM"], lambda _: None)
+    again = carried(first.denoiser(), METHODS["FM"].sampler(3), pair.x_1, seed=0)
+    assert np.array_equal(pair.x_1, one[0].ends.start[None])
+    np.testing.assert_array_equal(pair.x_0, again)
+    assert isinstance(one[0].ends, Ends)
