@@ -20,7 +20,7 @@ from snowmelt.common.files import new_file
 from snowmelt.viz.style import rgb, styled
 
 PIXELS_PER_INCH = 100
-_FONTS = {"pdf.fonttype": 42}  # TrueType: conferences refuse the Type 3 of the default
+_TRUE_TYPE = 42  # conferences refuse the Type 3 of the default
 # Neither may say when it was written or by which release.
 _METADATA: dict[str, dict[str, Any]] = {
     "pdf": dict.fromkeys(("Creator", "Producer", "CreationDate")),
@@ -45,7 +45,7 @@ def _saved(picture: Figure | Image.Image, path: Path) -> Iterator[Path]:
 @styled
 def _content(figure: Figure, ending: str) -> bytes:
     stream = io.BytesIO()
-    with matplotlib.rc_context(_FONTS):
+    with matplotlib.rc_context({"pdf.fonttype": _TRUE_TYPE}):
         figure.savefig(stream, format=ending, metadata=_METADATA[ending], dpi=200)
     return stream.getvalue()
 
