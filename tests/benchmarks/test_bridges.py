@@ -18,6 +18,7 @@ from tests.benchmarks.bridges import __main__ as bridges
 from tests.benchmarks.bridges import cells
 from tests.benchmarks.bridges.batches import Coupled, Draws, OwnPairs
 from tests.benchmarks.bridges.bridge_tables import Cell, page, spread, value
+from tests.benchmarks.bridges.cell_pieces import pieces
 from tests.benchmarks.bridges.cells import Protocol
 from tests.benchmarks.bridges.distributions import GAUSSIAN, PAIRS, PLANE, Ends
 from tests.benchmarks.bridges.flows import Flow, alternate, carried, flowed
@@ -312,6 +313,16 @@ def test_work_waits_for_what_it_needs() -> None:
     names = [name for name, _ in done([piece("a"), piece("b", "a")], jobs=0)]
     assert order == names == ["a", "b"]
     assert piece("c", "a", "b").waiting_for({"b"}).after == ("b",)
+
+
+def test_a_process_of_the_pool_finds_every_piece_by_name(tmp_path: Path) -> None:
+    """One that is started anew does not import the program's `__main__`."""
+    todo = list(pieces(Protocol(tmp_path), list(PAIRS), list(METHODS), averaged=True))
+    assert len(todo) > 100
+    for one in todo:
+        asked = [one.does.func, *one.does.args]  # type: ignore[attr-defined]
+        modules = {part.__module__ for part in asked if callable(part)}
+        assert not any(module.endswith("__main__") for module in modules), one.name
 
 
 def test_a_benchmark_that_was_stopped_goes_on(
