@@ -148,9 +148,11 @@ def test_they_are_shown_in_a_table_that_fits(experiments: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
     (drop,) = re.findall(r"dvc exp show --only-changed --drop '(\S+)'", makefile)
     show = ["exp", "show", "--only-changed"]
+    # The tests' own list of overrides is wider than any terminal.
+    fitting = f"{drop}|overrides"
     for shown, words in {
         dvc(*show, "--no-pager", cwd=experiments): ("frechet_distance", "here"),
-        dvc(*show, "--no-pager", "--drop", drop, cwd=experiments): (
+        dvc(*show, "--no-pager", "--drop", fitting, cwd=experiments): (
             *("frechet_distance", "bound_bits_per_dim", "schedule", "linear", "sigmoid"),
         ),
     }.items():
@@ -170,7 +172,7 @@ def test_they_are_shown_in_a_table_that_fits(experiments: Path) -> None:
 def test_numbers_and_plots_are_compared_offline(experiments: Path, tmp_path: Path) -> None:
     revisions = [revision(experiments, name) for name in ("here", "mine-1")]
     found = json.loads(dvc("metrics", "diff", "--json", *revisions, cwd=experiments))
-    changed = found["diff"]["reports/summary.json"]
+    changed = found["reports/summary.json"]
     assert changed.keys() >= {"frechet_distance", "bound_bits_per_dim"}
     assert len(changed) <= 3
     out = tmp_path / "plots"
