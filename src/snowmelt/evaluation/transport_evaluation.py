@@ -37,6 +37,10 @@ CLASSES = (
     "distances between sets, the path energy and the exact plan, since classes were asked"
     " for and the starts are of all"
 )
+DRAWN = (
+    "distances, path energy, states on the way and pairs, since this training learned from"
+    " pairs that another flow drew, which are not kept; `snowmelt iterate` measures them"
+)
 NOISE = (
     "path energy and straightness, since the sampler adds noise, and a path with noise has"
     " no finite energy"
@@ -121,7 +125,8 @@ def save(evaluation: Evaluation, folder: Path) -> None:
 
 def _left_out(carried: CarriedSamples, sets: TransportSets | None) -> Iterator[str]:
     if sets is None:
-        yield CLASSES if carried.has_classes else SETS
+        is_drawn = DRAWN if carried.has_drawn_pairs else SETS
+        yield CLASSES if carried.has_classes else is_drawn
     if carried.has_noise:
         yield NOISE
     if sets is not None and sets.joint is None:

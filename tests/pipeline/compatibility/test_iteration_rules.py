@@ -112,7 +112,7 @@ def test_fewer_than_one_iteration_is_refused(count: str) -> None:
 def test_mirrored_examples_are_no_halves_of_pairs() -> None:
     paired = (*IMAGES, "coupling=paired", "likelihood=none", "sampler=heun")
     configuration_rules.check(composed(*paired), (1, 8, 8))
-    with pytest.raises(UserError, match="no longer the other half of its start"):
+    with pytest.raises(UserError, match="mirrors the data and not its start"):
         configuration_rules.check(composed(*paired, "training.flip=true"), (1, 8, 8))
 
 

@@ -66,7 +66,9 @@ class CarriedSamples:
         Raises:
             UserError: the starts are missing, damaged or others than the samples came from.
         """
-        starts = StartPoints.open(data.folder, data.manifest)
+        starts = StartPoints.open(
+            data.folder, data.manifest, checkpoint.config.get("start")
+        )
         starts.data.verify().finish()
         begun = starts.data.manifest
         if begun.digest != description["start"]:
@@ -129,6 +131,12 @@ class CarriedSamples:
         return self.sampler.draws > 0
 
     @property
+    def has_drawn_pairs(self) -> bool:
+        """Whether the training learned from pairs of another flow, which nobody keeps."""
+        return self.checkpoint.config["coupling"].get("samples") is not None
+
+    @property
     def is_in_sets(self) -> bool:
         """Whether sets of the samples can be compared with sets of the data."""
-        return self.data.manifest.kind == "points" and not self.has_classes
+        is_known = not self.has_classes and not self.has_drawn_pairs
+        return self.data.manifest.kind == "points" and is_known
