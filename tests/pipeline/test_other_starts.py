@@ -13,24 +13,15 @@ import pytest
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.pipeline.cli import main
 from snowmelt.training.checkpoint import load
+from tests.pipeline.small_flow import SMALL_FLOW, moons
 from tests.project import TINY, in_process, last_of_each
 
 SMALL = (
-    "experiment=moons_to_eight",
+    *SMALL_FLOW,
     "tracking=none",
     "data.count=400",
     "data.held_out_count=200",
-    "start.of={_target_: snowmelt.data.TwoMoons, name: moons, noise: 0.1, count: 300,"
-    " held_out_count: 100}",
-    "net.width=16",
-    "training.steps=6",
-    "training.batch_size=32",
-    "training.warmup_steps=1",
-    "training.log_every=2",
-    "training.picture_every=4",
-    "sampler.steps=4",
-    "sample.num_samples=100",
-    "evaluation.points.directions=10",
+    moons(300, 100),
 )
 
 

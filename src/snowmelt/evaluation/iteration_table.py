@@ -22,9 +22,9 @@ class IterationResult:
         way: its direction, in words.
         to_data: whether that is to the data.
         reading: the distance of its ends from held-out examples; None where nothing ranks.
-        transport_cost: see `snowmelt.evaluation.transport_energy`; of the samples, in the
-            unit of points, and between images of the range [-1, 1].
-        path_energy: the same, of the flow.
+        transport_cost: the mean squared distance of start and sample, in the unit of
+            points, and between images of the range [-1, 1].
+        path_energy: of the flow, see `snowmelt.evaluation.transport.flow_paths`.
         seconds: that it took, if that is known.
         folder: where it lies.
     """

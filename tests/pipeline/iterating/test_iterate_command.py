@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from tests.conftest import Mistake
+from tests.pipeline.small_flow import SMALL_FLOW, moons
 from tests.project import TINY, snowmelt, succeed
 from tests.training.test_iterated_fitting import covariances
 
@@ -18,20 +19,10 @@ from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.training.checkpoint import load
 
 POINTS = (
-    "experiment=moons_to_eight",
+    *SMALL_FLOW,
     "data.count=300",
     "data.held_out_count=100",
-    "start.of={_target_: snowmelt.data.TwoMoons, name: moons, noise: 0.1, count: 200,"
-    " held_out_count: 100}",
-    "net.width=16",
-    "training.steps=6",
-    "training.batch_size=32",
-    "training.warmup_steps=1",
-    "training.log_every=2",
-    "training.picture_every=4",
-    "sampler.steps=4",
-    "sample.num_samples=100",
-    "evaluation.points.directions=10",
+    moons(200, 100),
     "iterate.reports=false",
 )
 PATIENT = "tracking.closing_seconds=300"  # on a busy machine too the store has it all

@@ -28,15 +28,17 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.catalogue import ranking
 from snowmelt.evaluation.catalogue.readings import Reading, readings
 from snowmelt.evaluation.iteration_table import IterationResult
-from snowmelt.evaluation.transport_energy import path_energies, transport_cost
+from snowmelt.evaluation.transport.flow_paths import followed
 from snowmelt.pipeline.iterating.iteration_tasks import IterationTask, way
 from snowmelt.sampling.samplers.loop import starts
+from snowmelt.sampling.samplers.ode import Euler
 from snowmelt.training.checkpoint import load
 from snowmelt.training.iterated_fitting import Iteration
 from snowmelt.viz.plots.iteration_plot import Ways
 
 FILE = "costs.json"
 MOST_POINTS, MOST_IMAGES = 2000, 64  # whose ways are followed
+STEPS = 100  # of Euler's rule
 
 
 def result_of(
@@ -93,22 +95,27 @@ def ways_of(result: IterationResult, root: Path, config: DictConfig) -> Ways:
 
 
 def _measured(config: DictConfig, root: Path) -> dict[str, float]:
-    """The cost of the samples from their starts, and the energy of the flow's ways."""
+    """The cost of the samples from their starts, and the energy of the flow's ways.
+
+    Ways of a bridge have noise, and no finite energy; those of its flow have.
+    """
     flow = _Flow.of(root, config)
     manifest, samples = flow.manifest, _samples(root, config)[:MOST_POINTS]
     count = min(MOST_IMAGES if manifest.kind == "images" else len(samples), len(samples))
     index = torch.arange(count, device=flow.device)
     energies = torch.cat(
         [
-            path_energies(flow.denoiser, part, manifest.shape, seed=flow.seed)
+            followed(
+                flow.denoiser, Euler(STEPS), part, manifest.shape, seed=flow.seed
+            ).energies
             for part in index.split(config.sample.batch_size)
         ]
     )
     square = (manifest.std or 1.0) ** 2  # of the unit of points
     ended = to_model(torch.from_numpy(np.array(samples)), manifest)
-    cost = transport_cost(ended, flow.starts(len(samples)).cpu())
+    apart = (ended - flow.starts(len(samples)).cpu()).double().square().flatten(1).sum(1)
     return {
-        "transport_cost": square * cost,
+        "transport_cost": square * float(apart.mean()),
         "path_energy": square * float(energies.mean()),
     }
 
@@ -135,7 +142,8 @@ class _Flow:
         checkpoint = load(root / str(config.sample.checkpoint))
         manifest, begun = checkpoint.manifest, None
         if checkpoint.start is not None:
-            begun = StartPoints.open(root / str(config.paths.prepared), manifest)
+            section = checkpoint.config.get("start")
+            begun = StartPoints.open(root / str(config.paths.prepared), manifest, section)
         device = chosen_device(config.sample.device)
         denoiser = checkpoint.denoiser(config.sample.weights, begun).to(device)
         return cls(denoiser, manifest, device, config.sample.seed)
