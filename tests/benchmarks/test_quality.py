@@ -210,6 +210,10 @@ def test_choices_are_measured_at_once_and_told_in_order(
     assert [row["distance"] for row in found["other"]] == [10, 11]
     assert told[0] == ["nothing"]
     assert len(told) == 6
+    told.clear()
+    few = quality.choices(benchmark, 1, 2, lambda one: told.append([]), undone=["raw"])
+    assert list(few["choices"]) == ["nothing", "raw"]
+    assert len(told) == 2
 
 
 def test_spread() -> None:

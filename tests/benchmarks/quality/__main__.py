@@ -18,7 +18,7 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -181,15 +181,25 @@ def contest(
     return benchmark.content() | {"contest": rows}
 
 
-def choices(benchmark: Benchmark, seeds: int, jobs: int, tell: Tell) -> dict[str, Any]:
+def choices(
+    benchmark: Benchmark,
+    seeds: int,
+    jobs: int,
+    tell: Tell,
+    undone: Collection[str] = (*CHOICES, *DRAWN),
+) -> dict[str, Any]:
     """Each choice undone, in one thread, `jobs` of them at once.
 
     Args:
         tell: is given what there is after each of them.
+        undone: the choices; the training with nothing undone stands beside them.
     """
     found: dict[str, dict[int, Row]] = {}
-    of_training = [(name, seed) for name in (NOTHING, *CHOICES) for seed in range(seeds)]
-    of_sampling = [(name, seed) for name in DRAWN for seed in range(seeds)]
+    trained = (NOTHING, *(name for name in CHOICES if name in undone))
+    of_training = [(name, seed) for name in trained for seed in range(seeds)]
+    of_sampling = [
+        (name, seed) for name in DRAWN for seed in range(seeds) if name in undone
+    ]
 
     def measured(name: str, seed: int) -> Row:
         asked = last_of_each([*ALONE, *{**CHOICES, **DRAWN}.get(name, [])])
@@ -229,7 +239,8 @@ def main() -> None:
         content = contest(benchmark, given.seeds, python, tell)
     else:
         benchmark = Benchmark(given.out, learning, given.choices, given.samples // 2)
-        content = choices(benchmark, given.seeds, os.cpu_count() or 1, tell)
+        jobs = os.cpu_count() or 1
+        content = choices(benchmark, given.seeds, jobs, tell, given.only)
     tell(content)
     print(page(content))
     print(f"tables: {given.out / name}.md   samples: {given.out}/*.npy")
@@ -243,6 +254,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--alone", action="store_true", help="without the peers")
     parser.add_argument(
         "--choices", type=float, metavar="MINUTES", help="what each choice is worth"
+    )
+    names = (*CHOICES, *DRAWN)
+    parser.add_argument(
+        "--only", nargs="+", choices=names, default=names, help="of these choices"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "bench-quality")
     parser.add_argument("--environment", type=Path, default=ROOT / ".venv-bench")

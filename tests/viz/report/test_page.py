@@ -6,15 +6,18 @@ import functools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from tests.evaluation.test_training_cost import WHOLE
+from tests.project import ROOT
 
 from snowmelt.viz.report import page as page_module
-from snowmelt.viz.report.page import pairs, render, shown
+from snowmelt.viz.report.page import DVC_SAMPLES, pairs, render, shown
 from snowmelt.viz.report.report_material import Material
 from snowmelt.viz.style import image_bytes
 
@@ -334,6 +337,20 @@ def test_a_training_by_the_clock_is_told_of():
         " from the averaged weights at step 9,000 (trained by the clock, 10 min 1 s: not"
         " repeatable to the byte)"
     )
+
+
+def test_dvc_has_the_samples_where_the_page_says():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert DVC_SAMPLES in stages["sample"]["outs"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [("./outputs/samples", "make repro"), ("tried/outputs/samples", "snowmelt pipeline")],
+)
+def test_the_command_that_makes_it_again_writes_where_this_lies(folder: str, command: str):
+    page = render(material(config={"paths": {"samples": folder}}))
+    assert f"<pre>{command}\nsha256sum {PurePosixPath(folder)}/samples.npy</pre>" in page
 
 
 def test_the_cost_that_follows_from_the_configuration_is_on_the_page():

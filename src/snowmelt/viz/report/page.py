@@ -34,6 +34,7 @@ from snowmelt.viz.report.transport_section import transport
 from snowmelt.viz.templates import templates
 
 FEWEST_IMAGES = 18  # of each of the two grids, where there are as many
+DVC_SAMPLES = "outputs/samples"  # where the stage of dvc.yaml leaves them
 
 
 def render(material: Material) -> str:
@@ -95,6 +96,7 @@ def _sections(material: Material) -> dict[str, Any]:
         "seconds": number_format.duration(seconds) if seconds else "",
         "drawn_from": _drawn_from(samples.get("checkpoint") or {}),
         "samples_file": _samples_file(material),
+        "made_by": _made_by(material),
         "num_samples": len(material.generated),
     }
 
@@ -152,8 +154,18 @@ def _cost(material: Material) -> str:
 
 def _samples_file(material: Material) -> str:
     """Where the samples lie, for a command to copy."""
-    folder = (material.config.get("paths") or {}).get("samples", "outputs/samples")
-    return str(PurePosixPath(str(folder)) / "samples.npy")
+    return str(_samples_folder(material) / "samples.npy")
+
+
+def _samples_folder(material: Material) -> PurePosixPath:
+    paths = material.config.get("paths") or {}
+    return PurePosixPath(str(paths.get("samples", DVC_SAMPLES)))
+
+
+def _made_by(material: Material) -> str:
+    """The command that writes there: DVC's stages write nowhere but where dvc.yaml says."""
+    is_of_dvc = _samples_folder(material) == PurePosixPath(DVC_SAMPLES)
+    return "make repro" if is_of_dvc else "snowmelt pipeline"
 
 
 def shown(examples: Array) -> tuple[Array, int]:
