@@ -123,7 +123,7 @@ class Pool:
     def draws(self, random: np.random.Generator, count: int) -> list[np.ndarray]:
         """The rows of sets with nothing in common, each drawn as a model draws.
 
-        There are as many as `parts` says.
+        There are as many as `parts` says. With classes the rows of each stand together.
         """
         parts = self.parts(count)
         if self.classes is None or self.shares is None:
