@@ -108,6 +108,7 @@ def ours(root: Path, samples: np.ndarray, weights: Path) -> dict[str, Any]:
             "evaluation": settings.plain(),
             "likelihood": likelihood("none"),
             "sample": {"checkpoint": "model.ckpt", "device": "cpu"},
+            "trainer": {"processes": 1, "num_nodes": 1},
             "paths": {
                 name: name
                 for name in ("prepared", "reference", "samples", "evaluation", "reports")
@@ -152,7 +153,7 @@ def theirs(root: Path, weights: Path, subset_size: int) -> dict[str, float]:
 @pytest.mark.slow  # the eigenvalues of eight matrices of 2,048
 @pytest.mark.parametrize(
     ("channels", "high", "count", "classes"),
-    # Without a count, ours would take 16 of the 24 samples beside two classes.
+    # Without a count, ours would take 13 of the 24 samples beside two classes.
     [(1, 16, 24, ("one", "two")), (3, 255, 8, None)],
     ids=["grey, two classes", "colour"],
 )
