@@ -252,6 +252,30 @@ def points(tmp_path: Path, count: int = 400) -> tuple[PreparedData, Reference]:
     return data, Reference.open(tmp_path / "points", data.manifest)
 
 
+def test_sets_of_points_have_the_asked_classes_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, reference = points(tmp_path)
+    labels = np.array([0, 1, 1, 1] * 30)
+    samples = np.stack([fresh(data, c, 1)[0] for c in labels])
+    asked, _ = context((data, reference), tmp_path / "s", samples, labels)
+    seen: list[list[int]] = []
+
+    def distance(one: np.ndarray, two: np.ndarray) -> float:
+        # By the coordinates, which are standardised: the heaps lie left and right of 0.
+        seen.extend([len(rows), int((rows[:, 0] > 0).sum())] for rows in (one, two))
+        return float(len(seen))
+
+    monkeypatch.setattr(paired_sets.pairwise, "energy_distance", distance)
+    found = paired_sets.energy_distance(asked.held_out)
+    assert found is not None
+    size = asked.set_size
+    assert len(seen) == 2 * (asked.count // size) >= 8
+    for count, right in seen:
+        assert count == size
+        assert abs(right - 0.75 * size) <= 1
+
+
 def test_points_of_a_class(tmp_path: Path) -> None:
     data, reference = points(tmp_path)
     samples = fresh(data, 1, 50)
