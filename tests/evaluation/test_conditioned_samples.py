@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests import sample_folders
+from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 
 from snowmelt.common.array_files import read_arrays
 from snowmelt.common.errors import UserError
@@ -23,6 +26,15 @@ from snowmelt.evaluation.conditioned_reference import (
     rows_in_shares,
 )
 from snowmelt.evaluation.drawn_samples import COMPLETED, LEFT_OUT, Drawn
+from snowmelt.evaluation.excess import Excess
+from snowmelt.evaluation.features.extractor import extract
+from snowmelt.evaluation.metrics import (
+    feature_distances,
+    manifold_metrics,
+    mode_balance,
+    paired_sets,
+    two_sample_test,
+)
 from snowmelt.evaluation.metrics.sample_metrics import Context
 from snowmelt.evaluation.reference_features import Reference
 from snowmelt.evaluation.sample_evaluation import compared, measure, protocol
@@ -240,6 +252,30 @@ def points(tmp_path: Path, count: int = 400) -> tuple[PreparedData, Reference]:
     return data, Reference.open(tmp_path / "points", data.manifest)
 
 
+def test_sets_of_points_have_the_asked_classes_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, reference = points(tmp_path)
+    labels = np.array([0, 1, 1, 1] * 30)
+    samples = np.stack([fresh(data, c, 1)[0] for c in labels])
+    asked, _ = context((data, reference), tmp_path / "s", samples, labels)
+    seen: list[list[int]] = []
+
+    def distance(one: np.ndarray, two: np.ndarray) -> float:
+        # By the coordinates, which are standardised: the heaps lie left and right of 0.
+        seen.extend([len(rows), int((rows[:, 0] > 0).sum())] for rows in (one, two))
+        return float(len(seen))
+
+    monkeypatch.setattr(paired_sets.pairwise, "energy_distance", distance)
+    found = paired_sets.energy_distance(asked.held_out)
+    assert found is not None
+    size = asked.set_size
+    assert len(seen) == 2 * (asked.count // size) >= 8
+    for count, right in seen:
+        assert count == size
+        assert abs(right - 0.75 * size) <= 1
+
+
 def test_points_of_a_class(tmp_path: Path) -> None:
     data, reference = points(tmp_path)
     samples = fresh(data, 1, 50)
@@ -252,6 +288,131 @@ def test_points_of_a_class(tmp_path: Path) -> None:
     left = fresh(data, 0, 50)
     wrong, _ = context((data, reference), tmp_path / "w", left, np.ones(50, np.int64))
     assert measure(wrong)["class_agreement"] == 0.0
+
+
+CENTRES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 5.0], [6.0, 6.0]])
+
+
+def heaps(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points of four heaps of several widths, each in turn."""
+    labels = np.arange(count, dtype=np.int64) % len(CENTRES)
+    noise = random.normal(size=(count, 2)) * (1 + 0.3 * labels[:, None])
+    return (CENTRES[labels] + noise).astype(np.float32), labels
+
+
+METRICS = {
+    "frechet": feature_distances.frechet,
+    "kernel": feature_distances.kernel,
+    "wasserstein": paired_sets.wasserstein_2,
+    "energy": paired_sets.energy_distance,
+    "precision": manifold_metrics.precision,
+    "density": manifold_metrics.density,
+    "two-sample": two_sample_test.against_train,
+    "deviation": mode_balance.mode_deviation,
+}
+
+
+@pytest.mark.parametrize(("samples", "held_out"), [(600, 200), (200, 600)])
+def test_a_perfect_conditional_model_is_seldom_told_apart(
+    tmp_path: Path, samples: int, held_out: int
+) -> None:
+    train, labels = heaps(np.random.default_rng(0), 1200)
+    dataset.write(
+        tmp_path / "heaps",
+        examples=train,
+        labels=labels,
+        classes=tuple("abcd"),
+        name="heaps",
+        config={"name": "heaps"},
+    )
+    data = PreparedData.open(tmp_path / "heaps")
+    features = {
+        "_target_": "snowmelt.features.Coordinates",
+        "independent_classifier": None,
+    }
+    reference_features.write(tmp_path / "reference", data, features, tmp_path)
+    reference = Reference.open(tmp_path / "reference", data.manifest)
+    settings = EvaluationSettings(subsets=40, kernel_subsets=60, kernel_subset_size=100)
+    found: dict[str, list[Excess]] = {name: [] for name in METRICS}
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        (drawn, asked), (real, classes) = heaps(random, samples), heaps(random, held_out)
+        beside = extract(reference.extractor, real, "held-out features")
+        context = Context(
+            drawn,
+            replace(reference, held_out=beside),
+            settings.model_copy(update={"seed": seed}),
+            data.train_labels,
+            classes,
+            drawn=Drawn(labels=asked),
+        )
+        assert context.count == 200
+        for name, metric in METRICS.items():
+            one, two = metric(context.generated), metric(context.held_out)
+            found[name].append(
+                Excess.over(
+                    (two.value, two.spread),
+                    (one.value, one.spread),
+                    (two.freedom, one.freedom),
+                )
+            )
+    for name, excesses in found.items():
+        apart = np.array([excess.value for excess in excesses])
+        # At most 5 % are told apart; more than six of forty would be by chance in 0.3 %.
+        assert np.mean([not excess.holds_zero for excess in excesses]) <= 0.15, name
+        assert abs(apart.mean()) < 3.5 * apart.std() / math.sqrt(len(apart)), name
+        # The error is that of the difference, not of luck that nobody has.
+        said = np.mean([excess.error for excess in excesses])
+        assert 0.7 < said / apart.std() < 2.0, (name, said, apart.std())
+
+
+def test_each_set_of_asked_classes_has_their_shares(bars: Any, tmp_path: Path) -> None:
+    data, _ = bars
+    labels = np.array([0, 0, 1] * 40)
+    samples = np.stack([fresh(data, c, 1)[0] for c in labels])
+    asked, said = context(bars, tmp_path / "s", samples, labels)
+    assert asked.real is not None
+    held_out = asked.real.held_out_labels
+    assert asked.count == len(held_out) < len(samples)  # type: ignore[arg-type]
+    for n in (asked.count, 20):
+        one = asked.generated.one_set(labels, n)
+        two = asked.held_out.one_set(np.asarray(held_out), n)
+        assert np.bincount(one).tolist() == np.bincount(two).tolist()  # type: ignore[arg-type]
+    how = protocol(asked, data.manifest, said)
+    assert how["floor_draws"].startswith("in the shares of the classes")
+
+
+def test_of_all_samples_the_kernel_distance_is_torch_fidelitys(
+    bars: Any, tmp_path: Path
+) -> None:
+    data, _ = bars
+    labels = np.arange(20) % 2
+    samples = np.stack([fresh(data, c, 1 + n)[n] for n, c in enumerate(labels)])
+    asked, _ = context(bars, tmp_path / "s", samples, labels)
+    assert asked.count == 20
+    size = asked.kernel_subset_size
+    expected = kid_features_to_metric(
+        *(torch.from_numpy(np.array(x)) for x in (asked.generated.features, asked.train)),
+        kid_subsets=SETTINGS.kernel_subsets,
+        kid_subset_size=size,
+        rng_seed=0,
+        verbose=False,
+    )[KEY_METRIC_KID_MEAN]
+    found = feature_distances.kernel(asked.generated)
+    assert found is not None
+    assert found.value == pytest.approx(expected, rel=1e-6)
+
+
+def test_too_few_held_out_examples_make_no_set(bars: Any, tmp_path: Path) -> None:
+    data, reference = bars
+    kept = [int(np.flatnonzero(data.held_out_labels == c)[0]) for c in (0, 1)]
+    few = replace(
+        data, held_out=data.held_out[kept], held_out_labels=data.held_out_labels[kept]
+    )
+    labels = np.array([0] * 19 + [1])
+    samples = np.stack([fresh(data, c, 1)[0] for c in labels])
+    with pytest.raises(UserError, match=r"of the 2 held-out examples no set of 2 .*hold"):
+        context((few, reference), tmp_path / "s", samples, labels)
 
 
 def test_a_copy_of_another_class_is_a_copy(bars: Any, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """`snowmelt evaluate` beside torch-fidelity's own command line, on the same weights.
 
 One file of seeded random Inception weights, the same pictures as arrays here and as PNG
-files there, grey and in colour. All numbers agree to 1e-6 of themselves.
+files there, grey and in colour, with and without classes. All numbers agree to 1e-6 of
+themselves.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from snowmelt.pipeline.stages import evaluate, reference
 from tests import sample_folders
 from tests.pipeline.stages.test_evaluate import likelihood
 
-COUNT = 8
 SEED, KERNEL_SUBSETS, SCORE_PARTS, NEIGHBOURS = 3, 5, 2, 1
 NAMES = {
     "frechet_distance": "frechet_inception_distance",
@@ -94,6 +94,7 @@ def ours(root: Path, samples: np.ndarray, weights: Path) -> dict[str, Any]:
         "independent_classifier": None,
     }
     settings = EvaluationSettings(
+        count=len(samples),
         subsets=1,
         kernel_subsets=KERNEL_SUBSETS,
         score_parts=SCORE_PARTS,
@@ -107,6 +108,7 @@ def ours(root: Path, samples: np.ndarray, weights: Path) -> dict[str, Any]:
             "evaluation": settings.plain(),
             "likelihood": likelihood("none"),
             "sample": {"checkpoint": "model.ckpt", "device": "cpu"},
+            "trainer": {"processes": 1, "num_nodes": 1},
             "paths": {
                 name: name
                 for name in ("prepared", "reference", "samples", "evaluation", "reports")
@@ -149,25 +151,38 @@ def theirs(root: Path, weights: Path, subset_size: int) -> dict[str, float]:
 
 
 @pytest.mark.slow  # the eigenvalues of eight matrices of 2,048
-@pytest.mark.parametrize(("channels", "high"), [(1, 16), (3, 255)], ids=["grey", "colour"])
+@pytest.mark.parametrize(
+    ("channels", "high", "count", "classes"),
+    # Without a count, ours would take 13 of the 24 samples beside two classes.
+    [(1, 16, 24, ("one", "two")), (3, 255, 8, None)],
+    ids=["grey, two classes", "colour"],
+)
 def test_the_numbers_are_those_of_the_command_line(
-    channels: int, high: int, weights: Path, tmp_path: Path
+    channels: int,
+    high: int,
+    count: int,
+    classes: tuple[str, ...] | None,
+    weights: Path,
+    tmp_path: Path,
 ) -> None:
     dataset.write(
         tmp_path / "prepared",
-        examples=pictures(2 * COUNT, channels, 0, high),
+        examples=pictures(2 * count, channels, 0, high),
+        labels=np.arange(2 * count) % len(classes) if classes else None,
+        classes=classes,
         name="stripes",
         value_range=(0, high),
         held_out_fraction=0.5,
         config={"name": "stripes"},
     )
     data = PreparedData.open(tmp_path / "prepared")
-    samples = pictures(COUNT, channels, 1, high)
+    samples = pictures(count, channels, 1, high)
     # Noise is far from all stripes: precision and recall are no plain ones.
     noise = np.random.default_rng(2).integers(0, high + 1, samples[::2].shape)
     samples[::2] = noise
     found = ours(tmp_path, samples, weights)
-    assert (len(data.train), len(data.held_out)) == (COUNT, COUNT)
+    assert (len(data.train), len(data.held_out)) == (count, count)
+    assert found["protocol"]["n"] == count
     png_files(tmp_path / "samples_png", samples, data)
     png_files(tmp_path / "train_png", np.asarray(data.train), data)
     expected = theirs(tmp_path, weights, found["protocol"]["kernel_subset_size"])

@@ -1,8 +1,9 @@
 """The part of the real data that samples of chosen classes are compared with.
 
 Of each class that was asked for, the first examples of each split are taken, as many as
-its share wants; a split is in random order. So a model that draws each class perfectly is
-at the floor, whatever the shares of the classes in the data are.
+its share wants; a split is in random order. Sets for value and floor have these shares,
+too (`snowmelt.evaluation.metrics.example_pools`). So a model that draws each class
+perfectly is at the floor, whatever the shares of the classes in the data are.
 """
 
 from __future__ import annotations

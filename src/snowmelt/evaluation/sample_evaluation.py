@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snowmelt.common.errors import UserError
 from snowmelt.common.process_group import alone, at_work
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.manifest import Manifest
@@ -15,7 +16,7 @@ from snowmelt.evaluation.catalogue import Subject, measured_of
 from snowmelt.evaluation.catalogue.metric import Metric, Numbers, measured
 from snowmelt.evaluation.catalogue.sample_entries import TRAINING_SCALE
 from snowmelt.evaluation.completed_examples import Completions
-from snowmelt.evaluation.conditioned_reference import Real, of_classes
+from snowmelt.evaluation.conditioned_reference import FEWEST, Real, of_classes
 from snowmelt.evaluation.drawn_samples import Drawn
 from snowmelt.evaluation.metrics import pairwise
 from snowmelt.evaluation.metrics.sample_metrics import Context, Examples
@@ -65,25 +66,31 @@ def compared(
         description: the content of samples.json in `folder`.
 
     Raises:
-        UserError: the classes that were asked for are not those of the data, or too few
-            real examples are of them.
+        UserError: the classes that were asked for are not those of the data, too few real
+            examples are of them, or too few are held out to compare sets.
     """
     drawn = Drawn.of(description, folder, data.manifest.classes)
     whole = real = Real.all_of(reference, data)
     if drawn.labels is not None:
         real = of_classes(reference, data, drawn.labels)
-    # The shares that were asked for are exact, in the samples and in their real examples.
-    held_out_labels = real.held_out_labels if drawn.labels is None else None
-    return Context(
+    context = Context(
         samples,
         real.reference,
         settings,
         labels=real.train_labels,
-        held_out_labels=held_out_labels,
+        held_out_labels=real.held_out_labels,
         real=real,
         whole=whole,
         drawn=drawn,
     )
+    if context.count < FEWEST:
+        raise UserError(
+            f"of the {len(real.held_out)} held-out examples no set of {FEWEST} can be drawn"
+            " as the samples are, with their shares of the classes: hold out more"
+            " (data.held_out_fraction), or give evaluation.count a number, which leaves the"
+            " numbers of real data out"
+        )
+    return context
 
 
 def protocol(
@@ -146,6 +153,8 @@ def floor_draws(context: Context) -> str | None:
         return None
     if context.held_out.is_one_sample:
         return "at random, none twice"
+    if context.held_out.has_fixed_shares:
+        return "in the shares of the classes that were asked for, the same in every set"
     return "random shares of the classes, as independent draws have; none twice"
 
 

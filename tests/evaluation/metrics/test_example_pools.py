@@ -100,3 +100,89 @@ def test_the_variance_of_a_mean_knows_the_classes() -> None:
     apart = held_out().variance_of_mean(values)
     assert apart == pytest.approx(1 / 400, rel=0.2)
     assert Pool(np.arange(400)).variance_of_mean(values) > 50 * apart
+
+
+def asked(counts: list[int], samples: list[int]) -> Pool:
+    """Rows of each class, beside samples that were asked to be of the classes."""
+    classes = np.repeat(np.arange(len(counts)), counts)
+    wanted = np.repeat(np.arange(len(samples)), samples)
+    return Pool.of_asked(np.arange(len(classes)), classes, wanted)
+
+
+def test_sets_of_asked_classes_have_their_shares_exactly() -> None:
+    pool, random = asked([30, 30, 60], [100, 100, 200]), np.random.default_rng(0)
+    assert pool.largest_count == 120
+    for count, counts in ((120, [30, 30, 60]), (50, [12, 13, 25]), (8, [2, 2, 4])):
+        for _ in range(20):
+            sets = pool.draws(random, count)
+            assert len(sets) == pool.parts(count) == {120: 1, 50: 2, 8: 15}[count]
+            together = np.concatenate(sets)
+            assert len(set(together.tolist())) == len(together)
+            for rows in sets:
+                assert sorted(np.bincount(pool.classes[rows]).tolist()) == sorted(counts)  # type: ignore[index]
+
+
+def test_samples_and_real_examples_of_asked_classes_have_the_same_counts() -> None:
+    samples, held_out = asked([70, 20, 11], [70, 20, 11]), asked([25, 7, 4], [70, 20, 11])
+    random = np.random.default_rng(0)
+    assert samples.largest_count == 101
+    for count in range(1, held_out.largest_count + 1):
+        one, two = (
+            np.bincount(pool.classes[pool.draws(random, count)[0]], minlength=3)  # type: ignore[index]
+            for pool in (samples, held_out)
+        )
+        assert one.tolist() == two.tolist()
+
+
+def test_each_row_of_an_asked_class_is_drawn_as_often() -> None:
+    pool, random = asked([10, 20], [1, 1]), np.random.default_rng(0)
+    rows = np.concatenate([pool.draws(random, 8)[0] for _ in range(3000)])
+    often = np.bincount(rows, minlength=30) / 3000
+    assert often[:10] == pytest.approx([0.4] * 10, abs=0.04)
+    assert often[10:] == pytest.approx([0.2] * 20, abs=0.04)
+
+
+def test_one_asked_class_is_one_sample() -> None:
+    pool = Pool.of_asked(np.arange(20), np.full(20, 3), np.full(50, 3))
+    assert pool.classes is None
+    assert pool.largest_count == 20
+
+
+def test_the_variance_of_asked_classes_takes_single_rows_together() -> None:
+    pool = asked([2, 1, 1], [4, 1, 3])
+    # 1/4 of the variance 2 over two rows; 1/64 and 9/64 of that of 5 and 9, which is 8.
+    found = pool.variance_of_mean(np.array([1.0, 3.0, 5.0, 9.0]))
+    assert found == pytest.approx(2.0 / 2 / 4 + (1 + 9) / 64 * 8.0)
+    alone = asked([3, 1], [3, 1])
+    values = np.array([1.0, 2.0, 3.0, 50.0])
+    assert alone.variance_of_mean(values) == pytest.approx(9 / 16 / 3)
+
+
+def test_groups_of_asked_classes_lose_no_small_class() -> None:
+    pool = asked([43, 3, 3, 3, 3], [43, 3, 3, 3, 3])
+    groups = pool.groups(np.random.default_rng(0), 4)
+    assert len({*np.concatenate(groups).tolist()}) == sum(map(len, groups)) == 52
+    for rows in groups:
+        counts = np.bincount(pool.classes[rows], minlength=5)  # type: ignore[index]
+        assert counts[0] == 10
+        assert counts[1:].sum() == 3
+
+
+@pytest.mark.parametrize("counts", [[40, 40, 0], [40, 12, 0, 0, 3]])
+def test_a_class_that_is_not_held_out_is_drawn_with_others(counts: list[int]) -> None:
+    classes = np.repeat(np.arange(len(counts)), counts)
+    shares = (np.array(counts) + 1) / (sum(counts) + len(counts))
+    pool = Pool.of_held_out(np.arange(len(classes)), classes, shares)
+    assert pool.classes is not None
+    assert pool.shares is not None
+    members = np.bincount(pool.classes, minlength=len(pool.shares))
+    assert members[pool.shares > 0].min() >= 10
+    assert pool.shares.sum() == pytest.approx(1.0)
+    assert pool.largest_count >= 10
+    assert len(pool.draws(np.random.default_rng(0), pool.largest_count)[0]) > 10
+
+
+def test_of_two_classes_only_one_is_held_out() -> None:
+    pool = Pool.of_held_out(np.arange(30), np.zeros(30, np.int64), np.array([0.9, 0.1]))
+    assert pool.classes is None
+    assert pool.largest_count == 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
+from PIL import Image
 from tests import sample_folders
 
 from snowmelt.common.array_files import read_arrays, write_arrays
@@ -24,7 +26,7 @@ from snowmelt.evaluation.ground_truth.score_error_table import COLUMNS
 from snowmelt.evaluation.plane import truth_arrays
 from snowmelt.evaluation.protocol import protocol_digest
 from snowmelt.evaluation.settings import EvaluationSettings, LikelihoodSettings
-from snowmelt.pipeline.stages import evaluate, reference
+from snowmelt.pipeline.stages import evaluate, prepare, reference
 from snowmelt.training.checkpoint import Checkpoint, build_denoiser, save
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -495,6 +497,59 @@ def test_samples_of_a_class_are_measured_against_it(
     assert asked["protocol"]["reference_classes"] == {"right": 1.0}
     assert asked["protocol"]["n"] == len(right)
     assert asked["protocol"]["digest"] != free["protocol"]["digest"]
+
+
+def tiny_class(kind: str, config: DictConfig, root: Path) -> PreparedData:
+    """Data as a user may have it: two classes of 60, and one of two examples."""
+    random, labels = np.random.default_rng(0), np.repeat([0, 1, 2], [60, 60, 2])
+    if kind == "images":
+        for number, label in enumerate(labels):
+            folder = root / "mine" / "abc"[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            level = random.integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(level // 2 + 60 * int(label)).save(folder / f"{number}.png")
+        data = OmegaConf.load(CONF / "data" / "folder.yaml")
+        chosen = {"name": "some", "path": "mine", "size": 8, "channels": 1}
+        config.data = OmegaConf.merge(data, chosen)
+        prepare.run(config, root)
+    else:
+        points = random.normal(size=(122, 2)) + 4.0 * labels[:, None]
+        dataset.write(
+            root / "prepared",
+            examples=points.astype(np.float32),
+            labels=labels,
+            classes=("a", "b", "c"),
+            name="some",
+            config=plain(config.data),
+        )
+    reference.run(config, root)
+    return PreparedData.open(root / "prepared")
+
+
+@pytest.mark.parametrize(
+    ("kind", "features"), [("images", "random_conv"), ("points", "coordinates")]
+)
+def test_a_class_that_is_not_held_out(
+    project: MakeProject, tmp_path: Path, kind: str, features: str
+) -> None:
+    config = project(kind, features)
+    shutil.rmtree(tmp_path / "prepared")
+    shutil.rmtree(tmp_path / "reference")
+    data = tiny_class(kind, config, tmp_path)
+    assert np.bincount(data.train_labels).tolist() == [48, 48, 2]
+    assert np.bincount(data.held_out_labels).tolist() == [12, 12]
+    put(tmp_path / "samples", np.asarray(data.train)[:30])
+    found = run(config, tmp_path)
+    # The class is drawn together with one of the others, of which a dozen are held out.
+    assert found["protocol"]["n"] >= 12
+    assert found["protocol"]["floor_draws"].startswith("random shares")
+    assert found["frechet_distance_floor"] > 0
+    assert found["frechet_distance_floor_spread"] > 0
+    # Who asks for it is told that it cannot be measured.
+    np.save(tmp_path / "samples" / "labels.npy", np.arange(30) % 3)
+    put(tmp_path / "samples", np.asarray(data.train)[:30])
+    with pytest.raises(UserError, match="the held-out split has too few examples of a"):
+        run(config, tmp_path)
 
 
 def test_completions_are_not_measured_as_new_samples(

@@ -34,7 +34,8 @@ def frechet(examples: Examples) -> Estimate | None:
         examples.context.frechet_to_train,
         desc=f"Frechet distance of the {examples.name}",
     )
-    if found is None or examples.context.count < len(rows) or not examples.is_one_sample:
+    is_drawn = not examples.is_one_sample and not examples.has_fixed_shares
+    if found is None or examples.context.count < len(rows) or is_drawn:
         return found
     # Of all rows there is one value, in the arithmetic that others have too.
     return replace(found, value=frechet_distance(Statistics.of(rows), statistics))
@@ -55,21 +56,27 @@ def kernel(examples: Examples) -> Estimate | None:
 
     Subsets, their order and the precision of images' features, float32, are those of
     torch-fidelity, whose command line gives the same number. Only real examples with
-    classes are drawn otherwise, as a model draws. Points are in float64: the cube of their
-    products has no such bounds.
+    classes are drawn otherwise, as a model draws. Where several classes were asked for, a
+    subset is drawn of a set of n with their shares: such sets are a little nearer than
+    independent draws, the more the fewer there are, and so value and floor are alike.
+    Points are in float64: the cube of their products has no such bounds.
 
     The spread is the standard error of this mean, not the scatter of single subsets that
     is often given with KID.
     """
     context, rows = examples.context, examples.features
     pool, size = examples.pool(rows), context.kernel_subset_size
-    if size > pool.largest_count:
+    needed = context.count if pool.has_fixed_shares else size
+    if needed > pool.largest_count:
         return None
     random = np.random.RandomState(fidelity_seed(context.settings.seed))
     as_a_model = np.random.default_rng(context.settings.seed)
     found = []
     for _ in range(context.settings.kernel_subsets):
-        if examples.is_one_sample:
+        if pool.has_fixed_shares and context.count < len(rows):
+            among = np.sort(pool.draws(as_a_model, context.count)[0])
+            one = rows[among[random.choice(len(among), size, replace=False)]]
+        elif pool.has_fixed_shares or examples.is_one_sample:
             one = rows[random.choice(len(rows), size, replace=False)]
         else:
             one = rows[np.sort(pool.draws(as_a_model, size)[0])]

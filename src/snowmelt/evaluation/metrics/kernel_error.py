@@ -13,6 +13,7 @@ a large pool 2,000 examples stand for all.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -59,9 +60,12 @@ def _part_of(pool: Pool, random: np.random.Generator) -> Pool:
     """The pool, or so many of its examples that all pairs can be taken."""
     if len(pool) <= MOST:
         return pool
-    chosen = np.sort(random.choice(len(pool), MOST, replace=False))
+    if pool.has_fixed_shares:
+        chosen = np.sort(pool.draws(random, min(MOST, pool.largest_count))[0])
+    else:
+        chosen = np.sort(random.choice(len(pool), MOST, replace=False))
     classes = None if pool.classes is None else pool.classes[chosen]
-    return Pool(pool.rows[chosen], classes, pool.shares)
+    return replace(pool, rows=pool.rows[chosen], classes=classes)
 
 
 def _distance(among: np.ndarray, across: np.ndarray, chosen: np.ndarray) -> float:

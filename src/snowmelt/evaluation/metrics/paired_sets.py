@@ -4,7 +4,8 @@ Several disjoint sets of examples are compared with as many disjoint sets of tra
 points. The value is the mean over the pairs of sets, the spread its standard error, which
 has one degree of freedom less than there are pairs: an interval takes Student's quantiles.
 The floor is the same for held-out examples, drawn as a perfect model would draw them: it
-would come out at the floor, not at zero.
+would come out at the floor, not at zero. Where several classes were asked for, the sets on
+all sides have these classes alike, to a row of each.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.metrics import pairwise, wasserstein
+from snowmelt.evaluation.metrics.example_pools import Pool
 from snowmelt.evaluation.metrics.sample_metrics import Context, Examples
 
 Distance = Callable[[np.ndarray, np.ndarray], float]
@@ -32,6 +34,11 @@ def between_sets(
         pairs = min(
             context.settings.points.sets, context.count // size, len(context.train) // size
         )
+        if examples.has_fixed_shares:
+            sets = sets_alike(examples, pairs, size)
+            if sets is None:
+                return None
+            return mean_of_pairs(*sets, lambda one, two: distance(one, two, context))
         rows = examples.one_set(examples.features, pairs * size)
         if rows is None:
             return None
@@ -45,6 +52,36 @@ def between_sets(
         )
 
     return metric
+
+
+def sets_alike(
+    examples: Examples, count: int, size: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Sets of features and of training features that have the asked classes alike.
+
+    The rows of each class are dealt among the sets in turn. None where sets of n cannot be
+    drawn.
+
+    Args:
+        count: of sets, at most.
+
+    Shapes:
+        -> (pairs, size, F) each
+    """
+    context = examples.context
+    asked, labels = context.drawn.labels, context.labels
+    assert asked is not None
+    assert labels is not None
+    pools = examples.pool(examples.features), Pool.of_asked(context.train, labels, asked)
+    pairs = min(count, *(pool.largest_count // size for pool in pools))
+    if context.count > examples.largest_count or pairs == 0:
+        return None
+    random = np.random.default_rng(context.settings.seed)
+    one, two = (
+        pool.rows[pool.draws(random, pairs * size)[0].reshape(size, pairs).T]
+        for pool in pools
+    )
+    return one, two
 
 
 @between_sets
@@ -83,6 +120,16 @@ def over_sets(
         random.permutation(len(pool))[: pairs * size].reshape(pairs, size)
         for pool in (rows, train)
     ]
-    found = [distance(rows[one], train[two]) for one, two in zip(*parts, strict=True)]
+    return mean_of_pairs(rows[parts[0]], train[parts[1]], distance)
+
+
+def mean_of_pairs(sets: np.ndarray, others: np.ndarray, distance: Distance) -> Estimate:
+    """The mean distance of each set from its partner, with its standard error.
+
+    Shapes:
+        sets, others: (pairs, size, ...)
+    """
+    pairs = len(sets)
+    found = [distance(one, two) for one, two in zip(sets, others, strict=True)]
     spread = float(np.std(found, ddof=1) / np.sqrt(pairs)) if pairs > 1 else None
     return Estimate(float(np.mean(found)), spread, pairs - 1 if pairs > 1 else math.inf)

@@ -4,7 +4,8 @@ A metric is a function of `Examples`. It is measured of the generated samples fo
 and of the held-out examples for its floor: what a perfect model would get. Both are
 compared with the training split, and statistics that depend on the count are taken at one
 count n: as many as there are samples, and as the held-out split gives when sets are drawn
-of it as a model draws, with random shares of the classes.
+of it as a model draws, with random shares of the classes. Of samples of classes that were
+asked for every set has the shares that were asked for, and so has every set of real ones.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Context:
         samples: stored as the data is, (N, *D), at least two.
         reference: the features of the real data and the networks that made them.
         labels: the class of each training example, (M,), or None.
-        held_out_labels: the same of the held-out examples; without them sets are drawn of
-            these without regard to classes.
+        held_out_labels: the same of the held-out examples; without them sets are drawn
+            without regard to classes.
         real: the real examples as they are stored; None where only features are at hand.
         whole: all of the real data, where `real` is a part of it.
         drawn: what was asked of the samples.
@@ -229,20 +230,34 @@ class Examples:
     @property
     def is_one_sample(self) -> bool:
         """Whether the examples were drawn without regard to classes."""
+        if self.context.drawn.labels is not None:
+            return not self.has_fixed_shares
         return self.is_generated or self.context.held_out_labels is None
 
-    @cached_property
+    @property
+    def has_fixed_shares(self) -> bool:
+        """Whether each set has the shares of several classes that were asked for."""
+        return self._empty_pool.has_fixed_shares
+
+    @property
     def largest_count(self) -> int:
         """The largest set that can be drawn of these as a model draws."""
+        return self._empty_pool.largest_count
+
+    @cached_property
+    def _empty_pool(self) -> Pool:
         context = self.context
         count = len(context.samples if self.is_generated else context.reference.held_out)
-        return self.pool(np.empty(count)).largest_count
+        return self.pool(np.empty(count))
 
     def pool(self, rows: np.ndarray) -> Pool:
         """What sets are drawn of: one row for each of the examples, (N, ...)."""
+        labels, held_out = self.context.labels, self.context.held_out_labels
+        asked = self.context.drawn.labels
+        if asked is not None and held_out is not None:
+            return Pool.of_asked(rows, asked if self.is_generated else held_out, asked)
         if self.is_generated:
             return Pool(rows)
-        labels, held_out = self.context.labels, self.context.held_out_labels
         if labels is None or held_out is None:
             return Pool(rows)
         return Pool.of_held_out(rows, held_out, np.bincount(labels) / len(labels))

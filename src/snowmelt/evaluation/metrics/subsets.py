@@ -29,7 +29,8 @@ with $Q = 4a/N + 16c/N^2$, measured without bias by quarters with nothing in com
 $$\operatorname{Var} V = P - \frac{c}{N^2}, \qquad \frac{c}{N^2} = \frac{Q - 4P}{8},$$
 
 at most $P$. In a pool with classes, whose shares are known, an example stands against its
-class: $P = \sum_k p_k^2 \operatorname{Var}_k h / N_k$.
+class: $P = \sum_k p_k^2 \operatorname{Var}_k h / N_k$. The same holds of samples of classes
+that were asked for, whose shares no other draw would change.
 
 Near the floor both are small differences of large numbers and scatter by half or more, and
 intervals from them hold the truth less often than they say. So neither is taken for less
@@ -121,11 +122,11 @@ def at_count(
 
 def _turns(pool: Pool, count: int, subsets: int) -> int:
     """How often the pool is drawn from; once where there is no choice."""
-    if pool.classes is not None:
+    if pool.classes is not None and not pool.has_fixed_shares:
         return subsets
     if count == len(pool):
         return 1
-    return max(2, math.ceil(subsets / (len(pool) // count)))
+    return max(2, math.ceil(subsets / pool.parts(count)))
 
 
 def variance_by_cuts(values: np.ndarray) -> float:
