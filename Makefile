@@ -58,14 +58,15 @@ films: gallery
 ui: $(STAMP) ## the newest comparison in MLflow's UI on http://127.0.0.1:5000 (PORT=5000)
 	@snowmelt ui --port $(PORT)
 
-ANSWERS := $(wildcard notebooks/*_answers*.ipynb)  # the longest notebooks, which nothing builds on
+# The notebooks that take more than a minute: the answers, and some lessons.
+LONG := $(wildcard notebooks/*_answers*.ipynb notebooks/03_*.ipynb notebooks/04a_*.ipynb notebooks/06*.ipynb)
 
-test: $(STAMP) ## the tests, and the notebooks
-	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --nbmake tests notebooks $(ANSWERS:%=--ignore=%)
+test: $(STAMP) ## the tests, and the shorter notebooks
+	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --nbmake tests notebooks $(LONG:%=--ignore=%)
 
-test-slow: $(STAMP) ## the tests that take long, and the answers to the notebooks
+test-slow: $(STAMP) ## the tests and the notebooks that take long
 	@OMP_NUM_THREADS=1 pytest -m slow
-	@OMP_NUM_THREADS=1 pytest --nbmake $(ANSWERS)
+	@OMP_NUM_THREADS=1 pytest --nbmake $(LONG)
 
 bench: $(STAMP) ## the speed of training beside other libraries (most of an hour); ARGS=--quick to try it
 	@python -m tests.benchmarks $(ARGS)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.browser.conftest import Shown
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # of a whole sweep
 ROWS = """
 () => {
   const rows = {};

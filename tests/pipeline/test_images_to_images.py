@@ -78,6 +78,7 @@ def test_gray_images_become_colour_ones(coloured: Path) -> None:
     assert "From image to image" in page
 
 
+@pytest.mark.slow
 def test_one_answer_a_walk_with_noise_and_no_pairs(coloured: Path) -> None:
     still = run(coloured, "experiment=gray_to_colour", "start.noise_std=0")
     assert "answer_spread" not in still

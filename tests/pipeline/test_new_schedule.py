@@ -94,6 +94,7 @@ def test_the_card_shows_it(copy: Path) -> None:
     assert (copy / "outputs/card/mine_cosine.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_it(copy: Path) -> None:
     short = [text for text in TINY if not text.startswith(("training.steps", "sample."))]
     given = ("schedule=mine,cosine", *short, *SHORT, "tracking=none")

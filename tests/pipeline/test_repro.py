@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 from PIL import Image
 
@@ -52,6 +53,7 @@ def test_the_samplers_steps_run_sample_and_after(copy_of: Copy) -> None:
     assert metrics["protocol"]["sampler"]["steps"] == 5
 
 
+@pytest.mark.slow
 def test_the_schedule_runs_train_and_after(copy_of: Copy) -> None:
     clone = copy_of()
     set_params(clone, schedule="linear")
@@ -124,6 +126,7 @@ def planned(clone: Path, *targets: str) -> set[str]:
     return ran(succeed(run_command("dvc", "repro", "--dry", *targets, cwd=clone)).stdout)
 
 
+@pytest.mark.slow
 def test_a_metric_runs_evaluate_and_report(copy_of: Copy) -> None:
     clone = copy_of()
     before = (clone / "outputs/model/model.ckpt").read_bytes()
@@ -133,6 +136,7 @@ def test_a_metric_runs_evaluate_and_report(copy_of: Copy) -> None:
     assert (clone / "outputs/model/model.ckpt").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_new_schedule_runs_train_and_after(copy_of: Copy) -> None:
     clone = copy_of()
     file = clone / "src/snowmelt/diffusion/schedules/fresh.py"

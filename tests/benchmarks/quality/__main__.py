@@ -186,14 +186,15 @@ def choices(
     seeds: int,
     jobs: int,
     tell: Tell,
-    undone: Collection[str] = (*CHOICES, *DRAWN),
+    undone: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Each choice undone, in one thread, `jobs` of them at once.
 
     Args:
         tell: is given what there is after each of them.
-        undone: the choices; the training with nothing undone stands beside them.
+        undone: the choices; None: all. The training with nothing undone stands beside them.
     """
+    undone = (*CHOICES, *DRAWN) if undone is None else undone
     found: dict[str, dict[int, Row]] = {}
     trained = (NOTHING, *(name for name in CHOICES if name in undone))
     of_training = [(name, seed) for name in trained for seed in range(seeds)]

@@ -163,6 +163,7 @@ def _check_told(folder: Path, parent: Run, children: list[Run]) -> None:
     assert best.tags["protocol.extractor"] == "random_conv"
 
 
+@pytest.mark.slow
 def test_a_failing_job_does_not_stop_the_others(
     workspace: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

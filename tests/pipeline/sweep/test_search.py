@@ -82,6 +82,7 @@ def test_it_learns_and_goes_on_with_the_same(workspace: Path) -> None:
     assert searched(workspace, *ENDS, trials=4)[1] == tried[:4], "stopped, and more later"
 
 
+@pytest.mark.slow
 def test_the_seeds_of_a_proposal_count_together(workspace: Path) -> None:
     found, tried = searched(workspace, *ENDS, "seed=0,1", trials=3)
     assert len(tried) == 6
@@ -92,6 +93,7 @@ def test_the_seeds_of_a_proposal_count_together(workspace: Path) -> None:
     assert found.best[1] == pytest.approx(min(3.1 + abs(float(e) - 9) for e in ends))
 
 
+@pytest.mark.slow
 def test_other_values_are_choices_and_whole_numbers_stay_whole(workspace: Path) -> None:
     given = ("sampler.steps=int(interval(2,9))", "prediction=v,eps")
     _, tried = searched(workspace, *ENDS, *given)
