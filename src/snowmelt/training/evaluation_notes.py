@@ -1,7 +1,7 @@
 """What one process of a group notes while it evaluates the network alone.
 
-The first process measures the held-out loss and draws pictures while the others wait for it
-in the next step. Whoever watches over the group shall not take that for a standstill.
+The first process measures the held-out loss and draws pictures while the others wait for
+it. Whoever watches over the group shall not take that for a standstill.
 """
 
 from __future__ import annotations
