@@ -12,6 +12,8 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from snowmelt.common import distributed
+from snowmelt.common.rank_reports import Reporter
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.losses import Hybrid, Loss, Simple
 from snowmelt.pipeline import callbacks
@@ -70,6 +72,38 @@ def test_pictures_show_one_class_after_the_other(
         assert torch.equal(sampler.labels, torch.arange(callbacks.PICTURED) % 3)
     else:
         assert sampler.labels is None
+
+
+def test_a_picture_and_the_held_out_loss_are_progress(
+    make_module: Make,
+    fit: Fit,
+    run: Any,
+    examples: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each part of the network that has answered is told to who watches over a group."""
+    told: list[str] = []
+    monkeypatch.setattr(
+        Reporter, "progress", lambda self, text, every=0.0: told.append(text)
+    )
+    observers = (History(2, examples, 2), SamplePictures(run, DDIM(3, eta=0.0), seed=0))
+    alone = make_module(steps=2, picture_every=2)
+    fit(alone, *observers)
+    assert not told, "there is no group"
+    monkeypatch.setenv(distributed.STARTED, str(tmp_path))
+    module = make_module(steps=2, picture_every=2)
+    fit(module, *observers)
+    parts = len(list(module.ema.net.modules()))
+    kinds = ["held-out loss after step 2", "picture of samples after step 2"]
+    assert sorted(set(told)) == kinds
+    # Three steps of the sampler take three answers, the loss one.
+    assert told.count(kinds[1]) == 3 * told.count(kinds[0])
+    assert parts / 2 < told.count(kinds[0]) <= parts
+    told.clear()
+    module.averaged().x_0(torch.zeros(2, 2), torch.tensor(0.5))
+    assert not told, "it is noted no longer"
+    assert module.history == alone.history
 
 
 def test_pictures_are_kept_for_the_page_of_a_sweep(

@@ -61,6 +61,24 @@ while True:
 }
 
 
+# Rank 0 does something alone, and says so, while rank 1 waits for it.
+ALONE = """
+here.mark(f"{('backward', 'end')[rank]} of step 2"); here.beat()
+if rank: here.mark("forward of step 3")
+for part in range(8):
+    time.sleep(0.5); here.beat()
+    if rank == 0: here.progress("picture of samples after step 2")
+"""
+# Or it stays there.
+STUCK = """
+while True:
+    time.sleep(0.05); here.beat()
+"""
+KEPT = """
+if rank == 0: here.keep("the state after step 1")
+"""
+
+
 @pytest.fixture
 def config() -> DictConfig:
     return OmegaConf.create({"trainer": {"processes": 2, "stall_seconds": 60.0}})
@@ -127,6 +145,35 @@ def test_a_group_that_hangs_is_ended_and_the_late_one_named(
         run(config, ENDS[how], tmp_path, monkeypatch)
     assert named in str(said.value)
     assert "trainer.stall_seconds" in str(said.value)
+
+
+def test_what_one_process_does_alone_is_progress(
+    config: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.trainer.stall_seconds = 2.0
+    run(config, ALONE, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [
+        (KEPT, "goes on from the state after step 1"),
+        ("", "begins anew, since nothing was saved yet"),
+    ],
+)
+def test_one_that_hangs_in_it_is_named_by_it(
+    config: DictConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str,
+    then: str,
+) -> None:
+    """What is kept is said where something is."""
+    config.trainer.stall_seconds = 2.0
+    with pytest.raises(UserError, match="made any progress for 2 s") as said:
+        run(config, before + ALONE + STUCK, tmp_path, monkeypatch)
+    assert "it waited for rank 0 (picture of samples after step 2) of 2" in str(said.value)
+    assert str(said.value).endswith(f"The same command {then}")
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ TYPED = [
     ("guidance.scale=3", "guidance=classifier_free has it: choose that"),
     ("denoiser=null", "denoiser must be a mapping, got None"),
     ("trainer.precision=fp8", "trainer.precision must be 32-true"),
+    ("trainer.precision=bf16-true", "float32: use bf16-mixed, 16-mixed or 32-true, got"),
     ("trainer.precision=null", "got None"),
     ("trainer.accelerator=foo", "trainer.accelerator must be auto"),
     ("sample.device=", "sample.device must be auto, cpu"),

@@ -17,10 +17,12 @@ QUIET = ("tracking=none", "likelihood=none")
 CPU = "trainer.accelerator=cpu"
 DROPOUT, HALF = "net.dropout=0.1", "trainer.precision=bf16-mixed"
 PARTS, PAIR = "trainer.accumulate=2", "trainer.processes=2"
+SNAPSHOTS, FURTHER = "training.ema.snapshots=4", "training.ema.further=[0.9]"
 ALL = (DROPOUT, HALF, PARTS, PAIR)
 COMBINATIONS = [chosen for size in range(5) for chosen in itertools.combinations(ALL, size)]
 COMPILED = "trainer.compile=true"
 COMBINATIONS += [(COMPILED, *chosen) for chosen in ((), (DROPOUT, HALF), ALL)]
+COMBINATIONS += [(SNAPSHOTS, FURTHER), (SNAPSHOTS, FURTHER, *ALL)]
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +59,9 @@ def check(project: Path, scratch: Path, seed: int, kills: int, *chosen: str) -> 
 def test_a_training_that_was_killed_ends_in_the_same_bytes(
     prepared: Path, tmp_path: Path
 ) -> None:
-    """With an average, dropout, bfloat16 and its batch in parts."""
-    assert check(prepared, tmp_path, 0, 2, DROPOUT, HALF, PARTS) == 2
+    """With averages and their snapshots, dropout, bfloat16 and its batch in parts."""
+    chosen = (DROPOUT, HALF, PARTS, SNAPSHOTS, FURTHER)
+    assert check(prepared, tmp_path, 0, 2, *chosen) == 2
 
 
 @pytest.mark.slow

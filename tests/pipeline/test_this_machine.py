@@ -30,7 +30,6 @@ WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a G
         pytest.param("trainer.accelerator=cuda", marks=WITHOUT_GPU),
         pytest.param("sample.device=cuda", marks=WITHOUT_GPU),
         "sample.device=cuda:99",
-        pytest.param("trainer.precision=transformer-engine", marks=WITHOUT_GPU),
     ],
 )
 def test_what_is_not_here_is_named(text: str) -> None:

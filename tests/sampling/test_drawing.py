@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,48 @@ def test_each_step_is_told_to_who_watches(
     states = 3 + 1  # of three steps
     expected = ["drawing samples"] * (2 * (states + 1)) + ["its samples are drawn"]
     assert marks == expected + ["drawing paths"] * states
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_is_kept_is_told_to_who_watches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
+) -> None:
+    """As soon as there is something; and at once by a command that goes on."""
+    monkeypatch.setenv(distributed.STARTED, str(tmp_path))
+    keeper, task = opened(asked(), tmp_path)
+    task = replace(task, is_kept=is_kept)
+    note = tmp_path / "0.kept"
+    seen: list[bool] = []
+    monkeypatch.setattr(Reporter, "mark", lambda *_, **__: seen.append(note.exists()))
+    draw(asked(), task, Together(1), SIZE)  # type: ignore[arg-type]
+    keeper.close()
+    assert not seen[0]
+    assert seen[-1] == is_kept
+    if is_kept:
+        assert note.read_text() == "the samples that are drawn"
+        note.unlink()
+        keeper, again = opened(asked(), tmp_path)
+        assert again.is_kept
+        seen.clear()
+        draw(asked(), again, Together(1), SIZE)  # type: ignore[arg-type]
+        keeper.close()
+        assert seen[0]
+
+
+def test_arrays_of_pictures_are_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which the first process makes, while the others wait for it."""
+    monkeypatch.setenv(distributed.STARTED, str(tmp_path))
+    told: list[str] = []
+    monkeypatch.setattr(
+        Reporter, "progress", lambda self, text, every=0.0: told.append(text)
+    )
+    monkeypatch.setattr(Reporter, "mark", lambda *_, **__: told.append("mark"))
+    drawn(tmp_path, asked(count=6), size=6)
+    alone = [text for text in told if text != "mark"]
+    assert set(alone) == {"paths and pictures of samples"}
+    assert told.index(alone[0]) > told.index("mark")
 
 
 def test_of_a_whole_path_each_batch_is_told(

@@ -8,6 +8,7 @@ import math
 import os
 import pickle
 import random
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -89,6 +90,44 @@ def test_everything_comes_back(written: Path, checkpoint: Checkpoint) -> None:
         assert mine.keys() == theirs.keys()
         assert all(torch.equal(mine[key], theirs[key]) for key in mine)
         assert not any(value.requires_grad for value in mine.values())
+
+
+def with_averages(checkpoint: Checkpoint, text: Callable[[str], str]) -> Checkpoint:
+    """A checkpoint with further averages and snapshots, every text in it by `text`."""
+
+    def named(seed: int) -> dict[str, Any]:
+        return {text(key): value for key, value in weights(seed).items()}
+
+    snapshots = [
+        {text("sigma_rel"): 0.05, text("place"): 35.0, text("weights"): named(seed)}
+        for seed in (2, 3)
+    ]
+    further = {text("0.9"): named(4), text("0.99"): named(5)}
+    return replace(
+        checkpoint,
+        identity=text("ab12"),
+        raw=named(0),
+        ema=named(1),
+        further=further,
+        snapshots=snapshots,
+        lineage=[{text("identity"): text("ab12"), text("step"): 70}],
+    )
+
+
+def test_it_does_not_show_which_texts_are_one_object(
+    tmp_path: Path, checkpoint: Checkpoint
+) -> None:
+    """Those of a training that went on were read from its saved state."""
+    ways = {
+        "one": sys.intern,
+        "each its own": lambda text: "".join(list(text)),
+        "mixed": lambda text: sys.intern(text) if len(text) % 2 else "".join(list(text)),
+    }
+    for name, text in ways.items():
+        save(tmp_path / name, with_averages(checkpoint, text))
+    save(tmp_path / "again", load(tmp_path / "mixed"))
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    assert len(load(tmp_path / "again").snapshots) == 2
 
 
 def test_a_training_by_the_clock_has_its_seconds(

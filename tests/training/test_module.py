@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -23,7 +24,9 @@ from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedules import Learned
 from snowmelt.diffusion.time_sampling import Importance, LowDiscrepancy, TimeSampler
 from snowmelt.training.batch_order import Batch
+from snowmelt.training.execution import computing
 from snowmelt.training.module import DiffusionModule
+from snowmelt.training.settings import Precision, TrainerSettings
 
 Make = Callable[..., DiffusionModule]
 Fit = Callable[..., pl.Trainer]
@@ -358,6 +361,35 @@ def test_what_is_no_number_stops_before_the_weights_change(
         assert torch.equal(mine, before)
     for average in module.ema.parameters():
         assert average.isfinite().all()
+
+
+@pytest.mark.parametrize("numbers", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_it_advises_finer_numbers_where_there_are(
+    make_module: Make, fit: Fit, numbers: Any, precision: str
+) -> None:
+    module = make_module(loss=Spy(lambda _, loss: loss * math.nan))
+    asked = TrainerSettings(conv_precision=numbers)
+    with pytest.raises(UserError) as caught, computing(asked):
+        fit(module, precision=precision)
+    said = str(caught.value)
+    assert ("use trainer.conv_precision=fp32" in said) == (numbers == "bf16")
+    assert ("use trainer.precision=32-true" in said) == (precision == "bf16-mixed")
+
+
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_every_precision_trains_weights_in_float32(
+    make_module: Make, fit: Fit, precision: str
+) -> None:
+    module, watch = make_module(steps=3), Watch()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 16-mixed is bf16-mixed on a processor
+        fit(module, watch, precision=precision)
+    for mine, start in zip(module.denoiser.parameters(), watch.start, strict=True):
+        assert mine.dtype == torch.float32
+        assert mine.isfinite().all()
+        assert not torch.equal(mine, start)
+    assert math.isfinite(module.held_out_loss(torch.ones(5, 2)))
 
 
 @pytest.mark.parametrize(

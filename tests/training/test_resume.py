@@ -16,6 +16,7 @@ import pytorch_lightning as pl
 import torch
 import yaml
 
+from snowmelt.common import distributed
 from snowmelt.common.errors import StorageError
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.diffusion.losses import VLB
@@ -347,6 +348,24 @@ def test_the_newest_state_is_said_in_words(
     fit(make_module(), saved)
     said = f"the last good state, after step 10, is kept in {saved.path}"
     assert saved.described() == said
+
+
+def test_what_is_saved_is_told_to_who_watches_over_a_group(
+    tmp_path: Path, make_module: Make, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(distributed.STARTED, str(tmp_path))
+    note = tmp_path / "0.kept"
+    with pytest.raises(Killed):
+        fit(make_module(), Resume(tmp_path / "state", every=5), KillAt(4))
+    assert not note.exists()
+    saved = Resume(tmp_path / "state", every=5)
+    with pytest.raises(Killed):
+        fit(make_module(), saved, KillAt(7))
+    assert note.read_text() == "the state after step 5"
+    note.unlink()
+    with pytest.raises(Killed):  # before another state is saved
+        fit(make_module(), Resume(saved.folder, 5), KillAt(6), saved=saved.path)
+    assert note.read_text() == "the state after step 5"
 
 
 def identity_of(config: dict[str, Any], manifest: Manifest) -> str:

@@ -53,6 +53,19 @@ def test_a_value_that_is_refused_is_named(key: str, value: Any, must: str) -> No
     assert f", got {value!r}" in said
 
 
+@pytest.mark.parametrize(
+    "precision", ["bf16-true", "16-true", "64-true", "transformer-engine"]
+)
+def test_a_precision_that_changes_the_weights_is_refused_with_what_to_use(
+    precision: str,
+) -> None:
+    with pytest.raises(UserError) as caught:
+        TrainerSettings.of({"precision": precision})
+    said = str(caught.value)
+    assert said.startswith("trainer.precision must leave the weights and the noisy data in")
+    assert "float32: use bf16-mixed, 16-mixed or 32-true" in said
+
+
 def test_a_mistake_in_a_section_inside_another_has_its_full_key() -> None:
     with pytest.raises(UserError, match=r"^training\.ema\.decay must be .*, got 2$"):
         TrainingSettings.of({"ema": {"decay": 2}})

@@ -15,7 +15,7 @@ from snowmelt.common.errors import UserError
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training import speed_finding
 from snowmelt.training.lightning_trainer import check_trainer
-from snowmelt.training.settings import FitSettings, TrainerSettings
+from snowmelt.training.settings import OPEN, FitSettings, TrainerSettings
 from snowmelt.training.speed_finding import decided
 
 AUTO = {"precision": "auto", "compile": "auto"}
@@ -100,6 +100,35 @@ def test_a_key_that_is_set_beats_what_was_found(decide: Decide, probes: list[int
     assert decide("one", trainer=asked).precision == "32-true"
 
 
+ALL = dict.fromkeys(OPEN, "auto")
+
+
+def test_a_finding_answers_no_other_question(decide: Decide, probes: list[int]) -> None:
+    """What it was not asked about is at its default there, and was not tried."""
+    narrow = {"precision": "auto"}
+    assert decide("one", trainer=narrow).precision == "bf16-mixed"
+    assert decide("one", trainer=ALL).precision == "32-true"
+    assert len(probes) == 2
+    # Each question keeps its answer.
+    assert decide("one", trainer=narrow).precision == "bf16-mixed"
+    assert decide("one", trainer=ALL).precision == "32-true"
+    assert len(probes) == 2
+
+
+def test_a_wider_finding_of_the_same_numbers_serves(
+    decide: Decide, probes: list[int]
+) -> None:
+    decide("one", trainer=ALL)
+    fewer = ALL | {"threads": 2, "compile": False}
+    assert decide("one", trainer=fewer) == TrainerSettings(
+        precision="bf16-mixed", threads=2
+    )
+    assert len(probes) == 1
+    # Beside float32 nothing was tried.
+    decide("one", trainer=ALL | {"precision": "32-true"})
+    assert len(probes) == 2
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", json.dumps({"precision": "fast"})])
 def test_a_damaged_finding_is_found_anew(
     decide: Decide, probes: list[int], tmp_path: Path, content: str
@@ -135,6 +164,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, *, has_bf16: bool = True, count: int = 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bf16)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
 
 
 @pytest.mark.parametrize(
@@ -172,6 +202,27 @@ def test_a_training_that_moves_to_another_device_keeps_its_numbers(
         decide("one", trainer=BY_DEVICE)
     assert decide("one", trainer=BY_DEVICE).precision == "bf16-mixed"
     assert decide("another", trainer=BY_DEVICE).precision == "32-true"
+
+
+def test_so_does_one_of_which_another_key_is_tried_out(
+    decide: Decide, probes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = BY_DEVICE | {"compile": "auto"}
+
+    def fastest(settings: FitSettings, *_: Any) -> TrainerSettings:
+        probes.append(1)
+        return settings.trainer.without_probe()
+
+    monkeypatch.setattr(speed_finding, "fastest", fastest)
+    with monkeypatch.context() as there:
+        gpu(there)
+        decide("one", trainer=asked)
+    assert decide("one", trainer=asked).precision == "bf16-mixed"
+    assert len(probes) == 1
+    assert decide("another", trainer=asked).precision == "32-true"
+    # In other numbers the network was not compiled on trial.
+    decide("one", trainer={"compile": "auto"})
+    assert len(probes) == 3
 
 
 def test_torchrun_needs_no_probe_for_it(

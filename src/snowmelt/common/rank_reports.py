@@ -68,6 +68,23 @@ class Reporter:
             self._noted = time.monotonic()
             self._note("mark", f"{self._marks} {text}")
 
+    def progress(self, text: str, *, every: float = 0.0) -> None:
+        """Note that this process gets on with what it does alone, between two marks.
+
+        Its place among the marks stays, so that the others are not taken for late.
+
+        Args:
+            text: what it is at.
+            every: see `mark`.
+        """
+        if time.monotonic() - self._noted >= every:
+            self._noted = time.monotonic()
+            self._note("progress", f"{time.monotonic_ns()} {text}")
+
+    def keep(self, text: str) -> None:
+        """Note what is saved by now, for the same command to go on from."""
+        self._note("kept", text)
+
     def beat(self) -> None:
         """Note that this process runs."""
         self._beats += 1
@@ -111,6 +128,7 @@ class Watch:
     def __init__(self, folder: Path, count: int) -> None:
         self.folder = folder
         self.marks = [_Seen() for _ in range(count)]
+        self.progress = [_Seen() for _ in range(count)]
         self.beats = [_Seen() for _ in range(count)]
 
     def end_of(self, rank: int) -> End | None:
@@ -123,9 +141,11 @@ class Watch:
 
     def look(self) -> None:
         """Read the notes anew."""
-        for rank, (mark, beat) in enumerate(zip(self.marks, self.beats, strict=True)):
-            mark.look(self.folder / f"{rank}.mark")
-            beat.look(self.folder / f"{rank}.beat")
+        # The mark last: it is the newer of two notes between the same two looks.
+        kinds = {"beat": self.beats, "progress": self.progress, "mark": self.marks}
+        for kind, all_seen in kinds.items():
+            for rank, seen in enumerate(all_seen):
+                seen.look(self.folder / f"{rank}.{kind}")
 
     def late(self, limit: float) -> list[int]:
         """The processes that the others wait for, once there was no progress for `limit`.
@@ -133,7 +153,7 @@ class Watch:
         Those that do not even run (stopped, or stuck in a call), else those that are
         behind; all of them if none is. Empty while there is progress.
         """
-        if min(mark.age for mark in self.marks) < limit:
+        if min(seen.age for seen in (*self.marks, *self.progress)) < limit:
             return []
         frozen = [r for r, beat in enumerate(self.beats) if beat.age > limit / 2]
         reached = [int(mark.text.partition(" ")[0] or 0) for mark in self.marks]
@@ -142,4 +162,13 @@ class Watch:
 
     def last_mark(self, rank: int) -> str:
         """What a process was at, as far as it is known."""
-        return self.marks[rank].text.partition(" ")[2] or "starting"
+        newest = min(self.marks[rank], self.progress[rank], key=lambda seen: seen.age)
+        said = newest.text or self.marks[rank].text
+        return said.partition(" ")[2] or "starting"
+
+    def kept(self) -> str:
+        """What is saved, as one of the processes said; "" if none did."""
+        for path in sorted(self.folder.glob("*.kept")):
+            with contextlib.suppress(OSError):
+                return path.read_text(encoding="utf-8")
+        return ""

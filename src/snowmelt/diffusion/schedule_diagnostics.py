@@ -25,10 +25,7 @@ LARGEST_BETA = 0.999
 TOLERANCE = 0.01
 # How Lightning calls the precision of a training -> that of a table in it.
 PRECISIONS = {
-    "64-true": torch.float64,
-    "16-true": torch.float16,
     "16-mixed": torch.float16,
-    "bf16-true": torch.bfloat16,
     "bf16-mixed": torch.bfloat16,
 }
 

@@ -32,6 +32,7 @@ from snowmelt.sampling.samplers import DDIM, Sampler, sample
 from snowmelt.sampling.samplers.thresholds import Clip
 from snowmelt.tracking.run import Run
 from snowmelt.training.budget import Budget
+from snowmelt.training.evaluation_notes import noted
 from snowmelt.training.history import newest_row
 from snowmelt.training.module import DiffusionModule
 from snowmelt.viz.plots.example_grid import save_examples
@@ -183,7 +184,8 @@ class SamplePictures(pl.Callback):
             return
         index = torch.arange(PICTURED, device=module.device)
         labels = index % self.classes if self.classes else None
-        with _mixed_numbers(trainer):
+        what = f"picture of samples after step {step}"
+        with noted(module.ema.net, what), _mixed_numbers(trainer):
             x = sample(
                 module.averaged().with_labels(labels),
                 self.sampler,

@@ -202,10 +202,12 @@ def _failure(processes: Processes, ends: Sequence[End | None]) -> BaseException:
 
 def _stall(late: Sequence[int], watch: Watch, count: int, limit: float) -> str:
     names = " and ".join(f"rank {r} ({watch.last_mark(r)})" for r in late)
+    kept = watch.kept()
+    then = f"goes on from {kept}" if kept else "begins anew, since nothing was saved yet"
     return (
         f"no process of the group made any progress for {limit:g} s"
         f" (trainer.stall_seconds); it waited for {names} of {count} and was ended. The"
-        " last saved state is kept: the same command goes on from it"
+        f" same command {then}"
     )
 
 

@@ -37,6 +37,13 @@ def draw(generator: Generator, task: Task, group: Group, size: int) -> None:
     mine = shares.share(task.missing, group.rank, group.world_size)
     size = min(size, max(shares.total(mine), 1))
     reporter = Reporter()
+
+    def note_kept() -> None:
+        if task.is_kept:
+            reporter.keep("the samples that are drawn")
+
+    if shares.total(task.missing) < task.count:
+        note_kept()
     watch = _watch(generator, reporter)
     with _shown(generator, task, group) as show:
         group.wait()  # until the first has seen what was there before
@@ -44,6 +51,7 @@ def draw(generator: Generator, task: Task, group: Group, size: int) -> None:
             for span in shares.batches(mine, size):
                 drawn = generator.draw(_index(generator, span, size), watch)
                 write(span, drawn[: span[1] - span[0]])
+                note_kept()
                 reporter.mark(_MARK, every=1.0)
                 show()
         reporter.mark("its samples are drawn")

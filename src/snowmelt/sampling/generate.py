@@ -24,6 +24,7 @@ from snowmelt.sampling.generator import Generator
 from snowmelt.sampling.sample_request import SampleRequest
 from snowmelt.sampling.storage import image_files, shares
 from snowmelt.sampling.storage.kept_samples import ARRAY, KeptSamples, Task, keeping, put
+from snowmelt.training.evaluation_notes import noted
 
 MARKER = "samples.json"
 
@@ -109,7 +110,8 @@ def _complete(
     facts = sample_facts.found(generator, draft, stored)
     sample_facts.save_labels(generator, draft / "labels.npy")
     sample_facts.save_starts(generator, draft / "starts.npy")
-    picture_arrays.save(generator, draft, real)
+    with noted(generator.denoiser.net, "paths and pictures of samples"):
+        picture_arrays.save(generator, draft, real)
     if png:
         _write_images(generator, draft, None if png == "all" else png)
     digests = file_digests(draft)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from snowmelt.data.prepared.start_points import StartPoints
 
 FORMAT = 1
-# A training that computes in other numbers throughout keeps its weights in these.
+# The weights of earlier trainings that computed in other numbers throughout.
 _DTYPES = {"bf16-true": torch.bfloat16, "16-true": torch.float16, "64-true": torch.float64}
 _AGAIN = "run `snowmelt train` again, or name another"
 
@@ -228,37 +229,49 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "format": FORMAT,
         "identity": checkpoint.identity,
         "step": checkpoint.step,
-        "config": _canonical(checkpoint.config),
-        "manifest": _canonical(checkpoint.manifest.to_dict()),
-        "raw": _detached(checkpoint.raw),
-        "ema": _detached(checkpoint.ema),
-        "schedule": _detached(checkpoint.schedule),
-        "processes": list(checkpoint.processes),
+        "config": _sorted(checkpoint.config),
+        "manifest": _sorted(checkpoint.manifest.to_dict()),
+        "raw": checkpoint.raw,
+        "ema": checkpoint.ema,
+        "schedule": checkpoint.schedule,
+        "processes": checkpoint.processes,
         "seconds": checkpoint.seconds,
-        "further": {key: _detached(one) for key, one in checkpoint.further.items()},
-        "snapshots": [
-            one | {"weights": _detached(one["weights"])} for one in checkpoint.snapshots
-        ],
-        "lineage": _canonical(checkpoint.lineage),
+        "further": checkpoint.further,
+        "snapshots": checkpoint.snapshots,
+        "lineage": _sorted(checkpoint.lineage),
     }
     if checkpoint.start is not None:
-        content["start"] = _canonical(checkpoint.start.to_dict())
+        content["start"] = _sorted(checkpoint.start.to_dict())
     if not checkpoint.has_score:
         content["has_score"] = False
     # Through memory: torch writes a file's name into the file.
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    torch.save(_anew(content), buffer)
     with new_file(path) as draft:
         draft.write_bytes(buffer.getvalue())
 
 
-def _canonical(content: Any) -> Any:
-    """Equal content, equal bytes: pickle sees whether two equal texts are one object."""
+def _sorted(content: Any) -> Any:
+    """Plain values with their keys in one order."""
     return json.loads(json.dumps(content, sort_keys=True))
 
 
-def _detached(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in weights.items()}
+def _anew(content: Any) -> Any:
+    """The content with every text once, and nothing else twice: equal content, equal bytes.
+
+    Pickle writes an object that comes again as a reference. Which texts and lists are one
+    object depends on where they came from: those of a training that went on were read from
+    a saved state.
+    """
+    if isinstance(content, str):
+        return sys.intern(str(content))
+    if isinstance(content, Tensor):
+        return content.detach().cpu().clone()
+    if isinstance(content, Mapping):
+        return {_anew(key): _anew(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_anew(value) for value in content]
+    return content
 
 
 def load(path: str | Path) -> Checkpoint:

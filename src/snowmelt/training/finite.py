@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from snowmelt.common.errors import UserError
@@ -37,6 +38,9 @@ def check_finite(
     ]
     if precision != "32-true":
         advice.append("use trainer.precision=32-true")
+    # As `execution.computing` has set it for this training.
+    if torch.backends.mkldnn.conv.fp32_precision == "bf16":  # type: ignore[attr-defined]
+        advice.append("use trainer.conv_precision=fp32")
     raise NotFinite(
         f"the {name} is {value.item()} in step {step}, before the weights were changed by"
         f" it: {', '.join(advice[:-1])} or {advice[-1]}"

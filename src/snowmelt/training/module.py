@@ -25,6 +25,7 @@ from snowmelt.training.averages import Averages
 from snowmelt.training.batch_order import Batch
 from snowmelt.training.budget import Stopwatch, budget_of
 from snowmelt.training.ema import EMA
+from snowmelt.training.evaluation_notes import noted
 from snowmelt.training.finite import SCALED, check_finite
 from snowmelt.training.objective import Objective
 from snowmelt.training.optimizers import AdamW, Recipe, Trained
@@ -277,7 +278,7 @@ class DiffusionModule(LightningModule):
         """
         denoiser, count = self.averaged(), len(stored)
         slots = torch.arange(count, device=self.device)
-        total = 0.0
+        total, what = 0.0, f"held-out loss after step {self.global_step}"
         for part in slots.split(batch_size):
             x_0 = to_model(stored[part.cpu()].to(self.device), self.manifest)
             # Consecutive examples go to distant times, so that every class meets each.
@@ -290,12 +291,13 @@ class DiffusionModule(LightningModule):
             else:
                 example = denoiser.process, x_0, t, part, classes
                 x_0, eps, z = self.pairs.held_out_ends(*example)
-            if isinstance(knowing, BridgeDenoiser):
-                assert z is not None
-                losses = bridge_losses(knowing, x_0, eps, z, t)
-            else:
-                losses = self.loss(knowing, x_0, t, eps)
-            total += float(losses.sum())
+            with noted(self.ema.net, what):
+                if isinstance(knowing, BridgeDenoiser):
+                    assert z is not None
+                    losses = bridge_losses(knowing, x_0, eps, z, t)
+                else:
+                    losses = self.loss(knowing, x_0, t, eps)
+                total += float(losses.sum())
         return total / count
 
     def on_fit_start(self) -> None:

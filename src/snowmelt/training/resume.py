@@ -20,6 +20,7 @@ import torch
 from snowmelt.common import distributed
 from snowmelt.common.code_identity import code_digest
 from snowmelt.common.files import new_file
+from snowmelt.common.rank_reports import Reporter
 from snowmelt.common.records import content_digest
 from snowmelt.common.regular_files import kind_of
 from snowmelt.data.prepared.manifest import Manifest
@@ -119,6 +120,7 @@ class Resume(pl.Callback):
         self.folder = folder
         self.every = every
         self.identity = identity
+        self._reporter = Reporter()
 
     @property
     def path(self) -> Path:
@@ -184,6 +186,10 @@ class Resume(pl.Callback):
     ) -> None:
         checkpoint["identity"] = self.identity
 
+    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step and trainer.is_global_zero:
+            self._reporter.keep(f"the state after step {trainer.global_step}")
+
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step % self.every == 0:
             self.save(trainer)
@@ -197,10 +203,12 @@ class Resume(pl.Callback):
         if not trainer.is_global_zero:
             trainer.save_checkpoint(self.path)  # takes part, and writes nothing
             return
+        self._reporter.progress("saving the state")
         with new_file(self.path, is_durable=True) as draft:
             trainer.save_checkpoint(draft)
             if self.path.exists():
                 self.path.replace(self.before)
+        self._reporter.keep(f"the state after step {trainer.global_step}")
 
 
 def fault_of(path: Path, identity: str) -> str | None:

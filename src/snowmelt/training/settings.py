@@ -17,15 +17,9 @@ from snowmelt.common.section import Part, Section, Seed
 from snowmelt.training.learning_rate import Decay
 
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps"]
-Precision = Literal[
-    "32-true",
-    "bf16-mixed",
-    "16-mixed",
-    "bf16-true",
-    "16-true",
-    "64-true",
-    "transformer-engine",
-]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+# Lightning has these too, which change the weights themselves.
+_OF_WEIGHTS = ("bf16-true", "16-true", "64-true", "transformer-engine")
 Auto = Literal["auto"]
 ByDevice = Literal["bf16-on-gpu"]
 # The keys of a trainer that may be found out on the machine.
@@ -282,6 +276,16 @@ class TrainerSettings(Section):
         description="Threads of a process; null leaves it to OMP_NUM_THREADS and torch."
         " auto: that, or the number of physical cores where it is smaller.",
     )
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _leaves_the_weights(cls, precision: Any) -> Any:
+        if isinstance(precision, str) and precision in _OF_WEIGHTS:
+            raise ValueError(
+                "must leave the weights and the noisy data in float32: use bf16-mixed,"
+                " 16-mixed or 32-true"
+            )
+        return precision
 
     @property
     def is_open(self) -> bool:

@@ -24,6 +24,8 @@ from snowmelt.training.speed_probe import fastest, named
 
 # How a group of processes is watched over, which takes no time of a step.
 _OF_GROUPS = ("stall_seconds", "max_restarts")
+# The keys that decide what is computed, and so what a compiled network is worth.
+_NUMBERS = ("precision", "conv_precision", "compile")
 
 
 def decided(
@@ -45,18 +47,23 @@ def decided(
             out for the others.
     """
     settings = _of_device(settings, folder / f"device-{training[:16]}.json")
-    if not settings.trainer.is_open:
+    asked = settings.trainer
+    if not asked.is_open:
         return settings
-    of_training = folder / f"training-{training[:16]}.json"
+    question = content_digest({key: getattr(asked, key) for key in OPEN})
+    of_training = folder / f"training-{training[:16]}-{question[:8]}.json"
     of_machine = folder / f"machine-{_key(settings, data)}.json"
-    found = _read(of_training, settings) or _read(of_machine, settings)
+    # The answer to a wider question, of the same numbers, will do for this one.
+    wider = sorted(folder.glob(f"training-{training[:16]}-*.json"))
+    read = (_read(path, asked) for path in (of_training, *wider, of_machine))
+    found = next(filter(None, read), None)
     if found is not None:
         say(f"train: {named(found)}, as found before ({folder})")
     else:
         found = _probed(settings, data, say)
-        _write(of_machine, found)
+        _write(of_machine, found, asked)
     if distributed.rank() == 0:
-        _write(of_training, found)
+        _write(of_training, found, asked)
     return settings.model_copy(update={"trainer": found})
 
 
@@ -69,12 +76,13 @@ def _of_device(settings: FitSettings, note: Path) -> FitSettings:
     trainer = settings.trainer
     if trainer.precision != "bf16-on-gpu":
         return settings
-    precision = "bf16-mixed" if has_bf16(trainer) else "32-true"
-    kept = _read(note, settings) if not trainer.needs_probe else None
-    found = kept or trainer.model_copy(update={"precision": precision})
-    if distributed.rank() == 0 and not trainer.needs_probe:
-        _write(note, found)
-    return settings.model_copy(update={"trainer": found})
+    asked = trainer.without_probe().model_copy(update={"precision": trainer.precision})
+    here = "bf16-mixed" if has_bf16(trainer) else "32-true"
+    found = _read(note, asked) or asked.model_copy(update={"precision": here})
+    if distributed.rank() == 0:
+        _write(note, found, asked)
+    decided = trainer.model_copy(update={"precision": found.precision})
+    return settings.model_copy(update={"trainer": decided})
 
 
 def has_bf16(trainer: TrainerSettings) -> bool:
@@ -149,18 +157,31 @@ def processor_name() -> str:
     return " ".join(parts) or platform.processor() or platform.machine()
 
 
-def _read(path: Path, settings: FitSettings) -> TrainerSettings | None:
-    """What was found, in the trainer as it is asked for now; None if nothing serves."""
+def _read(path: Path, asked: TrainerSettings) -> TrainerSettings | None:
+    """What was found, in the trainer as it is asked for now.
+
+    None if the note does not serve: it is missing or damaged, was not asked about one of
+    the open keys, or was found beside other numbers than those that are given now.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        asked = settings.trainer
-        values = {key: content[key] for key in asked.open_keys}
-        trainer = TrainerSettings.of(asked.plain() | values)
+        values = {key: content[key] for key in OPEN}
+        known = set(content["asked"])
+        open_keys = asked.open_keys
+        is_of_these = all(
+            values[key] == getattr(asked, key) for key in _NUMBERS if key not in open_keys
+        )
+        if not known.issuperset(open_keys) or not is_of_these:
+            return None
+        decided = {key: values[key] for key in open_keys}
+        trainer = TrainerSettings.of(asked.plain() | decided)
     except (OSError, ValueError, KeyError, TypeError, UserError):
         return None
     return None if trainer.is_open else trainer
 
 
-def _write(path: Path, found: TrainerSettings) -> None:
+def _write(path: Path, found: TrainerSettings, asked: TrainerSettings) -> None:
+    """Note what was found, and which keys it was asked about."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {key: getattr(found, key) for key in OPEN})
+    values = {key: getattr(found, key) for key in OPEN}
+    write_json(path, {"asked": asked.open_keys, **values})

@@ -227,7 +227,6 @@ def test_the_default_gives_no_reason_to_doubt() -> None:
             ("sampler.grid", "schedule"),
             "chain_steps=1000",
         ),
-        (("trainer.precision=bf16-true",), ("trainer.precision",), "use bf16-mixed"),
         (("loss=edm",), ("loss", "prediction"), "sigma_data 0.5"),
         (
             ("loss=edm", "prediction=edm", "prediction.sigma_data=1.0"),

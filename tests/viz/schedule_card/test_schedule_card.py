@@ -162,7 +162,6 @@ def test_steps_lost_to_a_precision(dtype: torch.dtype) -> None:
 
 def test_the_precision_of_the_trainer_counts() -> None:
     process = VariancePreserving(LinearBetas(1000))
-    assert measured(process, precision="64-true").lost == 0
     assert measured(process, precision="32-true").lost == 0
     assert measured(process, precision="bf16-mixed").lost > 900
     assert 0 < measured(process, precision="16-mixed").lost < 1000

@@ -29,7 +29,6 @@ LARGEST_PRIOR_KL = 0.01  # bits a dimension; the network's own error is about as
 LEAST_LOG_SNR_AT_DATA = 4.0  # noise of 0.13 of the data's spread
 NOISE_ONLY = -7.0  # a log-SNR below which an image cannot be distinguished from noise
 BATCH = 1024  # times that are drawn for a check
-HALF = {"16-true": "half", "bf16-true": "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -227,10 +226,4 @@ def _numbers(parts: Parts) -> list[CompatibilityIssue]:
         )
         keys = ("optimizer.implementation", "trainer.precision")
         return [CompatibilityIssue(keys, text, is_error=True)]
-    if parts.precision not in HALF:
-        return []
-    text = (
-        f"the noisy data itself is in {HALF[parts.precision]}: the steps near the data are"
-        " smaller than its last digit; use bf16-mixed, which runs the network alone in it"
-    )
-    return [CompatibilityIssue(("trainer.precision",), text)]
+    return []

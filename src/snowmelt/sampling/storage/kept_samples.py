@@ -41,11 +41,13 @@ class Task:
         place: the folder of the array and the journals.
         missing: the samples that are not there yet.
         count: of all samples.
+        is_kept: whether the next command goes on from what is drawn.
     """
 
     place: Path
     missing: list[Span]
     count: int
+    is_kept: bool = False
 
 
 class KeptSamples:
@@ -86,7 +88,8 @@ class KeptSamples:
             otherwise.mkdir()
             with DrawnRows(otherwise / ARRAY, dtype, shape) as rows:
                 rows.take_room()
-        task = Task(place, shares.missing(known, shape[0]), shape[0])
+        is_kept = place != otherwise
+        task = Task(place, shares.missing(known, shape[0]), shape[0], is_kept)
         self._known, self._count = task.count - shares.total(task.missing), task.count
         self._progress = Progress(place, world_size)
         if self._known or lost:
