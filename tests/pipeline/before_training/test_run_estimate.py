@@ -166,8 +166,17 @@ def test_less_memory_than_that_is_told_with_what_to_do(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=32e9))
     (said,) = run_estimate.shortages(estimate(large), tmp_path)
     assert "more memory than the 32 GB of this machine: trainer.accumulate=2" in said
+    assert said.endswith(" takes each batch in parts, and is the same training")
     parts = estimate(large, trainer={"accumulate": 4})
     assert not list(run_estimate.shortages(parts, tmp_path))
+    # The masks of dropout are drawn for each part.
+    (said,) = run_estimate.shortages(estimate(large, net=UNET | {"dropout": 0.1}), tmp_path)
+    assert said.endswith("trainer.accumulate=2 takes each batch in parts")
+    (said,) = run_estimate.shortages(estimate(large, training={"batch_size": 39}), tmp_path)
+    assert "trainer.accumulate=3 takes" in said
+    whole = estimate(replace(large, kept_bytes=10**11), training={"batch_size": 1})
+    (said,) = run_estimate.shortages(whole, tmp_path)
+    assert said.endswith("lower training.batch_size (1), or choose a smaller net")
 
 
 def test_less_room_than_that_is_told(

@@ -17,6 +17,7 @@ import psutil
 import torch
 
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.pipeline import memory_advice
 from snowmelt.pipeline.before_training.network_cost import FLOAT, NetworkCost, cost_of
 from snowmelt.training.checkpoint import build_net
 from snowmelt.training.settings import FitSettings, TrainerSettings
@@ -175,8 +176,7 @@ def shortages(estimate: Estimate, folder: Path) -> Iterator[str]:
     if needed >= there:
         yield (
             f"that is more memory than the {size(there)} of this"
-            f" {'GPU' if on_gpu(trainer) else 'machine'}: trainer.accumulate="
-            f"{2 * trainer.accumulate} takes each batch in parts, and is the same training"
+            f" {'GPU' if on_gpu(trainer) else 'machine'}: {_less(estimate.settings)}"
         )
     free = shutil.disk_usage(folder).free
     if estimate.disk >= free:
@@ -184,6 +184,16 @@ def shortages(estimate: Estimate, folder: Path) -> Iterator[str]:
             f"that is more room than the {size(free)} that are free in {folder}: make room"
             " there, or the training will stop at a saved state"
         )
+
+
+def _less(settings: FitSettings) -> str:
+    """What takes less memory: parts, where a batch can be divided further."""
+    trainer, batch_size = settings.trainer, settings.training.batch_size
+    more = memory_advice.more_parts(batch_size, trainer.processes, trainer.accumulate)
+    if more is None:
+        return f"lower training.batch_size ({batch_size}), or choose a smaller net"
+    same = "" if settings.net.get("dropout") else ", and is the same training"
+    return f"trainer.accumulate={more} takes each batch in parts{same}"
 
 
 def whole_minutes(seconds: float) -> str:
