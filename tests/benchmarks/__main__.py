@@ -63,7 +63,8 @@ def main() -> None:
     plan = QUICK if given.quick else Plan()
     python = Path(sys.executable)
     ours = networks.read(given.net)
-    content: dict[str, Any] = {"machine": machine.described(), "plan": vars(plan)}
+    content = before(given.out / "bench.json", given.only or PARTS)
+    content = joined(content, {"machine": machine.described(), "plan": vars(plan)})
     names = [OURS] if given.alone else [OURS, *networks.PEERS]
     of_peers = python if given.alone else environment.made(given.environment)
     pythons = {name: python if name == OURS else of_peers for name in names}
@@ -83,6 +84,34 @@ def main() -> None:
         (given.out / "bench.md").write_text(tables.page(content))
     print(tables.page(content))
     print(f"numbers: {given.out / 'bench.json'}   tables: {given.out / 'bench.md'}")
+
+
+def before(path: Path, measured_now: Sequence[str]) -> dict[str, Any]:
+    """What was measured before and is not measured now; nothing where nothing is left."""
+    if not path.exists():
+        return {}
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    left = {name: content[name] for name in PARTS if name in content}
+    left = {name: part for name, part in left.items() if name not in measured_now}
+    return {name: content[name] for name in ("machine", "plan")} | left if left else {}
+
+
+def joined(content: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured before, with the machine and the plan of now.
+
+    Raises:
+        SystemExit: they are others, and one page cannot tell of both.
+    """
+    now = json.loads(json.dumps(now))  # as a file holds it: lists for tuples
+    for section in content and now:
+        for key, value in now[section].items():
+            known = content[section].get(key, value)
+            if key != "load" and known != value:
+                raise SystemExit(
+                    f"what was measured before is of another {section} ({key}: {known}, now"
+                    f" {value}): give another folder by --out, or measure all of it"
+                )
+    return {**content, **now}
 
 
 def _parser() -> argparse.ArgumentParser:

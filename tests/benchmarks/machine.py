@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 
 INSTRUCTION_SETS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "sve", "asimd")
 SIZE = 2048
+AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
 
 
 def described() -> dict[str, Any]:
@@ -23,16 +25,31 @@ def described() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "load": load(),
+        **autogroup(),
     }
 
 
 def told(machine: dict[str, Any]) -> str:
     """The machine that was described, in words."""
+    groups = machine.get("autogroup")
+    grouping = "" if groups is None else f", kernel.sched_autogroup_enabled={groups}"
     return (
         f"{machine['processor']} ({', '.join(machine['instruction_sets'])}),"
         f" {machine['threads']} threads on {machine['cores']} processors, torch"
-        f" {machine['torch']}"
+        f" {machine['torch']}{grouping}"
     )
+
+
+def autogroup(path: Path = AUTOGROUP) -> dict[str, int]:
+    """Whether Linux shares the processor among terminals before it does among processes.
+
+    It decides what a busy neighbour takes: one of another terminal half of it, however many
+    threads there are here. Nothing where the system has no such file.
+    """
+    try:
+        return {"autogroup": int(path.read_text(encoding="ascii"))}
+    except OSError:
+        return {}
 
 
 def load() -> list[float]:

@@ -120,8 +120,9 @@ def _busy(content: dict[str, Any]) -> str:
         f"|---|---|---|{'---|' * (len(counts) - 1)}",
     ]
     for row in content["busy"]:
-        alone = row["images"][counts[0]]
-        shares = " | ".join(f"{row['images'][n] / alone:.0%}" for n in counts[1:])
+        images = {int(n): found for n, found in row["images"].items()}  # of a file: texts
+        alone = images[counts[0]]
+        shares = " | ".join(f"{images[n] / alone:.0%}" for n in counts[1:])
         lines.append(f"| {row['kind']} | {row['waiting']} | {alone:.1f} | {shares} |")
     return "\n".join(lines)
 

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import torch
 
-from tests.benchmarks import gpu, networks, operators, tables
-from tests.benchmarks.__main__ import times_shipped
+from tests.benchmarks import gpu, machine, networks, operators, tables
+from tests.benchmarks.__main__ import PARTS, before, joined, times_shipped
 from tests.benchmarks.environment import REQUIREMENTS
 from tests.benchmarks.neighbours import busy
 from tests.benchmarks.rounds import ROOT, Contestant, in_turn, rate, ratio, started
@@ -116,12 +116,18 @@ def content() -> dict[str, Any]:
     times = {"diffusers": {"median": 4.1, "low": 4.0, "high": 4.2}}
     ours = row | {"name": "snowmelt", "how": "bf16", "times_shipped": times}
     theirs = row | {"name": "diffusers", "how": "fp32", "times_shipped": {}}
-    machine = {"processor": "a processor", "instruction_sets": ["avx2"], "threads": 2}
-    machine |= {"cores": 2, "torch": "2.14", "load": [0.1, 0, 0], "load_after": [1.9, 0, 0]}
+    described: dict[str, Any] = {"processor": "a processor", "instruction_sets": ["avx2"]}
+    described |= {"threads": 2}
+    described |= {
+        "cores": 2,
+        "torch": "2.14",
+        "load": [0.1, 0, 0],
+        "load_after": [1.9, 0, 0],
+    }
     images = {0: 100.0, 1: 55.0, 4: 25.0}
     share = {"median": 0.97, "low": 0.96, "high": 0.98}
     return {
-        "machine": machine,
+        "machine": described,
         "plan": {"batch": 64, "sampling_batch": 250, "neighbours": (0, 1, 4)},
         "peak": {"fp32": 200.0, "bf16": 800.0},
         "training": [ours | {"profile": {"convolution": 0.4, "average": 0.6}}, theirs],
@@ -139,6 +145,39 @@ def test_the_page_tells_what_was_measured() -> None:
     assert "reaches 0.97 (0.96 to 0.98)" in page
     assert "| train | a short spin | 100.0 | 55% | 25% |" in page
     assert "differ by 0.0% at most: a comparison of one size" in page
+
+
+def test_what_is_measured_alone_leaves_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    assert before(path, ["busy"]) == {}
+    path.write_text(json.dumps(content()), encoding="utf-8")
+    assert before(path, PARTS) == {}
+    left = before(path, ["training", "command"])
+    assert set(left) == {"machine", "plan", "peak", "sampling", "busy"}
+    now = {name: content()[name] for name in ("machine", "plan")}
+    now["machine"] |= {"load": [9.0, 9.0, 9.0], "autogroup": 1}
+    found = joined(left, now)
+    assert found["machine"]["load"] == [9.0, 9.0, 9.0]
+    # The page is that of before without the parts that are not measured yet.
+    told = tables.page(found)
+    assert "| train | a short spin | 100.0 | 55% | 25% |" in told
+    assert "kernel.sched_autogroup_enabled=1; load average 9.0 before" in told
+    assert "autocast" not in told
+    for section, key in (("machine", "processor"), ("plan", "batch")):
+        other = json.loads(json.dumps(now)) | {section: now[section] | {key: "another"}}
+        with pytest.raises(SystemExit, match=rf"of another {section} \({key}: "):
+            joined(left, other)
+        assert joined({}, other)[section][key] == "another"
+
+
+def test_how_the_system_shares_the_processor_is_told(tmp_path: Path) -> None:
+    assert machine.autogroup(tmp_path / "none") == {}
+    assert "autogroup" not in machine.told(content()["machine"])
+    file = tmp_path / "sched_autogroup_enabled"
+    file.write_text("0\n", encoding="ascii")
+    told = machine.told(content()["machine"] | machine.autogroup(file))
+    assert told.endswith(", kernel.sched_autogroup_enabled=0")
+    assert machine.described().get("autogroup") == machine.autogroup().get("autogroup")
 
 
 def test_networks_of_other_sizes_are_no_comparison() -> None:

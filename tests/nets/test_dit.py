@@ -138,7 +138,7 @@ def test_heads_of_a_width(head_width: int, heads: int) -> None:
         ((1, 8, 8), {"width": 6}, "multiple of four .* got 6, 2"),
         ((1, 8, 8), {"width": 0}, "multiple of four .* got 0, 2"),
         ((1, 8, 8), {"blocks": 0}, "blocks positive, got 16, 0"),
-        ((1, 7, 8), {}, "patches of 2x2 pixels do not divide 7x8: use net.patch=1, add"),
+        ((1, 7, 8), {}, "patches of 2x2 pixels do not divide 7x8: use net.patch=1, or add"),
     ],
 )
 def test_refused_arguments(

@@ -72,6 +72,26 @@ def test_a_training_is_advised_to_take_more_parts_where_it_can(
         assert f"trainer.accumulate={parts} " in said
 
 
+def test_under_torchrun_the_share_is_that_of_its_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A batch of 6 in two processes: shares of 3, which two parts do not divide."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    config = composition.compose(ROOT, ["training.batch_size=6"], is_checked=False)
+    assert "trainer.accumulate=3 " in memory_advice.advice("train", config)
+
+
+@pytest.mark.parametrize(
+    ("net", "is_same"),
+    [("net=unet_lean", True), ("net=unet_base", False), ("net.dropout=0.1", False)],
+)
+def test_parts_are_the_same_training_without_dropout(net: str, is_same: bool) -> None:
+    config = composition.compose(ROOT, [net], is_checked=False)
+    said = memory_advice.advice("train", config)
+    assert ("(the same training)" in said) == is_same
+    assert ("(with net.dropout another training)" in said) == (not is_same)
+
+
 @pytest.mark.parametrize("command", ["mcmc", "gallery"])
 def test_what_shows_a_density_names_its_points(command: str) -> None:
     config = composition.compose(ROOT, is_checked=False)

@@ -277,3 +277,7 @@ def test_decays_near_their_ends_are_sampled_from(checkpoint: Checkpoint) -> None
 def test_equal_decays_are_refused() -> None:
     with pytest.raises(UserError, match=r"training\.ema\.further must be different decays"):
         EMASettings.of({"further": [0.9, 0.90000001]})
+    with pytest.raises(
+        UserError, match=r"training\.ema\.tracked must be different lengths"
+    ):
+        EMASettings.of({"tracked": [0.05, 0.05]})

@@ -29,6 +29,27 @@ def from_patches(x: Tensor, patch: int) -> Tensor:
     return x if patch == 1 else functional.pixel_shuffle(x, patch)
 
 
+class IndivisibleImageError(ValueError):
+    """An image that a network cannot divide as often as it wants to.
+
+    A margin is to be had of every source of images, another size only of some: whoever
+    knows the source may add that to the message.
+
+    Args:
+        reason: what does not divide, and which network would.
+        shape: of an image, (C, H, W).
+        factor: that both sides have to be multiples of.
+
+    Attributes:
+        sizes: the next sides that are, the smaller first.
+    """
+
+    def __init__(self, reason: str, shape: Sequence[int], factor: int) -> None:
+        more, less = padded(shape, factor), max(shape[1:]) // factor * factor
+        super().__init__(f"{reason}, or add a margin (data.pad_to={more})")
+        self.sizes = sorted({less, more} - {0})
+
+
 def check_patch(shape: Sequence[int], patch: int) -> None:
     """Refuse an image that is no whole number of patches.
 
@@ -41,15 +62,14 @@ def check_patch(shape: Sequence[int], patch: int) -> None:
     if height % patch or width % patch:
         fitting = [p for p in range(1, patch) if not height % p and not width % p]
         named = " or ".join(f"net.patch={p}" for p in fitting)
-        raise ValueError(
+        raise IndivisibleImageError(
             f"patches of {patch}x{patch} pixels do not divide {height}x{width}: use"
-            f" {named}, {other_sizes(shape, patch)}"
+            f" {named}",
+            shape,
+            patch,
         )
 
 
-def other_sizes(shape: Sequence[int], factor: int) -> str:
-    """The next sizes that are multiples of `factor`, as advice to a user."""
-    side = max(shape[1:])
-    less, more = side // factor * factor, -(-side // factor) * factor
-    named = f"{less} or {more}" if 0 < less < more else str(more)
-    return f"add a margin (data.pad_to={more}), or resize (data.size={named})"
+def padded(shape: Sequence[int], factor: int) -> int:
+    """The side of the least square around an image (C, H, W) that `factor` divides."""
+    return -(-max(shape[1:]) // factor) * factor

@@ -11,7 +11,12 @@ from torch.nn import functional
 from snowmelt.common.bounds import BelowOne, Blocks, Patch, Width
 from snowmelt.nets.embeddings import LevelEmbedding
 from snowmelt.nets.net import Net
-from snowmelt.nets.patches import check_patch, from_patches, other_sizes, to_patches
+from snowmelt.nets.patches import (
+    IndivisibleImageError,
+    check_patch,
+    from_patches,
+    to_patches,
+)
 from snowmelt.nets.residual_blocks import (
     Downsample,
     ResidualBlock,
@@ -148,9 +153,10 @@ def _check(
     factor = 2 ** (len(widths) - 1)
     if height % factor or width % factor:
         places = "an image" if patch == 1 else f"an image in patches of {patch}x{patch}"
-        raise ValueError(
+        raise IndivisibleImageError(
             f"{len(widths)} widths halve {places} {len(widths) - 1} times, but"
             f" {height}x{width} is not divisible by {factor}: use at most {fitting[-1]} of"
-            " net.widths and net.attention,"
-            f" {other_sizes(shape, factor * patch)}"
+            " net.widths and net.attention",
+            shape,
+            factor * patch,
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from snowmelt.common import distributed
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -27,8 +29,16 @@ def advice(command: str, config: DictConfig) -> str:
 def _of_training(config: DictConfig) -> str:
     """Parts first: they are the same training, which goes on from its saved state."""
     size, parts = config.training.batch_size, config.trainer.get("accumulate", 1)
-    share = size // (config.trainer.processes * config.trainer.num_nodes)
-    more = next((n for n in range(parts + 1, share + 1) if share % n == 0), None)
-    same = f"take each batch in parts by trainer.accumulate={more} (the same training), "
+    wanted = config.trainer.processes * config.trainer.num_nodes
+    more = more_parts(size, distributed.world_size(wanted), parts)
+    is_same = not config.net.get("dropout")  # whose masks are drawn for each part
+    kind = "the same training" if is_same else "with net.dropout another training"
+    divided = f"take each batch in parts by trainer.accumulate={more} ({kind}), "
     lower = f"lower training.batch_size ({size}) or choose a smaller net"
-    return f"{same if more else ''}{lower}"
+    return f"{divided if more else ''}{lower}"
+
+
+def more_parts(batch_size: int, processes: int, parts: int) -> int | None:
+    """The next number of parts that each process can take its share of a batch in."""
+    share = batch_size // processes
+    return next((n for n in range(parts + 1, share + 1) if share % n == 0), None)

@@ -100,12 +100,13 @@ class EMASettings(Section):
         description="Their lengths: deviation of the profile, as a share of the training.",
     )
 
-    @field_validator("further")
+    @field_validator("further", "tracked")
     @classmethod
-    def _differ(cls, decays: tuple[float, ...]) -> tuple[float, ...]:
-        if len({f"{decay:g}" for decay in decays}) < len(decays):
-            raise ValueError("must be different decays, to six digits")
-        return decays
+    def _differ(cls, given: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        if len({f"{one:g}" for one in given}) < len(given):
+            kind = "decays" if info.field_name == "further" else "lengths"
+            raise ValueError(f"must be different {kind}, to six digits")
+        return given
 
 
 class TrainingSettings(Section):

@@ -38,7 +38,8 @@ class Split:
         self.is_plain = False
 
     def cast_column(self, name: str, kind: Any) -> Split:
-        assert name in self.columns
+        if not isinstance(self.columns[name][0], dict):  # as pyarrow's ArrowInvalid
+            raise ValueError(f"Couldn't cast array\nof {name} to struct")
         self.is_plain = not kind.decode
         return self
 
@@ -162,6 +163,52 @@ def test_rows_without_a_label_are_refused(missing: int | None, install: Install)
     install(train=split)
     with pytest.raises(UserError, match=r"data\.label_column: 2 rows of the split train"):
         source(label_column="label").read()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([{"a": 1}, {"a": 2}], "{'a': 1}"),  # objects in a picture
+        ([[0, 1], [1, 2]], r"\[0, 1\]"),  # several labels each
+        ([[0], [1, 2]], r"\[0\]"),
+        ([None, [1]], r"\[1\]"),
+        ([0.5, 1.5], "0.5"),
+        ([b"a", b"b"], "b'a'"),
+    ],
+)
+def test_a_column_that_holds_no_classes(
+    labels: list[Any], said: str, install: Install
+) -> None:
+    split = rows([1, 2])
+    split.columns["label"] = labels
+    install(train=split)
+    expected = rf"data\.label_column: the column 'label' of me/mine holds {said}, and a cl"
+    with pytest.raises(UserError, match=expected):
+        source(label_column="label").read()
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [([True, False], ("False", "True")), (["b", "a"], ("a", "b")), ([7, 3], ("3", "7"))],
+)
+def test_numbers_texts_and_truth_values_are_classes(
+    labels: list[Any], classes: tuple[str, ...], install: Install
+) -> None:
+    split = rows([1, 2])
+    split.columns["label"] = labels
+    install(train=split)
+    raw = source(label_column="label").read()
+    assert raw.classes == classes
+    assert raw.labels is not None
+    assert raw.labels.tolist() == [1, 0]
+
+
+def test_a_column_that_holds_no_images(install: Install) -> None:
+    install(train=rows([1, 2]))
+    said = r"data\.image_column: the column 'label' .* no images \(Couldn't cast array of"
+    with pytest.raises(UserError, match=said) as caught:
+        source(image_column="label").read()
+    assert str(caught.value).endswith("its columns are image, label")
 
 
 @pytest.mark.parametrize("item", [{"bytes": b"no image", "path": None}, None, {}])

@@ -118,17 +118,18 @@ def test_a_long_one_is_told_its_time_memory_and_disk(
 
     def seconds(settings: FitSettings, _: object) -> float:
         tried.append(settings.training.batch_size)
-        return 0.1
+        return 0.01 + 0.02 * settings.training.batch_size
 
     monkeypatch.setattr(run_estimate, "seconds_of_step", seconds)
     training = {"steps": 10_000_000, "batch_size": 64}
     found = run_estimate.of_long(settings_of(training=training), data)
     assert found is not None
-    assert tried == [run_estimate.PROBED]
-    assert found.seconds == pytest.approx(0.4)
+    assert tried == [run_estimate.PROBED, 1]
+    # What a step does once, such as that of the optimiser, is not done for each image.
+    assert found.seconds == pytest.approx(0.01 + 0.02 * 64)
     first, second, *rest = found.lines()
     assert first.startswith("10,000,000 steps of 64 examples of 1x16x16; ")
-    assert second.startswith("estimated: 46 days 7 h (0.4 s a step, of 3 timed here), ")
+    assert second.startswith("estimated: 149 days 7 h (1.3 s a step, of 3 timed here), ")
     assert second.endswith(" of disk")
     assert not rest
 
@@ -139,6 +140,45 @@ def test_one_by_the_clock_is_not_timed(data: Any, monkeypatch: pytest.MonkeyPatc
     assert found is not None
     assert "timed" not in "".join(found.lines())
     assert run_estimate.of_long(settings_of(training={"minutes": 10}), data) is None
+
+
+@pytest.mark.parametrize(
+    ("trainer", "batch_size", "seconds"),
+    [
+        ({}, 1, 0.3),
+        ({}, 8, 0.1 + 8 * 0.2),
+        ({"processes": 2}, 64, 2 * 0.1 + 64 * 0.2),
+        ({"accumulate": 4}, 64, 0.1 + 64 * 0.2),
+        ({"accumulate": 16}, 64, 0.1 + 64 * 0.2),
+    ],
+)
+def test_a_step_takes_what_it_does_once_and_for_each_image(
+    trainer: dict[str, int],
+    batch_size: int,
+    seconds: float,
+    data: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exact(settings: FitSettings, _: object) -> float:
+        return 0.1 + 0.2 * settings.training.batch_size
+
+    monkeypatch.setattr(run_estimate, "seconds_of_step", exact)
+    settings = settings_of(trainer=trainer, training={"batch_size": batch_size})
+    assert run_estimate.timed(settings, data) == pytest.approx(seconds)
+
+
+def test_a_noisy_timing_takes_no_part_for_less_than_nothing(
+    data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(training={"batch_size": 64})
+    for of_one, seconds in ((0.01, 6.4), (2.0, 1.6)):
+        times = {1: of_one, run_estimate.PROBED: 1.6}
+        monkeypatch.setattr(
+            run_estimate,
+            "seconds_of_step",
+            lambda settings, _, times=times: times[settings.training.batch_size],
+        )
+        assert run_estimate.timed(settings, data) == pytest.approx(seconds)
 
 
 def test_a_step_is_timed_with_lightning(data: Any) -> None:
@@ -166,15 +206,25 @@ def test_less_memory_than_that_is_told_with_what_to_do(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=32e9))
     (said,) = run_estimate.shortages(estimate(large), tmp_path)
     assert "more memory than the 32 GB of this machine: trainer.accumulate=2" in said
+    assert said.endswith(" takes each batch in parts, and is the same training")
     parts = estimate(large, trainer={"accumulate": 4})
     assert not list(run_estimate.shortages(parts, tmp_path))
+    # The masks of dropout are drawn for each part.
+    (said,) = run_estimate.shortages(estimate(large, net=UNET | {"dropout": 0.1}), tmp_path)
+    assert said.endswith("trainer.accumulate=2 takes each batch in parts")
+    (said,) = run_estimate.shortages(estimate(large, training={"batch_size": 39}), tmp_path)
+    assert "trainer.accumulate=3 takes" in said
+    whole = estimate(replace(large, kept_bytes=10**11), training={"batch_size": 1})
+    (said,) = run_estimate.shortages(whole, tmp_path)
+    assert said.endswith("lower training.batch_size (1), or choose a smaller net")
 
 
 def test_less_room_than_that_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """40 bytes a weight: two sets in the checkpoint, four in each of two states."""
-    one = NetworkCost(10**6, 1, 0, 0, 0)
+    """40 bytes a weight: two sets in the checkpoint, and in each of two states these and
+    the optimiser's two."""
+    one = NetworkCost(10**6, 1, 0, 0, 0, optimizer=2 * 10**6)
     for free, count in ((40e6, 1), (40e6 + 1, 0)):
         usage = SimpleNamespace(free=free)
         monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
@@ -189,6 +239,19 @@ def test_processes_and_parts_share_what_is_kept() -> None:
     for trainer in ({"processes": 2}, {"accumulate": 2}):
         share = estimate(one, trainer=trainer).memory - run_estimate.LIBRARIES
         assert share == pytest.approx(whole / 2)
+
+
+@pytest.mark.parametrize(("name", "sets"), [("AdamW", 2), ("Muon", 1), ("SOAP", 2)])
+def test_what_the_optimiser_keeps_is_counted(name: str, sets: int) -> None:
+    settings = settings_of(optimizer={"_target_": f"snowmelt.optimizers.{name}"})
+    found = cost_of(settings.plain(), SHAPE)
+    assert found.optimizer >= sets * found.parameters * 0.9
+    assert (found.optimizer > 2 * found.parameters) == (name == "SOAP")
+    without = replace(found, optimizer=0)
+    memory = run_estimate.memory_of(settings, found)
+    assert memory - run_estimate.memory_of(settings, without) == 4 * found.optimizer
+    disk = run_estimate.disk_of(settings, found)  # two saved states have it
+    assert disk - run_estimate.disk_of(settings, without) == 8 * found.optimizer
 
 
 def test_averages_and_snapshots_take_room() -> None:

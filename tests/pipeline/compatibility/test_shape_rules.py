@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ SMALL = ("features=random_conv", "features.independent_classifier=null")
             "8x8 is not divisible",
         ),
         (["net=mlp"], "use net=unet"),
-        (["net=dit", "net.patch=3"], "use net.patch=1 or net.patch=2, add a margin"),
+        (["net=dit", "net.patch=3"], "use net.patch=1 or net.patch=2, or add a margin"),
         (["data=fashion_mnist", "net=unet_ho"], "use at most 3 of net.widths"),
         (["data=two_moons", "features=coordinates", "threshold=none"], "use net=mlp"),
         (["experiment=llama", "features=random_conv"], "choose features=coordinates"),
@@ -67,6 +68,7 @@ def test_a_class_that_the_data_does_not_have_is_named_before_the_training() -> N
 @pytest.mark.parametrize(
     ("overrides", "is_named"),
     [
+        (["data=fashion_mnist"], True),
         (["data=fashion_mnist", "data.pad_to=32"], True),
         (["data=fashion_mnist", "data.pad_to=32", "experiment=images32"], False),
         (["data=fashion_mnist", "data.pad_to=32", "net=dit_tiny"], False),
@@ -86,3 +88,36 @@ def test_a_network_of_small_images_is_named_for_large_ones(
     told = [text for text in found if "experiment=images32" in text]
     assert found == told
     assert bool(told) == is_named
+
+
+@pytest.mark.parametrize("data", ["fashion_mnist", "mnist", "cifar10"])
+@pytest.mark.parametrize("network", ["net=unet_lean", "experiment=images32", "net=unet_64"])
+def test_what_is_advised_for_large_images_is_not_refused(data: str, network: str) -> None:
+    """28x28 halves twice at most, and is told the margin with the network."""
+    config = plain(composition.compose(ROOT, [f"data={data}"]))
+    shape = shape_rules.shape_of(config["data"], ROOT)
+    assert shape is not None
+    (told,) = map(str, shape_rules.issues(config, shape))
+    assert network in told
+    margin = re.findall(r"data\.pad_to=\d+", told)
+    assert margin == ([] if data == "cifar10" else ["data.pad_to=32"])
+    advised = plain(composition.compose(ROOT, [f"data={data}", network, *margin]))
+    shape = shape_rules.shape_of(advised["data"], ROOT)
+    assert shape is not None
+    assert shape_rules.issues(advised, shape) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "resize"),
+    [
+        (["data=mnist"], ""),
+        (["data=folder", "data.size=28", *SMALL], ", or resize (data.size=24 or 32)"),
+        (["data=folder", "data.size=20", "data.pad_to=28", *SMALL], ""),
+    ],
+)
+def test_another_size_is_advised_where_the_data_has_one(
+    data: list[str], resize: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        composition.compose(ROOT, [*data, "net=unet_lean"])
+    assert str(caught.value).endswith(f", or add a margin (data.pad_to=32){resize}")

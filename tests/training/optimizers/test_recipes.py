@@ -47,6 +47,25 @@ def test_every_parameter_is_stepped_once(file: Any, net: Any) -> None:
         assert group["weight_decay"] == (0.0 if is_schedule else 0.1)
 
 
+@pytest.mark.parametrize("recipe", [AdamW(), Muon(), SOAP(), SOAP(largest=40)])
+@pytest.mark.parametrize("net", ["unet", "mlp"])
+def test_what_it_keeps_is_what_its_state_holds(recipe: Recipe, net: str) -> None:
+    trained = network(ROOT / "conf" / "net" / f"{net}.yaml")
+    optimizer = recipe.optimizer(Trained(trained))
+    generator = torch.Generator().manual_seed(0)
+    for weight in trained.parameters():
+        weight.grad = torch.randn(weight.shape, generator=generator)
+    optimizer.step()
+    assert recipe.kept(trained) == sum(
+        value.numel()
+        for state in optimizer.state.values()
+        for name, given in state.items()
+        if name != "step"
+        for value in (given if isinstance(given, list) else [given])
+        if value is not None
+    )
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_what_a_file_says_is_the_default_of_its_class(file: Any) -> None:
     said = build(OmegaConf.load(file), Recipe)

@@ -110,10 +110,9 @@ class HuggingFace(ImageSource):
                 self.dataset, self.configuration, split=name, revision=self.revision
             )
         except Exception as error:  # no network, no such name, a damaged cache, ...
-            reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
                 f"data.dataset: the split {name} of {self.dataset} cannot be had"
-                f" ({reason[:300]}): look at the name on https://huggingface.co/datasets,"
+                f" ({_reason(error)}): look at the name on https://huggingface.co/datasets,"
                 " or, without a network, fetch it once where there is one"
             ) from error
         for key, column in (("image", self.image_column), ("label", self.label_column)):
@@ -123,7 +122,14 @@ class HuggingFace(ImageSource):
                     f"{did_you_mean(column, split.column_names)}: it has"
                     f" {', '.join(split.column_names)}"
                 )
-        return split.cast_column(self.image_column, package.Image(decode=False))
+        try:
+            return split.cast_column(self.image_column, package.Image(decode=False))
+        except Exception as error:  # pyarrow has one for each kind of column
+            raise UserError(
+                f"data.image_column: the column {self.image_column!r} of {self.dataset}"
+                f" holds no images ({_reason(error)}): its columns are"
+                f" {', '.join(split.column_names)}"
+            ) from error
 
     def _decoded(self, splits: Sequence[Any]) -> tuple[RowsFile, PictureTally]:
         count = sum(map(len, splits))
@@ -188,6 +194,7 @@ class HuggingFace(ImageSource):
             return None, None
         given = [split[self.label_column][:] for split in splits]
         for name, labels in zip(self._names(), given, strict=True):
+            self._check_labels(labels)
             # The Hub marks rows of a split without labels by -1.
             if without := sum(label is None or label == -1 for label in labels):
                 raise UserError(
@@ -201,6 +208,25 @@ class HuggingFace(ImageSource):
         names = tuple(str(value if known is None else known[value]) for value in found)
         class_names.check("data.label_column", names)
         return numbers.astype(np.int64), names
+
+    def _check_labels(self, labels: Sequence[Any]) -> None:
+        """Refuse what names no class: lists of labels, boxes, measured numbers.
+
+        Raises:
+            UserError: naming the column and one of its values.
+        """
+        for label in labels:
+            if label is not None and not isinstance(label, int | str):  # a bool is an int
+                raise UserError(
+                    f"data.label_column: the column {self.label_column!r} of {self.dataset}"
+                    f" holds {label!r:.60}, and a class is a whole number, a text or a"
+                    " truth value: name a column of such, or give null for no classes"
+                )
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, in one line."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:300]
 
 
 def _package() -> ModuleType:

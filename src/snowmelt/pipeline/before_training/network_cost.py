@@ -12,7 +12,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from snowmelt.common.instantiate import build
 from snowmelt.training.checkpoint import build_net
+from snowmelt.training.optimizers.recipe import Recipe
 
 FLOAT = 4  # bytes
 
@@ -27,6 +29,7 @@ class NetworkCost:
         attention: those of them in which places see each other.
         places: of an image, at the resolution with the costliest attention; 0 without any.
         kept_bytes: what the forward pass keeps for the backward one, in float32.
+        optimizer: the numbers that the optimiser keeps from step to step.
     """
 
     parameters: int
@@ -34,12 +37,16 @@ class NetworkCost:
     attention: int
     places: int
     kept_bytes: int
+    optimizer: int = 0
 
 
 def cost_of(
     config: Mapping[str, Any], shape: tuple[int, ...], classes: Sequence[str] | None = None
 ) -> NetworkCost:
     """Count one answer of the network that a configuration describes.
+
+    Args:
+        config: the sections net, denoiser and optimizer of it.
 
     Raises:
         UserError: a part of the configuration is refused.
@@ -61,6 +68,7 @@ def cost_of(
         attention=attention.operations,
         places=attention.places,
         kept_bytes=kept.bytes + attention.kept_bytes,
+        optimizer=build(config["optimizer"], Recipe).kept(net),
     )
 
 

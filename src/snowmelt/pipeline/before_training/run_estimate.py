@@ -17,6 +17,7 @@ import psutil
 import torch
 
 from snowmelt.data.prepared.dataset import PreparedData
+from snowmelt.pipeline import memory_advice
 from snowmelt.pipeline.before_training.network_cost import FLOAT, NetworkCost, cost_of
 from snowmelt.training.checkpoint import build_net
 from snowmelt.training.settings import FitSettings, TrainerSettings
@@ -30,9 +31,9 @@ BACKWARD = 3  # times the operations of a forward pass that a step has
 MUCH_ATTENTION = 0.3  # of the operations
 PROBED = 16  # images at most in a timed step on a processor
 LIBRARIES = 0.8e9  # bytes of Python, torch and what it computes with
-# Of a training: weights, gradient, two moments and the average; in a saved state, of which
-# two are kept, and in a checkpoint.
-SETS_IN_MEMORY, SETS_SAVED, SETS_IN_CHECKPOINT = 5, 4, 2
+# Of a training, beside what its optimiser keeps: weights, gradient and average; in a saved
+# state, of which two are kept, and in a checkpoint, weights and average.
+SETS_IN_MEMORY, SETS_SAVED, SETS_IN_CHECKPOINT = 3, 2, 2
 HALF = 0.6  # of what is kept for the backward pass, where the network computes in bfloat16
 
 
@@ -120,17 +121,31 @@ def _most_operations(settings: FitSettings, data: PreparedData) -> float:
 def timed(settings: FitSettings, data: PreparedData) -> float:
     """The seconds of a step, by a part of it in this process.
 
-    On a GPU that is what it takes at once. On a processor a step takes as long as its
-    images do, so that a few of them tell, and processes share the cores.
+    On a GPU that is what it takes at once. On a processor, whose cores the processes share,
+    a step takes as long as its images do, and what it does once, such as that of the
+    optimiser: a few images and a single one tell the two apart.
     """
     trainer, whole = settings.trainer, settings.training.batch_size
     share = max(whole // (trainer.processes * trainer.accumulate), 1)
-    few = share if on_gpu(trainer) else min(share, PROBED)
-    times = trainer.accumulate if on_gpu(trainer) else whole / few
-    trainer = trainer.model_copy(update={"accumulate": 1, "compile": False})
-    training = settings.training.model_copy(update={"batch_size": few})
+    if on_gpu(trainer):
+        return _seconds(settings, data, share) * trainer.accumulate
+    few = min(share, PROBED)
+    of_few = _seconds(settings, data, few)
+    if few == whole or few == 1:
+        return of_few * whole / few
+    of_one = min(_seconds(settings, data, 1), of_few)
+    # A step of n images takes once + n each.
+    each = (of_few - of_one) / (few - 1)
+    once = max(of_one - each, 0.0)
+    return once * trainer.processes + (of_few - once) / few * whole
+
+
+def _seconds(settings: FitSettings, data: PreparedData, count: int) -> float:
+    """Of a step of so many images."""
+    trainer = settings.trainer.model_copy(update={"accumulate": 1, "compile": False})
+    training = settings.training.model_copy(update={"batch_size": count})
     changed = {"trainer": trainer, "training": training}
-    return seconds_of_step(settings.model_copy(update=changed), data) * times
+    return seconds_of_step(settings.model_copy(update=changed), data)
 
 
 def memory_of(settings: FitSettings, cost: NetworkCost) -> float:
@@ -139,7 +154,7 @@ def memory_of(settings: FitSettings, cost: NetworkCost) -> float:
     images = training.batch_size / (trainer.processes * trainer.accumulate)
     kept = cost.kept_bytes * (HALF if trainer.precision == "bf16-mixed" else 1.0)
     sets = SETS_IN_MEMORY + _further_averages(settings)
-    return LIBRARIES + FLOAT * sets * cost.parameters + images * kept
+    return LIBRARIES + FLOAT * (sets * cost.parameters + cost.optimizer) + images * kept
 
 
 def disk_of(settings: FitSettings, cost: NetworkCost) -> float:
@@ -148,7 +163,7 @@ def disk_of(settings: FitSettings, cost: NetworkCost) -> float:
     ema = settings.training.ema
     more_kept = more + ema.snapshots * len(ema.tracked) if ema.snapshots else more
     sets = SETS_IN_CHECKPOINT + more_kept + 2 * (SETS_SAVED + more_kept)
-    return float(FLOAT * sets * cost.parameters)
+    return float(FLOAT * (sets * cost.parameters + 2 * cost.optimizer))
 
 
 def _further_averages(settings: FitSettings) -> int:
@@ -175,8 +190,7 @@ def shortages(estimate: Estimate, folder: Path) -> Iterator[str]:
     if needed >= there:
         yield (
             f"that is more memory than the {size(there)} of this"
-            f" {'GPU' if on_gpu(trainer) else 'machine'}: trainer.accumulate="
-            f"{2 * trainer.accumulate} takes each batch in parts, and is the same training"
+            f" {'GPU' if on_gpu(trainer) else 'machine'}: {_less(estimate.settings)}"
         )
     free = shutil.disk_usage(folder).free
     if estimate.disk >= free:
@@ -184,6 +198,16 @@ def shortages(estimate: Estimate, folder: Path) -> Iterator[str]:
             f"that is more room than the {size(free)} that are free in {folder}: make room"
             " there, or the training will stop at a saved state"
         )
+
+
+def _less(settings: FitSettings) -> str:
+    """What takes less memory: parts, where a batch can be divided further."""
+    trainer, batch_size = settings.trainer, settings.training.batch_size
+    more = memory_advice.more_parts(batch_size, trainer.processes, trainer.accumulate)
+    if more is None:
+        return f"lower training.batch_size ({batch_size}), or choose a smaller net"
+    same = "" if settings.net.get("dropout") else ", and is the same training"
+    return f"trainer.accumulate={more} takes each batch in parts{same}"
 
 
 def whole_minutes(seconds: float) -> str:

@@ -6,6 +6,7 @@ cannot take it, or that no machine can hold, is refused before anything was prep
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,12 +23,14 @@ from snowmelt.evaluation.features.extractor import Extractor
 from snowmelt.evaluation.likelihood import Exact
 from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.nets.net import Net
+from snowmelt.nets.patches import IndivisibleImageError, padded
 from snowmelt.nets.unet import UNet
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.storage import image_files
 
+HALVED = 8  # what the networks divide an image by that a hint names: three times in half
 COARSE = 8  # places along the side of the coarsest resolution of a network for its images
 MOST_PARAMETERS = 2_000_000_000
 """Weights, their average, the gradient and two moments of them take 40 GB then."""
@@ -101,7 +104,7 @@ def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Compatibilit
                 classes=0,
             )
     except UserError as error:
-        return [_error(("net", "data"), str(error))]
+        return [_error(("net", "data"), f"{error}{_resized(config['data'], error)}")]
     count = sum(weight.numel() for weight in net.parameters())
     if count <= MOST_PARAMETERS:
         return []
@@ -110,6 +113,21 @@ def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Compatibilit
         " not fit into a machine with their average, gradient and moments: make it smaller"
     )
     return [_error(("net",), text)]
+
+
+def _resized(node: Any, error: UserError) -> str:
+    """More advice where a network cannot divide an image: the sizes to be had of the data.
+
+    Args:
+        node: the section `data`; a source that resizes has a key `size`, and one that adds
+            a margin has set its size already.
+    """
+    cause = error.__cause__
+    fields = {one.name for one in dataclasses.fields(instantiate.class_of(node, Source))}
+    is_resized = "size" in fields and node.get("pad_to") is None
+    if not isinstance(cause, IndivisibleImageError) or not is_resized:
+        return ""
+    return f", or resize (data.size={' or '.join(map(str, cause.sizes))})"
 
 
 def _resolutions(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
@@ -121,11 +139,13 @@ def _resolutions(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
     coarsest = max(shape[1:]) // halved
     if coarsest <= COARSE:
         return []
+    divides = all(side % HALVED == 0 for side in shape[1:])
+    margin = "" if divides else f" with data.pad_to={padded(shape, HALVED)}"
     text = (
         f"the coarsest of {len(node['widths'])} resolutions is {coarsest} places wide for"
         f" images of {'x'.join(map(str, shape[1:]))}, where a network learns shapes slowly:"
-        " net=unet_lean (experiment=images32), or net=unet_64 on a GPU, draws better in the"
-        " same time"
+        f" net=unet_lean (experiment=images32), or net=unet_64 on a GPU,{margin} draws"
+        " better in the same time"
     )
     return [CompatibilityIssue(("net", "data"), text)]
 

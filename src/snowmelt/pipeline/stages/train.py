@@ -148,7 +148,8 @@ def _say_before(
     Args:
         folder: below which its states are saved.
     """
-    if (said := unused_gpus.hint(settings.trainer)) is not None:
+    said = unused_gpus.hint(settings.trainer, settings.training.batch_size)
+    if said is not None:
         print(f"snowmelt train: {said}", file=sys.stderr, flush=True)
     if not is_new:
         return

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim._muon import muon
 from torch.optim.adamw import adamw
@@ -79,6 +79,10 @@ class Muon(Recipe):
             trained.learning_rate,
             trained.weight_decay,
         )
+
+    def kept(self, net: nn.Module) -> int:
+        """One average of a matrix's gradients, two moments of all else."""
+        return super().kept(net) - sum(one.numel() for one in hidden_weights(net))
 
 
 class _MuonAndAdamW(Optimizer):

@@ -52,6 +52,10 @@ class Recipe(ABC):
     def optimizer(self, trained: Trained) -> Optimizer:
         """An optimiser of these parameters, with torch's interface."""
 
+    def kept(self, net: nn.Module) -> int:
+        """How many numbers it keeps of a network from step to step: Adam's two moments."""
+        return 2 * sum(weight.numel() for weight in net.parameters())
+
 
 def hidden_weights(net: nn.Module) -> list[Tensor]:
     """The matrices and convolutions between the ends of a network.

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from snowmelt.common.bounds import BelowOne, Count, Positive, Width
@@ -46,6 +46,7 @@ class SOAP(Recipe):
         turn_every: Count = 10,
         largest: Width = 1024,
     ) -> None:
+        self.largest = largest
         self.settings = {
             "betas": (beta_1, beta_2),
             "eps": eps,
@@ -56,6 +57,18 @@ class SOAP(Recipe):
     def optimizer(self, trained: Trained) -> Optimizer:
         how = {"lr": trained.learning_rate, "weight_decay": trained.weight_decay}
         return _SOAP(trained.groups(), how | self.settings)
+
+    def kept(self, net: nn.Module) -> int:
+        """Two moments, and of each side that is turned its outer products and its basis."""
+        turned = (
+            size
+            for weight in net.parameters()
+            for size, is_turned in zip(
+                sides(weight).shape, _turned(sides(weight), self.largest), strict=True
+            )
+            if is_turned
+        )
+        return super().kept(net) + sum(2 * size**2 for size in turned)
 
 
 class _SOAP(Optimizer):
@@ -101,7 +114,7 @@ def sides(weight: Tensor) -> Tensor:
 
 def _begun(gradient: Tensor, largest: int, beta: float) -> dict[str, Any]:
     """The state before the first step."""
-    is_turned = [gradient.ndim > 1 and 1 < size <= largest for size in gradient.shape]
+    is_turned = _turned(gradient, largest)
     state: dict[str, Any] = {
         "step": torch.zeros(()),
         "average": torch.zeros_like(gradient),
@@ -117,6 +130,11 @@ def _begun(gradient: Tensor, largest: int, beta: float) -> dict[str, Any]:
         for outer in state["outer"]
     ]
     return state
+
+
+def _turned(values: Tensor, largest: int) -> list[bool]:
+    """Which sides have a basis of their own: those of matrices and arrays, if not long."""
+    return [values.ndim > 1 and 1 < size <= largest for size in values.shape]
 
 
 def _adam(
