@@ -92,6 +92,32 @@ def test_a_bridge_with_its_score_is_walked_with_noise(workspace: Path) -> None:
     np.testing.assert_array_equal(ways["sde_states"][0], ways["ode_states"][0])
 
 
+def test_from_one_known_density_to_another_the_exact_bridge_is_known(
+    workspace: Path,
+) -> None:
+    ends = ("density=gaussian", "start=density", "start.of.density=normal")
+    few = ("start.of.count=300", "start.of.held_out_count=100")
+    bridge = ("coupling=sinkhorn", "coupling.entropy=0.25", "interpolant=brownian_bridge")
+    walked = ("denoiser.with_score=true", "sampler=euler_maruyama", "sampler.steps=4")
+    kept = [text for text in SMALL if not text.startswith("start.")]
+    settings = (*kept, *ends, *few, *bridge, "interpolant.std=0.5", *walked)
+    for stage in ("prepare", "reference", "train", "sample", "evaluate"):
+        in_process(stage, *settings, cwd=workspace)
+    data, starts = (
+        PreparedData.open(workspace / "data" / "prepared" / place) for place in ("", "start")
+    )
+    said = [manifest.config["density"] for manifest in (data.manifest, starts.manifest)]
+    assert said[0]["mean"] == [0.2, -0.1]
+    assert said[1] == {
+        "_target_": "snowmelt.densities.Gaussian", "mean": [0.0, 0.0], "std": 1.0
+    }  # fmt: skip
+    assert np.asarray(starts.train).std(axis=0) == pytest.approx(1.0, abs=0.15)
+    found = json.loads((workspace / "reports" / "metrics.json").read_text())
+    exact = "the Schroedinger bridge of two normal laws, in closed form"
+    assert found["transport"]["pairs"] == exact
+    assert found["transport_coupling"] > found["transport_coupling_floor"] > 0
+
+
 def test_more_samples_than_starts_and_other_starts_are_one_line(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
