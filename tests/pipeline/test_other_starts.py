@@ -104,7 +104,8 @@ def test_from_one_known_density_to_another_the_exact_bridge_is_known(
     for stage in ("prepare", "reference", "train", "sample", "evaluate"):
         in_process(stage, *settings, cwd=workspace)
     data, starts = (
-        PreparedData.open(workspace / "data" / "prepared" / place) for place in ("", "start")
+        PreparedData.open(workspace / "data" / "prepared" / place)
+        for place in ("", "start")
     )
     said = [manifest.config["density"] for manifest in (data.manifest, starts.manifest)]
     assert said[0]["mean"] == [0.2, -0.1]
