@@ -257,7 +257,7 @@ def _check_files(
             for key in keys:
                 is_own = known_keys.is_plain(alone, key_of(key))
                 known_keys.check(key, alone if is_own else base, known, root)
-            anew = OmegaConf.to_container(_hydra(root, [*extra, *plain]))
+            anew: Any = OmegaConf.to_container(_hydra(root, [*extra, *plain]))
             undone |= chosen_anew.amendments(keys, anew)
             written += [key for key in keys if key_of(key) not in undone]
     return written, list(dict.fromkeys(undone.values()))
