@@ -154,3 +154,15 @@ def test_the_paths_that_mutations_and_tests_are_told_exist() -> None:
         assert list(ROOT.glob(pattern)), pattern
     for place in tool["mutmut"]["pytest_add_cli_args_test_selection"]:
         assert (ROOT / place).exists(), place
+
+
+def test_the_tests_of_a_mutated_module_are_among_those_that_judge_it() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    told = tool["mutmut"]["pytest_add_cli_args_test_selection"]
+    chosen = [ROOT / place for place in told]
+    for pattern in tool["mutmut"]["only_mutate"]:
+        for file in ROOT.glob(pattern):
+            mirrored = ROOT / "tests" / file.relative_to(PACKAGE)
+            mirrored = mirrored.with_name(f"test_{file.name}")
+            is_told = any(mirrored.is_relative_to(place) for place in chosen)
+            assert is_told or not mirrored.exists(), mirrored

@@ -123,9 +123,10 @@ def carried(folder: Path, coupling: str, flow: str, off: float = 0.0) -> Known:
         "start": starts.data.manifest.digest,
     }
     ends = optimal if flow == "optimal" else independent
-    made = Known(np.empty((COUNT, 2)), said, checkpoint, data, starts, ends=ends)
+    known = (law.data, law.start)
+    made = Known(np.empty((COUNT, 2)), said, checkpoint, data, starts, known, ends=ends)
     samples = made.generator(CPU).draw(torch.arange(COUNT))
-    return Known(samples, said, checkpoint, data, starts, ends=ends)
+    return Known(samples, said, checkpoint, data, starts, known, ends=ends)
 
 
 def test_the_optimal_flow_is_at_every_floor(tmp_path: Path) -> None:
@@ -215,6 +216,8 @@ def test_the_flow_of_independent_pairs_is_right_on_the_way_and_crooked(
     squared = float((MEAN**2).sum() + ((1 - STD) ** 2).sum())
     assert metrics["transport_straightness"] == pytest.approx(bend / squared, rel=0.15)
     assert metrics["transport_path_energy"] == pytest.approx(bend / squared, abs=0.04)
+    assert metrics["transport_drift_error"] == pytest.approx(0.0, abs=1e-8)
+    assert metrics["transport_drift_error_spread"] < 1e-8
     assert "transport_coupling" not in metrics
     (left_out,) = found.protocol["left_out"]
     assert left_out.startswith("the distance of pairs of start and sample")
@@ -229,6 +232,7 @@ def test_the_states_of_optimal_pairs_are_not_those_of_independent_ones(
     ).metrics
     assert found["transport_marginals"] > 1.5 * found["transport_marginals_floor"]
     assert found["transport_wasserstein_2"] < 1.25 * found["transport_wasserstein_2_floor"]
+    assert found["transport_drift_error"] > 0.1
 
 
 def test_it_is_the_same_again_and_the_table_is_kept(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from snowmelt.common.instantiate import plain
 from snowmelt.common.section import kind_of
 from snowmelt.common.signatures import options_of
-from snowmelt.pipeline.config import composition, schema
+from snowmelt.pipeline.config import composition, named_parts, schema
 from snowmelt.pipeline.config.conf_files import body_of
 from snowmelt.pipeline.config.overrides import OPTIONAL
 from tests.project import ROOT
@@ -85,7 +85,7 @@ def composed() -> list[dict[str, Any]]:
             else:
                 whole = OmegaConf.create(base | {group: body})
                 values = composition.resolved_values(whole)
-                found.append(composition.with_named_parts(values, ROOT))
+                found.append(named_parts.with_named_parts(values, ROOT))
     return found
 
 

@@ -61,6 +61,7 @@ def test_from_one_cloud_to_another(workspace: Path) -> None:
             assert value > 0, name
             assert error > 0, name
     assert found["transport_straightness"] >= 0
+    assert "transport_drift_error" not in found
     how = found["transport"]
     assert (how["n"], how["sets"], how["start"]) == (25, 4, "moons")
     assert "joined by OptimalTransport in batches of 32" in how["pairs"]
@@ -90,6 +91,41 @@ def test_a_bridge_with_its_score_is_walked_with_noise(workspace: Path) -> None:
     assert "adds noise" in left_out
     # Both begin at the same held-out starts.
     np.testing.assert_array_equal(ways["sde_states"][0], ways["ode_states"][0])
+
+
+@pytest.mark.parametrize(
+    "coupling",
+    [("coupling=sinkhorn", "coupling.entropy=0.25"), ("coupling=optimal_transport",)],
+    ids=["sinkhorn", "optimal_transport"],
+)
+def test_from_one_known_density_to_another_the_exact_bridge_is_known(
+    workspace: Path, coupling: tuple[str, ...]
+) -> None:
+    ends = ("density=gaussian", "start=density", "start.of.density=normal")
+    few = ("start.of.count=300", "start.of.held_out_count=100")
+    bridge = (*coupling, "interpolant=brownian_bridge")
+    walked = ("denoiser.with_score=true", "sampler=euler_maruyama", "sampler.steps=4")
+    kept = [text for text in SMALL if not text.startswith("start.")]
+    settings = (*kept, *ends, *few, *bridge, "interpolant.std=0.5", *walked)
+    for stage in ("prepare", "reference", "train", "sample", "evaluate"):
+        in_process(stage, *settings, cwd=workspace)
+    data, starts = (
+        PreparedData.open(workspace / "data" / "prepared" / place)
+        for place in ("", "start")
+    )
+    said = [manifest.config["density"] for manifest in (data.manifest, starts.manifest)]
+    assert said[0]["mean"] == [0.2, -0.1]
+    assert said[1] == {
+        "_target_": "snowmelt.densities.Gaussian", "mean": [0.0, 0.0], "std": 1.0
+    }  # fmt: skip
+    assert np.asarray(starts.train).std(axis=0) == pytest.approx(1.0, abs=0.15)
+    found = json.loads((workspace / "reports" / "metrics.json").read_text())
+    exact = "the Schroedinger bridge of two normal laws, in closed form"
+    assert found["transport"]["bridge"] == exact
+    is_exact = coupling[0] == "coupling=sinkhorn"
+    assert (found["transport"]["pairs"] == exact) == is_exact
+    assert found["transport_drift_error"] > found["transport_drift_error_spread"] > 0
+    assert found["transport_coupling"] > found["transport_coupling_floor"] > 0
 
 
 def test_more_samples_than_starts_and_other_starts_are_one_line(

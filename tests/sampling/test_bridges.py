@@ -46,6 +46,43 @@ def test_every_member_of_the_family_ends_in_the_data(eta: float) -> None:
     torch.testing.assert_close(found.T.cov(), data.covariance(), rtol=0, atol=0.12)
 
 
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0, 1.5])
+@pytest.mark.parametrize("process", [STRAIGHT, COSINE], ids=["straight", "cosine"])
+def test_a_step_is_that_of_the_equation(process: Process, eta: float) -> None:
+    """Velocity and score by the exact law, g by the slope of the log-SNR."""
+    law = CoupledMixture.independent(Gaussian([1.0], std=0.5), Gaussian([-1.0], std=1.0))
+    between, h = BrownianBridge(0.6), 1e-6
+    denoiser, sampler = bridge(law, process, between), EulerMaruyama(10, eta=eta)
+    t, s = (torch.tensor(at, dtype=torch.float64) for at in (0.6, 0.45))
+    x = torch.linspace(-2, 2, 5).double()[:, None]
+    noise = torch.linspace(1, -1, 5).double()[None, :, None]
+    fall = -(process.log_snr(t + h) - process.log_snr(t - h)) / (2 * h)
+    spread = 0.5 * 0.6**2 * process.alpha(t) * process.sigma(t) * fall
+    slope = law.velocity(x, process, between, t)
+    slope = slope - 0.5 * eta**2 * spread * law.score(x, process, between, t)
+    expected = x - (t - s) * slope + eta * (spread * (t - s)).sqrt() * noise[0]
+    found = sampler.step(denoiser, x, t, s, noise, {})
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("between", [BrownianBridge(0.6), Constant(0.3)])
+def test_the_last_step_leaves_out_the_noise_that_was_walked_with(
+    between: BrownianBridge | Constant,
+) -> None:
+    """Without noise the effective end is the answer, with all of it the mean of the data,
+    and in between the share is eta squared."""
+    law = CoupledMixture.independent(Gaussian([1.0], std=0.5), Gaussian([-1.0], std=1.0))
+    denoiser, t = bridge(law, STRAIGHT, between), torch.tensor(0.3, dtype=torch.float64)
+    x = torch.linspace(-2, 2, 5).double()[:, None]
+    means = law.estimates(x, STRAIGHT, between, t)
+    effective = between.ends(STRAIGHT, *means, t)[0]
+    assert float((effective - means[0]).abs().max()) > 0.05
+    for eta in (0.0, 0.5, 1.0):
+        expected = effective + eta**2 * (means[0] - effective)
+        found = EulerMaruyama(10, eta=eta).last(denoiser, x, t)
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
+
+
 def test_the_schroedinger_bridge_pairs_its_ends_by_the_entropic_plan() -> None:
     """Normal laws at -0.1 and 0.1, noise 1: the covariance of the ends is 0.618."""
     data, start = Gaussian([0.1], std=1.0), Gaussian([-0.1], std=1.0)

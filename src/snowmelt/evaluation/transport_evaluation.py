@@ -13,19 +13,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from snowmelt.common.array_files import write_arrays
+from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.catalogue import Subject, measured_of
 from snowmelt.evaluation.catalogue.metric import measured
 from snowmelt.evaluation.plane.point_model import on_processor
 from snowmelt.evaluation.protocol import Evaluation, of_checkpoint, protocol_digest
 from snowmelt.evaluation.settings import TransportSettings
 from snowmelt.evaluation.transport.carried_samples import CarriedSamples
-from snowmelt.evaluation.transport.compared_sets import compared_sets, sizes
+from snowmelt.evaluation.transport.compared_sets import compared_sets, in_model_units, sizes
+from snowmelt.evaluation.transport.drift_error import drift_errors, known_drift
 from snowmelt.evaluation.transport.transport_metrics import Transport, over_sets
 from snowmelt.evaluation.transport.transport_sets import TransportSets
-from snowmelt.evaluation.transport.true_pairs import pair_law
-from snowmelt.evaluation.transport.walked_states import walked
+from snowmelt.evaluation.transport.true_pairs import PairLaw, pair_law
+from snowmelt.evaluation.transport.walked_states import Walk, walked
 
 FILE = "transport.npz"
 _POINTS_AT_ONCE, _IMAGES_AT_ONCE = 4000, 16
@@ -63,7 +66,7 @@ def measure(
         UserError: the samples cannot be drawn again.
     """
     generator = carried.generator(device)
-    sets, how = None, dict[str, Any]()
+    sets, errors, how = None, None, dict[str, Any]()
     if carried.is_in_sets:
         shape = sizes(carried, settings.sets, settings.set_size)
         shares = np.linspace(1.0, 0.0, settings.times).tolist()
@@ -75,17 +78,21 @@ def measure(
             carried.batch_size,
             carried.densities,
             seed,
+            is_walked=carried.walks_bridge,
         )
         process = on_processor(generator.denoiser.process)
         sets = compared_sets(carried, walk, law, process, shape, seed)
+        errors = _drift_errors(carried, walk, law, generator.denoiser, seed)
         how = {"n": shape[1], "sets": shape[0], "times": len(sets.times)}
         how |= {"pairs": law.said, "coordinates": "of the data"}
+        if law.said_of_bridge is not None:
+            how |= {"bridge": law.said_of_bridge}
     else:
         count = min(settings.paths, len(carried.samples))
         walk = walked(generator, count, batch_size=_IMAGES_AT_ONCE)
         how = {"n": count, "coordinates": "of the model, a value"}
     subjects = [
-        Transport(walk.paths, sets, is_carried, carried.has_noise)
+        Transport(walk.paths, sets, is_carried, carried.has_noise, errors)
         for is_carried in (True, False)
     ]
     metrics = measured(measured_of(Subject.TRANSPORT), *subjects)
@@ -95,6 +102,32 @@ def measure(
     how = _protocol(carried, seed) | how | ({"left_out": left_out} if left_out else {})
     how |= {"digest": protocol_digest(how)}
     return Evaluation(metrics, how, [] if sets is None else rows(sets))
+
+
+def _drift_errors(
+    carried: CarriedSamples, walk: Walk, law: PairLaw, denoiser: Denoiser, seed: int
+) -> Tensor | None:
+    """The squared errors of the drift in the data's units; None if none is known."""
+    process = on_processor(denoiser.process)
+    if (exact := known_drift(carried, law, process)) is None:
+        return None
+    count = len(walk.paths.starts)
+    rows = np.random.default_rng(seed).permutation(len(carried.data.held_out))[:count]
+    x_0 = in_model_units(carried, carried.data.held_out, rows)
+    x_1 = in_model_units(carried, carried.starts.data.held_out, np.arange(count))
+    if law.bridge is not None:
+        x_0 = law.bridge.sample(x_1, seed=2 * seed).to(x_1.dtype)
+    found = drift_errors(
+        denoiser,
+        process,
+        exact,
+        carried.interpolant,
+        (x_0, x_1),
+        walk.moments,
+        float(carried.walks_bridge),
+        2 * seed,
+    )
+    return None if found is None else found * (carried.data.manifest.std or 1.0) ** 2
 
 
 def rows(sets: TransportSets) -> list[dict[str, Any]]:

@@ -93,6 +93,20 @@ def test_between_two_normal_laws_pairs_are_those_of_the_closed_form() -> None:
     close(x_0.mean(0), double(0.1), rtol=0, atol=0.02)
 
 
+def test_optimal_pairs_stand_in_for_those_of_a_bridge_that_is_walked() -> None:
+    data, start = Gaussian([0.1], std=1.0), Gaussian([-0.1], std=1.0)
+    asked = (OptimalTransport(), BrownianBridge(0.7), 8, (data, start), 0)
+    law = pair_law(*asked, is_walked=True)
+    assert not law.is_bridge
+    assert "joined by OptimalTransport in batches of 8" in law.said
+    assert law.said_of_bridge is not None
+    assert law.bridge is not None
+    assert law.bridge.entropy == pytest.approx(0.49)
+    assert pair_law(*asked).bridge is None
+    straight = (OptimalTransport(), Straight(), 8, (data, start), 0)
+    assert pair_law(*straight, is_walked=True).bridge is None
+
+
 def test_between_mixtures_the_bridge_is_found_by_lightsb(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -42,6 +42,11 @@ TRANSPORT_METRICS = (
         " beside it other such states",
     ),
     _of_transport(
+        "transport_drift_error", "squared error of the drift",
+        transport_metrics.drift_error, unit="the data, squared", floor=0.0,
+        remark="from the exact drift, a mean over times; a network without error has 0",
+    ),
+    _of_transport(
         "transport_coupling", "W2 of pairs of start and sample", transport_metrics.coupling,
         unit=DATA_UNIT, remark="from true pairs, in twice the dimensions; beside it other"
         " true pairs",

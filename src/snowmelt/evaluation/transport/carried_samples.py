@@ -131,6 +131,12 @@ class CarriedSamples:
         return self.sampler.draws > 0
 
     @property
+    def walks_bridge(self) -> bool:
+        """Whether the sampler walks along a bridge with all its noise, and no more."""
+        is_whole = self.description["sampler"].get("eta") == 1.0
+        return self.has_noise and self.sampler.walks_bridges and is_whole
+
+    @property
     def has_drawn_pairs(self) -> bool:
         """Whether the training learned from pairs of another flow, which nobody keeps."""
         return self.checkpoint.config["coupling"].get("samples") is not None

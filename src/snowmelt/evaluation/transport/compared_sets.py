@@ -61,14 +61,14 @@ def compared_sets(
     chosen = _Chosen.of(carried, shape[0] * shape[1], seed)
     cut = _Cut(shape, np.array(data.manifest.mean), data.manifest.std or 1.0)
     true = law.joined(
-        _model(carried, data.held_out, chosen.held_out),
-        _model(carried, starts.held_out, chosen.starts),
+        in_model_units(carried, data.held_out, chosen.held_out),
+        in_model_units(carried, starts.held_out, chosen.starts),
         _labels(data.held_out_labels, chosen.held_out),
         2 * seed,
     )
     reference = law.joined(
-        _model(carried, data.train, chosen.train),
-        _model(carried, starts.train, chosen.start_train),
+        in_model_units(carried, data.train, chosen.train),
+        in_model_units(carried, starts.train, chosen.start_train),
         _labels(data.train_labels, chosen.train),
         2 * seed + 1,
     )
@@ -86,7 +86,12 @@ def compared_sets(
             for moment in walk.moments
         ],
     )
-    if law.is_bridge and carried.has_noise:
+    if carried.walks_bridge and law.bridge is not None and not law.is_bridge:
+        pairs = [
+            cut.joint(law.bridge.sample(ends[1], seed=2 * seed + number), ends[1])
+            for number, ends in enumerate((true, reference))
+        ]
+    elif carried.walks_bridge and law.is_bridge:
         pairs = [cut.joint(*ends) for ends in (true, reference)]
     elif isinstance(carried.coupling, OptimalTransport) and not carried.has_noise:
         begun = cut.stored(starts.train, chosen.start_train)
@@ -164,7 +169,7 @@ def _at_time(
     return AtTime(moment.share, *(cut.model(points) for points in states))
 
 
-def _model(carried: CarriedSamples, split: np.ndarray, rows: Rows) -> Tensor:
+def in_model_units(carried: CarriedSamples, split: np.ndarray, rows: Rows) -> Tensor:
     """Points of either end in the model's units, float32."""
     return to_model(torch.from_numpy(gathered(split, rows)), carried.data.manifest)
 

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from snowmelt.evaluation.estimate import Estimate
 from snowmelt.evaluation.transport.flow_paths import FlowPaths
@@ -27,12 +28,15 @@ class Transport:
         sets: of points, in the data's units; None of images.
         is_carried: whether it is the flow, else true examples in its place.
         has_noise: whether the sampler adds noise, so that no path has an energy.
+        drift_errors: of states, (N,) in the square of the data's unit; None where the exact
+            drift is not known.
     """
 
     paths: FlowPaths
     sets: TransportSets | None
     is_carried: bool = True
     has_noise: bool = False
+    drift_errors: Tensor | None = None
 
 
 def wasserstein_2(transport: Transport) -> Estimate | None:
@@ -87,6 +91,13 @@ def marginals(transport: Transport) -> Estimate | None:
         return None
     found = sets.by_time[0 if transport.is_carried else 1]
     return over_sets(found[inside].mean(axis=0))
+
+
+def drift_error(transport: Transport) -> Estimate | None:
+    """The mean squared error of the drift; see `drift_error`."""
+    if transport.drift_errors is None or not transport.is_carried:
+        return None
+    return Estimate.of_mean(transport.drift_errors)
 
 
 def coupling(transport: Transport) -> Estimate | None:

@@ -6,7 +6,9 @@ known exactly, and can be drawn, where neither density is.
 
 The plan of a batch is not that of the two distributions. Where the latter is known, it is
 taken instead: a bridge between mixtures of normal laws, in closed form between two normal
-ones and by `snowmelt.densities.LightSB` otherwise.
+ones and by `snowmelt.densities.LightSB` otherwise. Where optimal pairs of batches stand in
+for those of a bridge, the states between them are those of the training, and the bridge is
+known beside them.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from snowmelt.densities import Gaussian, GaussianMixture, LightSB, Perturbable, 
 from snowmelt.diffusion.interpolants import BrownianBridge, Interpolant, Straight
 from snowmelt.diffusion.processes import Process
 from snowmelt.evaluation.transport.flow_paths import straightened
-from snowmelt.training.couplings import Coupling, Sinkhorn
+from snowmelt.training.couplings import Coupling, OptimalTransport, Sinkhorn
 
 FITTED_ON = 3000  # draws of each end
 COMPONENTS = 20
@@ -40,11 +42,15 @@ class PairLaw:
         joined: from examples, starts, classes and a seed to as many pairs.
         is_bridge: whether they are pairs of an entropic plan, which a walk along the bridge
             joins too.
+        bridge: the Schroedinger bridge of the noise on the way, where it is known.
+        said_of_bridge: what it is.
     """
 
     said: str
     joined: Joined
     is_bridge: bool = False
+    bridge: LightSB | None = None
+    said_of_bridge: str | None = None
 
 
 def pair_law(
@@ -53,6 +59,7 @@ def pair_law(
     batch_size: int,
     densities: tuple[Perturbable | None, Perturbable | None],
     seed: int,
+    is_walked: bool = False,
 ) -> PairLaw:
     """The pairs that a training asks its flow to join.
 
@@ -61,11 +68,23 @@ def pair_law(
         batch_size: of its batches.
         densities: of data and start in the model's units, where they are known.
         seed: of a fit.
+        is_walked: whether samples are walked along a bridge with its noise. Optimal pairs
+            of batches then stand in for those of the bridge, as in [SF]2M, and are held
+            against it.
     """
-    is_bridge = is_entropic(coupling, interpolant)
-    if is_bridge and (light := _known_bridge(coupling, densities, seed)) is not None:
+    is_bridge, light = is_entropic(coupling, interpolant), None
+    stands_in = is_walked and isinstance(coupling, OptimalTransport)
+    if isinstance(interpolant, BrownianBridge) and (is_bridge or stands_in):
+        light = _known_bridge(interpolant.std**2, densities, seed)
+    if is_bridge and light is not None:
         said, bridge = light
-        return PairLaw(said, lambda x_0, x_1, _, s: (bridge.sample(x_1, seed=s), x_1), True)
+
+        def ends(
+            x_0: Tensor, x_1: Tensor, labels: Tensor | None, seed: int
+        ) -> tuple[Tensor, Tensor]:
+            return bridge.sample(x_1, seed=seed), x_1
+
+        return PairLaw(said, ends, True, bridge, said)
     if coupling.is_independent:
         said = "true examples, paired as they come"
         return PairLaw(said, lambda x_0, x_1, labels, s: (x_0, x_1))
@@ -79,7 +98,9 @@ def pair_law(
 
     name = type(coupling).__name__
     said = f"true examples, joined by {name} in batches of {batch_size} as in the training"
-    return PairLaw(said, joined, is_bridge)
+    if light is None:
+        return PairLaw(said, joined, is_bridge)
+    return PairLaw(said, joined, is_bridge, light[1], light[0])
 
 
 def is_entropic(coupling: Coupling, interpolant: Interpolant) -> bool:
@@ -135,14 +156,12 @@ def state(
 
 
 def _known_bridge(
-    coupling: Coupling, densities: tuple[Perturbable | None, Perturbable | None], seed: int
+    entropy: float, densities: tuple[Perturbable | None, Perturbable | None], seed: int
 ) -> tuple[str, LightSB] | None:
     """The Schroedinger bridge between two mixtures of normal laws, and what it is."""
     data, start = densities
     if not isinstance(data, GaussianMixture) or not isinstance(start, GaussianMixture):
         return None
-    assert isinstance(coupling, Sinkhorn)
-    entropy = coupling.entropy
     if len(data.weights) == len(start.weights) == 1:
         one, two = (Gaussian(g.mean(), covariance=g.covariance()) for g in (data, start))
         said = "the Schroedinger bridge of two normal laws, in closed form"

@@ -59,8 +59,8 @@ def _pairs(config: Mapping[str, Any], alternates: bool) -> list[CompatibilityIss
     if alternates and not has_start(config):
         text = (
             "bridges go back to the starts too, which are then the data, and noise is none;"
-            " use start=density density=gaussian for normal points, start=data, or"
-            " iteration=reflow"
+            " use start=density, whose points are normal unless start.of.density says"
+            " otherwise, start=data, or iteration=reflow"
         )
         found.append(_error(("start",), text))
     there, back = (

@@ -20,9 +20,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from snowmelt.common.errors import UserError, did_you_mean
-from snowmelt.common.instantiate import resolved
+from snowmelt.common.errors import UserError
 from snowmelt.pipeline.config import (
+    chosen_anew,
     conf_files,
     environment_values,
     known_keys,
@@ -30,6 +30,7 @@ from snowmelt.pipeline.config import (
     settings,
     training_length,
 )
+from snowmelt.pipeline.config.named_parts import with_named_parts
 from snowmelt.pipeline.config.overrides import (
     COMMAND_LINE,
     OPTIONAL,
@@ -42,8 +43,6 @@ from snowmelt.pipeline.config.overrides import (
 )
 from snowmelt.pipeline.config.read_places import check_data_apart
 from snowmelt.pipeline.config.references import resolved_values
-
-INSIDE = {"start": "data"}  # the group of what is inside another, where it is not its own
 
 
 def project_root() -> Path:
@@ -95,10 +94,11 @@ def compose(
             )
     environment_values.refuse_overrides(choices)
     chosen = [c for c in choices if key_of(c) in known]
-    written = _check_files(root, chosen, known)
-    _check_keys(root, chosen, [c for c in choices if c not in chosen], known)
+    written, undone = _check_files(root, chosen, known)
+    others = [c for c in choices if c not in chosen]
+    _check_keys(root, [*(c.text for c in chosen), *undone], others, known)
     choices = training_length.settled(choices, written)
-    settled = frozen(_checked(root, choices, written))
+    settled = frozen(_checked(root, choices, written, undone))
     check_data_apart(settled, root)
     if is_checked:
         from snowmelt.pipeline.compatibility import (
@@ -127,7 +127,10 @@ def chosen_parts(root: Path, overrides: Sequence[str]) -> Any:
 
 
 def _checked(
-    root: Path, choices: Sequence[SourcedOverride], written: Sequence[SourcedOverride]
+    root: Path,
+    choices: Sequence[SourcedOverride],
+    written: Sequence[SourcedOverride],
+    undone: Sequence[str],
 ) -> Any:
     """The resolved values, each of which the schema allows.
 
@@ -136,6 +139,7 @@ def _checked(
 
     Args:
         written: what the chosen files set, to name the file of a wrong value.
+        undone: overrides for keys of those files that do not count; see `chosen_anew`.
 
     Raises:
         UserError: with the first value that is refused, and where it was given.
@@ -144,11 +148,11 @@ def _checked(
     from snowmelt.pipeline.config import schema
 
     given = [*written, *choices]
-    plain, texts = _composed(root, choices, given)
+    plain, texts = _composed(root, choices, given, undone)
     typed = {key_of(c) for c in choices if c.origin == COMMAND_LINE and _is_scalar(c)}
     if meant := typed & schema.misread_texts(plain):
         choices = [c.as_text() if key_of(c) in meant else c for c in choices]
-        plain, texts = _composed(root, choices, given)
+        plain, texts = _composed(root, choices, given, undone)
     try:
         schema.check(plain)
     except schema.Refusal as refusal:
@@ -174,7 +178,10 @@ def _origin(key: str, choices: Sequence[SourcedOverride]) -> str:
 
 
 def _composed(
-    root: Path, choices: Sequence[SourcedOverride], given: Sequence[SourcedOverride]
+    root: Path,
+    choices: Sequence[SourcedOverride],
+    given: Sequence[SourcedOverride],
+    undone: Sequence[str],
 ) -> tuple[Any, Any]:
     """What the choices compose to: without a reference left, and with all of them.
 
@@ -184,7 +191,7 @@ def _composed(
     Raises:
         UserError: a reference leads nowhere, or asks for more than a value.
     """
-    composed = _hydra(root, [c.text for c in choices])
+    composed = _hydra(root, [*undone, *(c.text for c in choices)])
     texts: Any = OmegaConf.to_container(composed)
     environment_values.refuse("conf/", texts)
     references.check_computed(texts)
@@ -200,31 +207,6 @@ def _composed(
             for key, place in plain["paths"].items()
         }
     return plain, texts
-
-
-def with_named_parts(plain: Any, root: Path) -> Any:
-    """A part inside another of its group, named as that one is: `schedule.of=cosine`.
-
-    What is inside a start is a file of conf/data/: `start.of=two_moons`.
-
-    Raises:
-        UserError: there is no file of that name.
-    """
-    for group, names in groups(root).items():
-        inner = plain[group].get("of") if isinstance(plain.get(group), dict) else None
-        if isinstance(inner, str):
-            kind = INSIDE.get(group, group)
-            names = names if kind == group else groups(root)[kind]
-            if inner not in names:
-                raise UserError(
-                    f"{group}.of: unknown {kind} '{inner}'{did_you_mean(inner, names)}."
-                    f" Known: {', '.join(names)} (the files of conf/{kind}/)"
-                )
-            body = conf_files.body_of(root / "conf" / kind / f"{inner}.yaml")
-            where = f"conf/{kind}/{inner}.yaml"
-            environment_values.refuse(where, body, key=f"{group}.of")
-            plain[group]["of"] = resolved(plain | {"of": body}, "of")
-    return plain
 
 
 def frozen(plain: Any) -> DictConfig:
@@ -255,29 +237,35 @@ def _answered(root: Path, overrides: tuple[str, ...], files: object) -> DictConf
 
 def _check_files(
     root: Path, chosen: Sequence[SourcedOverride], known: Mapping[str, list[str]]
-) -> list[SourcedOverride]:
+) -> tuple[list[SourcedOverride], list[str]]:
     """Refuse a key in an experiment or a sweep that conf/ without it does not have.
 
     Returns:
-        What those files set.
+        What those files set, and what undoes the keys that were about a part in whose place
+        another is chosen.
     """
     plain = [c.text for c in chosen if key_of(c) not in OPTIONAL]
     written: list[SourcedOverride] = []
+    undone: dict[str, str] = {}
     for choice in chosen:
         group = key_of(choice)
         if group in OPTIONAL:
             file = root / "conf" / group / f"{choice.parse().value()}.yaml"
             extra, keys = written_in(file)
+            alone = resolved_values(_hydra(root, extra))
             base = resolved_values(_hydra(root, [*plain, *extra]))
             for key in keys:
-                known_keys.check(key, base, known, root)
-            written += keys
-    return written
+                is_own = known_keys.is_plain(alone, key_of(key))
+                known_keys.check(key, alone if is_own else base, known, root)
+            anew: Any = OmegaConf.to_container(_hydra(root, [*extra, *plain]))
+            undone |= chosen_anew.amendments(keys, anew)
+            written += [key for key in keys if key_of(key) not in undone]
+    return written, list(dict.fromkeys(undone.values()))
 
 
 def _check_keys(
     root: Path,
-    chosen: Sequence[SourcedOverride],
+    chosen: Sequence[str],
     given: Sequence[SourcedOverride],
     known: Mapping[str, list[str]],
 ) -> None:
@@ -292,7 +280,7 @@ def _check_keys(
         known_keys.check_kind(choice, own)
     outside = [choice for choice in given if choice not in inside]
     if outside:
-        composed = _hydra(root, [c.text for c in chosen])
+        composed = _hydra(root, chosen)
         unresolved, base = OmegaConf.to_container(composed), resolved_values(composed)
         for choice in outside:
             known_keys.check(choice, base, known, root)

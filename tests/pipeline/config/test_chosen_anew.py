@@ -1,0 +1,116 @@
+"""A part that is chosen anew brings its own keys, and loses those of the experiment's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from tests.project import ROOT
+
+from snowmelt.common.errors import UserError
+from snowmelt.common.instantiate import plain
+from snowmelt.pipeline.config import composition
+from snowmelt.pipeline.config.chosen_anew import amendments
+from snowmelt.pipeline.config.conf_files import body_of
+from snowmelt.pipeline.config.overrides import OPTIONAL, SourcedOverride, written_in
+
+EXPERIMENTS = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
+# What else has to be said for the other part to go with the experiment.
+WITH = {
+    "gray_to_colour": ("coupling=independent",),
+    "low_to_high": ("coupling=independent",),
+}
+SETTING_START = [file.stem for file in EXPERIMENTS if "/start:" in file.read_text()]
+
+
+def chosen(*overrides: str) -> dict[str, Any]:
+    return plain(composition.compose(ROOT, overrides))
+
+
+def own(group: str, name: str) -> dict[str, Any]:
+    """What a part says without any experiment."""
+    return plain(composition.compose(ROOT, [f"{group}={name}"], is_checked=False))[group]
+
+
+def test_the_experiments_that_choose_a_start_are_these() -> None:
+    assert SETTING_START == [
+        "digits_to_digits", "gray_to_colour", "low_to_high", "moons_to_eight"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["normal", "density", "digits", "degraded_gray"])
+@pytest.mark.parametrize("experiment", SETTING_START)
+def test_the_start_that_is_typed_is_the_start(experiment: str, name: str) -> None:
+    choice = (f"experiment={experiment}", f"start={name}", *WITH.get(experiment, ()))
+    config = plain(composition.compose(ROOT, choice, is_checked=False))
+    assert config["start"] == own("start", name)
+
+
+@pytest.mark.parametrize("experiment", SETTING_START)
+def test_each_of_them_begins_with_noise_too(experiment: str) -> None:
+    noise = (f"experiment={experiment}", "start=normal", *WITH.get(experiment, ()))
+    assert chosen(*noise)["start"] == {"_target_": "snowmelt.starts.Normal"}
+
+
+def without(group: str, keys: Iterable[str]) -> list[str]:
+    """A file of the group that lacks each key of it, where there is one."""
+    folder = ROOT / "conf" / group
+    bodies = {file.stem: body_of(file) for file in sorted(folder.glob("*.yaml"))}
+    firsts = [key.split(".")[1] for key in keys if key.startswith(f"{group}.")]
+    lacking = [
+        next((name for name, body in bodies.items() if key not in body), None)
+        for key in firsts
+    ]
+    return sorted({name for name in lacking if name is not None})
+
+
+@pytest.mark.parametrize("experiment", [file.stem for file in EXPERIMENTS])
+def test_no_key_of_an_experiment_is_left_over_in_another_part(experiment: str) -> None:
+    _, written = written_in(ROOT / "conf" / "experiment" / f"{experiment}.yaml")
+    keys = [key.parse().key_or_group for key in written]
+    for group in sorted({key.split(".")[0] for key in keys} - set(OPTIONAL)):
+        for name in without(group, keys):
+            choice = [f"experiment={experiment}", f"{group}={name}"]
+            found = plain(composition.compose(ROOT, choice, is_checked=False))
+            assert found[group].keys() == own(group, name).keys(), choice
+
+
+def test_the_experiment_keeps_its_own_start_and_its_keys() -> None:
+    assert chosen("experiment=moons_to_eight")["start"]["of"]["name"] == "wide_moons"
+    assert chosen("experiment=low_to_high")["start"]["by"]["factor"] == 4
+    again = chosen("experiment=low_to_high", "start=degraded", "start.by.factor=2")
+    assert again["start"]["by"]["factor"] == 2
+    rings = chosen("experiment=moons_to_eight", "start.of=rings")
+    assert rings["start"]["of"]["name"] == "rings"
+
+
+def test_what_is_typed_of_the_new_part_holds() -> None:
+    begun = chosen("experiment=moons_to_eight", "start=density", "start.of.count=500")
+    assert begun["start"]["of"]["count"] == 500
+    assert begun["start"]["of"]["_target_"] == "snowmelt.data.Known"
+
+
+def test_what_both_parts_have_is_the_experiments() -> None:
+    assert chosen("experiment=llama", "sampler=heun")["sampler"]["steps"] == 40
+
+
+def test_keys_of_the_part_that_is_gone_are_not_taken() -> None:
+    with pytest.raises(UserError, match=r"command line: unknown key 'start.of'"):
+        composition.compose(
+            ROOT, ["experiment=moons_to_eight", "start=normal", "start.of=rings"]
+        )
+    with pytest.raises(UserError, match=r"unknown key 'guidance.scale'"):
+        composition.compose(
+            ROOT, ["experiment=classes32", "guidance=none", "guidance.scale=2"]
+        )
+
+
+def test_a_key_is_deleted_from_where_it_is_missing_on_and_a_section_is_put_back() -> None:
+    keys = [
+        SourcedOverride(text, "file")
+        for text in ("a.b.c=1", "a.d=2", "e=3", "f.g=4", "a.b.h=5")
+    ]
+    found = amendments(keys, {"a": {"d": {"x": None, "y": [1.5]}}, "e": 0})
+    back = "a.d={x:null,y:[1.5]}"
+    assert found == {"a.b.c": "~a.b", "a.d": back, "f.g": "~f", "a.b.h": "~a.b"}
