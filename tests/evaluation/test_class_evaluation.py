@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,8 +54,13 @@ def test_shares_with_their_intervals() -> None:
     assert [row["samples"] for row in rows] == [100, 60, 40]
     assert [row["share"] for row in rows] == [0.5, 0.3, 0.2]
     assert [row["expected_share"] for row in rows] == [0.5, 0.25, 0.25]
-    # Heaps ten apart are told without a mistake.
-    assert [row["expected_share_se"] for row in rows] == [0.0] * 3
+    # Heaps ten apart are told without a mistake, which is no certainty.
+    error = pytest.approx(math.sqrt(201 / (202**2 * 203)))
+    assert [row["expected_share_se"] for row in rows] == [error] * 3
+    # 100, 50 and 50 of 200 are due; exact binomial limits for three, somewhat widened.
+    limits = [(200 * row["chance_low"], 200 * row["chance_high"]) for row in rows]
+    assert limits == [(83, 117), (36, 65), (36, 65)]
+    assert rows[0]["visible_deviation"] == pytest.approx(0.12, abs=0.01)
     # Wilson's interval of 100 of 200.
     assert rows[0]["share_low"] == pytest.approx(0.4314, abs=1e-4)
     assert rows[0]["share_high"] == pytest.approx(0.5686, abs=1e-4)
@@ -95,6 +101,11 @@ def test_asked_classes_agree_or_not() -> None:
     assert rows[1]["agreement"] == pytest.approx(50 / 60)
     assert rows[1]["agreement_real"] == 1.0
     assert rows[1]["agreement_low"] < 50 / 60 < rows[1]["agreement_high"]
+    # Where classes were asked for, nothing but mistakes is by chance: none was made here.
+    assert [row["expected_share"] for row in rows] == pytest.approx([4 / 15, 0.4, 1 / 3])
+    assert rows[2]["chance_low"] <= rows[2]["share"] <= rows[2]["chance_high"]
+    assert rows[0]["share"] > rows[0]["chance_high"]
+    assert rows[1]["share"] < rows[1]["chance_low"]
     # By what was asked for: the ten strangers are in the distance of the middle.
     assert (rows[0]["n"], rows[1]["n"]) == (40, 60)
     assert rows[1]["distance"] > 10 * rows[2]["distance"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy import stats
 
 from snowmelt.common.array_files import gathered
 from snowmelt.evaluation.estimate import Estimate
+from snowmelt.evaluation.metrics.class_limits import Chance
 from snowmelt.evaluation.metrics.kernel_jackknife import kernel_distance_and_error
 from snowmelt.evaluation.metrics.sample_metrics import Context, Examples
 from snowmelt.evaluation.protocol import Evaluation, protocol_digest
@@ -31,6 +33,9 @@ COLUMNS = (
     "share_high",
     "expected_share",
     "expected_share_se",
+    "chance_low",
+    "chance_high",
+    "visible_deviation",
     "training_share",
     "agreement",
     "agreement_low",
@@ -77,6 +82,13 @@ class Classes:
         named = None if samples is None or held_out is None else (samples, held_out)
         return None if asked is None and named is None else cls(context, asked, named)
 
+    @cached_property
+    def count(self) -> int:
+        """How many classes samples are compared with."""
+        real = self.context.real
+        assert real is not None
+        return len(np.unique(np.asarray(real.train_labels)))
+
     @property
     def grouped(self) -> tuple[np.ndarray, np.ndarray]:
         """The classes that the distances go by."""
@@ -95,7 +107,7 @@ def measure(context: Context, names: tuple[str, ...] | None) -> Evaluation:
     if classes is None or names is None:
         return Evaluation()
     rows = [
-        {"class": name} | _share(classes, number) | _agreement(classes, number)
+        {"class": name} | _told(classes, number) | _agreement(classes, number)
         | _distances(classes, number)
         for number, name in enumerate(names)
     ]  # fmt: skip
@@ -114,11 +126,18 @@ def measure(context: Context, names: tuple[str, ...] | None) -> Evaluation:
     return Evaluation({}, how | {"digest": protocol_digest(how)}, kept)
 
 
+def _told(classes: Classes, number: int) -> Row:
+    """How often a class comes, should come, and may come by chance."""
+    row = _share(classes, number)
+    return row | _chance(classes, number, row)
+
+
 def _share(classes: Classes, number: int) -> Row:
     """How often a class comes, with its 95 % interval (Wilson's), and how often it should.
 
-    It should come as often as in the training split, but for the mistakes with which
-    classes are told: these are counted on the held-out examples, whose classes are known.
+    It should come as often as in the training split, or as was asked for, but for the
+    mistakes with which classes are told: these are counted on the held-out examples, whose
+    classes are known.
     """
     context = classes.context
     assert context.real is not None
@@ -130,15 +149,40 @@ def _share(classes: Classes, number: int) -> Row:
     samples, held_out = (named == number for named in classes.named)
     low, high = _interval(samples)
     true = np.asarray(context.real.held_out_labels) == number
-    moved = np.sum(held_out != true)
+    due = trained if classes.asked is None else classes.asked[0] == number
+    moved = Estimate.of_share(int(np.sum(held_out != true)), len(held_out))
     return row | {
         "samples": int(samples.sum()),
         "share": float(samples.mean()),
         "share_low": low,
         "share_high": high,
-        "expected_share": float(trained.mean() + held_out.mean() - true.mean()),
-        "expected_share_se": float(np.sqrt(moved)) / len(held_out),
+        "expected_share": float(due.mean() + held_out.mean() - true.mean()),
+        "expected_share_se": moved.spread,
     }
+
+
+def _chance(classes: Classes, number: int, row: Row) -> Row:
+    """Between which shares chance leaves a class, and what deviation would have shown.
+
+    Nothing of a class that is not in the data, or that was not asked for.
+    """
+    real, named = classes.context.real, classes.named
+    if named is None or not row["training_share"] or not 0 < row["expected_share"] < 1:
+        return {}
+    assert real is not None
+    total = len(named[0])
+    if classes.asked is None:
+        share, error = row["expected_share"], row["expected_share_se"]
+        chance = Chance.of_draws(total, share, error)
+    else:
+        told, true = named[1] == number, np.asarray(real.held_out_labels) == number
+        missed = int(np.sum(true & ~told)), int(np.sum(true))
+        taken = int(np.sum(told & ~true)), int(np.sum(~true))
+        asked = int(np.sum(classes.asked[0] == number))
+        chance = Chance.of_asked(total, asked, missed, taken)
+    low, high = chance.limits(classes.count)
+    visible = chance.visible(classes.count)
+    return {"chance_low": low, "chance_high": high, "visible_deviation": visible}
 
 
 def _agreement(classes: Classes, number: int) -> Row:

@@ -10,7 +10,7 @@ import numpy as np
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.evaluation.features.extractor import extract
 from snowmelt.evaluation.features.feature_statistics import Statistics, frechet_distance
-from snowmelt.evaluation.metrics.class_recognition import class_deviation, confident_share
+from snowmelt.evaluation.metrics.class_recognition import class_deviation, is_confident
 from snowmelt.evaluation.reference_features import Reference
 
 
@@ -35,7 +35,7 @@ class Judge:
             for _ in range(floors)
         ]
         self.floor = spread([self._distance(reference.held_out[rows]) for rows in sets])
-        self.recognised = confident_share(reference.held_out_probabilities)
+        self.recognised = float(is_confident(reference.held_out_probabilities).mean())
 
     def __call__(self, samples: np.ndarray) -> dict[str, float]:
         """What is told of samples as stored, uint8 (N, C, H, W) with N = `count`."""
@@ -48,7 +48,7 @@ class Judge:
         features = extract(self.reference.extractor, samples, "features of the samples")
         return {
             "distance": self._distance(features),
-            "recognised": confident_share(probabilities),
+            "recognised": float(is_confident(probabilities).mean()),
             "class_deviation": class_deviation(probabilities.argmax(axis=1), shares),
         }
 

@@ -146,6 +146,50 @@ def test_samplers_of_one_model_are_compared_if_asked() -> None:
         compare_models([run(), other()], ("n",))
 
 
+def of_flow(
+    name: str, value: float, protocol: dict[str, Any] | None = None, **said: Any
+) -> Measured:
+    """A flow whose carried points were measured, by eight sets."""
+    transport = {"n": 500, "sets": 8, "seed": 0, "samples_digest": name} | said
+    numbers = {
+        "transport_wasserstein_2": value,
+        "transport_wasserstein_2_spread": 0.03,
+        "transport_wasserstein_2_freedom": 7,
+    }
+    return run(name, protocol, **numbers, transport=transport)
+
+
+def test_flows_are_compared_by_what_they_carry() -> None:
+    both = [of_flow("one", 0.2), of_flow("two", 0.5, {"checkpoint": "d"})]
+    found = compare_models(both)
+    assert found.left_out == {}
+    difference = found.pairs[0].of("transport_wasserstein_2")
+    assert difference is not None
+    assert difference.value == pytest.approx(0.3)
+    assert difference.freedom == pytest.approx(14)
+    assert difference.is_better is False
+    # By other sets it is another number.
+    other_sets = of_flow("two", 0.5, {"checkpoint": "d"}, n=250)
+    said = compare_models([both[0], other_sets]).left_out
+    assert list(said.values()) == ["measured with different n (500 and 250)"]
+    untold = run("two", {"checkpoint": "d"}, transport_wasserstein_2=0.5)
+    said = compare_models([both[0], untold]).left_out
+    assert list(said.values()) == ["it is not said how it was measured"]
+
+
+def test_what_flows_carry_is_pooled_over_sampling_seeds() -> None:
+    seeds = [
+        of_flow(f"s{seed}", 0.2 + 0.1 * seed, {"checkpoint": "d", "sample_seed": seed})
+        for seed in range(3)
+    ]
+    found = compare_models([of_flow("one", 0.1), *seeds])
+    difference = found.pairs[0].of("transport_wasserstein_2")
+    assert difference is not None
+    assert difference.two.value == pytest.approx(0.3)
+    assert difference.two.error == pytest.approx(0.03 / math.sqrt(3))
+    assert difference.two.freedom == 21
+
+
 def test_sampling_seeds_are_pooled_and_called_so() -> None:
     seeds = [other(f"s{seed}", seed, frechet_distance=1.0 + seed) for seed in range(4)]
     found = compare_models([run(), *seeds])

@@ -6,17 +6,23 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from snowmelt.common.errors import UserError
+from snowmelt.evaluation.catalogue import METRICS
 from snowmelt.evaluation.comparison import Job, compare
+from snowmelt.evaluation.comparison.compared_jobs import Group
+from snowmelt.evaluation.comparison.verdicts import Verdicts
 
 
 def job(schedule: str, seed: int, value: float, **changes: Any) -> Job:
-    spread = changes.pop("spread", None)
+    spread, freedom = changes.pop("spread", None), changes.pop("freedom", None)
     metrics = {"frechet_distance": value, "frechet_distance_floor": 1.0}
     if spread is not None:
         metrics["frechet_distance_spread"] = spread
+    if freedom is not None:
+        metrics["frechet_distance_freedom"] = freedom
     settings: dict[str, Any] = {"metrics": metrics, "protocol": "p" * 64, **changes}
     return Job(f"{schedule}-{seed}", {"schedule": schedule, "seed": seed}, **settings)
 
@@ -128,10 +134,42 @@ def test_many_runs_are_many_chances():
     assert found["b"] == "not told apart from a's run (one seed)"
 
 
+def test_errors_of_a_few_sets_have_students_quantiles():
+    # 2.12 errors apart: beyond the normal 1.96, within the 2.14 of 14 degrees of freedom.
+    runs = [job("a", 0, 3.0, spread=0.5), job("b", 0, 4.5, spread=0.5)]
+    assert compare(runs).groups[1].verdict.startswith("higher than a by 1.50")
+    few = [
+        job(name, 0, value, spread=0.5, freedom=7)
+        for name, value in (("a", 3.0), ("b", 4.5))
+    ]
+    comparison = compare(few)
+    assert comparison.groups[0].freedom == 7
+    assert comparison.groups[1].verdict == "not told apart from a's run (one seed)"
+
+
+@pytest.mark.parametrize("runs", [2, 4, 8])
+def test_equal_runs_are_told_apart_one_time_in_twenty(runs):
+    """Of eight sets each; with normal quantiles in 7, 9 and 13 %."""
+    random, tries = np.random.default_rng(0), 2000
+    sets = random.normal(10.0, 1.0, (tries, runs, 8))
+    errors = sets.std(axis=2, ddof=1) / 8**0.5
+    apart = 0
+    for means, spreads in zip(sets.mean(axis=2).tolist(), errors.tolist(), strict=True):
+        groups = [
+            Group(str(place), [], {"0": mean}, spread, 7)
+            for place, (mean, spread) in enumerate(zip(means, spreads, strict=True))
+        ]
+        said = Verdicts(groups, METRICS["frechet_distance"]).groups()
+        apart += any("higher" in group.verdict for group in said)
+    assert 0.02 < apart / tries < 0.05 + 3 * (0.05 * 0.95 / tries) ** 0.5
+
+
 def test_one_seed_each_without_spread_proves_nothing():
     comparison = compare([job("a", 0, 1.0), job("b", 0, 100.0)])
     assert [group.rank for group in comparison.groups] == [None, None]
     assert comparison.groups[1].verdict == "not told apart from a's run (one seed)"
+    none = compare([job("a", 0, 1.0, spread=0.0), job("b", 0, 100.0, spread=0.0)])
+    assert none.groups[1].verdict == "not told apart from a's run (one seed)"
 
 
 def test_a_single_seed_stands_behind_those_with_several_and_gets_no_verdict():

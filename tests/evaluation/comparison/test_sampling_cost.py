@@ -154,6 +154,20 @@ def test_the_sentence() -> None:
     assert none == "No sampler was shown to be equivalent to ddpm, 1000 steps."
 
 
+def test_intervals_of_a_few_sets_have_students_quantiles() -> None:
+    found = jobs()
+    for one in found:
+        assert isinstance(one.metrics, dict)
+        one.metrics["frechet_distance_freedom"] = 7
+        one.metrics["frechet_distance_floor_freedom"] = 7
+    (cost,) = sampling_costs(found, 0.05)
+    row = next(csv.DictReader(io.StringIO(cost_csv([cost]))))
+    assert float(row["high"]) == pytest.approx(1.0 + 0.01 * 2.36462, abs=1e-6)
+    assert cost.floor is not None
+    assert cost.floor.half_width == pytest.approx(0.02 * 2.36462, abs=1e-6)
+    assert replace(cost.floor, error=None).half_width is None
+
+
 def test_csv_and_json_hold_it_all() -> None:
     costs = sampling_costs(jobs(), 0.05)
     rows = list(csv.DictReader(io.StringIO(cost_csv(costs))))

@@ -94,6 +94,16 @@ def test_spreads_are_those_of_fresh_samples(dimension: int) -> None:
     assert (ratio < 1.35).all(), ratio
 
 
+def test_all_and_none_are_not_certain() -> None:
+    train, held_out = normal(60, 0), normal(60, 1)
+    same, far = context(train, train, held_out), context(train + 99.0, train, held_out)
+    for metric, factor in ((precision, 1.0), (recall, 2.0**0.5), (coverage, 2.0**0.5)):
+        error = pytest.approx(factor * (61 / (62**2 * 63)) ** 0.5)
+        for of, value in ((same, 1.0), (far, 0.0)):
+            found = metric(of.generated)
+            assert (found.value, found.spread) == (value, error)
+
+
 def test_a_perfect_model_and_a_wrong_one() -> None:
     samples, train, held_out = (normal(200, seed) for seed in range(3))
     perfect = context(samples, train, held_out)

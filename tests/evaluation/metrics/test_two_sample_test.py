@@ -53,7 +53,10 @@ def test_a_shift_is_noticed_nearly_as_often_as_it_can_be() -> None:
 
 def test_distant_sets_are_always_told_apart() -> None:
     found = two_sample_accuracy(draws(50, 0), draws(50, 1, 50.0), folds=5, seed=0)
-    assert (found.value, found.spread) == (1.0, 0.0)
+    assert found.value == 1.0
+    # All of 100 votes are right: that is no certainty.
+    assert found.spread is not None
+    assert found.spread > 0.005
 
 
 def test_a_difference_in_shape_alone_is_noticed() -> None:

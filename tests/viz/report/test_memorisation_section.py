@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from tests.viz.report.test_page import material
 
+from snowmelt.evaluation.catalogue.sample_entries import SAMPLE_METRICS
 from snowmelt.viz.plots.nearest_pairs import nearest_distances, nearest_pairs
 from snowmelt.viz.report.memorisation_section import sentences
 from snowmelt.viz.report.page import render
@@ -36,7 +37,8 @@ def test_copies_are_told_by_the_interval() -> None:
     assert "and 5.0 % of real ones: more than of real data." in said
     said = told(memorised_share=0.06, memorised_share_spread=0.02, **share)
     assert (
-        "no sign of copies; 5.6 % more of them than of real ones would have shown" in said
+        "no sign of copies by this measure; 5.6 % more of them than of real ones would have"
+        " shown" in said
     )
     assert "fewer may be there" in said
     assert "fewer than of real data" in told(
@@ -50,8 +52,49 @@ def test_the_error_of_the_real_ones_counts_where_it_is_known() -> None:
     assert "fewer than of real data" in told(**share)
     said = told(**share, copied_share_real_spread=0.003)
     assert (
-        "no sign of copies; 0.9 % more" in said
+        "no sign of copies by this measure; 0.9 % more" in said
     )  # 2.80 times the root of 0.1 + 0.9, / 1000
+
+
+def test_a_lean_to_training_data_is_told_with_its_size() -> None:
+    said = told(nearer_train_share=0.568, nearer_train_share_spread=0.0219)
+    assert said == (
+        "Nearer to training data than to as much held-out data: 56.8 % of the samples (95 %"
+        " interval 52.5 to 61.1 %), where 50 % are due: the samples lean towards what was"
+        " trained on, by 2.5 to 11.1 % of them."
+    )
+    said = told(nearer_train_share=0.45, nearer_train_share_spread=0.02)
+    assert "lean towards what was held out, by 1.1 to 8.9 % of them" in said
+    said = told(nearer_train_share=0.54, nearer_train_share_spread=0.0219)
+    assert (
+        "no sign of copies by this measure; 6.1 % more than are due would have shown"
+        in said
+    )
+
+
+def test_the_memorisation_rate_is_told_beside_one_half() -> None:
+    said = told(near_share=0.526, near_share_spread=0.0247)
+    assert "52.6 % of the samples (95 % interval 47.8 to 57.4 %), where 50 %" in said
+    assert (
+        "no sign of copies by this measure; 6.9 % more than are due would have shown"
+        in said
+    )
+    nearer = told(near_share=0.6, near_share_spread=0.0247)
+    assert "nearer to training data than new real ones are, by 5.2 to 14.8 %" in nearer
+    farther = told(near_share=0.4, near_share_spread=0.0247)
+    assert "farther from training data than new real ones are, by 5.2 to" in farther
+
+
+def test_every_share_of_memorisation_is_told() -> None:
+    shares = [
+        metric.key
+        for metric in SAMPLE_METRICS
+        if metric.is_share and metric.measure.__module__.endswith("memorisation")
+    ]
+    assert len(shares) == 5
+    given = dict.fromkeys(shares, 0.4) | {f"{key}_spread": 0.01 for key in shares}
+    given |= {f"{key}_real": 0.1 for key in shares}
+    assert len(sentences(material(metrics=given))) == 5
 
 
 def test_the_page_shows_the_worst_cases() -> None:

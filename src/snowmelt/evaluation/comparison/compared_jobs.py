@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class Group:
         jobs: all of them, failed ones too.
         by_seed: the metric by the seed of the training.
         resampling: the spread of the metric within one job, where one is known.
+        freedom: the degrees of freedom of that, infinite unless it is of a few sets.
         rank: 1 and up, equal for settings that are not told apart; None when not ranked.
         verdict: how it compares with the best, in words.
     """
@@ -89,6 +91,7 @@ class Group:
     jobs: Sequence[Job]
     by_seed: Mapping[str, float]
     resampling: float | None = None
+    freedom: float = math.inf
     rank: int | None = None
     verdict: str = ""
 

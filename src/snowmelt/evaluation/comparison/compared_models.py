@@ -18,6 +18,10 @@ import numpy as np
 from snowmelt.common.errors import UserError
 from snowmelt.common.records import content_digest
 from snowmelt.evaluation.catalogue.metric import FREEDOM, Metric, Subject
+from snowmelt.evaluation.excess import Excess
+
+# What is measured of samples, and so anew under each sampling seed.
+OF_SAMPLES = (Subject.SAMPLES, Subject.COMPLETIONS, Subject.TRANSPORT)
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Measured:
         """How the metrics of a subject were measured; None where they were not."""
         if subject in (Subject.SAMPLES, Subject.COMPLETIONS):
             return self.protocol
-        if subject is Subject.TRUTH:
-            found = self.metrics.get("truth")
+        if subject in (Subject.TRUTH, Subject.TRANSPORT):
+            found = self.metrics.get(subject.value)
         else:
             both = self.metrics.get("likelihood")
             found = both.get(subject.value) if isinstance(both, Mapping) else None
@@ -89,6 +93,13 @@ class Known:
     error: float | None
     freedom: float = math.inf
 
+    @property
+    def half_width(self) -> float | None:
+        """Of its 95 % interval; None where its error is not known."""
+        if self.error is None:
+            return None
+        return Excess(self.value, self.error, self.freedom).half_width
+
 
 @dataclass(frozen=True)
 class Model:
@@ -117,8 +128,7 @@ class Model:
         The error of a mean over sets is made of the error of each, and their degrees of
         freedom add up. Where these are not known, the scatter of the sets stands for them.
         """
-        is_drawn = metric.subject in (Subject.SAMPLES, Subject.COMPLETIONS)
-        runs = self.runs if is_drawn else self.runs[:1]
+        runs = self.runs if metric.subject in OF_SAMPLES else self.runs[:1]
         values = [_number(run.metrics.get(metric.key)) for run in runs]
         if any(value is None for value in values):
             return None

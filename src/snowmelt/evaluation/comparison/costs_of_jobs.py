@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from snowmelt.common.errors import UserError
 from snowmelt.evaluation import catalogue
-from snowmelt.evaluation.catalogue.metric import LOWER, Metric
+from snowmelt.evaluation.catalogue.metric import FREEDOM, LOWER, Metric
 from snowmelt.evaluation.comparison import protocol_differences
 from snowmelt.evaluation.comparison.compared_jobs import Job
 from snowmelt.evaluation.comparison.compared_models import Known, Measured, Model, models
@@ -132,7 +133,9 @@ def _floor(metric: Metric, metrics: Mapping[str, Any]) -> Known | None:
     value = metrics.get(metric.floor_key)
     if not isinstance(value, int | float):
         return None
-    return Known(float(value), metrics.get(f"{metric.floor_key}_{metric.spread}"))
+    error = metrics.get(f"{metric.floor_key}_{metric.spread}")
+    freedom = metrics.get(f"{metric.floor_key}_{FREEDOM}", math.inf)
+    return Known(float(value), error, freedom)
 
 
 def _protocol(job: Job) -> Mapping[str, Any]:

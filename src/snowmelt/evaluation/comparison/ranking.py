@@ -147,7 +147,8 @@ def _groups(
                 by_seed.setdefault(job.seed, []).append(reading.value)
             means = {seed: statistics.fmean(values) for seed, values in by_seed.items()}
             spread = mean_known([reading.spread for reading in found])
-            groups.append(Group(str(label), rows["job"].tolist(), means, spread))
+            freedom = sum(reading.freedoms[1] for reading in found)
+            groups.append(Group(str(label), rows["job"].tolist(), means, spread, freedom))
     return groups
 
 

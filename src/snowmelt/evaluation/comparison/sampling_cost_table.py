@@ -15,7 +15,6 @@ from snowmelt.evaluation.comparison.sampling_cost import Sampling, SamplingCost
 from snowmelt.evaluation.excess import POWER
 from snowmelt.evaluation.number_format import number, with_spread
 
-_INTERVAL = 1.96  # standard errors
 COLUMNS = (
     "training", "sampler", "steps", "evaluations", "samples", "seconds", "samples_a_second",
     "times_as_fast", "metric", "n", "distance", "error", "low", "high", "floor",
@@ -117,7 +116,7 @@ def cost_csv(costs: Sequence[SamplingCost]) -> str:
 
 def _flat(one: Sampling, cost: SamplingCost) -> dict[str, Any]:
     value, error, floor = one.distance.value, one.distance.error, cost.floor
-    half = None if error is None else _INTERVAL * error
+    half = one.distance.half_width
     ratio = None if one.equivalence is None else one.equivalence.ratio
     return {
         "training": cost.training,

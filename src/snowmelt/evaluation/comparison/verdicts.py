@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-
-from scipy import stats
 
 from snowmelt.evaluation.catalogue.metric import HIGHER, Metric
 from snowmelt.evaluation.comparison.compared_jobs import Group
@@ -17,6 +14,7 @@ from snowmelt.evaluation.comparison.simultaneous_differences import (
     Difference,
     SimultaneousDifferences,
 )
+from snowmelt.evaluation.excess import Excess
 from snowmelt.evaluation.number_format import number
 
 ADDITIVE = ("bits/dim", "nats")  # units of which differences are told, and no ratios
@@ -174,10 +172,13 @@ class Verdicts:
         """Whether fresh samples of two runs would differ, all pairs of runs at once."""
         if one.resampling is None or two.resampling is None:
             return False
+        if not (one.resampling or two.resampling):
+            return False  # no scatter at all is no certainty
         pairs = len(self._single) * (len(self._single) - 1) / 2
-        bound = float(stats.norm.ppf(1 - (1 - CONFIDENCE) / (2 * pairs)))
-        error = math.hypot(one.resampling, two.resampling)
-        return abs(one.mean - two.mean) > bound * error
+        both = (one.mean, one.resampling), (two.mean, two.resampling)
+        found = Excess.over(*both, (one.freedom, two.freedom))
+        bound = found.quantile(1 - (1 - CONFIDENCE) / (2 * pairs))
+        return abs(found.value) > bound * found.error
 
     def _summary_of_single(self) -> str:
         names = listed([group.label for group in self._single])

@@ -6,7 +6,6 @@ members of a class; how often it names each class tells whether all come as they
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -22,8 +21,8 @@ def confidence(examples: Examples) -> Estimate | None:
     """The share of examples that are recognised, with the error of a share of N draws."""
     if examples.probabilities is None:
         return None
-    share = confident_share(examples.probabilities)
-    return Estimate(share, math.sqrt(share * (1 - share) / len(examples.probabilities)))
+    sure = is_confident(examples.probabilities)
+    return Estimate.of_share(int(sure.sum()), len(sure))
 
 
 def imbalance(examples: Examples) -> Estimate | None:
@@ -50,8 +49,7 @@ def agreement(examples: Examples) -> Estimate | None:
         asked = None if real is None else real.held_out_labels
     if named is None or asked is None:
         return None
-    share = float(np.mean(named == np.asarray(asked)))
-    return Estimate(share, math.sqrt(share * (1 - share) / len(named)))
+    return Estimate.of_share(int(np.sum(named == np.asarray(asked))), len(named))
 
 
 def accuracy(network: str) -> Callable[[Examples], float | None]:
@@ -65,9 +63,10 @@ def accuracy(network: str) -> Callable[[Examples], float | None]:
     return known
 
 
-def confident_share(probabilities: np.ndarray) -> float:
-    """The share of rows (N, K) whose largest probability is over 90 %."""
-    return float(np.mean(probabilities.max(axis=1) > CONFIDENT))
+def is_confident(probabilities: np.ndarray) -> np.ndarray:
+    """Whether the largest probability is over 90 %. Shapes: (N, K) -> (N,) bool"""
+    sure: np.ndarray = probabilities.max(axis=1) > CONFIDENT
+    return sure
 
 
 def class_deviation(classes: np.ndarray, expected: np.ndarray) -> float:

@@ -54,4 +54,6 @@ def coverage(examples: Examples) -> Estimate | None:
 
 def _of_share(share: float, examples: Examples, factor: float = 1.0) -> Estimate:
     count = examples.context.manifold_count
-    return Estimate(share, factor * math.sqrt(share * (1.0 - share) / count))
+    found = Estimate.of_share(share * count, count)
+    assert found.spread is not None
+    return Estimate(share, factor * found.spread)

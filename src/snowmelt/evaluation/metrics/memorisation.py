@@ -67,7 +67,8 @@ def _memorised(examples: Examples, pair: Pair) -> Estimate | float:
 def copied(examples: Examples) -> Estimate:
     """The share that is three times nearer to one training image than to any other."""
     pair = examples.context.neighbourhood.pixels
-    return of_share(is_copy(pair.samples if examples.is_generated else pair.held_out))
+    copies = is_copy(pair.samples if examples.is_generated else pair.held_out)
+    return Estimate.of_share(int(copies.sum()), len(copies))
 
 
 def data_copying(examples: Examples) -> Estimate:
@@ -103,7 +104,8 @@ def share_within(samples: np.ndarray, held_out: np.ndarray, share: float) -> Est
     Shapes:
         samples: (N,), held_out: (n,) -> distances to the nearest training example
     """
-    within = of_share(samples <= quantile(held_out, share))
+    hits = int(np.sum(samples <= quantile(held_out, share)))
+    within = Estimate.of_share(hits, len(samples))
     place = max(1, math.floor(share * (len(held_out) + 1)))
     middles = (np.arange(_LEVELS) + 0.5) / _LEVELS
     levels = stats.beta.ppf(middles, place, len(held_out) + 1 - place)
@@ -146,14 +148,3 @@ def share_of_first(one: np.ndarray, two: np.ndarray) -> Estimate:
     weights = np.concatenate([one, two])
     spread = math.sqrt(len(one) / 2 * float(weights.var(ddof=1)))
     return Estimate(float(one.sum()), spread or None)
-
-
-def of_share(hits: np.ndarray) -> Estimate:
-    """A share of independent draws, and its error, which is above 0 for none and for all.
-
-    That is the standard deviation of the share given these draws, all shares being equally
-    likely beforehand. Shapes: (N,) bool
-    """
-    count, total = float(hits.sum()), len(hits)
-    spread = math.sqrt((count + 1) * (total - count + 1) / ((total + 2) ** 2 * (total + 3)))
-    return Estimate(count / total, spread)

@@ -9,10 +9,10 @@ it learns from. It has nothing to fit, sees differences of any shape in few dime
 with more points comes as close as one likes to the best that any classifier can do.
 
 Votes in a cross-validation depend on each other: a point that is itself judged has a say in
-the votes on its neighbours, so that $\sqrt{a(1 - a)/2N}$ is less than the accuracy $a$
-scatters. By how much is measured where both sets are alike: which of the two a point is
-from is dealt anew within each fold, many times, and the scatter of the accuracies over that
-of independent votes stretches the error.
+the votes on its neighbours, so that the error of a share of 2N independent votes is less
+than the accuracy scatters. By how much is measured where both sets are alike: which of the
+two a point is from is dealt anew within each fold, many times, and the scatter of the
+accuracies over that of independent votes stretches the error.
 
 References:
     Lopez-Paz & Oquab (2017), arXiv:1610.06545. Stone (1977), "Consistent nonparametric
@@ -74,7 +74,8 @@ def two_sample_accuracy(
     random = np.random.default_rng(seed)
     dealt = [_accuracy(votes, _dealt_anew(votes, truth, random)) for _ in range(DEALS)]
     stretch = float(np.std(dealt)) / math.sqrt(0.25 / len(rows))
-    independent = math.sqrt(accuracy * (1 - accuracy) / len(rows))
+    independent = Estimate.of_share(accuracy * len(rows), len(rows)).spread
+    assert independent is not None
     return Estimate(accuracy, stretch * independent)
 
 

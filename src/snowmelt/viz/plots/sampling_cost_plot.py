@@ -29,7 +29,6 @@ from snowmelt.viz.style import (
     styled,
 )
 
-_INTERVAL = 1.96  # standard errors
 _LOWEST = 0.5  # of the floor, below which no band is drawn: it may reach zero
 
 Cost = Callable[[Sampling], float | None]
@@ -78,7 +77,7 @@ def _line(axes: Axes, drawn: Sequence[Sampling], of: Cost, place: int) -> None:
     color, marker = SERIES[place % len(SERIES)], MARKERS[turn % len(MARKERS)]
     x = [of(one) or 0.0 for one in drawn]
     y = [one.distance.value for one in drawn]
-    errors = [_INTERVAL * (one.distance.error or 0.0) for one in drawn]
+    errors = [one.distance.half_width or 0.0 for one in drawn]
     axes.errorbar(
         x, y, errors, color=color, linestyle=LINES[turn % len(LINES)], linewidth=1.4,
         elinewidth=0.9, marker=marker, markersize=0, label=drawn[0].sampler,
@@ -103,7 +102,7 @@ def _bands(axes: Axes, cost: SamplingCost) -> None:
     axes.axhline(chain, color=SKY, linewidth=1.0, zorder=0.5)
     if floor is None or floor.value <= 0:
         return
-    half = _INTERVAL * (floor.error or 0.0)
+    half = floor.half_width or 0.0
     bottom = max(floor.value - half, _LOWEST * floor.value)
     axes.axhspan(
         bottom, floor.value + half, color=RULE, alpha=0.6, zorder=0.2,

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
-from scipy import stats
 
 from snowmelt.evaluation.number_format import percent, with_spread
 from snowmelt.viz.plots.class_shares import class_shares, shown
 from snowmelt.viz.report import embedded_pictures
 from snowmelt.viz.report.report_material import Material
 
-CONFIDENCE, POWER = 0.95, 0.80
 Columns = Mapping[str, NDArray[Any]]
 
 
@@ -72,22 +70,21 @@ def sentences(columns: Columns) -> list[str]:
     Where none does, the smallest deviation that would have shown is told beside it.
     """
     share, due = columns["share"], columns["expected_share"]
+    low, high = columns["chance_low"], columns["chance_high"]
     total = float(np.nansum(columns["samples"]))
-    known = np.isfinite(share) & np.isfinite(due) & (due > 0) & (due < 1)
-    if not known.any() or not total:
+    known = np.isfinite(share) & np.isfinite(low)
+    if not known.any():
         return []
-    deviation = np.hypot(
-        np.sqrt(due[known] * (1 - due[known]) / total), columns["expected_share_se"][known]
-    )
-    limit = float(stats.norm.ppf(1 - (1 - CONFIDENCE) / (2 * known.sum())))
-    off = np.abs(share[known] - due[known]) > limit * deviation
+    slack = 0.5 / total  # shares are of whole samples
+    off = (share[known] < low[known] - slack) | (share[known] > high[known] + slack)
     if not off.any():
-        seen = (limit + float(stats.norm.ppf(POWER))) * float(np.median(deviation))
+        seen = percent(float(np.median(columns["visible_deviation"][known])))
+        never = ", and so may one that never comes" * bool(np.median(low[known]) == 0)
         return [
             "No class comes more or less often than chance explains (95 % for all of them"
-            f" together). A deviation of {percent(seen)} of all samples in a class of"
-            " ordinary share would have shown four times out of five; a smaller one may be"
-            " there."
+            f" together). A class of ordinary share that came more often by {seen} of all"
+            " samples would have shown four times out of five; a smaller deviation may be"
+            f" there{never}."
         ]
     names = columns["class"][known][off]
     parts = [
