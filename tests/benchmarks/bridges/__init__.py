@@ -6,9 +6,12 @@
 - `methods`: each row as a coupling, an interpolant and a loss;
 - `perceptrons`: the papers' network, for all seeds at once;
 - `batches`: what a step learns from, and the plans, which depend on no network;
-- `flows`: training, the way of the points, the alternation of DSBM;
+- `validation`: the weights of each seed that the papers would test;
+- `flows`: training, the way of the points, the rounds of DSBM and of a reflow;
 - `cells`: one method on one pair: trained, carried, measured, kept;
 - `work`: pieces of work and what each waits for, done by several processes;
 - `gaussian_bridge`: the bridge whose marginals are known;
+- `measured_cells`: what was measured of one method on one pair;
+- `gaussian_table`: the table of that bridge;
 - `bridge_tables`: what was found beside what was published, as Markdown.
 """

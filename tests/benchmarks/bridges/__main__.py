@@ -17,7 +17,7 @@ from snowmelt.common.files import new_file, read_json, write_json
 from tests.benchmarks.bridges.bridge_tables import csv_rows, page
 from tests.benchmarks.bridges.cell_pieces import pieces
 from tests.benchmarks.bridges.cells import Protocol
-from tests.benchmarks.bridges.distributions import PAIRS
+from tests.benchmarks.bridges.distributions import PAIRS, SHARED
 from tests.benchmarks.bridges.methods import METHODS
 from tests.benchmarks.bridges.work import done
 from tests.project import ROOT
@@ -34,14 +34,14 @@ def main(asked: Sequence[str] | None = None) -> None:
     given = _parser().parse_args(asked)
     protocol = Protocol(
         given.out.resolve(),
-        seeds=tuple(range(given.seeds)),
+        seeds=tuple(SHARED + number for number in range(given.seeds)),
         steps=given.steps,
         points=given.points,
     )
     protocol.folder.mkdir(parents=True, exist_ok=True)
     path = protocol.folder / "seconds.json"
     seconds = read_json(path, made_by="bench") if path.is_file() else {}
-    todo = list(pieces(protocol, given.pairs, given.rows, given.averaged))
+    todo = list(pieces(protocol, given.pairs, given.rows))
     left = [one for one in todo if one.name not in seconds]
     known = {one.name for one in left}
     left = [one.waiting_for(known) for one in left]
@@ -59,13 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench-bridges", description=__doc__)
     parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=list(PAIRS))
     parser.add_argument("--rows", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--seeds", type=int, default=5, help=f"how many, from {SHARED} on")
     parser.add_argument("--steps", type=int, default=Protocol.steps, help="of a training")
     parser.add_argument(
         "--points", type=int, default=Protocol.points, help="to train, and to test"
-    )
-    parser.add_argument(
-        "--averaged", action="store_true", help="measure the averaged weights too"
     )
     parser.add_argument(
         "--jobs",

@@ -61,11 +61,12 @@ class Draws:
 
     def partners(self, block: int, coupling: Coupling) -> NDArray[np.int16]:
         """The place of each example's start. Shapes: -> (steps, B)"""
-        drawn = torch.empty(0)  # no coupling of the tables leaves anything to chance
-        places = [
-            coupling.partners(torch.from_numpy(x_0), torch.from_numpy(x_1), drawn).numpy()
-            for x_0, x_1 in zip(*self(block), strict=True)
-        ]
+        random = torch.Generator().manual_seed((self.seed << 20) + block)
+        places = []
+        for x_0, x_1 in zip(*self(block), strict=True):
+            drawn = torch.rand(len(x_0), generator=random)
+            pair = torch.from_numpy(x_0), torch.from_numpy(x_1)
+            places.append(coupling.partners(*pair, drawn).numpy())
         return np.stack(places).astype(np.int16)
 
     def _rows(self, points: Points, block: int, stream: int) -> Points:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from tests.benchmarks.bridges import cells, gaussian_bridge
+from tests.benchmarks.bridges import cells, gaussian_bridge, published
 from tests.benchmarks.bridges.cells import Protocol
 from tests.benchmarks.bridges.distributions import GAUSSIAN
 from tests.benchmarks.bridges.methods import METHODS
@@ -19,19 +19,14 @@ from tests.benchmarks.bridges.work import Tick, Work
 PLANS, TRAINING, DISTANCE = 0.5, 2.0, 0.3
 
 
-def pieces(
-    protocol: Protocol, pairs: Sequence[str], rows: Sequence[str], averaged: bool
-) -> Iterator[Work]:
+def pieces(protocol: Protocol, pairs: Sequence[str], rows: Sequence[str]) -> Iterator[Work]:
     """All that is to do for these cells, in order."""
     gaussian = {pair.name for pair in GAUSSIAN}
     for pair in pairs:
-        is_gaussian = pair in gaussian
-        wanted = [row for row in rows if not is_gaussian or row in gaussian_bridge.ROWS]
-        if not all(METHODS[row].coupling.is_independent for row in wanted):
-            for seed in protocol.seeds:
-                find = partial(_quietly, cells.find_plans, protocol, pair, seed)
-                yield Work(_plans(pair, seed), find, PLANS)
-        if is_gaussian:
+        there = gaussian_bridge.ROWS if pair in gaussian else published.rows(pair)
+        wanted = [row for row in rows if row in there]
+        yield from _plans_of(protocol, pair, wanted)
+        if pair in gaussian:
             measure = partial(_quietly, gaussian_bridge.measure_exact, protocol, pair)
             yield Work(f"{pair}: {cells.TRUE}", measure, 0.1)
             for row in wanted:
@@ -41,26 +36,46 @@ def pieces(
         for row in wanted:
             does = partial(_train, protocol, pair, row)
             yield Work(f"{pair}: {row}", does, _size(row), _before(protocol, pair, row))
-            for seed in protocol.seeds:
-                for weights in ("last", "average") if averaged else ("last",):
-                    does = partial(
-                        _quietly, cells.measure, protocol, pair, row, weights, seed
-                    )
-                    name = f"{pair}: {row}, distance {weights} {seed}"
-                    yield Work(name, does, DISTANCE, (f"{pair}: {row}",))
+            yield from _distances(protocol, pair, row)
         for seed in protocol.seeds:
             does = partial(_quietly, cells.measure_truth, protocol, pair, seed)
             yield Work(f"{pair}: {cells.TRUE} {seed}", does, 2 * DISTANCE)
 
 
+def _plans_of(protocol: Protocol, pair: str, rows: Sequence[str]) -> Iterator[Work]:
+    """The plans that some rows learn from; those of one kind of plan share them."""
+    names = {_plans(pair, 0, row): row for row in rows if _has_plans(row)}
+    for row in names.values():
+        for seed in protocol.seeds:
+            find = partial(_quietly, cells.find_plans, protocol, pair, seed, row)
+            yield Work(_plans(pair, seed, row), find, PLANS)
+
+
+def _distances(protocol: Protocol, pair: str, row: str) -> Iterator[Work]:
+    """Of all seeds by the best weights; the second columns have fewer, for their price."""
+    kinds = [("best", protocol.seeds), ("average", protocol.few)]
+    if row in cells.SHORT_ROWS:
+        kinds.append(("short", protocol.few))
+    for kind, seeds in kinds:
+        for seed in seeds:
+            does = partial(_quietly, cells.measure, protocol, pair, row, kind, seed)
+            name = f"{pair}: {row}, distance {kind} {seed}"
+            yield Work(name, does, DISTANCE, (f"{pair}: {row}",))
+
+
 def _before(protocol: Protocol, pair: str, row: str) -> tuple[str, ...]:
-    if METHODS[row].coupling.is_independent:
+    """The plans it learns from; a reflow waits for no row, as it trains its first flow."""
+    if not _has_plans(row):
         return ()
-    return tuple(_plans(pair, seed) for seed in protocol.seeds)
+    return tuple(_plans(pair, seed, row) for seed in protocol.seeds)
 
 
-def _plans(pair: str, seed: int) -> str:
-    return f"{pair}: plans {seed}"
+def _has_plans(row: str) -> bool:
+    return not METHODS[row].coupling.is_independent
+
+
+def _plans(pair: str, seed: int, row: str) -> str:
+    return f"{pair}: {type(METHODS[row].coupling).__name__} plans {seed}"
 
 
 def _size(row: str) -> float:
@@ -73,11 +88,13 @@ def _quietly(does: Any, *given: Any) -> None:
     does(*asked)
 
 
-def _train(protocol: Protocol, pair: str, row: str, tick: Tick) -> None:
-    cells.train(protocol, pair, row, lambda steps: tick(0.9 * steps / protocol.steps))
+def _train(protocol: Protocol, pair: str, row: str, tick: Tick) -> float:
+    return cells.train(
+        protocol, pair, row, lambda steps: tick(0.9 * steps / protocol.steps)
+    )
 
 
-def _gaussian(protocol: Protocol, pair: str, row: str, tick: Tick) -> None:
-    gaussian_bridge.measure_bridge(
+def _gaussian(protocol: Protocol, pair: str, row: str, tick: Tick) -> float:
+    return gaussian_bridge.measure_bridge(
         protocol, pair, row, lambda steps: tick(0.9 * steps / protocol.steps)
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ import torch
 
 from snowmelt.common.files import new_file, read_json, write_json
 from snowmelt.evaluation.metrics.wasserstein import wasserstein_2
-from tests.benchmarks.bridges.batches import EPOCHS, Batches, Coupled, Draws, OwnPairs
+from tests.benchmarks.bridges.batches import EPOCHS, Coupled, Draws
 from tests.benchmarks.bridges.distributions import PAIRS, Ends
-from tests.benchmarks.bridges.flows import Flow, alternate, carried, flowed
+from tests.benchmarks.bridges.flows import WEIGHTS, Flow, alternate, carried, flowed
 from tests.benchmarks.bridges.methods import METHODS, Method
+from tests.benchmarks.bridges.validation import validation
 
 TRUE = "true points"
-REFLOWED = 5  # starts of a reflow for each point of the data, where they are drawn
+SHORT = 20  # steps of sampling of DSBM's table, whose rows are these
+SHORT_ROWS = ("DSBM-IMF", "OT-CFM", "rectified flow")
 Tick = Callable[[int], None]
 
 
@@ -39,7 +41,7 @@ class Protocol:
     """
 
     out: Path
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[int, ...] = (42, 43, 44, 45, 46)
     steps: int = 20_000
     points: int = 10_000
     batch: int = 512
@@ -47,9 +49,14 @@ class Protocol:
     sampling_steps: int = 100
 
     @property
+    def few(self) -> tuple[int, ...]:
+        """The seeds of the second columns, whose distances would cost as much again."""
+        return self.seeds[:2]
+
+    @property
     def folder(self) -> Path:
         """Where the cells of these settings lie."""
-        named = f"{self.steps}-steps-{self.points}-points-{self.plans}-plans"
+        named = f"best-{self.steps}-steps-{self.points}-points-{self.plans}-plans"
         return self.out / f"{named}-seeds-{'-'.join(map(str, self.seeds))}"
 
     def ends(self, pair: str) -> list[list[Ends]]:
@@ -84,37 +91,48 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name)
 
 
-def find_plans(protocol: Protocol, pair: str, seed: int) -> None:
-    """The optimal plans of the batches of one seed. Shapes: kept as (blocks, steps, B)"""
-    path = _plans(protocol, pair, seed)
+def find_plans(protocol: Protocol, pair: str, seed: int, name: str) -> None:
+    """The plans of the batches of one seed, for the methods of one kind of plan.
+
+    Shapes:
+        kept as (blocks, steps, B)
+    """
+    path = _plans(protocol, pair, seed, name)
     if path.is_file():
         return
     draws = protocol.draws(pair)[protocol.seeds.index(seed)]
-    coupling = METHODS["OT-CFM"].coupling
+    coupling = METHODS[name].coupling
     found = [draws.partners(block, coupling) for block in range(protocol.blocks())]
     _save(path, np.save, np.stack(found))
 
 
-def train(protocol: Protocol, pair: str, name: str, tick: Tick = lambda _: None) -> None:
-    """Train a method on all seeds, carry the test starts, keep ends and energies."""
+def train(protocol: Protocol, pair: str, name: str, tick: Tick = lambda _: None) -> float:
+    """Train a method on all seeds, carry the test starts, keep ends and energies.
+
+    Returns:
+        Processor seconds that calls which were killed have spent on it.
+    """
     path, method = protocol.file(pair, f"{name}.npz"), METHODS[name]
     if path.is_file():
-        return
-    started = time.perf_counter()
+        return float(np.load(path)["seconds"])
+    started = time.process_time()
     flow = trained(protocol, pair, method, tick)
-    seconds = time.perf_counter() - started
     starts = np.stack([split[2].start for split in protocol.ends(pair)])
-    kept: dict[str, Any] = {"seconds": seconds}
-    for weights, averaged in (("last", False), ("average", True)):
-        denoiser, steps = flow.denoiser(averaged), protocol.sampling_steps
+    kept: dict[str, Any] = {}
+    asked = [(weights, weights, protocol.sampling_steps) for weights in WEIGHTS]
+    if name in SHORT_ROWS:
+        asked.append(("short", "best", SHORT))
+    for kind, weights, steps in asked:
+        denoiser = flow.denoiser(weights)
         paths = flowed(denoiser, starts, steps)
         ends = paths.ends.numpy().reshape(starts.shape)
         if method.is_bridge:
             ends = carried(denoiser, method.sampler(steps), starts, seed=0)
         energies = paths.energies.numpy().reshape(starts.shape[:2]).mean(1)
-        kept |= {weights: ends, f"{weights}_energy": energies}
-    kept["sampling_seconds"] = time.perf_counter() - started - seconds
+        kept |= {kind: ends, f"{kind}_energy": energies}
+    kept["seconds"] = flow.seconds + time.process_time() - started
     _save(path, np.savez, **kept)
+    return flow.seconds
 
 
 def trained(protocol: Protocol, pair: str, method: Method, tick: Tick) -> Flow:
@@ -128,45 +146,36 @@ def trained(protocol: Protocol, pair: str, method: Method, tick: Tick) -> Flow:
     draws, steps = protocol.draws(pair), protocol.steps
     plans = None
     if not method.coupling.is_independent:
-        found = [np.load(_plans(protocol, pair, seed)) for seed in protocol.seeds]
-        plans = np.stack(found)
-    batches: Batches = Coupled(draws, plans)
-    if method.of is not None:
-        batches = own_pairs(protocol, pair, METHODS[method.of], draws, tick)
+        names = [_plans(protocol, pair, seed, method.name) for seed in protocol.seeds]
+        plans = np.stack([np.load(name) for name in names])
+    batches = Coupled(draws, plans)
+    others = [split[1] for split in protocol.ends(pair)]
+    held = validation(draws, others, method.coupling)
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = 0
+    told, started = flow.step, time.process_time()
 
     def tell(flow: Flow) -> None:
         nonlocal told
         with new_file(path) as draft:
-            torch.save(flow.state(), draft)
+            now = {"seconds": flow.seconds + time.process_time() - started}
+            torch.save(flow.state() | now, draft)
         tick(flow.step - told)
         told = flow.step
 
     if method.rounds > 1:
-        alternate(flow, batches, draws, steps, protocol.sampling_steps, tell)
+        walk = protocol.sampling_steps
+        alternate(flow, batches, held, draws, others, steps, walk, tell)
     else:
-        flow.learn(batches, 0, steps, tell)
+        flow.learn(batches, held, 0, steps, tell)
     return flow
 
 
-def own_pairs(
-    protocol: Protocol, pair: str, method: Method, draws: Sequence[Draws], tick: Tick
-) -> OwnPairs:
-    """The starts of a trained flow, and where it carries them."""
-    flow = trained(protocol, pair, method, tick)
-    start = np.stack([one.ends.start for one in draws])
-    if draws[0].draws_starts:
-        seeds, count, size = start.shape
-        shape = (seeds, REFLOWED * count, size)
-        start = np.random.default_rng(7).standard_normal(shape, dtype=np.float32)
-    sampler = method.sampler(protocol.sampling_steps)
-    data = carried(flow.denoiser(), sampler, start, seed=0)
-    return OwnPairs(data, start, protocol.seeds, protocol.batch)
-
-
 def measure(protocol: Protocol, pair: str, name: str, weights: str, seed: int) -> None:
-    """The distance of one seed's carried points from the test points, and its energy."""
+    """The distance of one seed's carried points from the test points, and its energy.
+
+    Args:
+        weights: `best` or `average`, or `short` for the best in `SHORT` steps.
+    """
     path = protocol.file(pair, f"{name}.{weights}.{seed}.json")
     if path.is_file():
         return
@@ -196,8 +205,9 @@ def found(protocol: Protocol, pair: str, name: str) -> list[dict[str, Any]]:
     return [read_json(path, made_by="bench") for path in paths if path.is_file()]
 
 
-def _plans(protocol: Protocol, pair: str, seed: int) -> Path:
-    return protocol.file(pair, f"plans.{seed}.npy")
+def _plans(protocol: Protocol, pair: str, seed: int, name: str) -> Path:
+    kind = type(METHODS[name].coupling).__name__
+    return protocol.file(pair, f"plans.{kind}.{seed}.npy")
 
 
 def _save(path: Path, writes: Callable[..., None], *given: Any, **named: Any) -> None:

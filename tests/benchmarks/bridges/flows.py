@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,77 +21,101 @@ from snowmelt.training.ema import EMA
 from snowmelt.training.optimizers import AdamW
 from snowmelt.training.optimizers.recipe import Trained
 from tests.benchmarks.bridges.batches import Batches, Draws, OwnPairs
-from tests.benchmarks.bridges.distributions import Points
+from tests.benchmarks.bridges.distributions import Ends, Points
 from tests.benchmarks.bridges.methods import PROCESS, Method
 from tests.benchmarks.bridges.perceptrons import Perceptrons, TurnedRound
+from tests.benchmarks.bridges.validation import BestWeights, Validation, own_validation
 
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-5
 DECAY, WARMUP_POWER = 0.999, 0.75  # of the average that stands beside the last weights
 SECOND_MOMENT = 0.999  # torch's own, and the papers'
-PAIRS_OF_A_ROUND = 10_000
-
+PAIRS_OF_A_ROUND, HELD_OF_A_ROUND = 10_000, 2_000  # to learn from, and to validate on
+REFLOWED = 5  # starts of a reflow for each point of the data, where they are drawn
+WEIGHTS = ("best", "average")  # that are measured
 
 Tell = Callable[["Flow"], None]
 
 
 class Flow:
-    """A network of several seeds, and the average of its weights.
+    """A network of several seeds, its best weights and the average of its weights.
 
     Args:
         size: D, of the points.
         seeds: one network each.
+
+    Attributes:
+        seconds: of a processor, that calls before this one have spent on its training.
     """
 
     def __init__(self, method: Method, size: int, seeds: Sequence[int]) -> None:
         self.method, self.seeds = method, tuple(seeds)
         self.net = Perceptrons((size,), seeds, answers=2 if method.is_bridge else 1)
         self.average = EMA(self.net, DECAY, WARMUP_POWER)
+        self.best = BestWeights(self.net)
         trained = Trained(self.net, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         self.optimizer = AdamW(beta_2=SECOND_MOMENT).optimizer(trained)
-        self.step = 0
+        self.step, self.seconds = 0, 0.0
 
-    def denoiser(self, averaged: bool = False) -> Denoiser:
-        """The flow by its last weights, or by their average."""
-        return self.method.denoiser(self.average.net if averaged else self.net)
+    def denoiser(self, weights: str = "last") -> Denoiser:
+        """The flow by its last weights, by those of `best` loss, or by the `average`."""
+        nets = {"last": self.net, "best": self.best.net, "average": self.average.net}
+        return self.method.denoiser(nets[weights])
 
     def way_back(self) -> Denoiser:
         """The same bridge from the data to the start."""
         return self.method.denoiser(TurnedRound(self.net))
 
     def state(self) -> dict[str, Any]:
-        """What a training goes on from: the weights, their average, the optimiser."""
+        """What a training goes on from: all weights and the optimiser."""
         return {
             "last": self.net.state_dict(),
             "average": self.average.net.state_dict(),
+            "best": self.best.state(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "seconds": self.seconds,
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take the state of a training."""
         self.net.load_state_dict(state["last"])
         self.average.net.load_state_dict(state["average"])
+        self.best.load(state["best"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+        self.step, self.seconds = state["step"], state["seconds"]
 
-    def learn(self, batches: Batches, begin: int, end: int, tell: Tell) -> None:
+    def learn(
+        self, batches: Batches, held: Validation, begin: int, end: int, tell: Tell
+    ) -> None:
         """Take the steps of a round, or what is left of them.
 
         Args:
             batches: of the round; the first block is that of the step `begin`.
+            held: the pairs that the weights of a round are chosen by.
             tell: is called with this flow after each block.
         """
         denoiser = self.denoiser()
+        if self.step == begin:
+            self.best.begin()
         while self.step < end:
             x_0, x_1 = batches((self.step - begin) // batches.steps)
             random = torch.Generator().manual_seed(self.step)
             count = min(len(x_0), end - self.step)
             t = torch.rand(x_0.shape[:2], generator=random)
             z = torch.randn(x_0.shape, generator=random)
+            before = self.step
             for k in range(count):
                 losses = _losses(self.method, denoiser, x_0[k], x_1[k], z[k], t[k])
                 self._descend(losses)
+            if held.is_due(before - begin, self.step - begin) or self.step == end:
+                self._validate(denoiser, held)
             tell(self)
+
+    def _validate(self, denoiser: Denoiser, held: Validation) -> None:
+        found = held.losses(
+            partial(_losses, self.method, denoiser), self.step, len(self.seeds)
+        )
+        self.best.offer(self.net, found)
 
     def _descend(self, losses: Tensor) -> None:
         # The mean of each seed's batch, and the sum of them: no seed sees another's.
@@ -140,47 +165,80 @@ def flowed(denoiser: Denoiser, starts: Points, steps: int) -> FlowPaths:
 def alternate(
     flow: Flow,
     first: Batches,
+    held: Validation,
     draws: Sequence[Draws],
+    ends: Sequence[Ends],
     steps: int,
     sampling_steps: int,
     tell: Tell,
 ) -> None:
-    """Iterated Markovian fitting, both ways at once (DSBM-IMF).
+    """Rounds that go on with the same weights, each on pairs that the flow made itself.
 
-    The first round learns from independent pairs, each other one from those of the bridge
-    as it is: half of them carried from starts, half of them back from data.
+    The first learns from independent pairs. A bridge then makes pairs both ways at once,
+    half of them from starts and half from data (iterated Markovian fitting, DSBM-IMF); any
+    other flow makes them from starts (reflow). Pairs to validate on are made as those to
+    learn from, of other points, and the best weights are those of the last round.
 
     Args:
         first: independent pairs.
-        draws: the points of each seed, to begin walks at.
+        held: other ones, to validate on.
+        draws: the points of each seed, to begin ways at.
+        ends: those to validate on.
         steps: of the training, over all rounds.
         tell: is called with the flow at the end of each round, where it can go on from.
 
     References:
-        Shi et al. (2023), arXiv:2303.16852, algorithm 1; Tong et al. (2024),
-        arXiv:2307.03672, whose code walks both ways at the end of a round.
+        Shi et al. (2023), arXiv:2303.16852, algorithm 1; Liu et al. (2022),
+        arXiv:2209.03003; the code of Tong et al. (2024), arXiv:2307.03672, whose bridge
+        goes both ways at the end of a round, and whose reflow keeps its weights.
     """
-    rounds = flow.method.rounds
-    sampler = flow.method.sampler(sampling_steps)
-    half = min(PAIRS_OF_A_ROUND // 2, len(draws[0].ends.data))
+    rounds, fresh = flow.method.rounds, draws[0].draws_starts
+    train = [one.ends for one in draws]
     for number in range(rounds):
         begin, end = (place * steps // rounds for place in (number, number + 1))
         if flow.step >= end:
             continue
-        batches: Batches = first
+        batches, check = first, held
         if number:
-            random = np.random.default_rng([6, number])
-            data = _some(random, [one.ends.data for one in draws], half)
-            start = _some(random, [one.ends.start for one in draws], half)
-            if draws[0].draws_starts:
-                start = random.standard_normal(start.shape, dtype=np.float32)
-            to_data = carried(flow.denoiser(), sampler, start, seed=2 * number)
-            to_start = carried(flow.way_back(), sampler, data, seed=2 * number + 1)
-            x_0 = np.concatenate((to_data, data), axis=1)
-            x_1 = np.concatenate((start, to_start), axis=1)
-            batches = OwnPairs(x_0, x_1, flow.seeds, draws[0].batch)
-        flow.learn(batches, begin, end, lambda _: None)
+            count = REFLOWED * len(train[0].data) if fresh else len(train[0].data)
+            if flow.method.is_bridge:
+                count = PAIRS_OF_A_ROUND
+            made = own_pairs(flow, train, count, fresh, sampling_steps, 2 * number)
+            batches = OwnPairs(*made, flow.seeds, draws[0].batch)
+            others = min(HELD_OF_A_ROUND, count)
+            made = own_pairs(flow, ends, others, fresh, sampling_steps, 2 * number + 1)
+            check = own_validation(draws, *made)
+        flow.learn(batches, check, begin, end, lambda _: None)
         tell(flow)
+
+
+def own_pairs(
+    flow: Flow, ends: Sequence[Ends], count: int, fresh: bool, steps: int, seed: int
+) -> tuple[Points, Points]:
+    """Data and starts that a flow by its last weights carries to each other.
+
+    Args:
+        count: of pairs, or fewer where there are not so many ends.
+        fresh: whether starts are drawn, and not those of `ends`.
+        steps: of the sampler.
+
+    Shapes:
+        -> (seeds, N, D), (seeds, N, D)
+    """
+    random, sampler = np.random.default_rng([6, seed]), flow.method.sampler(steps)
+    if flow.method.is_bridge:
+        count = min(count // 2, len(ends[0].data))
+    start = _some(random, [one.start for one in ends], count)
+    if fresh:
+        shape = (len(ends), count, start.shape[2])
+        start = random.standard_normal(shape, dtype=np.float32)
+    to_data = carried(flow.denoiser(), sampler, start, seed=2 * seed)
+    if not flow.method.is_bridge:
+        return to_data, start
+    data = _some(random, [one.data for one in ends], count)
+    to_start = carried(flow.way_back(), sampler, data, seed=2 * seed + 1)
+    x_0, x_1 = (to_data, data), (start, to_start)
+    return np.concatenate(x_0, axis=1), np.concatenate(x_1, axis=1)
 
 
 def _some(random: np.random.Generator, points: Sequence[Points], count: int) -> Points:

@@ -39,11 +39,13 @@ def exact_bridge(size: int) -> CoupledMixture:
     return CoupledMixture.entropic(data, start, entropy=BRIDGE.std**2)
 
 
-def measure_bridge(protocol: Protocol, pair: str, name: str, tick: Tick) -> None:
-    """Train a bridge, walk it from the test starts, and compare it with the exact one."""
-    paths = [protocol.file(pair, f"{name}.last.{seed}.json") for seed in protocol.seeds]
-    if all(path.is_file() for path in paths):
-        return
+def measure_bridge(protocol: Protocol, pair: str, name: str, tick: Tick) -> float:
+    """Train a bridge, walk it from the test starts, and compare it with the exact one.
+
+    Returns:
+        Processor seconds that calls which were killed have spent on it.
+    """
+    paths = [protocol.file(pair, f"{name}.best.{seed}.json") for seed in protocol.seeds]
     method = METHODS[name]
     flow = trained(protocol, pair, method, tick)
     starts = np.stack([split[2].start for split in protocol.ends(pair)])
@@ -53,13 +55,14 @@ def measure_bridge(protocol: Protocol, pair: str, name: str, tick: Tick) -> None
     def watch(number: int, t: Tensor, x: Tensor) -> None:
         states.append(x.numpy().reshape(starts.shape))
 
-    ends = carried(flow.denoiser(), sampler, starts, seed=0, watch=watch)
+    ends = carried(flow.denoiser("best"), sampler, starts, seed=0, watch=watch)
     times = torch.cat((sampler.times(PROCESS), torch.zeros(1, dtype=torch.float64)))
     exact = exact_bridge(PAIRS[pair].size)
     for place, path in enumerate(paths):
         told = compared([one[place] for one in states], exact, times)
         told["covariance"] = mean_covariance(starts[place], ends[place])
         write_json(path, told)
+    return flow.seconds
 
 
 def measure_exact(protocol: Protocol, pair: str) -> None:
@@ -67,7 +70,7 @@ def measure_exact(protocol: Protocol, pair: str) -> None:
     size = PAIRS[pair].size
     exact, times = exact_bridge(size), torch.linspace(1.0, 0.0, STEPS + 1).double()
     for seed in protocol.seeds:
-        path = protocol.file(pair, f"{TRUE}.last.{seed}.json")
+        path = protocol.file(pair, f"{TRUE}.best.{seed}.json")
         if path.is_file():
             continue
         laws = [exact.at(PROCESS, BRIDGE, t) for t in times]

@@ -25,13 +25,14 @@ class Work:
     """One piece.
 
     Attributes:
-        does: called with a function that is told the share that was done since.
+        does: called with a function that is told the share that was done since; answers
+            the processor seconds that calls which were killed have spent on it, if any.
         size: about how long it takes, in any unit.
         after: the names of the pieces before it.
     """
 
     name: str
-    does: Callable[[Tick], None]
+    does: Callable[[Tick], float | None]
     size: float = 1.0
     after: tuple[str, ...] = ()
 
@@ -106,8 +107,8 @@ def _reporting(one: Work) -> float:
     return _timed(one.does, lambda share: _reports.put((one.name, share)))
 
 
-def _timed(does: Callable[[Tick], None], tick: Tick) -> float:
-    """Do it, and tell what of it nobody was told."""
+def _timed(does: Callable[[Tick], float | None], tick: Tick) -> float:
+    """Do it, tell what of it nobody was told, and answer what it took in all calls."""
     told = 0.0
 
     def counted(share: float) -> None:
@@ -116,6 +117,6 @@ def _timed(does: Callable[[Tick], None], tick: Tick) -> float:
         tick(share)
 
     before = time.process_time()
-    does(counted)
+    earlier = does(counted) or 0.0
     tick(1.0 - told)
-    return time.process_time() - before
+    return earlier + time.process_time() - before
