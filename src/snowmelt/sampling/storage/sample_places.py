@@ -25,6 +25,7 @@ CODE = (
     "sampling",
     "training/checkpoint.py",
     "training/checkpoint_content.py",
+    "training/evaluation_notes.py",
     "training/weight_sets",
     "pipeline/stages/sample.py",
 )
