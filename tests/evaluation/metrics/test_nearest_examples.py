@@ -55,9 +55,12 @@ def test_memory_is_bounded_by_the_blocks(monkeypatch: pytest.MonkeyPatch) -> Non
     seen = []
     whole = nearest_examples._two_of
 
-    def watched(rows: nearest_examples.Tensor, among: np.ndarray, pool: int) -> np.ndarray:
-        seen.append((rows.numel(), pool * rows.shape[1], len(rows) * pool))
-        return whole(rows, among, pool)
+    def watched(
+        rows: nearest_examples.Tensor, among: np.ndarray, room: nearest_examples.Tensor
+    ) -> np.ndarray:
+        pool = room.shape[2]
+        seen.append((rows.numel(), pool * rows.shape[1], room[0].numel()))
+        return whole(rows, among, room)
 
     monkeypatch.setattr(nearest_examples, "_two_of", watched)
     monkeypatch.setattr(nearest_examples, "_BLOCK", 2**10)

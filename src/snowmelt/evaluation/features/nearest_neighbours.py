@@ -23,8 +23,9 @@ def nearest_distance(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
     least = torch.full((len(wide),), torch.inf, dtype=torch.float64)
     for start in range(0, len(among), _POOL):
         pool = torch.from_numpy(np.asarray(among[start : start + _POOL], np.float64))
-        found = [torch.cdist(part, pool).amin(dim=1) for part in wide.split(_CHUNK)]
-        least = torch.minimum(least, torch.cat(found))
+        # Nothing that stays is made between the matrices: the heap would grow around it.
+        for part, nearest in zip(wide.split(_CHUNK), least.split(_CHUNK), strict=True):
+            torch.minimum(nearest, torch.cdist(part, pool).amin(dim=1), out=nearest)
         release(among)
     return least.numpy()
 

@@ -57,19 +57,20 @@ def nearest(rows: Rows, among: Rows, desc: str | None = None, unit: float = 1.0)
     size = int(np.prod(rows.shape[1:]))
     pool = max(1, min(_POOL, _BLOCK // size, len(among)))
     block = max(1, min(_BLOCK // size, _MATRIX // pool))
-    distances, places = [], []
+    both, row = np.empty((len(rows), 2)), np.empty(len(rows), np.int64)
+    # What every block needs is taken once. Between the results of blocks the heap would
+    # have no room of that size again, and grow with the number of examples.
+    room = torch.empty((2, min(block, len(rows)), pool), dtype=torch.float64)
     bar = tqdm(total=len(rows), desc=desc, unit="example", disable=desc is None)
     with bar:
         for start in range(0, len(rows), block):
             part = np.asarray(rows[start : start + block])
-            found = _two_of(_wide(part), among, pool)
-            distances.append(_again(part, among, found))
-            places.append(found[:, 0])
+            found = _two_of(_wide(part), among, room)
+            both[start : start + len(part)] = _again(part, among, found)
+            row[start : start + len(part)] = found[:, 0]
             release(rows)
             bar.update(len(part))
-    both = np.concatenate(distances) if distances else np.empty((0, 2))
-    row = np.concatenate(places) if places else np.empty(0, np.int64)
-    both = both / unit
+    both /= unit
     return Nearest(both[:, 0], both[:, 1], row)
 
 
@@ -77,16 +78,22 @@ def _wide(rows: np.ndarray) -> Tensor:
     return torch.from_numpy(np.asarray(rows, np.float64).reshape(len(rows), -1))
 
 
-def _two_of(rows: Tensor, among: Rows, pool: int) -> np.ndarray:
-    """The places of the two nearest, (B, 2) int64; twice the same of one example alone."""
-    count = min(2, len(among))
+def _two_of(rows: Tensor, among: Rows, room: Tensor) -> np.ndarray:
+    """The places of the two nearest, (B, 2) int64; twice the same of one example alone.
+
+    Shapes:
+        room: (2, at least B, how many of `among` are looked at once), overwritten
+    """
+    count, pool = min(2, len(among)), room.shape[2]
     least = torch.full((len(rows), count), torch.inf, dtype=torch.float64)
     places = torch.zeros((len(rows), count), dtype=torch.int64)
     squares = rows.square().sum(1, keepdim=True)
     for start in range(0, len(among), pool):
         others = _wide(among[start : start + pool])
         release(among)
-        found = squares + others.square().sum(1) - 2.0 * (rows @ others.T)
+        found, product = room[:, : len(rows), : len(others)]
+        torch.add(squares, others.square().sum(1), out=found)
+        found.sub_(torch.matmul(rows, others.T, out=product), alpha=2.0)
         near, where = found.topk(min(count, len(others)), largest=False)
         every, order = torch.cat([least, near], 1).sort(dim=1, stable=True)
         least = every[:, :count]
