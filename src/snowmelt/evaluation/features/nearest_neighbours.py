@@ -21,9 +21,11 @@ def nearest_distance(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
     """
     wide = torch.from_numpy(np.asarray(rows, np.float64))
     least = torch.full((len(wide),), torch.inf, dtype=torch.float64)
+    # Nothing that stays is made between the matrices: the heap would grow around it.
+    room = torch.empty((min(_POOL, len(among)), wide.shape[1]), dtype=torch.float64)
     for start in range(0, len(among), _POOL):
-        pool = torch.from_numpy(np.asarray(among[start : start + _POOL], np.float64))
-        # Nothing that stays is made between the matrices: the heap would grow around it.
+        pool = room[: len(among) - start]
+        pool.numpy()[:] = among[start : start + _POOL]
         for part, nearest in zip(wide.split(_CHUNK), least.split(_CHUNK), strict=True):
             torch.minimum(nearest, torch.cdist(part, pool).amin(dim=1), out=nearest)
         release(among)
