@@ -20,7 +20,7 @@ def amendments(
     """What undoes the keys of an experiment that the parts chosen anew do not have.
 
     Args:
-        written: the keys that the experiment sets.
+        written: the keys of parts that the experiment sets.
         anew: what composes with its choices of groups, but those chosen anew, and without
             its keys; references as they stand.
 

@@ -258,7 +258,8 @@ def _check_files(
                 is_own = known_keys.is_plain(alone, key_of(key))
                 known_keys.check(key, alone if is_own else base, known, root)
             anew: Any = OmegaConf.to_container(_hydra(root, [*extra, *plain]))
-            undone |= chosen_anew.amendments(keys, anew)
+            of_parts = [key for key in keys if key_of(key).partition(".")[0] in known]
+            undone |= chosen_anew.amendments(of_parts, anew)
             written += [key for key in keys if key_of(key) not in undone]
     return written, list(dict.fromkeys(undone.values()))
 
