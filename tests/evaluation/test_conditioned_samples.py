@@ -230,17 +230,21 @@ def test_free_samples_are_drawn_freely(tmp_path: Path) -> None:
     assert Drawn().protocol(("a", "b")) == {}
 
 
-def points(tmp_path: Path, count: int = 400) -> tuple[PreparedData, Reference]:
-    """Two heaps of points, left and right."""
-    labels = np.arange(count, dtype=np.int64) % 2
-    cloud = np.random.default_rng(0).normal(size=(count, 2)) + 9.0 * labels[:, None]
+def written(
+    tmp_path: Path,
+    points: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+    held_out_fraction: float,
+) -> tuple[PreparedData, Reference]:
+    """Points of classes as a project has them, with their reference."""
     dataset.write(
         tmp_path / "heaps",
-        examples=cloud.astype(np.float32),
+        examples=points,
         labels=labels,
-        classes=("left", "right"),
+        classes=classes,
         name="heaps",
-        held_out_fraction=0.3,
+        held_out_fraction=held_out_fraction,
         config={"name": "heaps"},
     )
     data = PreparedData.open(tmp_path / "heaps")
@@ -248,8 +252,16 @@ def points(tmp_path: Path, count: int = 400) -> tuple[PreparedData, Reference]:
         "_target_": "snowmelt.features.Coordinates",
         "independent_classifier": None,
     }
-    reference_features.write(tmp_path / "points", data, features, tmp_path)
-    return data, Reference.open(tmp_path / "points", data.manifest)
+    reference_features.write(tmp_path / "reference", data, features, tmp_path)
+    return data, Reference.open(tmp_path / "reference", data.manifest)
+
+
+def points(tmp_path: Path, count: int = 400) -> tuple[PreparedData, Reference]:
+    """Two heaps of points, left and right."""
+    labels = np.arange(count, dtype=np.int64) % 2
+    cloud = np.random.default_rng(0).normal(size=(count, 2)) + 9.0 * labels[:, None]
+    classes = ("left", "right")
+    return written(tmp_path, cloud.astype(np.float32), labels, classes, 0.3)
 
 
 def test_sets_of_points_have_the_asked_classes_alike(
@@ -317,21 +329,7 @@ def test_a_perfect_conditional_model_is_seldom_told_apart(
     tmp_path: Path, samples: int, held_out: int
 ) -> None:
     train, labels = heaps(np.random.default_rng(0), 1200)
-    dataset.write(
-        tmp_path / "heaps",
-        examples=train,
-        labels=labels,
-        classes=tuple("abcd"),
-        name="heaps",
-        config={"name": "heaps"},
-    )
-    data = PreparedData.open(tmp_path / "heaps")
-    features = {
-        "_target_": "snowmelt.features.Coordinates",
-        "independent_classifier": None,
-    }
-    reference_features.write(tmp_path / "reference", data, features, tmp_path)
-    reference = Reference.open(tmp_path / "reference", data.manifest)
+    data, reference = written(tmp_path, train, labels, tuple("abcd"), 0.2)
     settings = EvaluationSettings(subsets=40, kernel_subsets=60, kernel_subset_size=100)
     found: dict[str, list[Excess]] = {name: [] for name in METRICS}
     for seed in range(40):

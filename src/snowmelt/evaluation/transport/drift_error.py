@@ -59,29 +59,11 @@ def known_drift(carried: CarriedSamples, law: PairLaw, process: Process) -> Drif
 
     def flow(y: Tensor, t: Tensor, u: float) -> Tensor:
         x = float(process.alpha(t) + process.sigma(t)) * y
-        means = coupled.estimates(x, process, interpolant, t)
-        return towards_data(process, interpolant, t, u, eta, *means)
+        x_0, x_1, z = coupled.estimates(x, process, interpolant, t)
+        ends = interpolant.ends(process, x_0, x_1, z, t)
+        return _towards_data(process, interpolant, t, u, eta, *ends, z)
 
     return flow
-
-
-def towards_data(
-    process: Process,
-    interpolant: Interpolant,
-    t: Tensor,
-    u: float,
-    eta: float,
-    x_0: Tensor,
-    x_1: Tensor,
-    z: Tensor,
-) -> Tensor:
-    """The drift that follows from the means of the ends and of the noise on the way.
-
-    Shapes:
-        t: (), x_0, x_1, z: (B, D) -> (B, D)
-    """
-    ends = interpolant.ends(process, x_0, x_1, z, t)
-    return _drift(process, interpolant, t, u, eta, *ends, z)
 
 
 def drift_errors(
@@ -120,12 +102,12 @@ def drift_errors(
             else:
                 ends = (*denoiser.estimates(x, t.to(device)), torch.zeros_like(x))
         there = (part.to("cpu", torch.float64) for part in ends)
-        learned = _drift(process, interpolant, t, u, eta, *there)
+        learned = _towards_data(process, interpolant, t, u, eta, *there)
         found.append((learned - exact(y, t, u)).square().sum(1))
     return torch.stack(found).mean(0) if found else None
 
 
-def _drift(
+def _towards_data(
     process: Process,
     interpolant: Interpolant,
     t: Tensor,
@@ -135,7 +117,11 @@ def _drift(
     x_1: Tensor,
     z: Tensor,
 ) -> Tensor:
-    """The same of the effective ends."""
+    """The drift that follows from the means of the effective ends and of the noise.
+
+    Shapes:
+        t: (), x_0, x_1, z: (B, D) -> (B, D)
+    """
     scale = float(interpolant.gamma(process, t) / (process.alpha(t) + process.sigma(t)))
     return x_0 - x_1 - 0.5 * eta**2 * scale / (u * (1.0 - u)) * z
 
