@@ -64,6 +64,12 @@ def test_a_training_that_was_killed_ends_in_the_same_bytes(
     assert check(prepared, tmp_path, 0, 2, *chosen) == 2
 
 
+@pytest.mark.skipif(not has_compiler(), reason="there is no C++ compiler here")
+def test_so_does_a_compiled_one(prepared: Path, tmp_path: Path) -> None:
+    """In bfloat16, with dropout, whose masks the compiler draws in its own code."""
+    assert check(prepared, tmp_path, 0, 1, COMPILED, DROPOUT, HALF) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("chosen", COMBINATIONS, ids=" ".join)
