@@ -57,6 +57,38 @@ def test_each_measure_has_its_own_order_and_verdict() -> None:
     assert bits.groups[2].verdict.startswith("worse than sigmoid by 0.700 (")
 
 
+def flow(coupling: str, seed: int, energy: float, **how: Any) -> Job:
+    said = {"n": 500, "coupling": {"_target_": coupling}, "pairs": f"by {coupling}", **how}
+    metrics = {
+        "frechet_distance": 1.0
+        + 0.1 * seed
+        + 0.02 * (coupling == "independent") * (-1) ** seed,
+        "transport_path_energy": energy + 0.01 * seed,
+        "transport_path_energy_spread": 0.02,
+        "protocol": {"extractor": "coordinates", "checkpoint": f"{coupling}-{seed}"},
+        "transport": said,
+    }
+    setting = {"coupling": coupling, "seed": seed}
+    return Job(f"{coupling}-{seed}", setting, metrics=metrics, protocol="p")
+
+
+def test_couplings_of_flows_are_compared_by_their_paths() -> None:
+    """Which coupling was trained is what is asked, not how it was measured."""
+    energies = {"independent": 0.9, "optimal_transport": 0.1}
+    asked = [(name, seed, value) for name, value in energies.items() for seed in range(3)]
+    found = compare([flow(*one) for one in asked])
+    (paths,) = found.others
+    assert [group.label for group in paths.groups] == ["optimal_transport", "independent"]
+    assert paths.groups[1].verdict.startswith("8.30 times optimal_transport")
+    assert "better than independent by path energy, not told apart" in found.disagreement
+    assert found.disagreement.endswith(
+        "about the way of the samples, not about where they end."
+    )
+    # By other numbers of points it is another measure.
+    other = [flow(*one, n=500 + (one[0] == "independent")) for one in asked]
+    assert not compare(other).others
+
+
 def test_the_sentence_tells_contradiction_from_silence() -> None:
     said = compare(jobs()).disagreement
     assert said == (

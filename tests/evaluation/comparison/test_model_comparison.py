@@ -177,6 +177,22 @@ def test_flows_are_compared_by_what_they_carry() -> None:
     assert list(said.values()) == ["it is not said how it was measured"]
 
 
+def test_flows_of_other_couplings_compare_but_by_what_follows_from_the_coupling() -> None:
+    said = {
+        "one": {"coupling": {"_target_": "Independent"}, "pairs": "any two"},
+        "two": {"coupling": {"_target_": "OptimalTransport"}, "left_out": ["some"]},
+    }
+    both = [of_flow(name, 0.2, {"checkpoint": name}, **how) for name, how in said.items()]
+    for one in both:
+        assert isinstance(one.metrics, dict)
+        one.metrics["transport_marginals"] = 1.0
+    found = compare_models(both)
+    assert found.pairs[0].of("transport_wasserstein_2") is not None
+    assert found.pairs[0].of("transport_marginals") is None
+    (reason,) = found.left_out.values()
+    assert reason.startswith("measured with different coupling._target_ (Independent and")
+
+
 def test_what_flows_carry_is_pooled_over_sampling_seeds() -> None:
     seeds = [
         of_flow(f"s{seed}", 0.2 + 0.1 * seed, {"checkpoint": "d", "sample_seed": seed})

@@ -70,6 +70,8 @@ class Metric:
         is_over_sets: it compares sets of points, the size of which the protocol names.
         column: its heading beside the ranking metric of a comparison; empty for none.
         compares: a comparison has a verdict by it, beside that of the ranking metric.
+        trained: fields of its protocol that say what was trained, not how it was measured,
+            so that a comparison is about them.
         sentence: the beginning of a sentence on `{value}` for the report's headline.
     """
 
@@ -89,6 +91,7 @@ class Metric:
     is_over_sets: bool = False
     column: str = ""
     compares: bool = False
+    trained: tuple[str, ...] = ()
     sentence: str = ""
 
     @property

@@ -8,6 +8,8 @@ from snowmelt.evaluation.catalogue.metric import LOWER, Metric, Section, Subject
 from snowmelt.evaluation.transport import transport_metrics
 
 DATA_UNIT = "the data"
+# What other metrics of a flow are held against follows from these.
+TRAINED = ("coupling", "interpolant", "pairs", "bridge")
 _of_transport = partial(
     Metric, subject=Subject.TRANSPORT, section=Section.TRANSPORT, floor="floor",
     better=LOWER,
@@ -16,23 +18,24 @@ _of_transport = partial(
 TRANSPORT_METRICS = (
     _of_transport(
         "transport_wasserstein_2", "Wasserstein distance W2 of carried starts",
-        transport_metrics.wasserstein_2, unit=DATA_UNIT,
+        transport_metrics.wasserstein_2, unit=DATA_UNIT, trained=TRAINED,
         remark="from held-out examples; beside it another true sample of the same size",
     ),
     _of_transport(
         "transport_path_energy", "normalised path energy", transport_metrics.path_energy,
+        trained=TRAINED, column="path energy", compares=True,
         remark="how far the energy of the paths is from that of the optimal flow, in units"
         " of the latter; beside it another true sample, along its exact plan",
     ),
     _of_transport(
         "transport_cost", "transport cost", transport_metrics.transport_cost,
-        better="as near to the exact plan as can be",
+        better="as near to the exact plan as can be", trained=TRAINED,
         remark="mean squared distance of start and sample; beside it the exact plan of the"
         " same starts and held-out examples",
     ),
     _of_transport(
         "transport_straightness", "straightness of the paths",
-        transport_metrics.straightness, floor=0.0,
+        transport_metrics.straightness, floor=0.0, trained=TRAINED,
         remark="0: straight, at constant speed; in units of the transport cost",
     ),
     _of_transport(

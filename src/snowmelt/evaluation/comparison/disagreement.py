@@ -14,6 +14,10 @@ WHY = (
     "A distance is about the samples; bits/dim and the denoising error are about the"
     " network on held-out examples."
 )
+# What a measure that only some comparisons have is about.
+ABOUT = {
+    "path energy": "Path energy is about the way of the samples, not about where they end."
+}
 
 
 def listed(names: Sequence[str]) -> str:
@@ -45,7 +49,8 @@ def disagreement(better: Mapping[str, Collection[Pair]]) -> str:
         f"{winner} is better than {listed(losers)} by {by}, {rest}"
         for (winner, by, rest), losers in found.items()
     ]
-    return f"The measures differ: {'; '.join(parts)}. {WHY}"
+    about = [WHY, *(said for name, said in ABOUT.items() if name in better)]
+    return f"The measures differ: {'; '.join(parts)}. {' '.join(about)}"
 
 
 def _otherwise(against: Sequence[str], open_ones: Sequence[str]) -> str:

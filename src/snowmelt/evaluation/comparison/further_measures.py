@@ -78,5 +78,7 @@ def _readings(jobs: Sequence[Job], metric: Metric) -> list[Reading | None]:
         found.append(Reading(metric.key, metric.column, float(value), spread))
         protocols.append(Measured(job.name, metrics).protocol_of(metric.subject))
     first, *others = (protocol or {} for protocol in protocols)
-    is_same = first and not any(differing_fields(first, one) for one in others)
+    is_same = first and not any(
+        differing_fields(first, one, trained=metric.trained) for one in others
+    )
     return found if is_same else []

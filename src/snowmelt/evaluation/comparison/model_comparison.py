@@ -217,7 +217,8 @@ def _reason_against(
         return "it is not said how it was measured"
     first, *others = (protocol or {} for protocol in protocols)
     for other in others:
-        if apart := protocol_differences.differing_fields(first, other, across):
+        apart = protocol_differences.differing_fields(first, other, across, metric.trained)
+        if apart:
             return f"measured with different {apart[0]}"
     return ""
 

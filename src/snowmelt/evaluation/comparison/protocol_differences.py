@@ -18,6 +18,8 @@ ACROSS = {
 }
 # Of a likelihood: where the schedule has the noise that `settings` ask for.
 _DERIVED = ("first_time",)
+# Of a flow: what it was not measured by, which the metrics that are there do not depend on.
+_OTHERS = ("left_out",)
 _MOST, _LONGEST = 6, 40
 _WHOLE = ("reference_classes",)  # fields that say little in parts
 
@@ -34,7 +36,10 @@ class FieldDifference(NamedTuple):
 
 
 def differing_fields(
-    one: Mapping[str, Any], two: Mapping[str, Any], across: Collection[str] = ()
+    one: Mapping[str, Any],
+    two: Mapping[str, Any],
+    across: Collection[str] = (),
+    trained: Collection[str] = (),
 ) -> list[FieldDifference]:
     """The fields of two protocols that differ, `sampler.eta` for one within another.
 
@@ -42,8 +47,10 @@ def differing_fields(
 
     Args:
         across: keys of `ACROSS` that are compared.
+        trained: fields that say what was trained, `Metric.trained`.
     """
-    ignored = {*SUBJECT, *_DERIVED, *(field for name in across for field in ACROSS[name])}
+    compared = (field for name in across for field in ACROSS[name])
+    ignored = {*SUBJECT, *_DERIVED, *_OTHERS, *trained, *compared}
     first, second = (
         dict(_leaves({k: v for k, v in side.items() if k not in ignored}, ""))
         for side in (one, two)
