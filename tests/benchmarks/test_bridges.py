@@ -414,6 +414,26 @@ def test_a_benchmark_that_was_stopped_goes_on(
     assert (tmp_path / "bridges.csv").read_text().count("\n") == 3
 
 
+def test_a_table_grows_over_several_days(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Results of another day stay as they are; what led to them is not made again."""
+    asked = ["--steps=8", "--points=512", "--jobs=0", "--pairs", "N -> moons"]
+    one, other = tmp_path / "one", tmp_path / "other"
+    bridges.main([*asked, "--seeds=1", f"--out={one}", "--rows", "OT-CFM"])
+    before = ["--before", str(one / "measured.json")]
+    capsys.readouterr()
+    bridges.main([*asked, "--seeds=1", f"--out={other}", *before, "--rows", "OT-CFM", "FM"])
+    assert "6 of 9 pieces of work are kept" in capsys.readouterr().out
+    assert not list(other.rglob("OT-CFM*.npz"))
+    assert list(other.rglob("FM*.npz"))
+    rows = [(folder / "bridges.csv").read_text().splitlines() for folder in (one, other)]
+    assert rows[0] == rows[1][:2]
+    assert len(rows[1]) == 3
+    with pytest.raises(SystemExit, match="results of best-8-steps-512-points"):
+        bridges.main([*asked, "--seeds=2", f"--out={other}", *before])
+
+
 @pytest.mark.parametrize("name", ["rectified flow", "DSBM-IMF"])
 def test_a_round_learns_from_the_pairs_of_the_one_before(name: str) -> None:
     flow, pair = Flow(METHODS[name], 2, (0,)), "moons -> 8gaussians"

@@ -11,6 +11,7 @@
 - `cells`: one method on one pair: trained, carried, measured, kept;
 - `work`: pieces of work and what each waits for, done by several processes;
 - `gaussian_bridge`: the bridge whose marginals are known;
+- `measured_before`: results of another day, taken over;
 - `measured_cells`: what was measured of one method on one pair;
 - `gaussian_table`: the table of that bridge;
 - `bridge_tables`: what was found beside what was published, as Markdown.

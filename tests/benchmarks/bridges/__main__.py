@@ -14,6 +14,7 @@ from pathlib import Path
 
 from snowmelt.common.csv_table import write_csv
 from snowmelt.common.files import new_file, read_json, write_json
+from tests.benchmarks.bridges import measured_before
 from tests.benchmarks.bridges.bridge_tables import csv_rows, page
 from tests.benchmarks.bridges.cell_pieces import pieces
 from tests.benchmarks.bridges.cells import Protocol
@@ -23,10 +24,11 @@ from tests.benchmarks.bridges.work import done
 from tests.project import ROOT
 
 
-def tell(protocol: Protocol, seconds: float) -> None:
-    """Write the tables of what there is."""
+def tell(protocol: Protocol, seconds: dict[str, float]) -> None:
+    """Write the tables of what there is, and every result in one file."""
+    measured_before.write(protocol, seconds, protocol.out / "measured.json")
     with new_file(protocol.out / "bridges.md") as draft:
-        draft.write_text(page(protocol, seconds), encoding="utf-8")
+        draft.write_text(page(protocol, sum(seconds.values())), encoding="utf-8")
     write_csv(protocol.out / "bridges.csv", list(csv_rows(protocol)))
 
 
@@ -39,20 +41,22 @@ def main(asked: Sequence[str] | None = None) -> None:
         points=given.points,
     )
     protocol.folder.mkdir(parents=True, exist_ok=True)
-    path = protocol.folder / "seconds.json"
+    path = protocol.folder / measured_before.SECONDS
     seconds = read_json(path, made_by="bench") if path.is_file() else {}
+    if given.before:
+        seconds = measured_before.take_over(protocol, given.before) | seconds
     todo = list(pieces(protocol, given.pairs, given.rows))
-    left = [one for one in todo if one.name not in seconds]
+    left = measured_before.still_needed(todo, seconds)
     known = {one.name for one in left}
     left = [one.waiting_for(known) for one in left]
     print(f"bench-bridges: {len(todo) - len(left)} of {len(todo)} pieces of work are kept")
     for name, taken in done(left, given.jobs):
         seconds[name] = taken
         write_json(path, seconds)
-        tell(protocol, sum(seconds.values()))
-    tell(protocol, sum(seconds.values()))
+        tell(protocol, seconds)
+    tell(protocol, seconds)
     print((protocol.out / "bridges.md").read_text(encoding="utf-8"))
-    print(f"tables: {protocol.out}/bridges.md, bridges.csv   kept: {protocol.folder}")
+    print(f"tables: {protocol.out}/bridges.md, bridges.csv, measured.json   kept: {protocol.folder}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=os.cpu_count() or 1,
         help="processes, of one thread each; 0: this one",
+    )
+    parser.add_argument(
+        "--before", type=Path, help="measured.json of another day, whose results stay"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "bench-bridges")
     return parser
