@@ -56,7 +56,8 @@ def main(asked: Sequence[str] | None = None) -> None:
         tell(protocol, seconds)
     tell(protocol, seconds)
     print((protocol.out / "bridges.md").read_text(encoding="utf-8"))
-    print(f"tables: {protocol.out}/bridges.md, bridges.csv, measured.json   kept: {protocol.folder}")
+    print(f"tables: {protocol.out}/bridges.md, bridges.csv, measured.json")
+    print(f"kept: {protocol.folder}")
 
 
 def _parser() -> argparse.ArgumentParser:
