@@ -88,7 +88,7 @@ tutorials: $(STAMP) ## run the notebooks that changed, for their pages in docs/t
 	@OMP_NUM_THREADS=1 python docs/building/tutorials.py $(ARGS)
 
 docs: tutorials ## the documentation in site/; a broken link or reference is an error
-	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 	@echo 'documentation: site/index.html'
 
 lint: $(STAMP) ## style, types, and the order of the rooms

@@ -140,3 +140,30 @@ def test_equations_are_numbered_in_order() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     referred = {int(number) for number in re.findall(r"(?<![\w)])\((\d{1,2})\)", PAGE)}
     assert referred <= set(numbers)
+
+
+FORMULA = re.compile(r"\$\$?[^$]+\$\$?")
+# Where letters stand that docs/symbols.md gives one meaning.
+SECTIONS = {
+    r"\kappa": {3, 4},
+    r"\varepsilon": {9},
+    r"\zeta": {9},
+    r"\nu": {8},
+    r"\xi": {5},
+    r"\omega": {4},
+    "B": {2},
+    "u": {2},
+}
+
+
+@pytest.mark.parametrize("letter", SECTIONS)
+def test_a_letter_of_one_meaning_stands_where_it_means_that(letter: str) -> None:
+    _, *parts = re.split(r"^## (\d+)\. ", PAGE, flags=re.MULTILINE)
+    sections = dict(zip(map(int, parts[::2]), parts[1::2], strict=True))
+    alone = re.compile(rf"(?<![A-Za-z\\]){re.escape(letter)}(?![A-Za-z])")
+    found = {
+        number
+        for number, text in sections.items()
+        if any(alone.search(formula) for formula in FORMULA.findall(text))
+    }
+    assert found == SECTIONS[letter]

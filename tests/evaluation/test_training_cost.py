@@ -56,4 +56,5 @@ def test_the_citation_names_version_and_commit():
     assert text.startswith("@misc{snowmelt,")
     assert "note   = {Version 0.1.0, commit abc}," in text
     assert text.count("{") == text.count("}")
-    assert "commit" not in bibtex("", "0.1.0")
+    assert "commit" not in bibtex("", "0.1.0", is_changed=True)
+    assert "commit abc with uncommitted changes}" in bibtex("abc", is_changed=True)

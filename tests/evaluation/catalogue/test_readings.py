@@ -54,8 +54,15 @@ def test_what_belongs_to_a_metric_stands_with_it():
 
 def test_what_belongs_to_a_floor_is_no_metric_of_its_own():
     names = ("fid", "fid_spread", "fid_floor", "fid_floor_spread")
-    found = readings(dict.fromkeys(names, 2.0) | {"class_deviation_real": 0.1})
-    assert [reading.key for reading in found] == ["fid", "class_deviation_real"]
+    found = readings(dict.fromkeys(names, 2.0) | {"how_real": 0.1})
+    assert [reading.key for reading in found] == ["fid", "how_real"]
+
+
+def test_a_floor_without_its_metric_is_none_either():
+    """It would stand among the samples' numbers, and is one of real data."""
+    floor = {"frechet_distance_infinity_floor": 0.1, "something_new_floor": 0.2}
+    spread = {f"{key}_spread": 0.05 for key in floor}
+    assert [one.key for one in readings(floor | spread)] == ["something_new_floor"]
 
 
 def test_what_real_data_gets_by_construction_needs_no_measurement():

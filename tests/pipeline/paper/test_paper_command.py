@@ -48,6 +48,29 @@ def test_two_runs(workspace: Path) -> None:
     assert "with seeds 0 and 4" in said
 
 
+def test_folders_are_called_by_the_ends_of_their_paths(workspace: Path) -> None:
+    """A paper wants no place of the machine that the runs lie on."""
+    folders = [workspace / "runs" / name for name in ("one", "two")]
+    for folder, identity, value in zip(folders, "cd", (1.0, 2.0), strict=True):
+        put(folder, metrics(identity, value, **PROTOCOL))
+    said = in_process("paper", *map(str, folders), "out=said", QUIET, cwd=workspace)
+    assert "one is better than two" in said
+    assert str(workspace) not in (workspace / "said" / "table.tex").read_text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["/a/runs/one", "runs/two"], ["one", "two"]),
+        (["/x/a/model.ckpt", "b/model.ckpt"], ["a/model.ckpt", "b/model.ckpt"]),
+        (["one", "one"], ["one", "one"]),
+        (["digits cosine v", "7f3a"], ["digits cosine v", "7f3a"]),
+    ],
+)
+def test_names_are_the_shortest_that_differ(typed: list[str], told: list[str]) -> None:
+    assert command.short_names(typed) == told
+
+
 def test_what_compare_wrote_names_the_runs(workspace: Path) -> None:
     put(workspace / "one", metrics("c", 1.0))
     put(workspace / "two", metrics("d", 2.0))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +47,9 @@ def test_what_is_not_known_is_said(tmp_path: Path):
     text = Paper([TABLE], "", Compute()).markdown
     assert "Protocol" not in text
     assert "Compute: not known" in text
+
+
+def test_the_citation_tells_of_code_that_no_commit_has():
+    assert "uncommitted" not in Paper([TABLE], "", WHOLE).citation
+    changed = Paper([TABLE], "", replace(WHOLE, is_changed=True))
+    assert "commit 0123456789abcdef with uncommitted changes}" in changed.citation

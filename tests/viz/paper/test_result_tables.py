@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from tests.evaluation.comparison import sampled_jobs, test_disagreement
 
 from snowmelt.evaluation.comparison import (
@@ -101,6 +102,40 @@ def test_models_stand_side_by_side_with_their_differences():
     assert row[:3] == ["Frechet distance (classifier)", "1.00 ± 0.10", "2.00 ± 0.10"]
     assert row[3].startswith("+1 (+0.72")
     assert row[4] == "0.396"  # (1.96 + 0.84) times the root of 2, times 0.1
+
+
+def test_a_measure_of_models_stands_with_its_unit():
+    likelihood = {"bound_bits_per_dim": 2.0, "bound_bits_per_dim_se": 0.01}
+    terms = {"likelihood": {"bound": {"steps": 1000}}}
+    runs = [
+        replace(one, metrics={**one.metrics, **likelihood, **terms})
+        for one in (model("one", 1.0), model("two", 2.0))
+    ]
+    names = [row[0] for row in models_table(compare_models(runs)).rows]
+    assert "variational bound of a chain of 1,000 steps (bits/dim)" in names
+
+
+def test_a_difference_in_pairs_is_marked_and_the_mark_explained():
+    """Its interval is narrower than the errors of both values would make it."""
+    errors = np.array([0.1, -0.1, 0.2, -0.2])
+    runs = [
+        replace(
+            model(name, 1.0),
+            metrics={**model(name, 1.0).metrics, "bound_bits_per_dim": mean}
+            | {"bound_bits_per_dim_se": 0.1, "likelihood": {"bound": {"steps": 9}}},
+            by_example={"bound_bits_per_dim": mean + errors * size},
+        )
+        for name, mean, size in (("one", 2.0, 1.0), ("two", 2.5, 1.1))
+    ]
+    table = models_table(compare_models(runs))
+    marked = {row[0]: row[3].endswith(" *") for row in table.rows}
+    assert marked == {
+        "Frechet distance (classifier)": False,
+        "variational bound of a chain of 9 steps (bits/dim)": True,
+    }
+    assert "*: in pairs" in table.caption
+    alone = models_table(compare_models([model("one", 1.0), model("two", 2.0)]))
+    assert "pairs" not in alone.caption
 
 
 def test_one_model_under_several_sampling_seeds_has_their_mean():

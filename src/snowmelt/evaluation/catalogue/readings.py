@@ -173,9 +173,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_companion(key: str, plain: Mapping[str, float]) -> bool:
-    """Whether it says something of another number."""
+    """Whether it says something of another number, or of one that was not measured.
+
+    Too few samples have no distance at an infinite count, while real examples have one:
+    that floor alone tells nothing of a model.
+    """
     owner, _, ending = key.rpartition("_")
-    return ending in COMPANIONS and owner in plain
+    return ending in COMPANIONS and (owner in plain or owner in catalogue.METRICS)
 
 
 def _unknown(key: str, plain: Mapping[str, float]) -> Metric:

@@ -139,7 +139,7 @@ class ModelComparison:
         if count > 1:
             said.append(
                 f"Of {count} intervals of {CONFIDENCE:.0%} about"
-                f" {number(round((1 - CONFIDENCE) * count, 1))} exclude zero by chance"
+                f" {(1 - CONFIDENCE) * count:.1f} exclude zero by chance"
                 " alone; the first metric decides."
             )
         return said

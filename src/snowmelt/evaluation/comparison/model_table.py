@@ -14,6 +14,8 @@ from snowmelt.evaluation.comparison.model_comparison import ModelComparison, Pai
 from snowmelt.evaluation.excess import CONFIDENCE, POWER
 from snowmelt.evaluation.number_format import number, percent, with_spread
 
+PAIRED = "*: in pairs, on the same held-out examples or from the same noise."
+
 
 def model_table(comparison: ModelComparison) -> str:
     """The whole outcome as plain text: a table for each pair, and what it says."""
@@ -22,7 +24,7 @@ def model_table(comparison: ModelComparison) -> str:
         parts = [_single_table(comparison)]
     parts.append("±: one standard error, over fresh draws of samples or over examples.")
     if any(d.paired is not None for pair in comparison.pairs for d in pair.differences):
-        parts[-1] += "\n*: in pairs, on the same held-out examples or from the same noise."
+        parts[-1] += f"\n{PAIRED}"
     if comparison.left_out:
         lines = [f"  {name}: {reason}" for name, reason in comparison.left_out.items()]
         parts.append("\n".join(["not compared:", *lines]))
@@ -78,9 +80,13 @@ def verdict(found: Difference) -> str:
 
 
 def cells(found: Difference) -> tuple[str, str, str, str]:
-    """Both values, the difference with its 95 % interval, and what would have shown."""
+    """Both values, the difference with its 95 % interval, and what would have shown.
+
+    A star stands with a difference in pairs, which is surer than both errors would have it.
+    """
     interval = _interval(found)
     difference = _signed(found, found.value) + (f" ({interval})" if interval else "")
+    difference += " *" * (found.paired is not None)
     smallest = "" if found.smallest is None else _size(found, found.smallest)
     return _text(found, found.one), _text(found, found.two), difference, smallest
 

@@ -137,7 +137,11 @@ class Sources:
         )
 
     def _of_several(self, names: Sequence[str], across: Sequence[str]) -> Paper:
-        runs = [measured(name, self.places) for name in names]
+        told = short_names(names)
+        runs = [
+            replace(measured(name, self.places), name=short)
+            for name, short in zip(names, told, strict=True)
+        ]
         found = compare_models(runs, across)
         metrics = [run.metrics for run in runs]
         figure = model_dots(found)
@@ -158,6 +162,19 @@ class Sources:
         if not found:
             raise UserError(f"{swept.folder}: {comparison.summary}")
         return found
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Runs as a paper calls them: of paths the shortest ends that tell them apart.
+
+    Two that no end tells apart, and runs that are named twice, stay as they are.
+    """
+    parts = [Path(name).parts for name in names]
+    for count in range(1, max(map(len, parts), default=0)):
+        ends = ["/".join(one[-count:]) for one in parts]
+        if len(set(ends)) == len(ends):
+            return ends
+    return list(names)
 
 
 def _protocol(*metrics: Mapping[str, Any]) -> str:

@@ -63,7 +63,8 @@ class Paper:
     @property
     def citation(self) -> str:
         """The entry for the program that made the numbers."""
-        return bibtex(self.compute.commit, **self._version)
+        cost = self.compute
+        return bibtex(cost.commit, is_changed=cost.is_changed, **self._version)
 
     @property
     def _version(self) -> dict[str, str]:

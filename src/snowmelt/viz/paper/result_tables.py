@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from snowmelt.evaluation import catalogue
+from snowmelt.evaluation.catalogue.metric import Metric
 from snowmelt.evaluation.catalogue.readings import Reading, readings
 from snowmelt.evaluation.comparison import (
     Comparison,
@@ -16,7 +17,7 @@ from snowmelt.evaluation.comparison import (
 from snowmelt.evaluation.comparison.compared_jobs import Group
 from snowmelt.evaluation.comparison.comparison_table import spread_note
 from snowmelt.evaluation.comparison.model_comparison import label
-from snowmelt.evaluation.comparison.model_table import cells, pooled
+from snowmelt.evaluation.comparison.model_table import PAIRED, cells, pooled
 from snowmelt.evaluation.comparison.sampling_cost_table import cost_notes, cost_rows
 from snowmelt.evaluation.number_format import number, with_spread
 from snowmelt.viz.paper.table import Table
@@ -68,10 +69,14 @@ def _of_model(name: str, metrics: Mapping[str, Any]) -> list[list[str]]:
         value = metrics.get(metric.key)
         if metric.compares and isinstance(value, int | float):
             spread = metrics.get(f"{metric.key}_{metric.spread}")
-            unit = f" ({metric.unit})" if metric.unit else ""
             text = with_spread(float(value), spread)
-            rows.append([f"{label(metric, run)}{unit}", text, "", "", ""])
+            rows.append([_with_unit(label(metric, run), metric), text, "", "", ""])
     return rows
+
+
+def _with_unit(name: str, metric: Metric) -> str:
+    """A measure's name, and what its values are counted in."""
+    return f"{name} ({metric.unit})" if metric.unit else name
 
 
 def sweep_tables(comparison: Comparison) -> list[Table]:
@@ -163,7 +168,7 @@ def models_table(comparison: ModelComparison) -> Table:
     first, *others = comparison.models
     rows = []
     for metric in comparison.metrics:
-        row = [comparison.label(metric), pooled(metric, first)]
+        row = [_with_unit(comparison.label(metric), metric), pooled(metric, first)]
         for pair in comparison.pairs:
             found = pair.of(metric.key)
             row += cells(found)[1:] if found is not None else ("", "", "")
@@ -172,8 +177,10 @@ def models_table(comparison: ModelComparison) -> Table:
     for model in others:
         headings += [model.label, "difference (95 % interval)", "detectable"]
     about = f"Differences from {first.label}. {_SMALLEST}" if others else "One model."
+    differences = [found for pair in comparison.pairs for found in pair.differences]
+    paired = f" {PAIRED}" if any(one.paired is not None for one in differences) else ""
     return Table(
-        f"{about} {_DRAWS} No other training is in it.",
+        f"{about} {_DRAWS}{paired} No other training is in it.",
         headings,
         rows,
         name="differences",
