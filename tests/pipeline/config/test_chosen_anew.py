@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -165,11 +166,21 @@ def test_an_experiment_takes_three_compositions(monkeypatch: pytest.MonkeyPatch)
     assert len(asked) == 3
 
 
+def test_a_section_that_the_experiment_leaves_out_stays_out(tmp_path: Path) -> None:
+    """Its own `null` for a section was taken for a key of a part that is gone."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    text = "# @package _global_\nfeatures:\n  independent_classifier: null\n"
+    (tmp_path / "conf/experiment/mine.yaml").write_text(text, encoding="utf-8")
+    settled = composition.compose(tmp_path, ["experiment=mine"])
+    assert settled.features.independent_classifier is None
+
+
 def test_a_key_is_deleted_from_where_it_is_missing_on_and_a_section_is_put_back() -> None:
     keys = [
         SourcedOverride(text, "file")
         for text in ("a.b.c=1", "a.d=2", "e=3", "f.g=4", "a.b.h=5")
     ]
-    found = amendments(keys, {"a": {"d": {"x": None, "y": [1.5]}}, "e": 0})
+    own = {"a": {"b": {"c": 0, "h": 0}, "d": 1}, "e": 0, "f": {"g": 0}}
+    found = amendments(keys, own, {"a": {"d": {"x": None, "y": [1.5]}}, "e": 0})
     back = "a.d={x:null,y:[1.5]}"
     assert found == {"a.b.c": "~a.b", "a.d": back, "f.g": "~f", "a.b.h": "~a.b"}

@@ -20,14 +20,14 @@ SIDE = "data.size"
 
 
 def amendments(
-    written: Sequence[SourcedOverride], anew: Mapping[str, Any]
+    written: Sequence[SourcedOverride], own: Any, anew: Any
 ) -> dict[str, str]:
     """What undoes the keys of an experiment that the parts chosen anew do not have.
 
     Args:
         written: the keys of parts that the experiment sets.
-        anew: what composes with its choices of groups, but those chosen anew, and without
-            its keys; references as they stand.
+        own: what composes with its choices of groups and without its keys.
+        anew: the same with those that are chosen anew; references as they stand in both.
 
     Returns:
         For each such key an override in Hydra's grammar: it deletes the key, or puts back
@@ -36,10 +36,10 @@ def amendments(
     found = {}
     for choice in written:
         key = key_of(choice)
-        own, node = _standing(key, anew)
+        first, node = _standing(key, anew)
         if node is _MISSING:
-            found[key] = f"~{own}"
-        elif isinstance(node, Mapping):
+            found[key] = f"~{first}"
+        elif isinstance(node, Mapping) and _standing(key, own)[1] != node:
             found[key] = f"{key}={quoted(node)}"
     return found
 

@@ -257,7 +257,8 @@ def _check_files(
             _check_written(root, extra, plain, keys, known)
             anew: Any = OmegaConf.to_container(_hydra(root, _later_last(extra, plain)))
             of_parts = [key for key in keys if key_of(key).partition(".")[0] in known]
-            undone = chosen_anew.amendments(of_parts, anew)
+            own = OmegaConf.to_container(_hydra(root, _later_last(plain, extra)))
+            undone = chosen_anew.amendments(of_parts, own, anew)
             lost |= {key: undone[key_of(key)] for key in keys if key_of(key) in undone}
             written += [key for key in keys if key_of(key) not in undone]
     return written, lost
