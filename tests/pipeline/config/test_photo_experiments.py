@@ -31,7 +31,7 @@ def test_each_goes_with_its_size_in_colour_and_in_gray(name: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_one_gpu_and_two_train_the_same_network_in_the_numbers_that_they_have(size: int) -> None:
+def test_two_gpus_train_the_network_of_one_in_the_same_numbers(size: int) -> None:
     one = compose(ROOT, [f"experiment=photos{size}_gpu"])
     two = compose(ROOT, [f"experiment=photos{size}_gpu", "trainer=ddp"])
     assert (two.trainer.processes, two.trainer.precision) == (2, "bf16-on-gpu")

@@ -19,9 +19,7 @@ from snowmelt.pipeline.config.overrides import SourcedOverride, key_of, quoted
 SIDE = "data.size"
 
 
-def amendments(
-    written: Sequence[SourcedOverride], own: Any, anew: Any
-) -> dict[str, str]:
+def amendments(written: Sequence[SourcedOverride], own: Any, anew: Any) -> dict[str, str]:
     """What undoes the keys of an experiment that the parts chosen anew do not have.
 
     Args:
@@ -63,7 +61,8 @@ def check_side(
         if key_of(choice) != SIDE or shape is None or len(shape) != 3:
             continue
         if shape[1:] != (side, side):
-            margin = f", or data.pad_to={side}" if side < 2 * max(shape[1:]) < 2 * side else ""
+            is_near = side < 2 * max(shape[1:]) < 2 * side
+            margin = f", or data.pad_to={side}" if is_near else ""
             raise UserError(
                 f"{choice.origin} is for images of {side}x{side} ({choice.text}), and those"
                 f" of data={data} are {shape[1]}x{shape[2]} and stay so: choose an"
