@@ -52,7 +52,7 @@ def open_regular(path: Path) -> BinaryIO:
     """
     refuse_irregular(path)  # opening alone can move a tape or wake a device
     # It may have become a pipe since; opened so, that does not wait.
-    file = open(path, "rb", opener=_without_waiting)  # noqa: PTH123, SIM115 - handed out
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - handed out
     try:
         _refuse(_kind(os.fstat(file.fileno()).st_mode))
     except BaseException:
