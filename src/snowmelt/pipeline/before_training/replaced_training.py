@@ -13,8 +13,10 @@ from snowmelt.training.model_record import CHECKPOINT, RECORD
 from snowmelt.training.settings import FitSettings
 
 SHOWN = 3  # differences that the line names
-# They decide nothing about the weights, or are told by another line.
+# What decides nothing about the weights, or is told by another line; and of the section
+# trainer, which is about the machine, what does.
 _ASIDE = ("training.checkpoint_every", "training.start_from")
+_NUMBERS = ("trainer.precision", "trainer.conv_precision", "trainer.compile")
 
 
 def warning(target: Path, settings: FitSettings, manifest: Manifest) -> str | None:
@@ -47,8 +49,8 @@ def warning(target: Path, settings: FitSettings, manifest: Manifest) -> str | No
 
 
 def _differences(before: Any, now: Any, key: str = "") -> Iterator[str]:
-    """The values that differ, `training.steps 40 -> 60`; without the section trainer."""
-    if key in _ASIDE or key == "trainer":
+    """The values that differ and decide the weights: `training.steps 40 -> 60`."""
+    if key in _ASIDE or (key.startswith("trainer.") and key not in _NUMBERS):
         return
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for name in dict.fromkeys((*now, *before)):

@@ -57,9 +57,9 @@ def check_side(
         UserError: naming the file of the experiment, both sides, and what to choose.
     """
     for choice in lost:
-        side = choice.parse().value()
         if key_of(choice) != SIDE or shape is None or len(shape) != 3:
             continue
+        side: Any = choice.parse().value()
         if shape[1:] != (side, side):
             is_near = side < 2 * max(shape[1:]) < 2 * side
             margin = f", or data.pad_to={side}" if is_near else ""
