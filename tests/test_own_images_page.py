@@ -24,7 +24,9 @@ rows = pytest.mark.parametrize(
 
 
 def counted(name: str, *more: str) -> tuple[FitSettings, NetworkCost]:
-    config = plain(compose(ROOT, [f"experiment={name}", *more]))
+    # The page is about GPUs that compute in bfloat16.
+    precision = ["trainer.precision=bf16-mixed"] if name.endswith("_gpu") else []
+    config = plain(compose(ROOT, [f"experiment={name}", *precision, *more]))
     settings, side = FitSettings.of(config), config["data"]["size"]
     return settings, cost_of(settings.plain(), (3, side, side))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from snowmelt.common import regular_files
+from snowmelt.common import regular_files, stopping
 from snowmelt.common.regular_files import IrregularFileError, kind_of, open_regular
 
 
@@ -48,6 +48,31 @@ def test_a_pipe_that_takes_a_files_place_is_not_waited_for(
     monkeypatch.setattr(regular_files, "kind_of", lambda _: None)
     with pytest.raises(IrregularFileError, match="named pipe"):
         open_regular(tmp_path / "a.png")
+
+
+def test_what_interrupts_the_opening_is_raised_and_the_file_is_closed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing a number twice raises in the place of a request to stop, or hits another."""
+
+    def interrupt(opened: int, *_: object) -> None:
+        os.close(opened)  # as the file object does that has begun to own it
+        raise stopping.Stopped
+
+    (tmp_path / "a").write_bytes(b"content")
+    monkeypatch.setattr(os, "fdopen", interrupt)
+    with open_regular(tmp_path / "a") as file:
+        assert file.read() == b"content"
+
+    def stop(mode: int) -> None:
+        raise stopping.Stopped
+
+    before = set(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(regular_files, "kind_of", lambda _: None)
+    monkeypatch.setattr(regular_files, "_kind", stop)
+    with pytest.raises(stopping.Stopped):
+        open_regular(tmp_path / "a")
+    assert set(os.listdir("/proc/self/fd")) == before
 
 
 def test_files_are_read_through_links(tmp_path: Path) -> None:

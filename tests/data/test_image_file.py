@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import signal
 import struct
 import tracemalloc
 import zlib
@@ -14,6 +16,7 @@ import pytest
 from PIL import Image
 from tests.data.png_writer import GREY, chunk, png
 
+from snowmelt.common import stopping
 from snowmelt.data import image_file
 from snowmelt.data.image_file import (
     TooLargeImageError,
@@ -24,6 +27,23 @@ from snowmelt.data.image_file import (
 
 def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_a_request_to_stop_is_no_fault_of_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a decoder had begun may fail on the way out, in the place of the request."""
+
+    def interrupted(_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    monkeypatch.setattr(image_file, "_decoded", interrupted)
+    with pytest.raises(stopping.Stopped), stopping.in_good_order():
+        image_file.decode(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "webp"])

@@ -39,6 +39,18 @@ def test_what_is_not_here_is_named(text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("extra", [(), ("-m", "seed=0,1"), ("-m", "data.size=16,32")])
+def test_a_misspelt_folder_of_images_leaves_no_run_behind(
+    workspace: Path, mistake: Mistake, extra: tuple[str, ...]
+) -> None:
+    (workspace / "photos").mkdir()
+    mine = ("data=folder", "data.path=fotos", "features=random_conv", "tracking=none")
+    said = mistake("pipeline", *extra, *mine, "out=run", cwd=workspace)
+    place = workspace / "fotos"
+    assert f"data.path: {place} does not exist (did you mean 'photos'?)" in said
+    assert not (workspace / "run").exists()
+
+
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No network, and nothing in the cache of torch's hub."""

@@ -111,15 +111,20 @@ def parents_of(target: Path) -> Iterator[None]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(
-            f"{target.parent} cannot be written: {error.strerror}"
-        ) from error
+        raise _unwritable(target.parent, error) from error
     try:
         yield
     finally:
         for folder in missing:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # one that holds what was made stays
+
+
+def _unwritable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{folder} cannot be written: {error.strerror}: name another folder, or see that"
+        " this one can be written"
+    )
 
 
 def _locked(file: Path, folder: Path, otherwise: str) -> int | None:
@@ -135,9 +140,7 @@ def _locked(file: Path, folder: Path, otherwise: str) -> int | None:
             if isinstance(error, FileNotFoundError) and missed < _ATTEMPTS:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 continue
-            raise StorageError(
-                f"{file.parent} cannot be written: {error.strerror}"
-            ) from error
+            raise _unwritable(file.parent, error) from error
         try:
             is_ours = try_lock(descriptor)
         except OSError as error:

@@ -52,13 +52,17 @@ def open_regular(path: Path) -> BinaryIO:
     """
     refuse_irregular(path)  # opening alone can move a tape or wake a device
     # It may have become a pipe since; opened so, that does not wait.
-    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - handed out
     try:
-        _refuse(_kind(os.fstat(opened).st_mode))
-        return os.fdopen(opened, "rb")
+        _refuse(_kind(os.fstat(file.fileno()).st_mode))
     except BaseException:
-        os.close(opened)
+        file.close()  # by its one owner: the number alone may be another file's by now
         raise
+    return file
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def _kind(mode: int) -> str | None:

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
+from snowmelt.common import stopping
 from snowmelt.common.regular_files import open_regular
 from snowmelt.data import image_levels, image_square, pillow_corrections
 from snowmelt.data.image_formats import FORMATS
@@ -131,21 +132,28 @@ def decode(path: Path | BinaryIO, max_pixels: int = MOST_PIXELS) -> tuple[Image.
 
     Raises:
         UnreadableImageError: the file cannot be decoded, or has more pixels.
+        Stopped: that was asked for, and a decoder put an error in its place.
     """
     try:
         with _opened(path) as file, _at_most(max_pixels):
             return _decoded(file)
-    except Image.DecompressionBombError as error:
-        claim = str(error).split(" exceeds")[0]
-        reason = f"{claim} exceeds the limit of {max_pixels} pixels"
-        raise TooLargeImageError(reason) from error
-    except UnidentifiedImageError as error:
-        empty = "the file is empty" if _is_empty(path) else "cannot identify image file"
-        raise UnreadableImageError(empty) from error
-    except OSError as error:
-        raise UnreadableImageError(error.strerror or str(error)) from error
     except Exception as error:  # decoders raise nearly anything on damaged bytes
-        raise UnreadableImageError(str(error) or type(error).__name__) from error
+        stopping.check()  # or, asked to stop, an error of what they had begun
+        raise _refusal(error, path, max_pixels) from error
+
+
+def _refusal(
+    error: Exception, path: Path | BinaryIO, max_pixels: int
+) -> UnreadableImageError:
+    """Why a file cannot be decoded, in words."""
+    if isinstance(error, Image.DecompressionBombError):
+        claim = str(error).split(" exceeds")[0]
+        return TooLargeImageError(f"{claim} exceeds the limit of {max_pixels} pixels")
+    if isinstance(error, UnidentifiedImageError):
+        empty = "the file is empty" if _is_empty(path) else "cannot identify image file"
+        return UnreadableImageError(empty)
+    said = error.strerror if isinstance(error, OSError) else None
+    return UnreadableImageError(said or str(error) or type(error).__name__)
 
 
 @contextlib.contextmanager

@@ -131,11 +131,21 @@ def _help_of(command: str) -> tuple[str, str, str]:
 
 
 def full_override(command: str, text: str, root: Path) -> str:
-    """Write out a command's short key: `out=` or a key of the command's own section."""
+    """Write out a command's short key: `out=` or a key of the command's own section.
+
+    Raises:
+        UserError: it is the name of a choice without its group, or `out=` of a command that
+            writes into no folder.
+    """
     from snowmelt.pipeline.config import composition
     from snowmelt.pipeline.config.overrides import groups
 
     key, equals, value = text.partition("=")
+    if not equals and (meant := _choices_named(text, root)):
+        raise UserError(
+            f"command line: '{text}' is not of the form key=value (did you mean"
+            f" {' or '.join(meant)}?)"
+        )
     if not equals or "." in key:
         return text
     if key == "out":
@@ -151,3 +161,10 @@ def full_override(command: str, text: str, root: Path) -> str:
     own = written[section]
     meant = difflib.get_close_matches(key, [*own, *known], n=1)
     return f"{section}.{key}={value}" if meant and meant[0] in own else text
+
+
+def _choices_named(name: str, root: Path) -> list[str]:
+    """The overrides that choose a file of that name, `experiment=photos32`."""
+    from snowmelt.pipeline.config.overrides import groups
+
+    return [f"{group}={name}" for group, names in groups(root).items() if name in names]

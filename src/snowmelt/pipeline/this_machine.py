@@ -10,10 +10,12 @@ import torch
 from omegaconf import DictConfig
 
 from snowmelt.common.device import chosen_device
-from snowmelt.common.errors import UserError
+from snowmelt.common.errors import UserError, did_you_mean
 from snowmelt.common.instantiate import plain
+from snowmelt.common.places import located, not_copied
 from snowmelt.evaluation.features import extractor
 from snowmelt.pipeline.compatibility import shape_rules
+from snowmelt.pipeline.config.read_places import raw_places
 from snowmelt.sampling import network_numbers
 from snowmelt.training.settings import FitSettings
 
@@ -43,6 +45,25 @@ def find_files(config: DictConfig, root: Path) -> None:
     extractor.find_files(plain(config.features), root)
 
 
+def find_raw_data(config: DictConfig, root: Path) -> None:
+    """Refuse raw data that is not there, before a folder of the run is made.
+
+    Raises:
+        UserError: naming the key, and a name beside it that was perhaps meant.
+    """
+    for key, named in raw_places(config):
+        place = located(root, named)
+        if place.exists():
+            continue
+        folder = place.parent
+        beside = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+        meant = did_you_mean(place.name, beside) or not_copied(place)
+        raise UserError(
+            f"{key}: {place} does not exist{meant}: give the folder or the file of your"
+            " own data"
+        )
+
+
 def check(config: DictConfig, root: Path) -> None:
     """Refuse a device, numbers to compute in, or a file that is not to be had here.
 
@@ -52,6 +73,7 @@ def check(config: DictConfig, root: Path) -> None:
     from snowmelt.pipeline.stages import sample
     from snowmelt.training.lightning_trainer import check_trainer  # takes seconds
 
+    find_raw_data(config, root)
     check_devices(config)
     find_files(config, root)
     settings = FitSettings.of(plain(config))
@@ -103,6 +125,8 @@ def _check_warm_start(
 def check_jobs(configs: Sequence[DictConfig], root: Path) -> None:
     """The same for all jobs of a sweep; those that ask this machine for the same, once."""
     asked = ("sample", "sampler", "guidance", "trainer", "features")
+    for config in configs:
+        find_raw_data(config, root)
     different = {str([plain(c)[name] for name in asked]): c for c in configs}
     for config in different.values():
         check(config, root)

@@ -179,6 +179,17 @@ def test_a_file_in_its_place(tmp_path: Path) -> None:
         read(tmp_path / "a.npy")
 
 
+def test_nothing_to_hold_out_is_told_before_the_images_are_read(
+    tmp_path: Path, save_image: SaveImage
+) -> None:
+    for file in ("train/1.png", "train/2.png", "test/1.png"):
+        save_image(tmp_path / file)
+    assert read(tmp_path, held_out_fraction=None).held_out is not None
+    (tmp_path / "train" / "damaged.png").write_bytes(b"")  # reading would tell of it
+    with pytest.raises(UserError, match=r"null, and .* has no folders train and test"):
+        read(tmp_path / "train", held_out_fraction=None)
+
+
 @pytest.mark.parametrize(("others", "told"), [([], ""), (["dogs.zip"], "dogs.zip")])
 def test_no_images(tmp_path: Path, others: list[str], told: str) -> None:
     for other in others:

@@ -57,9 +57,13 @@ def test_what_is_idle_is_told(
 def test_a_gpu_without_bfloat16_is_advised_none(gpus: Any, accelerator: str) -> None:
     gpus(1, has_bf16=False)
     said = unused_gpus.hint(TrainerSettings(), 64)
-    assert str(said).endswith("trainer=gpu trainer.precision=32-true trains on one")
+    assert str(said).endswith("unused: trainer=gpu trains on one")
     computing = TrainerSettings.of({"accelerator": accelerator, "precision": "32-true"})
     assert unused_gpus.hint(computing, 64) is None
+    imitating = TrainerSettings.of({"accelerator": accelerator, "precision": "bf16-mixed"})
+    assert "imitates at a loss of speed: trainer.precision=32-true" in str(
+        unused_gpus.hint(imitating, 64)
+    )
 
 
 @pytest.mark.parametrize(

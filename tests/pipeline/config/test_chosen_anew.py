@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.project import ROOT
 
@@ -106,11 +109,78 @@ def test_keys_of_the_part_that_is_gone_are_not_taken() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        (
+            ["experiment=photos128", "data=cifar10"],
+            r"photos128\.yaml is for images of 128x128 \(data\.size=128\), and those of"
+            r" data=cifar10 are 32x32 and stay so: .* which sets none; or data=folder",
+        ),
+        (["experiment=photos64_gpu", "data=digits"], "those of data=digits are 8x8"),
+        (["experiment=photos32", "data=mnist"], "are 28x28 .*, or data.pad_to=32; or"),
+    ],
+)
+def test_images_of_another_side_than_the_experiments_are_refused(
+    choice: list[str], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        composition.compose(ROOT, choice)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ["experiment=photos32", "data=cifar10"],
+        ["experiment=photos32", "data=mnist", "data.pad_to=32"],
+        ["experiment=photos128", "data=celeba"],
+        ["experiment=images32", "data=cifar10"],
+        ["experiment=photos128", "data=array", "data.path=not_there.npy"],
+    ],
+)
+def test_those_of_its_side_are_taken(choice: list[str]) -> None:
+    size = chosen(*choice)["data"].get("size")
+    assert size is None or f"photos{size}" in choice[0]
+
+
+def test_an_array_of_the_experiments_side_is_taken_and_no_other(tmp_path: Path) -> None:
+    for side in (64, 128):
+        np.save(tmp_path / f"{side}.npy", np.zeros((4, 3, side, side), np.uint8))
+    array = ["experiment=photos128", "data=array"]
+    chosen(*array, f"data.path={tmp_path}/128.npy")
+    with pytest.raises(UserError, match="those of data=array are 64x64"):
+        chosen(*array, f"data.path={tmp_path}/64.npy")
+
+
+def test_an_experiment_takes_three_compositions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its choices, of those with its name, and of all that is typed."""
+    asked: set[tuple[str, ...]] = set()
+    answered = composition._answered
+
+    def noted(root: Path, overrides: tuple[str, ...], files: object) -> Any:
+        asked.add(overrides)
+        return answered(root, overrides, files)
+
+    monkeypatch.setattr(composition, "_answered", noted)
+    chosen("experiment=photos64", "data.size=48", "seed=3")
+    assert len(asked) == 3
+
+
+def test_a_section_that_the_experiment_leaves_out_stays_out(tmp_path: Path) -> None:
+    """Its own `null` for a section was taken for a key of a part that is gone."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    text = "# @package _global_\nfeatures:\n  independent_classifier: null\n"
+    (tmp_path / "conf/experiment/mine.yaml").write_text(text, encoding="utf-8")
+    settled = composition.compose(tmp_path, ["experiment=mine"])
+    assert settled.features.independent_classifier is None
+
+
 def test_a_key_is_deleted_from_where_it_is_missing_on_and_a_section_is_put_back() -> None:
     keys = [
         SourcedOverride(text, "file")
         for text in ("a.b.c=1", "a.d=2", "e=3", "f.g=4", "a.b.h=5")
     ]
-    found = amendments(keys, {"a": {"d": {"x": None, "y": [1.5]}}, "e": 0})
+    own = {"a": {"b": {"c": 0, "h": 0}, "d": 1}, "e": 0, "f": {"g": 0}}
+    found = amendments(keys, own, {"a": {"d": {"x": None, "y": [1.5]}}, "e": 0})
     back = "a.d={x:null,y:[1.5]}"
     assert found == {"a.b.c": "~a.b", "a.d": back, "f.g": "~f", "a.b.h": "~a.b"}

@@ -27,14 +27,15 @@ def test_each_goes_with_its_size_in_colour_and_in_gray(name: str) -> None:
         assert settled.training.steps * settled.training.batch_size > 1_000_000
     is_for_gpu = name.endswith("_gpu")
     assert settled.trainer.accelerator == ("gpu" if is_for_gpu else "cpu")
-    assert settled.trainer.precision == ("bf16-mixed" if is_for_gpu else "32-true")
+    assert settled.trainer.precision == ("bf16-on-gpu" if is_for_gpu else "32-true")
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_two_gpus_train_the_same_network_in_bfloat16(size: int) -> None:
+def test_two_gpus_train_the_network_of_one_in_the_same_numbers(size: int) -> None:
     one = compose(ROOT, [f"experiment=photos{size}_gpu"])
     two = compose(ROOT, [f"experiment=photos{size}_gpu", "trainer=ddp"])
     assert (two.trainer.processes, two.trainer.precision) == (2, "bf16-on-gpu")
+    assert one.trainer.precision == two.trainer.precision
     assert (two.net, two.training) == (one.net, one.training)
 
 

@@ -96,3 +96,26 @@ def test_a_pipeline_looks_at_it_before_its_first_stage(
     assert main(["pipeline", *last_of_each((*TRAIN[1:], *given))]) == 2
     assert said in capsys.readouterr().err
     assert manifest.stat().st_ino == before
+
+
+def test_it_is_said_that_a_finished_training_will_be_replaced(
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    monkeypatch.setenv("PROJECT_ROOT", str(copy))
+    monkeypatch.chdir(copy)
+    longer = [text.replace("steps=3", "steps=5") for text in TRAIN]
+    assert main([*longer, "trainer.accumulate=2"]) == 0
+    said = capsys.readouterr().err
+    assert (
+        f"{copy / 'outputs/model'} holds a finished training of 3 steps, and this is"
+        " another (what differs: training.steps 3 -> 5): it begins with its first step"
+    ) in said
+    assert f"also training.start_from={copy / FIRST}" in said
+    assert main([*longer, "trainer.accumulate=2"]) == 0  # finished, and not another
+    assert main([*longer, "paths.model=elsewhere"]) == 0
+    assert "holds a finished training" not in capsys.readouterr().err

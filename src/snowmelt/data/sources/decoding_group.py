@@ -99,6 +99,7 @@ def decode_all(
                 kept[run.first + number] = False
                 skipped.append((run.entries[number].name, reason))
             bar.update(len(run.entries))
+            stopping.check()  # a decoder may have swallowed the request
     return Outcome(kept, tuple(skipped), tally)
 
 

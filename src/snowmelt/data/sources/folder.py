@@ -97,8 +97,13 @@ class Folder(ImageSource):
         """
         place = self.located(self.path)
         listing = image_files(place, self.scratch)
-        # An ambiguous layout is told before the long loop.
-        folder_layout.understood(entry.name for entry in listing.images)
+        # An ambiguous layout, or nothing to hold out, is told before the long loop.
+        layout = folder_layout.understood(entry.name for entry in listing.images)
+        if layout.held_out is None and self.held_out_fraction is None:
+            raise UserError(
+                f"data.held_out_fraction is null, and {place} has no folders train and"
+                " test: give a number between 0 and 1"
+            )
         rows, found = self._decoded(place, listing)
         if found.skipped and (self.on_corrupt == "error" or not found.kept.any()):
             raise UserError(_listed(found.skipped, len(found.kept), place))

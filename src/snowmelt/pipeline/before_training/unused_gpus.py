@@ -33,6 +33,11 @@ def hint(trainer: TrainerSettings, batch_size: int) -> str | None:
     if trainer.precision == "32-true" and has_bf16(trainer):
         computes = "and computes" if count == 1 else f"and {trainer.processes} compute"
         return f"{here} {computes} in float32: trainer.precision=bf16-mixed is faster"
+    if trainer.precision == "bf16-mixed" and not has_bf16(trainer):
+        return (
+            f"{here}, without bfloat16, which torch imitates at a loss of speed:"
+            " trainer.precision=32-true (or trainer=gpu alone, which looks for it)"
+        )
     return None
 
 
@@ -43,7 +48,7 @@ def _sharing(count: int, trainer: TrainerSettings, batch_size: int) -> int:
 
 
 def _on_one(trainer: TrainerSettings) -> str:
-    """What to type for one GPU, in the numbers that it has."""
+    """What to type for one GPU, and the numbers that it will compute in."""
     if has_bf16(trainer.model_copy(update={"accelerator": "gpu"})):
         return "trainer=gpu trains on one, in bfloat16"
-    return "trainer=gpu trainer.precision=32-true trains on one"
+    return "trainer=gpu trains on one"

@@ -94,7 +94,8 @@ def compose(
             )
     environment_values.refuse_overrides(choices)
     chosen = [c for c in choices if key_of(c) in known]
-    written, undone = _check_files(root, chosen, known)
+    written, lost = _check_files(root, chosen, known)
+    undone = list(dict.fromkeys(lost.values()))
     others = [c for c in choices if c not in chosen]
     _check_keys(root, [*(c.text for c in chosen), *undone], others, known)
     choices = training_length.settled(choices, written)
@@ -109,6 +110,7 @@ def compose(
         )
 
         shape = shape_rules.shape_of(settled.data, root)
+        chosen_anew.check_side(lost, str(settled.data.name), shape)
         configuration_rules.check(settled, shape)
         shape_rules.check(settled, shape)
         issues.settle(flow_rules.start_issues(settled, shape, root))
@@ -237,31 +239,61 @@ def _answered(root: Path, overrides: tuple[str, ...], files: object) -> DictConf
 
 def _check_files(
     root: Path, chosen: Sequence[SourcedOverride], known: Mapping[str, list[str]]
-) -> tuple[list[SourcedOverride], list[str]]:
+) -> tuple[list[SourcedOverride], dict[SourcedOverride, str]]:
     """Refuse a key in an experiment or a sweep that conf/ without it does not have.
 
     Returns:
-        What those files set, and what undoes the keys that were about a part in whose place
-        another is chosen.
+        What those files set, and what they say about a part in whose place another is
+        chosen, each with what undoes it.
     """
     plain = [c.text for c in chosen if key_of(c) not in OPTIONAL]
     written: list[SourcedOverride] = []
-    undone: dict[str, str] = {}
+    lost: dict[SourcedOverride, str] = {}
     for choice in chosen:
         group = key_of(choice)
         if group in OPTIONAL:
             file = root / "conf" / group / f"{choice.parse().value()}.yaml"
             extra, keys = written_in(file)
-            alone = resolved_values(_hydra(root, extra))
-            base = resolved_values(_hydra(root, [*plain, *extra]))
-            for key in keys:
-                is_own = known_keys.is_plain(alone, key_of(key))
-                known_keys.check(key, alone if is_own else base, known, root)
-            anew: Any = OmegaConf.to_container(_hydra(root, [*extra, *plain]))
+            _check_written(root, extra, plain, keys, known)
+            anew: Any = OmegaConf.to_container(_hydra(root, _later_last(extra, plain)))
             of_parts = [key for key in keys if key_of(key).partition(".")[0] in known]
-            undone |= chosen_anew.amendments(of_parts, anew)
+            own = OmegaConf.to_container(_hydra(root, _later_last(plain, extra)))
+            undone = chosen_anew.amendments(of_parts, own, anew)
+            lost |= {key: undone[key_of(key)] for key in keys if key_of(key) in undone}
             written += [key for key in keys if key_of(key) not in undone]
-    return written, list(dict.fromkeys(undone.values()))
+    return written, lost
+
+
+def _check_written(
+    root: Path,
+    extra: Sequence[str],
+    plain: Sequence[str],
+    keys: Sequence[SourcedOverride],
+    known: Mapping[str, list[str]],
+) -> None:
+    """Refuse a key of a file that neither its own choices nor those beside it have.
+
+    Args:
+        extra: the groups that the file chooses.
+        plain: those that are chosen beside it.
+        keys: what it sets.
+    """
+    base = resolved_values(_hydra(root, _later_last(plain, extra)))
+    for key in keys:
+        tree = base
+        if not known_keys.is_plain(base, key_of(key)):
+            alone = resolved_values(_hydra(root, extra))
+            tree = alone if known_keys.is_plain(alone, key_of(key)) else base
+        known_keys.check(key, tree, known, root)
+
+
+def _later_last(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    """Choices of groups, of which the second beat the first; in one order, whatever it was.
+
+    Where both choose different groups they compose to the same either way, and once.
+    """
+    chosen = dict(text.split("=", 1) for text in (*first, *second))
+    return [f"{group}={name}" for group, name in sorted(chosen.items())]
 
 
 def _check_keys(

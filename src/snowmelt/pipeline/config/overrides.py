@@ -51,6 +51,11 @@ class SourcedOverride:
 
     def parse(self) -> Override:
         """Parse by Hydra's grammar, or say where the mistake is."""
+        if "=" not in self.text and not self.text.startswith("~"):
+            raise UserError(
+                f"{self.origin}: '{self.text}' is not of the form key=value: write the key"
+                " too, and put a value with spaces into quotes"
+            )
         try:
             override = _parsed(self.text)
         except HydraException as error:

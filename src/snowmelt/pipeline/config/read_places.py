@@ -45,6 +45,14 @@ def places_in(part: Any, key: str) -> Iterator[tuple[str, str]]:
         yield from places_in(value, f"{key}.{name}")
 
 
+def raw_places(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The keys that name files and folders of raw data, with their values."""
+    return [
+        *places_in(config.get("data"), "data"),
+        *places_in(config.get("start"), "start"),
+    ]
+
+
 def check_data_apart(config: Mapping[str, Any], root: Path) -> None:
     """Refuse raw data among what stages write, and stages that write among raw data.
 
@@ -53,8 +61,7 @@ def check_data_apart(config: Mapping[str, Any], root: Path) -> None:
     Raises:
         UserError: one lies in the other, or the data is something that this program made.
     """
-    raw = [*places_in(config.get("data"), "data"), *places_in(config.get("start"), "start")]
-    for key, named in raw:
+    for key, named in raw_places(config):
         if is_address(named):
             raise UserError(
                 f"{key}: {named} is an address, and files of this machine are read: give"

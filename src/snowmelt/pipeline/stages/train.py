@@ -17,7 +17,11 @@ from snowmelt.common.made_folders import is_inside
 from snowmelt.common.places import located
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.pipeline import launch, saved_state
-from snowmelt.pipeline.before_training import run_estimate, unused_gpus
+from snowmelt.pipeline.before_training import (
+    replaced_training,
+    run_estimate,
+    unused_gpus,
+)
 from snowmelt.pipeline.callbacks import Harmless, watch
 from snowmelt.pipeline.compatibility import shape_rules, training_rules
 from snowmelt.tracking.location import main_root
@@ -81,6 +85,8 @@ def run(config: DictConfig, root: Path) -> Path:
             )
         return target / MARKER
     if not distributed.is_launched():
+        if said := replaced_training.warning(target, settings, data.manifest):
+            print(f"snowmelt train: {said}", file=sys.stderr, flush=True)
         _say_before(settings, data, main_root(root), is_new=not resume.path.exists())
     if is_starter:
         launch.run_group("train", config, root)
