@@ -58,8 +58,8 @@ films: gallery
 ui: $(STAMP) ## the newest comparison in MLflow's UI on http://127.0.0.1:5000 (PORT=5000)
 	@snowmelt ui --port $(PORT)
 
-# The notebooks that take more than a minute: the answers, and some lessons.
-LONG := $(wildcard notebooks/*_answers*.ipynb notebooks/03_*.ipynb notebooks/04a_*.ipynb notebooks/06*.ipynb)
+# The notebooks that take longest: the answers, and the later lessons.
+LONG := $(wildcard notebooks/*_answers*.ipynb notebooks/03_*.ipynb notebooks/04*.ipynb notebooks/05_*.ipynb notebooks/06*.ipynb)
 
 test: $(STAMP) ## the tests, and the shorter notebooks
 	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --nbmake tests notebooks $(LONG:%=--ignore=%)

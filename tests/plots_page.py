@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 from PIL import Image
 
-from tests.project import ROOT, clean_environment, run_command, succeed
+from tests.pipeline.clone import dvc
+from tests.project import ROOT, clean_environment
 
 AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
 HEADING = "step,loss,held_out_loss,learning_rate,gradient_norm\n"
@@ -41,6 +41,5 @@ def plots_page(folder: Path) -> Path:
     for command in (["init", "-q"], ["add", "-A"], [*AUTHOR, "commit", "-qm", "x"]):
         subprocess.run(["git", *command], cwd=folder, check=True, env=clean_environment())
     write_results(folder, 2.0)
-    draw = [sys.executable, "-m", "dvc", "plots", "diff", "-o", "plots"]
-    succeed(run_command(*draw, cwd=folder))
+    dvc("plots", "diff", "-o", "plots", cwd=folder)
     return folder / "plots" / "index.html"

@@ -8,10 +8,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import torch
 
 from snowmelt.pipeline.cli import main
 
@@ -108,6 +109,19 @@ def in_process(*arguments: str, cwd: Path, status: int = 0) -> str:
     return said.getvalue()
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """What is computed here has the bytes of the processes above: sums in several threads
+    would differ from them by rounding.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def last_of_each(arguments: Iterable[str]) -> list[str]:
     """Arguments in which no key stands twice, which the program refuses."""
     named = {text.partition("=")[0]: text for text in arguments if "=" in text}
@@ -119,16 +133,6 @@ def succeed(result: subprocess.CompletedProcess[str]) -> subprocess.CompletedPro
     """The result, if the command succeeded; else all that it said."""
     assert result.returncode == 0, f"{result.args}\n{result.stdout}\n{result.stderr}"
     return result
-
-
-def user_error(result: subprocess.CompletedProcess[str]) -> str:
-    """The one line that a user's mistake gets, and no traceback."""
-    said = result.stdout + result.stderr
-    assert result.returncode == 2, said
-    assert "Traceback" not in said, said
-    lines = [line for line in result.stderr.splitlines() if ": error: " in line]
-    assert len(lines) == 1, said
-    return lines[0]
 
 
 def pictures_among_data(folder: Path) -> list[str]:

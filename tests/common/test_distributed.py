@@ -19,7 +19,6 @@ from tests.project import (
     in_process,
     make_workspace,
     run_command,
-    snowmelt,
     succeed,
 )
 
@@ -39,11 +38,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_two_processes_train_what_one_trains(trained: Path) -> None:
+def test_two_processes_train_what_one_trains(
+    trained: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """The batch is the same whoever sees which part of it; sums differ in their order."""
     again(trained)
-    result = succeed(snowmelt("train", *PAIR, "out=pair", cwd=trained))
-    assert result.stdout.count(f"train: {trained / 'pair/model.ckpt'}") == 1
+    said = in_process("train", *PAIR, "out=pair", cwd=trained) + capfd.readouterr().out
+    assert said.count(f"train: {trained / 'pair/model.ckpt'}") == 1
     one, two = the_same(trained, "pair")
     assert (one.processes, two.processes) == ([1], [2])
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
+import os
+import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import yaml
+from dvc import cli
+from dvc.stage import run
+from dvc.stage.exceptions import StageCmdFailedError
 
-from tests.project import (
-    ROOT,
-    TINY,
-    clean_environment,
-    last_of_each,
-    run_command,
-    succeed,
-)
+from snowmelt.common import stopping
+from snowmelt.pipeline.cli import main
+from tests.project import ROOT, TINY, clean_environment, last_of_each, one_thread
 
+STAGE = "PYTHONPATH=src python -m snowmelt "  # begins the commands of dvc.yaml
 AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
 
 
@@ -81,8 +88,61 @@ def set_params(folder: Path, **values: object) -> None:
 
 def repro(folder: Path, *targets: str) -> set[str]:
     """Run `dvc repro`; which stages ran."""
-    result = succeed(run_command("dvc", "repro", *targets, cwd=folder))
-    return ran(result.stdout)
+    return ran(dvc("repro", *targets, cwd=folder))
+
+
+def repro_here(folder: Path, *targets: str) -> set[str]:
+    """The same with the stages in this process, by the sources of this tree.
+
+    Each spares the seconds that its imports take. That processes of their own come to the
+    same bytes is seen in `test_kills.py`.
+    """
+    with mock.patch.object(run, "_run", _stage_here):
+        return repro(folder, *targets)
+
+
+def _stage_here(_: str, command: str, *, cwd: str, env: dict[str, str], **__: Any) -> None:
+    """What DVC does with a shell."""
+    assert command.startswith(STAGE), command
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, env, clear=True),
+        mock.patch.object(stopping, "STARTERS", ()),  # this process does not end with DVC
+        one_thread(),
+    ):
+        if code := main(shlex.split(command.removeprefix(STAGE))):
+            raise StageCmdFailedError(command, code)
+
+
+def dvc(*arguments: str, cwd: Path) -> str:
+    """Run a command of DVC that must succeed; what it printed.
+
+    It runs in this process, which spares its imports. The stages that it starts have
+    processes of their own, and what they print is not returned.
+    """
+    said = io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, clean_environment(), clear=True),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+        _logged_to(said),
+    ):
+        status = cli.main(list(arguments))
+    assert status == 0, said.getvalue()
+    return said.getvalue()
+
+
+@contextlib.contextmanager
+def _logged_to(stream: io.StringIO) -> Iterator[None]:
+    """DVC's log, which goes to what was standard output when it was imported."""
+    handlers = logging.getLogger("dvc").handlers
+    before = [(handler, handler.setStream(stream)) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, old in before:
+            handler.setStream(old)
 
 
 def ran(output: str) -> set[str]:

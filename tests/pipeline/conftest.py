@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.pipeline.clone import make_clone, repro
+from tests.pipeline.clone import make_clone, repro_here
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(shared / "finished.lock"):
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            repro(make_clone(folder))
+            repro_here(make_clone(folder))
             done.touch()
     return folder
 

@@ -29,7 +29,6 @@ from tests.project import (
     pictures_among_data,
     run_command,
     succeed,
-    user_error,
 )
 
 QUIET = "tracking=none"
@@ -264,16 +263,15 @@ def test_where_what_is_shown_goes(
     assert asked == [named, None, workspace / "data" / "place"]
 
 
-def test_outside_a_project(tmp_path: Path) -> None:
-    result = run_command(
-        sys.executable,
-        "-m",
-        "snowmelt",
-        "train",
-        cwd=tmp_path,
-        environment={"PROJECT_ROOT": str(tmp_path)},
-    )
-    assert "no conf/config.yaml" in user_error(result)
+def test_outside_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PROJECT_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(("train",)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ": error: " in line
+    assert "no conf/config.yaml" in line
 
 
 def test_data_that_was_prepared_from_something_else(

@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.project import TINY, in_process, make_workspace, snowmelt, succeed
-from tests.step_kills import MARKS, StepKill, environment, killed
+from tests.project import TINY, in_process, make_workspace
+from tests.step_kills import MARKS, StepKill, environment
 
 COMMAND = (
     "train",
@@ -33,7 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with prepared data and a model that two processes trained undisturbed."""
     folder = make_workspace(tmp_path_factory.mktemp("deaths") / "project")
     in_process("prepare", cwd=folder)
-    succeed(snowmelt(*COMMAND, "out=straight", cwd=folder))
+    in_process(*COMMAND, "out=straight", cwd=folder)
     shutil.rmtree(folder / ".snowmelt")
     return folder
 
@@ -42,36 +43,56 @@ def made(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.fixture
+def killed(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Callable[..., tuple[str, str]]:
+    """Trains in a group that this process starts, whose rank 1 is killed at step 25.
+
+    Gives what was printed and what was said of errors, by this process and the group.
+    """
+
+    def run(*given: str, status: int) -> tuple[str, str]:
+        armed, note = environment(tmp_path, AT_STEP_25)
+        with monkeypatch.context() as patch:
+            for name in ("PYTHONPATH", "STEP_KILL"):
+                patch.setenv(name, armed[name])
+            said = in_process(*COMMAND, *given, cwd=project, status=status)
+        assert note.exists(), "the moment came"
+        printed = capfd.readouterr()
+        return said + printed.out, printed.err
+
+    return run
+
+
 def test_a_dead_rank_ends_the_others_within_seconds_and_is_named(
-    project: Path, tmp_path: Path
+    project: Path, tmp_path: Path, killed: Callable[..., tuple[str, str]]
 ) -> None:
     """Without a restart; the same command goes on from the saved state."""
-    one = ("trainer.max_restarts=0", "out=ended")
-    result, is_killed = killed(project, tmp_path, AT_STEP_25, *COMMAND, *one)
+    _, errors = killed("trainer.max_restarts=0", "out=ended", status=2)
     ended = time.time()
     (note,) = tmp_path.glob("killed-*")
-    assert is_killed
     assert ended - float(note.read_text()) < 30
-    assert result.returncode == 2
-    said = [line for line in result.stderr.splitlines() if "snowmelt train:" in line]
+    said = [line for line in errors.splitlines() if "snowmelt train:" in line]
     assert said == [
         "snowmelt train: error: rank 1 of 2 was ended by SIGKILL, as the system does for"
         " lack of memory"
     ]
-    assert "Traceback" not in result.stderr
-    succeed(snowmelt(*COMMAND, "out=ended", cwd=project))
+    assert "Traceback" not in errors
+    in_process(*COMMAND, "out=ended", cwd=project)
     assert made(project / "ended") == made(project / "straight")
     shutil.rmtree(project / ".snowmelt")
 
 
 def test_a_group_that_is_started_again_ends_in_the_same_bytes(
-    project: Path, tmp_path: Path
+    project: Path, killed: Callable[..., tuple[str, str]]
 ) -> None:
-    result, is_killed = killed(project, tmp_path, AT_STEP_25, *COMMAND, "out=again")
-    assert is_killed
-    succeed(result)
-    assert "the group is started again (trainer.max_restarts: 0 left)" in result.stderr
-    assert "going on from the saved state" in result.stdout
+    printed, errors = killed("out=again", status=0)
+    assert "the group is started again (trainer.max_restarts: 0 left)" in errors
+    assert "going on from the saved state" in printed
     assert made(project / "again") == made(project / "straight")
     shutil.rmtree(project / ".snowmelt")
 

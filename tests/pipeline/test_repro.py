@@ -11,8 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from tests.pipeline.clone import make_clone, ran, repro, set_params
-from tests.project import run_command, succeed
+from tests.pipeline.clone import dvc, make_clone, ran, repro, repro_here, set_params
+from tests.project import run_command
 
 Copy = Callable[[], Path]
 
@@ -47,7 +47,7 @@ def test_the_samplers_steps_run_sample_and_after(copy_of: Copy) -> None:
     params = yaml.safe_load(path.read_text())
     overrides = [text for text in params["overrides"] if not text.startswith("sampler.")]
     set_params(clone, overrides=[*overrides, "sampler.steps=5"])
-    assert repro(clone) == {"compose", "sample", "evaluate", "report"}
+    assert repro_here(clone) == {"compose", "sample", "evaluate", "report"}
     assert (clone / "outputs/model/model.ckpt").read_bytes() == before
     metrics = json.loads((clone / "reports/metrics.json").read_text())
     assert metrics["protocol"]["sampler"]["steps"] == 5
@@ -96,9 +96,9 @@ def test_neither_what_observes_nor_what_python_compiles_runs_anything(
     cache = clone / "src/snowmelt/training/__pycache__"
     cache.mkdir(exist_ok=True)
     (cache / "stray.cpython-311.pyc").write_bytes(b"\0")
-    result = succeed(run_command("dvc", "repro", cwd=clone))
-    assert ran(result.stdout) == set()
-    assert "up to date" in result.stdout
+    said = dvc("repro", cwd=clone)
+    assert ran(said) == set()
+    assert "up to date" in said
 
 
 def test_a_comment_in_conf_and_a_rule_of_precedence_run_compose_only(
@@ -123,7 +123,7 @@ def test_a_comment_in_conf_and_a_rule_of_precedence_run_compose_only(
 
 def planned(clone: Path, *targets: str) -> set[str]:
     """The stages with an edit of their own, which `dvc repro` would run first."""
-    return ran(succeed(run_command("dvc", "repro", "--dry", *targets, cwd=clone)).stdout)
+    return ran(dvc("repro", "--dry", *targets, cwd=clone))
 
 
 @pytest.mark.slow
@@ -169,10 +169,10 @@ def test_an_image_added_to_the_raw_folder_runs_prepare(tmp_path: Path) -> None:
         pixels = generator.integers(0, 256, (8, 8), dtype=np.uint8)
         Image.fromarray(pixels).save(raw / f"{number}.png")
     set_params(clone, data="folder")
-    assert repro(clone, "prepare") == {"compose", "prepare"}
-    assert repro(clone, "prepare") == set()
+    assert repro_here(clone, "prepare") == {"compose", "prepare"}
+    assert repro_here(clone, "prepare") == set()
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(raw / "another.png")
-    assert repro(clone, "prepare") == {"prepare"}
+    assert repro_here(clone, "prepare") == {"prepare"}
     manifest = json.loads((clone / "data/prepared/manifest.json").read_text())
     assert manifest["count"] == 13
 
@@ -185,7 +185,7 @@ def test_labels_beside_the_data_are_watched_and_elsewhere_refused(tmp_path: Path
     np.save(raw / "labels.npy", np.arange(24) % 2)
     given = ["data.path=data/raw/images.npy", "data.labels=data/raw/labels.npy"]
     set_params(clone, data="array", overrides=given)
-    assert repro(clone, "prepare") == {"compose", "prepare"}
+    assert repro_here(clone, "prepare") == {"compose", "prepare"}
     content = bytearray((raw / "labels.npy").read_bytes())
     content[-8] ^= 1
     (raw / "labels.npy").write_bytes(content)

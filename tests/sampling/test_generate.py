@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 from tests.conftest import Mistake
-from tests.project import TINY, in_process, last_of_each, make_workspace, snowmelt, succeed
+from tests.project import TINY, in_process, last_of_each, make_workspace
 
 from snowmelt.common import stopping
 from snowmelt.common.files import sha256
@@ -241,7 +241,7 @@ def test_two_processes_draw_the_guided_samples_of_one(
     whole, said = draw("alone", "guidance=measurement")
     command = ("sample", *SETTINGS, "sampler=ddim", "sampler.steps=3", "batch_size=7")
     both = ("guidance=measurement", "trainer.processes=2", "out=together")
-    succeed(snowmelt(*command, *both, cwd=trained))
+    in_process(*command, *both, cwd=trained)
     assert np.array_equal(np.load(trained / "together/samples.npy"), whole)
     assert json.loads((trained / "together/samples.json").read_text()) == said
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from tests.conftest import Mistake
+from tests.pipeline import jobs_here
 from tests.pipeline.small_flow import SMALL_FLOW, moons
-from tests.project import TINY, snowmelt, succeed
+from tests.project import TINY, in_process, snowmelt, succeed
 from tests.training.test_iterated_fitting import covariances
 
 from snowmelt.data.prepared.dataset import PreparedData
@@ -33,9 +34,13 @@ def folder_of(workspace: Path) -> Path:
     return found
 
 
-def test_bridges_go_there_and_back_and_are_found_again(workspace: Path) -> None:
+def test_bridges_go_there_and_back_and_are_found_again(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process; the slow tests start one for each iteration, as the program does."""
+    jobs_here.run_here(monkeypatch)
     given = (*POINTS, "iteration=dsbm", PATIENT)
-    said = succeed(snowmelt("iterate", *given, "count=2", cwd=workspace)).stdout
+    said = in_process("iterate", *given, "count=2", cwd=workspace)
     for line in (
         r"^iteration 1 of 2, to the data: pairs for the next$",
         r"^iteration 1, to the data: Wasserstein .* transport cost .*, path energy ",
@@ -95,7 +100,7 @@ def _check_tracked(workspace: Path) -> None:
 def _check_more(workspace: Path, folder: Path, given: tuple[str, ...]) -> None:
     """One more iteration: the first two are found, and the third starts from the first."""
     before = (folder / "02/outputs/model/model.ckpt").stat().st_mtime_ns
-    said = succeed(snowmelt("iterate", *given, "count=3", cwd=workspace)).stdout
+    said = in_process("iterate", *given, "count=3", cwd=workspace)
     found = re.findall(r"^finished before: (.*) \(", said, re.M)
     assert [one for one in found if "once" not in one] == [
         "iteration 1 of 3, to the data",

@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from tests.conftest import Mistake
+from tests.pipeline import jobs_here
 from tests.project import TINY, in_process
 
 from snowmelt.common.errors import UserError
@@ -88,6 +89,13 @@ def _repeat_with_fewer(workspace: Path, given: Sequence[str], earlier: str) -> N
     assert parents.count(None) == 2
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs run in this process: what they do is the same."""
+    jobs_here.run_here(monkeypatch)
+
+
+@pytest.mark.usefixtures("here")
 def test_samplers_share_one_training_and_stand_beside_the_first(workspace: Path) -> None:
     lines = "['sampler=ddpm sampler.steps=8','sampler=ddim sampler.steps=2,4']"
     given = [text for text in TINY if not text.startswith("sampler")]
@@ -122,6 +130,7 @@ def test_samplers_share_one_training_and_stand_beside_the_first(workspace: Path)
     }
 
 
+@pytest.mark.usefixtures("here")
 def test_what_fails_for_all_fails_every_job(
     workspace: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
