@@ -8,11 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
-import torch
 
 from snowmelt.pipeline.cli import main
 
@@ -107,19 +106,6 @@ def in_process(*arguments: str, cwd: Path, status: int = 0) -> str:
         patch.delenv("PROJECT_ROOT", raising=False)
         assert main(last_of_each(arguments)) == status, said.getvalue()
     return said.getvalue()
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """What is computed here has the bytes of the processes above: sums in several threads
-    would differ from them by rounding.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def last_of_each(arguments: Iterable[str]) -> list[str]:

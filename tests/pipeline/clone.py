@@ -20,8 +20,9 @@ from dvc.stage import run
 from dvc.stage.exceptions import StageCmdFailedError
 
 from snowmelt.common import stopping
+from snowmelt.common.threads import single_thread
 from snowmelt.pipeline.cli import main
-from tests.project import ROOT, TINY, clean_environment, last_of_each, one_thread
+from tests.project import ROOT, TINY, clean_environment, last_of_each
 
 STAGE = "PYTHONPATH=src python -m snowmelt "  # begins the commands of dvc.yaml
 AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
@@ -108,7 +109,7 @@ def _stage_here(_: str, command: str, *, cwd: str, env: dict[str, str], **__: An
         contextlib.chdir(cwd),
         mock.patch.dict(os.environ, env, clear=True),
         mock.patch.object(stopping, "STARTERS", ()),  # this process does not end with DVC
-        one_thread(),
+        single_thread(),  # as the stages' processes have
     ):
         if code := main(shlex.split(command.removeprefix(STAGE))):
             raise StageCmdFailedError(command, code)

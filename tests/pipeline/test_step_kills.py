@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from snowmelt.common.compiler import has_compiler
+from snowmelt.common.threads import single_thread
 from tests.project import (
     TINY,
     in_process,
     make_workspace,
-    one_thread,
     snowmelt,
     succeed,
 )
@@ -48,7 +48,7 @@ def train(*command: str, cwd: Path) -> None:
     if COMPILED in command:
         succeed(snowmelt(*command, cwd=cwd))
     else:
-        with one_thread():
+        with single_thread():
             in_process(*command, cwd=cwd)
 
 
