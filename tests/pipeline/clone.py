@@ -120,6 +120,7 @@ def dvc(*arguments: str, cwd: Path) -> str:
 
     It runs in this process, which spares its imports. The stages that it starts have
     processes of their own, and what they print is not returned.
+    Nor is what DVC writes as JSON: for that it takes the standard output of the first time.
     """
     said = io.StringIO()
     with (

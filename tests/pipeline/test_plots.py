@@ -15,9 +15,8 @@ import pytest
 from snowmelt.evaluation.comparison import sampling_costs
 from snowmelt.evaluation.comparison.sampling_cost_table import COLUMNS, cost_csv
 from tests.evaluation.comparison.sampled_jobs import jobs
-from tests.pipeline.clone import dvc
 from tests.plots_page import plots_page
-from tests.project import ROOT
+from tests.project import ROOT, run_command, succeed
 
 TABLE = "reports/sweep/samplers.csv"
 TEMPLATE = ROOT / ".dvc/plots/samplers.json"
@@ -56,14 +55,14 @@ def test_the_table_has_the_columns_of_the_template() -> None:
 
 def test_dvc_draws_a_line_for_each_sampler(project: Path) -> None:
     assert AS_SAID in (ROOT / "docs/evaluation.md").read_text(encoding="utf-8")
-    said = dvc(*AS_SAID.split()[1:], "--show-vega", cwd=project)
-    shown = json.loads(said[said.index("{") :])
+    done = succeed(run_command(*AS_SAID.split(), "--show-vega", cwd=project))
+    shown = json.loads(done.stdout[done.stdout.index("{") :])
     rows = shown["data"]["values"]
     assert [row["sampler"] for row in rows] == ["ddpm", "ddim", "ddim", "unipc", "unipc"]
     assert shown["encoding"]["x"]["field"] == "evaluations"
     assert shown["encoding"]["color"]["field"] == "sampler"
     assert shown["layer"][1]["encoding"]["y"]["field"] == "distance"
-    assert "<DVC_METRIC" not in said
+    assert "<DVC_METRIC" not in done.stdout
 
 
 def test_the_page_asks_no_other_host(tmp_path: Path) -> None:
