@@ -37,7 +37,7 @@ def _pair_table(comparison: ModelComparison, pair: Pair) -> str:
             "metric": comparison.label(found.metric),
             pair.one.label: _text(found, found.one),
             pair.two.label: _text(found, found.two),
-            "difference": _signed(found, found.value) + (" *" * (found.paired is not None)),
+            "difference": _signed(found, found.value) + _star(found),
             "95 % interval": _interval(found),
             "verdict": verdict(found),
         }
@@ -86,7 +86,7 @@ def cells(found: Difference) -> tuple[str, str, str, str]:
     """
     interval = _interval(found)
     difference = _signed(found, found.value) + (f" ({interval})" if interval else "")
-    difference += " *" * (found.paired is not None)
+    difference += _star(found)
     smallest = "" if found.smallest is None else _size(found, found.smallest)
     return _text(found, found.one), _text(found, found.two), difference, smallest
 
@@ -108,6 +108,11 @@ def value_text(metric: Metric, known: Known) -> str:
     if not known.error:
         return percent(known.value)
     return f"{100 * known.value:.1f} ± {100 * known.error:.1f} %"
+
+
+def _star(found: Difference) -> str:
+    """What `PAIRED` explains, behind a difference in pairs."""
+    return " *" if found.paired is not None else ""
 
 
 def _interval(found: Difference) -> str:
