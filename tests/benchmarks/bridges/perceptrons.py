@@ -75,7 +75,7 @@ class Perceptrons(Net):
 
 
 class Selu(torch.autograd.Function):
-    """SELU by exp; torch's own calls expm1 for each number, which takes ten times as long.
+    """SELU by exp; torch's own calls expm1, which takes up to ten times as long.
 
     What exp loses is the last digit of answers near 0.
     """
@@ -90,9 +90,11 @@ class Selu(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, slope: Tensor) -> Tensor:
         (answer,) = context.saved_tensors
-        # Below 0 the slope of an exponential is how far it is above its limit.
-        below = answer + SELU_SCALE * SELU_ALPHA
-        return slope * torch.where(answer > 0.0, SELU_SCALE, below)
+        # Torch finds the slope from the answer as well, in a tenth of the time of `where`.
+        given: Tensor = torch.ops.aten.elu_backward(
+            slope, SELU_ALPHA, SELU_SCALE, 1.0, True, answer
+        )
+        return given
 
 
 def _first_weights(

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from snowmelt.pipeline.freed_memory import keep_freed_memory
+
 _POLL = 0.5  # seconds
 
 Tick = Callable[[float], None]
@@ -100,6 +102,7 @@ def _told(reports: Any) -> Iterator[tuple[str, float]]:
 def _begin(reports: Any) -> None:
     global _reports
     _reports = reports
+    keep_freed_memory()  # as every command of ours: each step asks for the same room again
     torch.set_num_threads(1)
 
 
