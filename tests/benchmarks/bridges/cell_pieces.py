@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from tests.benchmarks.bridges import cells, gaussian_bridge, published
-from tests.benchmarks.bridges.cells import Protocol
+from tests.benchmarks.bridges.cells import Protocol, ends_file, plans_file
 from tests.benchmarks.bridges.distributions import GAUSSIAN
+from tests.benchmarks.bridges.flows import WEIGHTS
 from tests.benchmarks.bridges.methods import METHODS
 from tests.benchmarks.bridges.work import Tick, Work
 
@@ -35,7 +36,8 @@ def pieces(protocol: Protocol, pairs: Sequence[str], rows: Sequence[str]) -> Ite
             continue
         for row in wanted:
             does = partial(_train, protocol, pair, row)
-            yield Work(f"{pair}: {row}", does, _size(row), _before(protocol, pair, row))
+            after, file = _before(protocol, pair, row), ends_file(protocol, pair, row)
+            yield Work(f"{pair}: {row}", does, _size(row), after, file)
             yield from _distances(protocol, pair, row)
         for seed in protocol.seeds:
             does = partial(_quietly, cells.measure_truth, protocol, pair, seed)
@@ -48,12 +50,13 @@ def _plans_of(protocol: Protocol, pair: str, rows: Sequence[str]) -> Iterator[Wo
     for row in names.values():
         for seed in protocol.seeds:
             find = partial(_quietly, cells.find_plans, protocol, pair, seed, row)
-            yield Work(_plans(pair, seed, row), find, PLANS)
+            file = plans_file(protocol, pair, seed, row)
+            yield Work(_plans(pair, seed, row), find, PLANS, file=file)
 
 
 def _distances(protocol: Protocol, pair: str, row: str) -> Iterator[Work]:
-    """Of all seeds by the best weights; the second columns have fewer, for their price."""
-    kinds = [("best", protocol.seeds), ("average", protocol.few)]
+    """Of all seeds by both weights; the table of few steps has fewer, for their price."""
+    kinds = [(weights, protocol.seeds) for weights in WEIGHTS]
     if row in cells.SHORT_ROWS:
         kinds.append(("short", protocol.few))
     for kind, seeds in kinds:

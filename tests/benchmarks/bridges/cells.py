@@ -50,7 +50,7 @@ class Protocol:
 
     @property
     def few(self) -> tuple[int, ...]:
-        """The seeds of the second columns, whose distances would cost as much again."""
+        """The seeds of the table of few steps, whose distances would cost as much again."""
         return self.seeds[:2]
 
     @property
@@ -97,7 +97,7 @@ def find_plans(protocol: Protocol, pair: str, seed: int, name: str) -> None:
     Shapes:
         kept as (blocks, steps, B)
     """
-    path = _plans(protocol, pair, seed, name)
+    path = plans_file(protocol, pair, seed, name)
     if path.is_file():
         return
     draws = protocol.draws(pair)[protocol.seeds.index(seed)]
@@ -112,7 +112,7 @@ def train(protocol: Protocol, pair: str, name: str, tick: Tick = lambda _: None)
     Returns:
         Processor seconds that calls which were killed have spent on it.
     """
-    path, method = protocol.file(pair, f"{name}.npz"), METHODS[name]
+    path, method = ends_file(protocol, pair, name), METHODS[name]
     if path.is_file():
         return float(np.load(path)["seconds"])
     started = time.process_time()
@@ -146,7 +146,7 @@ def trained(protocol: Protocol, pair: str, method: Method, tick: Tick) -> Flow:
     draws, steps = protocol.draws(pair), protocol.steps
     plans = None
     if not method.coupling.is_independent:
-        names = [_plans(protocol, pair, seed, method.name) for seed in protocol.seeds]
+        names = [plans_file(protocol, pair, seed, method.name) for seed in protocol.seeds]
         plans = np.stack([np.load(name) for name in names])
     batches = Coupled(draws, plans)
     others = [split[1] for split in protocol.ends(pair)]
@@ -181,7 +181,7 @@ def measure(protocol: Protocol, pair: str, name: str, weights: str, seed: int) -
         return
     place = protocol.seeds.index(seed)
     test = PAIRS[pair].split(protocol.points, seed)[2]
-    kept = np.load(protocol.file(pair, f"{name}.npz"))
+    kept = np.load(ends_file(protocol, pair, name))
     distance = wasserstein_2(kept[weights][place], test.data)
     energy = float(kept[f"{weights}_energy"][place])
     write_json(path, {"seed": seed, "distance": distance, "energy": energy})
@@ -205,7 +205,13 @@ def found(protocol: Protocol, pair: str, name: str) -> list[dict[str, Any]]:
     return [read_json(path, made_by="bench") for path in paths if path.is_file()]
 
 
-def _plans(protocol: Protocol, pair: str, seed: int, name: str) -> Path:
+def ends_file(protocol: Protocol, pair: str, name: str) -> Path:
+    """Where the points are kept that a method has carried."""
+    return protocol.file(pair, f"{name}.npz")
+
+
+def plans_file(protocol: Protocol, pair: str, seed: int, name: str) -> Path:
+    """Where the plans of one seed are kept; methods of one kind of plan share them."""
     kind = type(METHODS[name].coupling).__name__
     return protocol.file(pair, f"plans.{kind}.{seed}.npy")
 

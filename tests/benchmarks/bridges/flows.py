@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snowmelt.common.compiler import has_compiler
 from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser, bridge_losses
@@ -118,7 +118,7 @@ class Flow:
         is_long = end - self.step >= _WORTH_COMPILING
         if not is_long or not has_compiler():
             return self.denoiser()
-        return self.method.denoiser(torch.compile(self.net))
+        return self.method.denoiser(cast(nn.Module, torch.compile(self.net)))
 
     def _validate(self, denoiser: Denoiser, held: Validation) -> None:
         found = held.losses(

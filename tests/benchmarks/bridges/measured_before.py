@@ -3,7 +3,7 @@
 The whole benchmark takes hours, so its table may grow over several days and machines.
 `measured.json` in its folder has what was found for each seed, and what each piece of work
 took; `--before FILE` begins with it. Weights and points are not in it: what is measured
-needs neither any more.
+needs neither any more, and what is not is trained again.
 """
 
 from __future__ import annotations
@@ -54,13 +54,18 @@ def take_over(protocol: Protocol, path: Path) -> dict[str, float]:
 
 
 def still_needed(pieces: Sequence[Work], done: Collection[str]) -> list[Work]:
-    """What is not done, without trainings and plans that nothing waits for any more."""
+    """What is not done, without trainings and plans that nothing waits for any more.
+
+    Of another day there are results, and neither weights nor plans: where something waits
+    for these, they are made again.
+    """
     waited_for = {name for one in pieces for name in one.after}
     wanted: set[str] = set()
     found = []
     for one in reversed(pieces):
+        is_there = one.name in done and (one.file is None or one.file.is_file())
         is_result = one.name not in waited_for
-        if one.name not in done and (is_result or one.name in wanted):
+        if (one.name in wanted and not is_there) or (is_result and one.name not in done):
             found.append(one)
             wanted |= set(one.after)
     return found[::-1]

@@ -37,20 +37,21 @@ class Cell:
     floor: float | None = None
     squared: float | None = None
 
-    @property
-    def ours(self) -> Value:
-        return value(self.distances["best"])
+    def ours(self, weights: str) -> Value | None:
+        """W2 by the `best` weights or by the `average`, if it was measured."""
+        measured = self.distances[weights]
+        return value(measured) if measured else None
 
     @property
     def published(self) -> Value | None:
         return DISTANCES[self.method].get(self.pair)
 
-    @property
-    def off(self) -> float | None:
+    def off(self, weights: str) -> float | None:
         """How far ours is above what was published, in two deviations of that."""
-        if self.published is None or self.published.deviation is None:
+        ours, told = self.ours(weights), self.published
+        if ours is None or told is None or told.deviation is None:
             return None
-        return (self.ours.mean - self.published.mean) / (2.0 * self.published.deviation)
+        return (ours.mean - told.mean) / (2.0 * told.deviation)
 
     @property
     def excess(self) -> list[float]:
@@ -62,10 +63,10 @@ class Cell:
             for energy in self.energies["best"]
         ]
 
-    def is_lower(self, kind: str) -> bool:
+    def is_lower(self, weights: str) -> bool:
         """Whether ours is below what was published."""
-        found = self.distances[kind]
-        return self.published is not None and np.mean(found) < self.published.mean
+        ours, told = self.ours(weights), self.published
+        return ours is not None and told is not None and ours.mean < told.mean
 
 
 def measured_cells(protocol: Protocol) -> Iterator[Cell]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,12 +32,14 @@ class Work:
             the processor seconds that calls which were killed have spent on it, if any.
         size: about how long it takes, in any unit.
         after: the names of the pieces before it.
+        file: what the pieces after it read; none where its result is for no piece.
     """
 
     name: str
     does: Callable[[Tick], float | None]
     size: float = 1.0
     after: tuple[str, ...] = ()
+    file: Path | None = None
 
     def waiting_for(self, names: Collection[str]) -> Work:
         """The same, where only these are still to do."""
