@@ -28,3 +28,15 @@ def test_costs_that_differ_much_have_a_logarithmic_axis():
     spent = [Spent("a", [10], [1.0], 0), Spent("b", [1000], [2.0], 1)]
     (axes,) = distance_by_cost(spent, **WORDS).axes
     assert axes.get_xscale() == "log"
+
+
+def test_marks_and_a_long_title_are_within_the_picture():
+    spent = [Spent("a", [420.0], [0.208], 0), Spent("b", [675.0], [0.213], 1)]
+    title = "Wasserstein distance W2 (coordinates) against seconds of all"
+    figure = distance_by_cost(spent, x="x", y="y", title=title)
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    assert axes.title.get_window_extent().x1 < figure.bbox.x1
+    top = axes.transData.inverted().transform((0, axes.bbox.y1 - 8))[1]
+    assert top > 0.213
+    assert axes.get_xlim()[1] > 1.02 * 675

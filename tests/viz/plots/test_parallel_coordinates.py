@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from snowmelt.viz.plots.parallel_coordinates import Coordinate, parallel_coordinates
@@ -35,3 +37,12 @@ def test_a_line_for_each_job_and_an_axis_for_each_coordinate():
     ]
     assert drawn[0].get_color() != drawn[1].get_color()
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["schedule", "x"]
+
+
+def test_long_labels_keep_apart():
+    distance, energy = "Wasserstein distance W2 (coordinates)", "normalised path energy"
+    labels = ("coupling", "seed", distance, energy, "seconds")
+    figure = parallel_coordinates([Coordinate(name, [1.0, 2.0]) for name in labels], [0, 1])
+    figure.draw_without_rendering()
+    places = [one.get_window_extent() for one in figure.axes[0].get_xticklabels()]
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(places))

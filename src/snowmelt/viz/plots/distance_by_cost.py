@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from snowmelt.viz.plots.seed_bands import HEIGHT, WIDTH
 from snowmelt.viz.style import MARKERS, MUTED, VERMILLION, new_axes, series, styled
 
 _WIDE = 8  # times as much is shown on a logarithmic axis
+_LETTERS = 44  # of a line of the title
+_ROOM = 0.04  # of an axis, beyond the marks, which are near each other and far from 0
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,11 @@ def distance_by_cost(
     if min(costs) > 0 and max(costs) > _WIDE * min(costs):
         axes.set_xscale("log")
     else:
-        axes.set_xlim(left=0)
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        axes.set_xlim(0, (1.0 + _ROOM) * axes.get_xlim()[1])
+    low, high = axes.get_ylim()
+    low = min(0.0, low)
+    axes.set_ylim(low, high + _ROOM * (high - low))
     axes.set(xlabel=x, ylabel=y)
-    axes.set_title(title)
+    axes.set_title(textwrap.fill(title, _LETTERS))
     axes.legend()
     return figure

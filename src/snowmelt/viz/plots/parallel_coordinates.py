@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from snowmelt.evaluation.number_format import number
 from snowmelt.viz.style import INK, MUTED, PAPER, RULE, SERIES, new_axes, series, styled
 
 _TICKS = 5  # on an axis of numbers
-_LETTERS = 18  # of a value beside its axis
+_LETTERS = 18  # of a value beside its axis, and of a line of the label below it
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def parallel_coordinates(
         _axis(axes, place, one)
     axes.set_xlim(-0.35, len(coordinates) - 0.4)
     axes.set_ylim(-0.06, 1.06)
-    axes.set_xticks(across, [one.label for one in coordinates], color=INK)
+    labels = [textwrap.fill(one.label, _LETTERS) for one in coordinates]
+    axes.set_xticks(across, labels, color=INK)
     axes.set_yticks([])
     axes.grid(visible=False)
     for spine in axes.spines.values():
