@@ -17,7 +17,7 @@ from tests.benchmarks.bridges.methods import METHODS
 from tests.benchmarks.bridges.work import Tick, Work
 
 # Processor minutes of one piece of work on the machine of docs/bridges.md, for the bar.
-PLANS, TRAINING, DISTANCE = 0.5, 2.0, 0.3
+PLANS, TRAINING, DISTANCE = 1.3, 2.4, 0.45
 
 
 def pieces(protocol: Protocol, pairs: Sequence[str], rows: Sequence[str]) -> Iterator[Work]:
@@ -83,7 +83,7 @@ def _plans(pair: str, seed: int, row: str) -> str:
 
 def _size(row: str) -> float:
     method = METHODS[row]
-    return TRAINING * (2.0 if method.is_bridge else 1.0) * (1.3 if method.rounds > 1 else 1)
+    return TRAINING * (1.7 if method.is_bridge else 1.0) * (1.3 if method.rounds > 1 else 1)
 
 
 def _quietly(does: Any, *given: Any) -> None:
