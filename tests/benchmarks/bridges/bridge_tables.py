@@ -54,8 +54,8 @@ def _head(protocol: Protocol, seconds: float) -> str:
         " points to train and as many to test, perceptrons of 3 x 64 with SELU on"
         f" (time, point), AdamW at 1e-3, {protocol.steps:,} steps of {protocol.batch}"
         f" pairs, {protocol.sampling_steps} steps of Euler's rule, or of Euler and"
-        " Maruyama's for bridges. Validated was every ten epochs; averaged weights forget"
-        f" those of a thousand steps ago.{repeated}"
+        " Maruyama's for bridges. Losses are validated every ten epochs; the average is"
+        f" over about the last thousand steps.{repeated}"
         " `make bench-bridges` makes this page."
     )
 

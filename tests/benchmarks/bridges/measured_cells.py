@@ -11,10 +11,11 @@ import torch
 from snowmelt.evaluation.transport.flow_paths import normalised_path_energy
 from tests.benchmarks.bridges.cells import TRUE, Protocol, found
 from tests.benchmarks.bridges.distributions import PLANE
+from tests.benchmarks.bridges.flows import WEIGHTS
 from tests.benchmarks.bridges.methods import METHODS
 from tests.benchmarks.bridges.published import DISTANCES, Value
 
-KINDS = ("best", "average", "short")
+KINDS = (*WEIGHTS, "short")
 
 
 @dataclass(frozen=True)
