@@ -142,17 +142,20 @@ def _short(rows: Sequence[Cell]) -> str:
 
 def _floors(protocol: Protocol) -> str:
     lines = [
-        "What other true points come to, and how far the two ends are apart:",
+        "What other true points come to, and those of the training, whose law a flow learns;"
+        " and how far the two ends are apart:",
         "",
-        "| pair | floor of W2 | W2 of the two ends, squared |",
-        "|---|---|---|",
+        "| pair | W2 of true points | W2 of training points | W2 of the two ends, squared |",
+        "|---|---|---|---|",
     ]
     for pair in PLANE:
         rows = found(protocol, pair.name, TRUE)
         if rows:
-            floor = value([row["floor"] for row in rows])
+            floors = (
+                spread(value([row[key] for row in rows])) for key in ("floor", "trained")
+            )
             ends = value([row["ends"] ** 2 for row in rows])
-            lines.append(f"| {pair.name} | {spread(floor)} | {spread(ends, 2)} |")
+            lines.append(f"| {pair.name} | {' | '.join(floors)} | {spread(ends, 2)} |")
     return "\n".join(lines) if len(lines) > 4 else ""
 
 

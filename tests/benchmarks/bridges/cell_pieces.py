@@ -41,7 +41,7 @@ def pieces(protocol: Protocol, pairs: Sequence[str], rows: Sequence[str]) -> Ite
             yield from _distances(protocol, pair, row)
         for seed in protocol.seeds:
             does = partial(_quietly, cells.measure_truth, protocol, pair, seed)
-            yield Work(f"{pair}: {cells.TRUE} {seed}", does, 2 * DISTANCE)
+            yield Work(f"{pair}: {cells.TRUE} {seed}", does, 3 * DISTANCE)
 
 
 def _plans_of(protocol: Protocol, pair: str, rows: Sequence[str]) -> Iterator[Work]:

@@ -188,15 +188,20 @@ def measure(protocol: Protocol, pair: str, name: str, weights: str, seed: int) -
 
 
 def measure_truth(protocol: Protocol, pair: str, seed: int) -> None:
-    """The distance of other true points from the test points, and that of the two ends."""
+    """How far the test points are from other true ones, from those of the training, and
+    from their starts.
+    """
     path = protocol.file(pair, f"{TRUE}.{seed}.json")
     if path.is_file():
         return
-    _, others, test = PAIRS[pair].split(protocol.points, seed)
-    floor = wasserstein_2(others.data, test.data)
+    train, others, test = PAIRS[pair].split(protocol.points, seed)
+    from_test = {
+        "floor": wasserstein_2(others.data, test.data),
+        "trained": wasserstein_2(train.data, test.data),
+        "ends": wasserstein_2(test.start, test.data),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    ends = wasserstein_2(test.start, test.data)
-    write_json(path, {"seed": seed, "floor": floor, "ends": ends})
+    write_json(path, {"seed": seed, **from_test})
 
 
 def found(protocol: Protocol, pair: str, name: str) -> list[dict[str, Any]]:

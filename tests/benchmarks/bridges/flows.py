@@ -30,10 +30,11 @@ from tests.benchmarks.bridges.validation import BestWeights, Validation, own_val
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-5
 DECAY, WARMUP_POWER = 0.999, 0.75  # of the average that stands beside the last weights
 SECOND_MOMENT = 0.999  # torch's own, and the papers'
-PAIRS_OF_A_ROUND, HELD_OF_A_ROUND = 10_000, 2_000  # to learn from, and to validate on
+PAIRS_OF_A_ROUND, HELD_OF_A_ROUND = 20_000, 2_000  # to learn from, and to validate on
 REFLOWED = 5  # starts of a reflow for each point of the data, where they are drawn
 _WORTH_COMPILING = 1_000  # steps of a round: a quarter of a minute against a third of them
 WEIGHTS = ("best", "average")  # that are measured
+DRAWS = "average"  # the weights that make the pairs of the next round, as in `iterate`
 
 Tell = Callable[["Flow"], None]
 
@@ -60,12 +61,15 @@ class Flow:
 
     def denoiser(self, weights: str = "last") -> Denoiser:
         """The flow by its last weights, by those of `best` loss, or by the `average`."""
-        nets = {"last": self.net, "best": self.best.net, "average": self.average.net}
-        return self.method.denoiser(nets[weights])
+        return self.method.denoiser(self._net(weights))
 
-    def way_back(self) -> Denoiser:
+    def way_back(self, weights: str = "last") -> Denoiser:
         """The same bridge from the data to the start."""
-        return self.method.denoiser(TurnedRound(self.net))
+        return self.method.denoiser(TurnedRound(self._net(weights)))
+
+    def _net(self, weights: str) -> Perceptrons:
+        nets = {"last": self.net, "best": self.best.net, "average": self.average.net}
+        return cast(Perceptrons, nets[weights])
 
     def state(self) -> dict[str, Any]:
         """What a training goes on from: all weights and the optimiser."""
@@ -224,7 +228,7 @@ def alternate(
 def own_pairs(
     flow: Flow, ends: Sequence[Ends], count: int, fresh: bool, steps: int, seed: int
 ) -> tuple[Points, Points]:
-    """Data and starts that a flow by its last weights carries to each other.
+    """Data and starts that a flow by its averaged weights carries to each other.
 
     Args:
         count: of pairs, or fewer where there are not so many ends.
@@ -241,11 +245,11 @@ def own_pairs(
     if fresh:
         shape = (len(ends), count, start.shape[2])
         start = random.standard_normal(shape, dtype=np.float32)
-    to_data = carried(flow.denoiser(), sampler, start, seed=2 * seed)
+    to_data = carried(flow.denoiser(DRAWS), sampler, start, seed=2 * seed)
     if not flow.method.is_bridge:
         return to_data, start
     data = _some(random, [one.data for one in ends], count)
-    to_start = carried(flow.way_back(), sampler, data, seed=2 * seed + 1)
+    to_start = carried(flow.way_back(DRAWS), sampler, data, seed=2 * seed + 1)
     x_0, x_1 = (to_data, data), (start, to_start)
     return np.concatenate(x_0, axis=1), np.concatenate(x_1, axis=1)
 

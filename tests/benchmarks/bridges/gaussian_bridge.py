@@ -26,7 +26,7 @@ from snowmelt.densities.coupled_mixture import CoupledMixture
 from snowmelt.densities.gaussian import Gaussian
 from tests.benchmarks.bridges.cells import TRUE, Protocol, Tick, trained
 from tests.benchmarks.bridges.distributions import MEAN, PAIRS, Points
-from tests.benchmarks.bridges.flows import carried
+from tests.benchmarks.bridges.flows import WEIGHTS, carried
 from tests.benchmarks.bridges.methods import BRIDGE, METHODS, PROCESS
 
 STEPS = 20
@@ -45,23 +45,23 @@ def measure_bridge(protocol: Protocol, pair: str, name: str, tick: Tick) -> floa
     Returns:
         Processor seconds that calls which were killed have spent on it.
     """
-    paths = [protocol.file(pair, f"{name}.best.{seed}.json") for seed in protocol.seeds]
     method = METHODS[name]
     flow = trained(protocol, pair, method, tick)
     starts = np.stack([split[2].start for split in protocol.ends(pair)])
-    sampler = method.sampler(STEPS)
-    states: list[Points] = []
-
-    def watch(number: int, t: Tensor, x: Tensor) -> None:
-        states.append(x.numpy().reshape(starts.shape))
-
-    ends = carried(flow.denoiser("best"), sampler, starts, seed=0, watch=watch)
+    sampler, exact = method.sampler(STEPS), exact_bridge(PAIRS[pair].size)
     times = torch.cat((sampler.times(PROCESS), torch.zeros(1, dtype=torch.float64)))
-    exact = exact_bridge(PAIRS[pair].size)
-    for place, path in enumerate(paths):
-        told = compared([one[place] for one in states], exact, times)
-        told["covariance"] = mean_covariance(starts[place], ends[place])
-        write_json(path, told)
+    for weights in WEIGHTS:
+        states: list[Points] = []
+
+        def watch(number: int, t: Tensor, x: Tensor, states: list[Points] = states) -> None:
+            states.append(x.numpy().reshape(starts.shape))
+
+        denoiser = flow.denoiser(weights)
+        ends = carried(denoiser, sampler, starts, seed=0, watch=watch)
+        for place, seed in enumerate(protocol.seeds):
+            told = compared([one[place] for one in states], exact, times)
+            told["covariance"] = mean_covariance(starts[place], ends[place])
+            write_json(protocol.file(pair, f"{name}.{weights}.{seed}.json"), told)
     return flow.seconds
 
 
@@ -70,7 +70,7 @@ def measure_exact(protocol: Protocol, pair: str) -> None:
     size = PAIRS[pair].size
     exact, times = exact_bridge(size), torch.linspace(1.0, 0.0, STEPS + 1).double()
     for seed in protocol.seeds:
-        path = protocol.file(pair, f"{TRUE}.best.{seed}.json")
+        path = protocol.file(pair, f"{TRUE}.{seed}.json")
         if path.is_file():
             continue
         laws = [exact.at(PROCESS, BRIDGE, t) for t in times]
