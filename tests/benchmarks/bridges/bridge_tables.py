@@ -142,10 +142,10 @@ def _short(rows: Sequence[Cell]) -> str:
 
 def _floors(protocol: Protocol) -> str:
     lines = [
-        "What other true points come to, and those of the training, whose law a flow learns;"
-        " and how far the two ends are apart:",
+        "What other true points come to, and those of the training, whose law a flow"
+        " learns; and how far the two ends are apart:",
         "",
-        "| pair | W2 of true points | W2 of training points | W2 of the two ends, squared |",
+        "| pair | W2 of true points | of training points | of the two ends, squared |",
         "|---|---|---|---|",
     ]
     for pair in PLANE:
