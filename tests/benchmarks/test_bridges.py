@@ -26,7 +26,7 @@ from tests.benchmarks.bridges.bridge_tables import page
 from tests.benchmarks.bridges.cell_pieces import pieces
 from tests.benchmarks.bridges.cells import Protocol
 from tests.benchmarks.bridges.distributions import GAUSSIAN, PAIRS, PLANE
-from tests.benchmarks.bridges.flows import Flow, alternate, carried, flowed, own_pairs
+from tests.benchmarks.bridges.flows import Flow, carried, flowed
 from tests.benchmarks.bridges.gaussian_bridge import (
     compared,
     exact_bridge,
@@ -44,6 +44,7 @@ from tests.benchmarks.bridges.published import (
     SHORT_DISTANCES,
     Value,
 )
+from tests.benchmarks.bridges.rounds import alternate, own_pairs
 from tests.benchmarks.bridges.validation import BestWeights, Validation, validation
 from tests.benchmarks.bridges.work import Work, done
 from tests.combinations import close

@@ -20,8 +20,9 @@ from snowmelt.common.files import new_file, read_json, write_json
 from snowmelt.evaluation.metrics.wasserstein import wasserstein_2
 from tests.benchmarks.bridges.batches import EPOCHS, Coupled, Draws
 from tests.benchmarks.bridges.distributions import PAIRS, Ends
-from tests.benchmarks.bridges.flows import WEIGHTS, Flow, alternate, carried, flowed
+from tests.benchmarks.bridges.flows import WEIGHTS, Flow, carried, flowed
 from tests.benchmarks.bridges.methods import METHODS, Method
+from tests.benchmarks.bridges.rounds import alternate
 from tests.benchmarks.bridges.validation import validation
 
 TRUE = "true points"

@@ -1,4 +1,4 @@
-"""A flow of several seeds: how it learns, where it carries points, how it alternates."""
+"""A flow of several seeds: how it learns, and where it carries points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,20 +20,17 @@ from snowmelt.sampling.samplers.sampler import Sampler, Watcher
 from snowmelt.training.ema import EMA
 from snowmelt.training.optimizers import AdamW
 from snowmelt.training.optimizers.recipe import Trained
-from tests.benchmarks.bridges.batches import Batches, Draws, OwnPairs
-from tests.benchmarks.bridges.distributions import Ends, Points
+from tests.benchmarks.bridges.batches import Batches
+from tests.benchmarks.bridges.distributions import Points
 from tests.benchmarks.bridges.methods import PROCESS, Method
 from tests.benchmarks.bridges.perceptrons import Perceptrons, TurnedRound
-from tests.benchmarks.bridges.validation import BestWeights, Validation, own_validation
+from tests.benchmarks.bridges.validation import BestWeights, Validation
 
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-5
 DECAY, WARMUP_POWER = 0.999, 0.75  # of the average that stands beside the last weights
 SECOND_MOMENT = 0.999  # torch's own, and the papers'
-PAIRS_OF_A_ROUND, HELD_OF_A_ROUND = 20_000, 2_000  # to learn from, and to validate on
-REFLOWED = 5  # starts of a reflow for each point of the data, where they are drawn
 _WORTH_COMPILING = 1_000  # steps of a round: a quarter of a minute against a third of them
 WEIGHTS = ("best", "average")  # that are measured
-DRAWS = "average"  # the weights that make the pairs of the next round, as in `iterate`
 
 Tell = Callable[["Flow"], None]
 
@@ -173,87 +169,3 @@ def flowed(denoiser: Denoiser, starts: Points, steps: int) -> FlowPaths:
     meter = PathMeter(PROCESS)
     carried(denoiser, Euler(steps), starts, seed=0, watch=meter)
     return meter.paths()
-
-
-def alternate(
-    flow: Flow,
-    first: Batches,
-    held: Validation,
-    draws: Sequence[Draws],
-    ends: Sequence[Ends],
-    steps: int,
-    sampling_steps: int,
-    tell: Tell,
-) -> None:
-    """Rounds that go on with the same weights, each on pairs that the flow made itself.
-
-    The first learns from independent pairs. A bridge then makes pairs both ways at once,
-    half of them from starts and half from data (iterated Markovian fitting, DSBM-IMF); any
-    other flow makes them from starts (reflow). Pairs to validate on are made as those to
-    learn from, of other points, and the best weights are those of the last round.
-
-    Args:
-        first: independent pairs.
-        held: other ones, to validate on.
-        draws: the points of each seed, to begin ways at.
-        ends: those to validate on.
-        steps: of the training, over all rounds.
-        tell: is called with the flow at the end of each round, where it can go on from.
-
-    References:
-        Shi et al. (2023), arXiv:2303.16852, algorithm 1; Liu et al. (2022),
-        arXiv:2209.03003; the code of Tong et al. (2024), arXiv:2307.03672, whose bridge
-        goes both ways at the end of a round, and whose reflow keeps its weights.
-    """
-    rounds, fresh = flow.method.rounds, draws[0].draws_starts
-    train = [one.ends for one in draws]
-    for number in range(rounds):
-        begin, end = (place * steps // rounds for place in (number, number + 1))
-        if flow.step >= end:
-            continue
-        batches, check = first, held
-        if number:
-            count = REFLOWED * len(train[0].data) if fresh else len(train[0].data)
-            if flow.method.is_bridge:
-                count = PAIRS_OF_A_ROUND
-            made = own_pairs(flow, train, count, fresh, sampling_steps, 2 * number)
-            batches = OwnPairs(*made, flow.seeds, draws[0].batch)
-            others = min(HELD_OF_A_ROUND, count)
-            made = own_pairs(flow, ends, others, fresh, sampling_steps, 2 * number + 1)
-            check = own_validation(draws, *made)
-        flow.learn(batches, check, begin, end, lambda _: None)
-        tell(flow)
-
-
-def own_pairs(
-    flow: Flow, ends: Sequence[Ends], count: int, fresh: bool, steps: int, seed: int
-) -> tuple[Points, Points]:
-    """Data and starts that a flow by its averaged weights carries to each other.
-
-    Args:
-        count: of pairs, or fewer where there are not so many ends.
-        fresh: whether starts are drawn, and not those of `ends`.
-        steps: of the sampler.
-
-    Shapes:
-        -> (seeds, N, D), (seeds, N, D)
-    """
-    random, sampler = np.random.default_rng([6, seed]), flow.method.sampler(steps)
-    if flow.method.is_bridge:
-        count = min(count // 2, len(ends[0].data))
-    start = _some(random, [one.start for one in ends], count)
-    if fresh:
-        shape = (len(ends), count, start.shape[2])
-        start = random.standard_normal(shape, dtype=np.float32)
-    to_data = carried(flow.denoiser(DRAWS), sampler, start, seed=2 * seed)
-    if not flow.method.is_bridge:
-        return to_data, start
-    data = _some(random, [one.data for one in ends], count)
-    to_start = carried(flow.way_back(DRAWS), sampler, data, seed=2 * seed + 1)
-    x_0, x_1 = (to_data, data), (start, to_start)
-    return np.concatenate(x_0, axis=1), np.concatenate(x_1, axis=1)
-
-
-def _some(random: np.random.Generator, points: Sequence[Points], count: int) -> Points:
-    """Shapes: (N, D) of each seed -> (seeds, count, D)"""
-    return np.stack([one[random.permutation(len(one))[:count]] for one in points])
