@@ -30,7 +30,7 @@ from tests.benchmarks.bridges.flows import WEIGHTS, carried
 from tests.benchmarks.bridges.methods import BRIDGE, METHODS, PROCESS
 
 STEPS = 20
-ROWS = ("[SF]2M-Exact", "DSBM-IMF")
+ROWS = ("[SF]2M-Exact", "[SF]2M-Sink", "DSBM-IMF")
 
 
 def exact_bridge(size: int) -> CoupledMixture:

@@ -45,7 +45,7 @@ class Cell:
 
     @property
     def published(self) -> Value | None:
-        return DISTANCES[self.method].get(self.pair)
+        return DISTANCES.get(self.method, {}).get(self.pair)
 
     def off(self, weights: str) -> float | None:
         """How far ours is above what was published, in two deviations of that."""
