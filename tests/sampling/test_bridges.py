@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser, bridge_losses
 from snowmelt.diffusion.interpolants import BrownianBridge, Constant, Straight
 from snowmelt.diffusion.predictions import Flow, V
 from snowmelt.diffusion.processes import Process
-from snowmelt.sampling.samplers import DDIM, DPM, EulerMaruyama, Heun, sample
+from snowmelt.sampling.samplers import DDIM, DPM, Euler, EulerMaruyama, Heun, sample
+from snowmelt.sampling.samplers.thresholds import Clip
 
 
 def bridge(
@@ -131,6 +133,40 @@ def test_without_noise_a_bridge_is_walked_by_its_flow() -> None:
     ]
     torch.testing.assert_close(ways[0], ways[1], rtol=0, atol=0.05)
     torch.testing.assert_close(ways[1], ways[2], rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("between", [BrownianBridge(1.0), Constant(0.6)])
+@pytest.mark.parametrize("kind", [Euler, Heun, DDIM, DPM, EulerMaruyama])
+def test_a_threshold_holds_the_data_and_not_its_noise(
+    kind: Any, between: BrownianBridge | Constant
+) -> None:
+    """The effective end leaves the range of the data, whose mean does not."""
+    inside, start = Gaussian([0.5], std=0.1), Gaussian([-0.5], std=0.1)
+    denoiser = bridge(CoupledMixture.independent(inside, start), STRAIGHT, between)
+    t = torch.tensor(0.5, dtype=torch.float64)
+    x = torch.linspace(-2, 2, 9).double()[:, None]
+    x_0_hat, _, z_hat = denoiser.bridge(x, t)
+    assert float(x_0_hat.max()) > 1.2
+    assert float(denoiser.data(x_0_hat, z_hat, t).abs().max()) < 1.0
+    settings = {"eta": 0.0} if kind is DDIM else {}
+    free, held = (kind(20, threshold=one, **settings) for one in (None, Clip()))
+    index = torch.arange(200)
+    found = [sample(denoiser, one, index, (1,), seed=0) for one in (free, held)]
+    assert float(found[0].std()) > 0.01
+    assert torch.equal(*found)
+
+
+def test_data_beyond_the_range_is_cut() -> None:
+    far, start = Gaussian([1.5], std=0.1), Gaussian([-0.5], std=0.1)
+    denoiser = bridge(CoupledMixture.independent(far, start), STRAIGHT, BrownianBridge(0.5))
+    x, t = torch.ones(1, 1).double(), torch.tensor(0.5, dtype=torch.float64)
+    x_0_hat, x_1_hat = EulerMaruyama(10, threshold=Clip()).estimates(denoiser, x, t)
+    *_, z_hat = denoiser.bridge(x, t)
+    kept = denoiser.data(x_0_hat, z_hat, t)
+    torch.testing.assert_close(kept, torch.ones_like(x))
+    torch.testing.assert_close(0.5 * x_0_hat + 0.5 * x_1_hat, x)  # still what they are of
+    _, found = walked(denoiser, EulerMaruyama(100, threshold=Clip()))
+    assert float(found.max()) <= 1.0 + 1e-9
 
 
 def test_other_noise_than_that_of_a_bridge_is_refused() -> None:

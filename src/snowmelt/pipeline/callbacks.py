@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 
 from snowmelt.common import distributed
 from snowmelt.common.drafts import scratch_folder
+from snowmelt.common.instantiate import plain
 from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.scaling import to_stored
 from snowmelt.pipeline.compatibility import training_rules
@@ -35,6 +36,7 @@ from snowmelt.training.budget import Budget
 from snowmelt.training.evaluation_notes import noted
 from snowmelt.training.history import newest_row
 from snowmelt.training.module import DiffusionModule
+from snowmelt.training.pairs import estimates_data
 from snowmelt.viz.plots.example_grid import save_examples
 from snowmelt.viz.sweep_page.moment import Moment
 
@@ -61,7 +63,10 @@ def watch(
                 log_card(run, config, issues, root)
     classes = len(data.manifest.classes or ()) if config.denoiser.conditional else 0
     # A quick deterministic sampler: pictures show the weights, not the sampler.
-    threshold = Clip() if data.manifest.kind == "images" else None
+    sections = plain(config)
+    with_score = bool(sections["denoiser"].get("with_score", False))
+    has_range = data.manifest.kind == "images" and estimates_data(sections, with_score)
+    threshold = Clip() if has_range else None
     sampler = DDIM(PICTURE_STEPS, eta=0.0, threshold=threshold)
 
     def kept() -> KeptPictures:

@@ -185,3 +185,15 @@ def has_score(sections: Mapping[str, Any]) -> bool:
         UserError: a part refuses its arguments.
     """
     return Pairs.of(sections).is_diffusion(has_start(sections))
+
+
+def estimates_data(sections: Mapping[str, Any], with_score: bool) -> bool:
+    """Whether samplers know an estimate of the data without the noise on the way.
+
+    Args:
+        with_score: whether the network tells the noise apart.
+
+    Raises:
+        UserError: a part refuses its arguments.
+    """
+    return with_score or Pairs.of(sections).interpolant.is_straight

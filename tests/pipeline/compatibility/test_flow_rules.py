@@ -31,9 +31,9 @@ def composed(*overrides: str) -> Any:
     return composition.compose(ROOT, last_of_each(overrides), is_checked=False)
 
 
-def refused(*overrides: str) -> str:
+def refused(*overrides: str, shape: tuple[int, ...] = (2,)) -> str:
     with pytest.raises(UserError) as caught:
-        configuration_rules.check(composed(*overrides), (2,))
+        configuration_rules.check(composed(*overrides), shape)
     text = str(caught.value)
     assert "\n" not in text
     return text
@@ -82,6 +82,44 @@ def test_noise_that_does_not_end_in_a_start_is_refused() -> None:
     assert text.startswith("process, start: ")
     assert "VarianceExploding has 1 of the data left at t = 1" in text
     assert "process=rectified_flow" in text
+
+
+def test_the_noise_of_a_bridge_is_gone_at_both_ends() -> None:
+    exploding = ("process=variance_exploding", "schedule=geometric", "prediction=v")
+    text = refused(*exploding, *OT, "interpolant=brownian_bridge", "threshold=none")
+    assert text.startswith("process, interpolant: VarianceExploding has 1 of the data left")
+    assert "interpolant=constant" in text
+
+
+@pytest.mark.parametrize("interpolant", ["constant", "brownian_bridge"])
+def test_a_threshold_needs_an_estimate_of_the_data_alone(interpolant: str) -> None:
+    noisy = (*OT, f"interpolant={interpolant}", "threshold=clip")
+    text = refused(*noisy, shape=(1, 8, 8))
+    assert text.startswith("threshold, interpolant: by ")
+    assert "set threshold=none" in text
+    assert "denoiser.with_score=true" in text
+    configuration_rules.check(composed(*noisy, "threshold=none"))
+    configuration_rules.check(composed(*noisy, "denoiser.with_score=true"))
+    guided = (
+        "coupling=class_wise",
+        "denoiser.conditional=true",
+        "guidance=classifier_free",
+    )
+    told = (*noisy, "denoiser.with_score=true", *guided)
+    assert "Guidance does not tell them apart" in refused(*told, shape=(1, 8, 8))
+    configuration_rules.check(composed(*told, "threshold=none"))
+
+
+def test_pairs_that_a_flow_drew_have_no_classes() -> None:
+    drawn = ("coupling=paired", "coupling.samples=somewhere")
+    text = refused(FLOW, *drawn, "denoiser.conditional=true")
+    assert text.startswith("coupling.samples, denoiser.conditional: the pairs that")
+    assert "never see one; set denoiser.conditional=false" in text
+
+
+def test_pairs_that_are_given_are_not_paired_within_classes() -> None:
+    given = ("denoiser.conditional=true", "coupling=class_wise", "coupling.of=paired")
+    assert "by Paired pairs are given: use coupling.of=" in refused(FLOW, *given)
 
 
 @pytest.mark.parametrize("likelihood", ["bound", "ode_exact", "both"])

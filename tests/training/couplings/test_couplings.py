@@ -119,6 +119,12 @@ def test_too_little_entropy_is_one_line() -> None:
         Sinkhorn(0.0)
 
 
+@pytest.mark.parametrize("of", [Paired(), ClassWise(Independent())])
+def test_class_wise_pairs_need_a_coupling_of_their_own(of: Coupling) -> None:
+    with pytest.raises(ValueError, match=f"by {type(of).__name__} .*optimal_transport"):
+        ClassWise(of)
+
+
 def test_class_wise_pairs_stay_within_their_class() -> None:
     x_0, x_1, drawn = batch(30)
     labels = torch.arange(30) % 3

@@ -17,13 +17,12 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.instantiate import build
 from snowmelt.data.prepared import degraded_rows
 from snowmelt.data.sources.source import Source
+from snowmelt.diffusion.interpolants import BrownianBridge
 from snowmelt.diffusion.losses import Loss, Simple
 from snowmelt.diffusion.operators import ImageOperator
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
 from snowmelt.pipeline.compatibility.training_rules import built_process, is_learned, named
-from snowmelt.sampling.guidance.guidance import Guidance
-from snowmelt.sampling.samplers.sampler import Sampler
-from snowmelt.training.pairs import Pairs, has_score, has_start
+from snowmelt.training.pairs import Pairs, has_start
 
 MOST_LEFT = 0.1  # of the data, in what should be the start alone
 KEYS = ("start", "coupling", "interpolant")
@@ -45,60 +44,17 @@ def training_issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             " start=degraded, or the samples of a flow that begins with noise by"
             " coupling.samples"
         )
-        found.append(_error(("coupling", "start"), text))
+        found.append(error(("coupling", "start"), text))
     if pairs.is_diffusion(begins_elsewhere):
         return found
     found += _end(config, pairs, begins_elsewhere) + _loss(config)
     likelihood = config.get("likelihood") or {}
     if likelihood.get("bound") is not None or likelihood.get("ode") is not None:
         text = (
-            f"{_why(pairs, begins_elsewhere)}, so neither the bound nor the flow's end in"
-            " normal noise tells the likelihood; use likelihood=none"
+            f"{why_no_diffusion(pairs, begins_elsewhere)}, so neither the bound nor the"
+            " flow's end in normal noise tells the likelihood; use likelihood=none"
         )
-        found.append(_error(("likelihood", *KEYS), text))
-    return found
-
-
-def sampling_issues(
-    sampler: Sampler,
-    guidance: Guidance,
-    trained: Mapping[str, Any],
-    with_score: bool = False,
-) -> list[CompatibilityIssue]:
-    """The issues of sampling from a flow that is no diffusion.
-
-    Args:
-        trained: the sections that it was trained with.
-        with_score: whether the network answers the noise on the way.
-
-    Raises:
-        UserError: a part refuses its arguments.
-    """
-    if has_score(trained):
-        return []
-    why = _why(Pairs.of(trained), has_start(trained))
-    found = []
-    if sampler.draws and not (with_score and sampler.walks_bridges):
-        text = (
-            f"{named(sampler)} adds noise and takes it away again by the score: {why}, and"
-            " has none; use a deterministic one, such as sampler=euler, heun or dpm_2m, or"
-            " train with denoiser.with_score=true for sampler=euler_maruyama"
-        )
-        found.append(_error(("sampler", *KEYS), text))
-    if guidance.needs_labels and with_score and sampler.draws:
-        text = (
-            f"{named(guidance)} guides the flow, and not the noise that {named(sampler)}"
-            " adds; use a deterministic sampler, or guidance=none"
-        )
-        found.append(_error(("guidance", "sampler"), text))
-    if guidance.needs_examples:
-        text = (
-            f"{named(guidance)} completes examples by what diffusion makes of them: {why};"
-            " use guidance=none or guidance=classifier_free"
-        )
-        found.append(_error(("guidance", *KEYS), text))
-    if has_start(trained):
-        found += _first(sampler, trained)
+        found.append(error(("likelihood", *KEYS), text))
     return found
 
 
@@ -120,7 +76,7 @@ def start_issues(
         f"it begins with examples of the shape {found}, and the data has {shape}: a journey"
         " keeps its shape, so choose a start of the same"
     )
-    return [_error(("start", "data"), text)]
+    return [error(("start", "data"), text)]
 
 
 def _degradation(
@@ -130,7 +86,7 @@ def _degradation(
     try:
         degraded_rows.check(build(config["start"]["by"], ImageOperator), shape)
     except UserError as error:
-        return [_error(("start", "data"), str(error).removeprefix("start.by: "))]
+        return [error(("start", "data"), str(error).removeprefix("start.by: "))]
     return []
 
 
@@ -142,10 +98,10 @@ def _flip(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]:
         f"{named(pairs.coupling)} takes row by row for pairs, and training.flip mirrors the"
         " data and not its start; set training.flip=false"
     )
-    return [_error(("coupling", "training.flip"), text)]
+    return [error(("coupling", "training.flip"), text)]
 
 
-def _why(pairs: Pairs, begins_elsewhere: bool) -> str:
+def why_no_diffusion(pairs: Pairs, begins_elsewhere: bool) -> str:
     """What makes a flow no diffusion."""
     if begins_elsewhere:
         return "this flow begins with other data than normal noise"
@@ -166,7 +122,7 @@ def _end(
             f" {named(process.schedule)} (zero terminal SNR); use a schedule that ends"
             " before, or interpolant=straight"
         )
-        return [_error(("interpolant", "schedule"), text)]
+        return [error(("interpolant", "schedule"), text)]
     left = float(process.alpha(torch.ones((), dtype=torch.float64)))
     if begins_elsewhere and left > MOST_LEFT:
         text = (
@@ -174,7 +130,14 @@ def _end(
             " should stand alone: its noise outweighs the data, a start does not; use"
             " process=rectified_flow or variance_preserving"
         )
-        return [_error(("process", "start"), text)]
+        return [error(("process", "start"), text)]
+    if isinstance(pairs.interpolant, BrownianBridge) and left > MOST_LEFT:
+        text = (
+            f"{named(process)} has {left:.2g} of the data left at t = 1, and the noise of a"
+            " bridge is gone there only with it; use process=rectified_flow or"
+            " variance_preserving, or interpolant=constant"
+        )
+        return [error(("process", "interpolant"), text)]
     return []
 
 
@@ -182,13 +145,19 @@ def _labels(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]
     """The issues of a coupling with the classes that a network is told."""
     is_conditional = bool(config.get("denoiser", {}).get("conditional", False))
     coupling = pairs.coupling
+    if is_conditional and config.get("coupling", {}).get("samples") is not None:
+        text = (
+            "the pairs that another flow drew have no classes, so the network would never"
+            " see one; set denoiser.conditional=false"
+        )
+        return [error(("coupling.samples", "denoiser.conditional"), text)]
     if coupling.needs_labels and not is_conditional:
         text = (
             f"{named(coupling)} pairs within each class, which are read only for a"
             " conditional network; set denoiser.conditional=true, or use"
             " coupling=optimal_transport"
         )
-        return [_error(("coupling", "denoiser.conditional"), text)]
+        return [error(("coupling", "denoiser.conditional"), text)]
     if not is_conditional or coupling.is_independent or coupling.needs_labels:
         return []
     text = (
@@ -208,15 +177,15 @@ def _score(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             f"{named(pairs.interpolant)} has no noise on the way for the network to answer;"
             " use interpolant=brownian_bridge"
         )
-        return [_error((*keys, "interpolant"), text)]
+        return [error((*keys, "interpolant"), text)]
     found = []
     for key in ("learned_variance", "self_conditioned"):
         if denoiser.get(key, False):
             text = f"the network has no place for both; set denoiser.{key}=false"
-            found.append(_error((*keys, f"denoiser.{key}"), text))
+            found.append(error((*keys, f"denoiser.{key}"), text))
     if not isinstance(build(config["loss"], Loss), Simple):
         text = "both answers are trained by their plain error; use loss=simple"
-        found.append(_error((*keys, "loss"), text))
+        found.append(error((*keys, "loss"), text))
     return found
 
 
@@ -227,30 +196,16 @@ def _loss(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             f"{named(loss)} fits the variance of diffusion's reverse step, which this flow"
             " has not; use loss=simple"
         )
-        return [_error(("loss", *KEYS), text)]
+        return [error(("loss", *KEYS), text)]
     if is_learned(built_process(config).schedule):
         text = (
             f"{named(loss)} trains a schedule because the bound does not depend on it,"
             " and this flow has no bound; use a schedule that is not learned"
         )
-        return [_error(("schedule", *KEYS), text)]
+        return [error(("schedule", *KEYS), text)]
     return []
 
 
-def _first(sampler: Sampler, trained: Mapping[str, Any]) -> list[CompatibilityIssue]:
-    """The issue of a grid that does not begin where the start stands."""
-    try:
-        first = float(sampler.times(built_process(trained))[0])
-    except ValueError:
-        return []  # said by the rule of the grid
-    if first == 1.0:
-        return []
-    text = (
-        f"sampling begins at t = {first:.3g}, and the start stands at t = 1; use"
-        " grid=trailing"
-    )
-    return [_error(("sampler.grid", "start"), text)]
-
-
-def _error(keys: tuple[str, ...], text: str) -> CompatibilityIssue:
+def error(keys: tuple[str, ...], text: str) -> CompatibilityIssue:
+    """The issue of a combination that is refused."""
     return CompatibilityIssue(keys, text, is_error=True)

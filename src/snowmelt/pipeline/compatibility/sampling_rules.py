@@ -18,7 +18,7 @@ from snowmelt.common.instantiate import build, plain
 from snowmelt.diffusion.predictions import Prediction
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, error_factor, prior_kl
-from snowmelt.pipeline.compatibility import dry_run_rules, flow_rules
+from snowmelt.pipeline.compatibility import dry_run_rules, flow_sampling_rules
 from snowmelt.pipeline.compatibility.combination import Combination
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
 from snowmelt.pipeline.compatibility.training_rules import (
@@ -136,7 +136,7 @@ def _flow(
     """The issues of a flow that is no diffusion."""
     guidance = build(config["guidance"], Guidance)
     trained = {**parts.sections, **parts.paired}
-    return flow_rules.sampling_issues(sampler, guidance, trained, parts.with_score)
+    return flow_sampling_rules.sampling_issues(sampler, guidance, trained, parts.with_score)
 
 
 def combination(config: Mapping[str, Any], parts: Trained) -> Combination:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snowmelt.common.argument_checks import check_at_least
 from snowmelt.common.bounds import Count
+from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser
 from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.diffusion.processes import Process, expand
 from snowmelt.sampling.samplers.grids import Grid, Trailing
@@ -94,15 +95,34 @@ class Sampler(ABC):
         Shapes:
             x_t: (B, *D), t: () -> x_0_hat (B, *D), eps_hat (B, *D)
         """
+        if self.threshold is not None and isinstance(denoiser, BridgeDenoiser):
+            x_0_hat, x_1_hat, z_hat = denoiser.bridge(x_t, t)
+            return self.thresholded(x_0_hat, x_1_hat, denoiser, x_t, t, z_hat)
         return self.thresholded(*denoiser.estimates(x_t, t), denoiser, x_t, t)
 
     def thresholded(
-        self, x_0_hat: Tensor, eps_hat: Tensor, denoiser: Denoiser, x_t: Tensor, t: Tensor
+        self,
+        x_0_hat: Tensor,
+        eps_hat: Tensor,
+        denoiser: Denoiser,
+        x_t: Tensor,
+        t: Tensor,
+        z_hat: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Both estimates after the threshold: `x_t` stays what they add up to."""
+        """Both estimates after the threshold: `x_t` stays what they add up to.
+
+        Args:
+            z_hat: the noise on the way of a bridge, whose estimate of the data is not that
+                of the effective end, which no range holds.
+        """
         if self.threshold is None:
             return x_0_hat, eps_hat
-        kept = self.threshold(x_0_hat)
+        if z_hat is None:
+            kept = self.threshold(x_0_hat)
+        else:
+            assert isinstance(denoiser, BridgeDenoiser)
+            data = denoiser.data(x_0_hat, z_hat, t)
+            kept = x_0_hat + (self.threshold(data) - data)
         # Not (x_t - alpha * kept) / sigma: near the data sigma is so small that the
         # rounding of x_t alone would spoil the noise, even where nothing was cut.
         alpha, sigma = denoiser.process.alpha(t), denoiser.process.sigma(t)

@@ -117,6 +117,6 @@ class EulerMaruyama(Sampler):
     def _bridge(
         self, denoiser: BridgeDenoiser, x_t: Tensor, t: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The effective ends within the threshold, and the noise on the way."""
+        """The effective ends, the data within the threshold, and the noise on the way."""
         x_0_hat, x_1_hat, z_hat = denoiser.bridge(x_t, t)
-        return *self.thresholded(x_0_hat, x_1_hat, denoiser, x_t, t), z_hat
+        return *self.thresholded(x_0_hat, x_1_hat, denoiser, x_t, t, z_hat), z_hat

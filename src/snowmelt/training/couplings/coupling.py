@@ -89,6 +89,9 @@ class ClassWise(Coupling):
     Args:
         of: the coupling within a class.
 
+    Raises:
+        ValueError: `of` leaves nothing to pair, or pairs within classes itself.
+
     References:
         Cheng & Schwing (2025), arXiv:2503.10636 (plans that ignore the condition skew it).
     """
@@ -96,6 +99,13 @@ class ClassWise(Coupling):
     needs_labels = True
 
     def __init__(self, of: Coupling) -> None:
+        if of.is_paired or of.needs_labels:
+            named = "pairs are given" if of.is_paired else "they are within classes already"
+            raise ValueError(
+                f"class_wise pairs each class by another coupling, and by"
+                f" {type(of).__name__} {named}: use coupling.of=optimal_transport or"
+                " coupling.of=sinkhorn"
+            )
         self.of = of
         self.is_independent = of.is_independent
 
