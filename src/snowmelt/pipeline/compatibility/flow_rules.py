@@ -85,8 +85,8 @@ def _degradation(
     """The issue of a degradation that data of a shape has nothing for."""
     try:
         degraded_rows.check(build(config["start"]["by"], ImageOperator), shape)
-    except UserError as error:
-        return [error(("start", "data"), str(error).removeprefix("start.by: "))]
+    except UserError as reason:
+        return [error(("start", "data"), str(reason).removeprefix("start.by: "))]
     return []
 
 
