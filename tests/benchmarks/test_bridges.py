@@ -332,11 +332,15 @@ def test_a_gaussian_bridge_is_told_by_both_weights(tmp_path: Path) -> None:
     measure_exact(protocol, pair)
     lines = gaussian_table(protocol).splitlines()[2:]
     names = [[cell.strip() for cell in line.split("|")[1:4]] for line in lines[2:]]
-    rows = (["[SF]2M-Exact", "least loss"], ["[SF]2M-Exact", "averaged"], [cells.TRUE, ""])
-    assert names == [["5", *row] for row in rows]
+    learned = [["[SF]2M-Exact", weights] for weights in ("least loss", "averaged")]
+    known = [["exact drift", ""], [cells.TRUE, ""]]
+    assert names == [["5", *row] for row in (*learned, *known)]
     divergences = [float(line.split("|")[4].split()[0]) for line in lines[2:]]
-    assert len(set(divergences)) == 3
-    assert divergences[2] == min(divergences)
+    assert divergences[0] != divergences[1]
+    # Without a network's error 20 steps are near the floor, as the covariance is exact.
+    assert max(divergences[2:]) < 0.1 * min(divergences[:2])
+    covariance = float(lines[4].split("|")[7])
+    assert covariance == pytest.approx(COVARIANCE, abs=0.05)
 
 
 def test_the_marginals_are_those_of_the_papers() -> None:

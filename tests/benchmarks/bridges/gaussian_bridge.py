@@ -24,12 +24,18 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 from snowmelt.common.files import write_json
 from snowmelt.densities.coupled_mixture import CoupledMixture
 from snowmelt.densities.gaussian import Gaussian
+from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser
+from snowmelt.diffusion.denoiser import Denoiser
+from snowmelt.diffusion.predictions import Flow
+from snowmelt.sampling.samplers.sde import EulerMaruyama
 from tests.benchmarks.bridges.cells import TRUE, Protocol, Tick, trained
 from tests.benchmarks.bridges.distributions import MEAN, PAIRS, Points
 from tests.benchmarks.bridges.flows import WEIGHTS, carried
 from tests.benchmarks.bridges.methods import BRIDGE, METHODS, PROCESS
+from tests.sampling.exact_flows import ExactBridge
 
 STEPS = 20
+EXACT = "exact drift"
 ROWS = ("[SF]2M-Exact", "[SF]2M-Sink", "DSBM-IMF")
 
 
@@ -47,39 +53,46 @@ def measure_bridge(protocol: Protocol, pair: str, name: str, tick: Tick) -> floa
     """
     method = METHODS[name]
     flow = trained(protocol, pair, method, tick)
-    starts = np.stack([split[2].start for split in protocol.ends(pair)])
-    sampler, exact = method.sampler(STEPS), exact_bridge(PAIRS[pair].size)
-    times = torch.cat((sampler.times(PROCESS), torch.zeros(1, dtype=torch.float64)))
     for weights in WEIGHTS:
-        states: list[Points] = []
-
-        def watch(number: int, t: Tensor, x: Tensor, states: list[Points] = states) -> None:
-            states.append(x.numpy().reshape(starts.shape))
-
-        denoiser = flow.denoiser(weights)
-        ends = carried(denoiser, sampler, starts, seed=0, watch=watch)
-        for place, seed in enumerate(protocol.seeds):
-            told = compared([one[place] for one in states], exact, times)
-            told["covariance"] = mean_covariance(starts[place], ends[place])
-            write_json(protocol.file(pair, f"{name}.{weights}.{seed}.json"), told)
+        _measure_walk(protocol, pair, flow.denoiser(weights), f"{name}.{weights}")
     return flow.seconds
 
 
 def measure_exact(protocol: Protocol, pair: str) -> None:
-    """What as many draws from the exact marginals come to: the floor."""
+    """What as many draws from the exact marginals come to, the floor, and what the walk
+    does whose drift has no error.
+    """
     size = PAIRS[pair].size
     exact, times = exact_bridge(size), torch.linspace(1.0, 0.0, STEPS + 1).double()
+    laws = [exact.at(PROCESS, BRIDGE, t) for t in times]
+    protocol.file(pair, TRUE).parent.mkdir(parents=True, exist_ok=True)
     for seed in protocol.seeds:
-        path = protocol.file(pair, f"{TRUE}.{seed}.json")
-        if path.is_file():
-            continue
-        laws = [exact.at(PROCESS, BRIDGE, t) for t in times]
         states = [
             law.sample(protocol.points, seed=1000 * seed + k).numpy()
             for k, law in enumerate(laws)
         ]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, compared(states, exact, times))
+        told = compared(states, exact, times)
+        write_json(protocol.file(pair, f"{TRUE}.{seed}.json"), told)
+    net = ExactBridge(exact, PROCESS, BRIDGE, Flow())
+    denoiser = BridgeDenoiser(net, PROCESS, Flow(), BRIDGE)
+    _measure_walk(protocol, pair, denoiser, EXACT)
+
+
+def _measure_walk(protocol: Protocol, pair: str, denoiser: Denoiser, name: str) -> None:
+    """Walk from the test starts of all seeds, and keep how far each is from the bridge."""
+    starts = np.stack([split[2].start for split in protocol.ends(pair)])
+    sampler, exact = EulerMaruyama(STEPS), exact_bridge(PAIRS[pair].size)
+    times = torch.cat((sampler.times(PROCESS), torch.zeros(1, dtype=torch.float64)))
+    states: list[Points] = []
+
+    def watch(number: int, t: Tensor, x: Tensor) -> None:
+        states.append(x.numpy().reshape(starts.shape))
+
+    ends = carried(denoiser, sampler, starts, seed=0, watch=watch)
+    for place, seed in enumerate(protocol.seeds):
+        told = compared([one[place] for one in states], exact, times)
+        told["covariance"] = mean_covariance(starts[place], ends[place])
+        write_json(protocol.file(pair, f"{name}.{seed}.json"), told)
 
 
 def compared(
