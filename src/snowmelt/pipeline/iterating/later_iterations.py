@@ -127,11 +127,6 @@ def _check_starts(chain: Chain, iteration: Iteration) -> None:
             " start of other ones"
         )
     wanted, most = config.sample.num_samples, starts.held_out_count
-    if most < this_machine.FEWEST:
-        raise UserError(
-            f"start: of {starts.name} {most} is held out to be carried, and distances"
-            f" between sets need {this_machine.FEWEST} at least: hold out more"
-        )
     if wanted > most and not build(config.sampler, Sampler).draws:
         raise UserError(
             f"sample.num_samples={wanted} is more than the {most} held-out starts, and a"
