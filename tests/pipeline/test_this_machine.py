@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 import torch
 from lightning_fabric.connector import _PRECISION_INPUT_STR
+from omegaconf import DictConfig
 from pytorch_lightning.accelerators import AcceleratorRegistry
 
 from snowmelt.common.errors import UserError
@@ -37,6 +38,43 @@ def test_what_is_not_here_is_named(text: str) -> None:
     with pytest.raises(UserError, match=text.partition("=")[0]) as caught:
         this_machine.check(config, ROOT)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("sample.starts=training", "the model has seen these starts: leave it out"),
+        ("sample.num_samples=1", "need 2 samples at least"),
+    ],
+)
+def test_samples_that_nobody_can_measure_are_refused_before_the_training(
+    given: str, said: str
+) -> None:
+    config = composition.compose(ROOT, [given], is_checked=False)
+    with pytest.raises(UserError, match=f"^{given}: .*{said}"):
+        this_machine.check(config, ROOT)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_pairs_that_are_not_there_are_refused_before_stage_1(
+    tmp_path: Path, jobs: int
+) -> None:
+    def config(samples: Path) -> DictConfig:
+        given = ["experiment=moons_to_eight", "coupling=paired"]
+        chosen = [*given, f"coupling.samples={samples}"]
+        return composition.compose(ROOT, chosen, is_checked=False)
+
+    whole, gone, empty = (tmp_path / name for name in ("whole", "gone", "empty"))
+    for folder in (whole, empty):
+        folder.mkdir()
+    for name in ("samples.npy", "samples.json"):
+        (whole / name).touch()
+    there = [config(whole)]
+    this_machine.check_jobs(there, ROOT)
+    for folder, said in ((gone, "is no folder"), (empty, r"holds no samples\.npy")):
+        configs = [*there, config(folder)][-jobs:]
+        with pytest.raises(UserError, match=rf"^coupling\.samples: {folder} {said}: name"):
+            this_machine.check_jobs(configs, ROOT)
 
 
 @pytest.mark.parametrize("extra", [(), ("-m", "seed=0,1"), ("-m", "data.size=16,32")])

@@ -17,7 +17,10 @@ from snowmelt.evaluation.features import extractor
 from snowmelt.pipeline.compatibility import shape_rules
 from snowmelt.pipeline.config.read_places import raw_places
 from snowmelt.sampling import network_numbers
+from snowmelt.training.drawn_pairs import named_pairs
 from snowmelt.training.settings import FitSettings
+
+FEWEST = 2  # samples, without which there is no distance
 
 
 def check_devices(config: DictConfig) -> None:
@@ -71,17 +74,52 @@ def check(config: DictConfig, root: Path) -> None:
         UserError: naming the key.
     """
     from snowmelt.pipeline.stages import sample
-    from snowmelt.training.lightning_trainer import check_trainer  # takes seconds
 
     find_raw_data(config, root)
+    check_measured(config)
     check_devices(config)
     find_files(config, root)
+    shape = shape_rules.shape_of(config.data, root)
+    settings = check_training(config, shape)
+    _check_warm_start(config, settings, shape, root)
+    named_pairs(settings, root)
+    sample.check_named_checkpoint(config, root)
+
+
+def check_measured(config: DictConfig) -> None:
+    """Refuse samples that nobody can measure, before hours of training.
+
+    Raises:
+        UserError: naming the key.
+    """
+    if (part := config.sample.starts) != "held_out":
+        raise UserError(
+            f"sample.starts={part}: samples are measured after the training, and the model"
+            " has seen these starts: leave it out; `snowmelt iterate` draws its pairs by"
+            " itself, and `snowmelt sample starts=training` those of a finished training"
+        )
+    if (count := config.sample.num_samples) < FEWEST:
+        raise UserError(
+            f"sample.num_samples={count}: distances between sets need {FEWEST} samples at"
+            " least: draw more"
+        )
+
+
+def check_training(config: DictConfig, shape: tuple[int, ...] | None) -> FitSettings:
+    """Refuse a training that cannot begin here; returns its settings.
+
+    Args:
+        shape: of one example; None where nobody knows it yet.
+
+    Raises:
+        UserError: naming the key.
+    """
+    from snowmelt.training.lightning_trainer import check_trainer  # takes seconds
+
     settings = FitSettings.of(plain(config))
     check_trainer(settings)
-    shape = shape_rules.shape_of(config.data, root)
     _check_batches(settings, shape)
-    _check_warm_start(config, settings, shape, root)
-    sample.check_named_checkpoint(config, root)
+    return settings
 
 
 def _check_batches(settings: FitSettings, shape: tuple[int, ...] | None) -> None:
@@ -127,6 +165,7 @@ def check_jobs(configs: Sequence[DictConfig], root: Path) -> None:
     asked = ("sample", "sampler", "guidance", "trainer", "features")
     for config in configs:
         find_raw_data(config, root)
+        named_pairs(FitSettings.of(plain(config)), root)
     different = {str([plain(c)[name] for name in asked]): c for c in configs}
     for config in different.values():
         check(config, root)

@@ -96,8 +96,27 @@ def drawn_pairs_of(
     Raises:
         UserError: see `DrawnPairs.open`.
     """
-    named = settings.coupling.get("samples")
-    return None if named is None else DrawnPairs.open(located(root, named), data, starts)
+    folder = named_pairs(settings, root)
+    return None if folder is None else DrawnPairs.open(folder, data, starts)
+
+
+def named_pairs(settings: FitSettings, root: Path) -> Path | None:
+    """The folder of drawn pairs that the settings name; None where they name none.
+
+    Raises:
+        UserError: there is no such folder, or it holds no samples.
+    """
+    if (named := settings.coupling.get("samples")) is None:
+        return None
+    folder = located(root, named)
+    missing = [name for name in (_ARRAY, _RECORD) if not (folder / name).is_file()]
+    if missing:
+        wrong = f"holds no {missing[0]}" if folder.is_dir() else "is no folder"
+        raise UserError(
+            f"{KEY}: {folder} {wrong}: name a folder that `snowmelt sample` wrote with"
+            " sample.starts=training"
+        )
+    return folder
 
 
 def _is_exchanged(

@@ -17,6 +17,7 @@ DSBM, REFLOW = (FLOW, "iteration=dsbm"), (FLOW, "iteration=reflow")
 NOISE = ("experiment=points", "data=two_moons", "start=normal")
 OTHERS = "start.of={_target_: snowmelt.data.Digits, name: others, split_seed: 1}"
 IMAGES = ("start=data", OTHERS)
+DEGRADED = "start=degraded"
 
 
 def composed(*overrides: str) -> Any:
@@ -80,6 +81,17 @@ def test_other_samplers_of_the_flow_serve_reflow() -> None:
             ("start=data", "start.of=digits", "iteration=reflow"),
             "data, start: ",
             "the same examples",
+        ),
+        (
+            ("experiment=digits_to_digits", "start.of.classes=[8]", "iteration=dsbm"),
+            "data, start: ",
+            "the same examples",
+        ),
+        ((DEGRADED, "iteration=reflow"), "start: ", "coupling=paired, or use start=data"),
+        (
+            (DEGRADED, "coupling=paired", "iteration=dsbm"),
+            "start: ",
+            "has its partner already",
         ),
         ((*REFLOW, "denoiser.conditional=true"), "denoiser.conditional: ", "no class"),
         ((*REFLOW, "training.flip=true"), "training.flip: ", "set it to false"),

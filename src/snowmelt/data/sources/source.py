@@ -102,6 +102,10 @@ class Source(ABC):
         """
         return None
 
+    def train_count(self) -> int | None:
+        """How many examples there are to train on, where it is known before reading."""
+        return None
+
     def stamp(self) -> str | None:
         """A digest that changes when what is read changes, found without reading it.
 

@@ -56,17 +56,21 @@ def issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
 def _pairs(config: Mapping[str, Any], alternates: bool) -> list[CompatibilityIssue]:
     """The issues of pairs that no flow can draw, or none can keep."""
     found = []
-    if alternates and not has_start(config):
+    if config["start"].get("by") is not None:
+        text = (
+            "each degraded image has its partner already, the original, so there are no"
+            " pairs to find, and the way back has no data of its own; train it once with"
+            " `snowmelt pipeline` and coupling=paired, or use start=data"
+        )
+        found.append(_error(("start",), text))
+    elif alternates and not has_start(config):
         text = (
             "bridges go back to the starts too, which are then the data, and noise is none;"
             " use start=density, whose points are normal unless start.of.density says"
             " otherwise, start=data, or iteration=reflow"
         )
         found.append(_error(("start",), text))
-    there, back = (
-        {key: value for key, value in plain(of).items() if key != "name"}
-        for of in (config["data"], config["start"].get("of") or {})
-    )
+    there, back = _examples(config["data"]), _examples(config["start"].get("of") or {})
     if there == back:
         text = "data and starts are the same examples; choose a start of other ones"
         found.append(_error(("data", "start"), text))
@@ -79,6 +83,14 @@ def _pairs(config: Mapping[str, Any], alternates: bool) -> list[CompatibilityIss
     if config["training"].get("flip", False):
         text = "a mirrored example is no longer the end of its start; set it to false"
         found.append(_error(("training.flip",), text))
+    return found
+
+
+def _examples(section: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a section decides its examples; a class is named by a number or a text."""
+    found = {key: value for key, value in plain(section).items() if key != "name"}
+    if isinstance(classes := found.get("classes"), list):
+        found["classes"] = sorted(map(str, classes))
     return found
 
 

@@ -25,7 +25,7 @@ from snowmelt.pipeline import this_machine
 from snowmelt.pipeline.compatibility import (
     iteration_rules,
 )
-from snowmelt.pipeline.iterating import iteration_results
+from snowmelt.pipeline.iterating import iteration_results, later_iterations
 from snowmelt.pipeline.iterating.iteration_chain import Chain
 from snowmelt.pipeline.iterating.iteration_tasks import (
     IterationTask,
@@ -58,6 +58,7 @@ def run(base: DictConfig, root: Path, typed: Sequence[str]) -> int:
     iteration_rules.check(base, root)
     chain = Chain(base, root)
     this_machine.check_jobs([base], root)
+    later_iterations.check_composed(chain)
     again = shlex.join(["snowmelt", "iterate", *typed])
     begun = base.start.of.name if has_start(base) else "noise"
     name = str(base.name or f"{begun} to {base.data.name}, iterated")
@@ -98,6 +99,8 @@ class Loop:
         for to_data in self._new_directions(iteration):
             for once in direction_tasks(self.chain, to_data=to_data):
                 self._done(once)
+        if iteration.number == 1:
+            later_iterations.check_prepared(self.chain)
         task = iteration_task(self.chain, iteration, self._variables(iteration))
         outcome = self._done(task)
         config = self.chain.config(iteration)

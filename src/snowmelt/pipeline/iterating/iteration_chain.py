@@ -81,6 +81,12 @@ class Chain:
         """The pipeline of an iteration; the data of its direction have to be prepared."""
         return frozen(self._config(iteration))
 
+    def foreseen(self, iteration: Iteration) -> DictConfig:
+        """The same before any data are prepared: the way back in the unit of the way there,
+        and with as many samples.
+        """
+        return frozen(self._config(iteration, is_prepared=False))
+
     def pairs_config(self, iteration: Iteration) -> DictConfig:
         """What draws the pairs of an iteration that is trained."""
         config = self._config(iteration)
@@ -94,11 +100,12 @@ class Chain:
         config["sample"] |= drawn
         return frozen(config)
 
-    def _config(self, iteration: Iteration) -> dict[str, Any]:
-        config = self._direction(iteration.to_data, is_scaled=True)
+    def _config(self, iteration: Iteration, *, is_prepared: bool = True) -> dict[str, Any]:
+        config = self._direction(iteration.to_data, is_scaled=is_prepared)
         self._put(config, self.place_of(iteration.number), kept=("prepared", "reference"))
         config["seed"] += SEEDS * (iteration.number - 1)
-        if not iteration.to_data:  # what was asked for is of the way to the data
+        # What was asked for is of the way to the data.
+        if is_prepared and not iteration.to_data:
             most = self._prepared(config, START).held_out_count
             count = min(config["sample"]["num_samples"], most)
             config["sample"] |= {"num_samples": count}

@@ -66,6 +66,9 @@ class Cloud(Source):
     def event_shape(self) -> tuple[int, ...]:
         return (2,)
 
+    def train_count(self) -> int:
+        return self.count
+
     @abstractmethod
     def draw(self, index: Tensor) -> tuple[Points, NDArray[np.int64] | None]:
         """The points of these numbers, and the class of each where there are classes.
