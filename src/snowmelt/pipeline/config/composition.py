@@ -108,16 +108,16 @@ def compose(
     if is_checked:
         from snowmelt.pipeline.compatibility import (
             configuration_rules,
-            flow_rules,
             issues,
             shape_rules,
+            start_rules,
         )
 
         shape = shape_rules.shape_of(settled.data, root)
         chosen_anew.check_side(lost, str(settled.data.name), shape)
         configuration_rules.check(settled, shape)
         shape_rules.check(settled, shape)
-        issues.settle(flow_rules.start_issues(settled, shape, root))
+        issues.settle(start_rules.issues(settled, shape, root))
     return settled
 
 
