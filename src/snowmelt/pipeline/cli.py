@@ -308,17 +308,19 @@ def _check_sampled(settled: DictConfig, root: Path, *, is_measured: bool) -> Non
 
 def _check_under_dvc(command: str, settled: DictConfig, root: Path) -> None:
     """Where DVC runs a stage, those that follow run as well, on this machine."""
-    from snowmelt.pipeline import this_machine
-    from snowmelt.pipeline.before_training import prepared_starts
     from snowmelt.pipeline.config import watched_places
 
     if not watched_places.is_run_by_dvc():
         return
     if command == "compose":
+        from snowmelt.pipeline import this_machine
+
         _check_sampled(settled, root, is_measured=True)
         this_machine.check_devices(settled)
         this_machine.find_files(settled, root)
     if command == "train":
+        from snowmelt.pipeline.before_training import prepared_starts
+
         prepared_starts.check(settled, root)
 
 

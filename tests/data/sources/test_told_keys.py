@@ -20,6 +20,7 @@ def told(text: str) -> str:
     [
         ("data.path: b.npy is a folder", "start.of.path: b.npy is a folder"),
         ("data: 1 of 2 examples", "start.of: 1 of 2 examples"),
+        ("density.path: a.png is white", "start.of.density.path: a.png is white"),
         ("give it by data.path=FILE", "give it by start.of.path=FILE"),
         (
             "data.gray is for images, and data.path holds points",

@@ -124,6 +124,12 @@ def test_a_pipeline_measures_what_it_draws(
         sweep_jobs.composed(ROOT, {"": [*given, "sample.starts=training"]})
 
 
+def test_one_sample_has_no_distances() -> None:
+    start_rules.check_measured(composed("sample.num_samples=2"))
+    with pytest.raises(UserError, match=r"^sample\.num_samples=1: .* need at least 2"):
+        start_rules.check_measured(composed("sample.num_samples=1"))
+
+
 def test_starts_that_are_the_data_are_refused(arrays: tuple[str, ...]) -> None:
     path = arrays[2].partition("=")[2]
     written = f"{{_target_: snowmelt.data.Array, name: b, path: '{path}'}}"

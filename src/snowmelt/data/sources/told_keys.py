@@ -34,4 +34,6 @@ def told_at(key: str, kind: type[Source]) -> Iterator[None]:
         names = "|".join(inspect.signature(kind).parameters)
         # A name that stands alone: neither a part of a path nor of a longer name.
         of_data = rf"(?<![\w./~-])data(?=\.(?:{names})\b(?![/]))|^data(?=: )"
-        raise UserError(re.sub(of_data, key, str(error))) from error
+        said = re.sub(of_data, key, str(error))
+        # Its density is a part of its own, beside `density` of the data.
+        raise UserError(re.sub(r"^(?=density\.\w)", f"{key}.", said)) from error

@@ -16,6 +16,7 @@ from snowmelt.common.instantiate import build, class_of, plain
 from snowmelt.common.places import located, takes_place
 from snowmelt.data.prepared.row_split import RowSplit, why_unpaired
 from snowmelt.data.sources.source import Source
+from snowmelt.evaluation.generated_samples import LEAST
 from snowmelt.pipeline.compatibility import flow_rules
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
 from snowmelt.sampling.sample_request import starts_suffice
@@ -67,9 +68,14 @@ def check_measured(config: Mapping[str, Any]) -> None:
     """Refuse samples that a pipeline would draw, and then not measure.
 
     Raises:
-        UserError: they begin at the starts of the training.
+        UserError: they begin at the starts of the training, or there is one alone.
     """
-    part = config["sample"]["starts"]
+    part, count = config["sample"]["starts"], config["sample"]["num_samples"]
+    if count < LEAST:
+        raise UserError(
+            f"sample.num_samples={count}: a pipeline measures its samples, and distances"
+            f" need at least {LEAST}: draw more"
+        )
     if part != "held_out":
         raise UserError(
             f"sample.starts={part}: a pipeline measures its samples, and those of starts"
