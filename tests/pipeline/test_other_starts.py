@@ -149,6 +149,7 @@ def test_from_images_to_images(workspace: Path) -> None:
         "tracking=none",
         "start=data",
         "start.of=digits",
+        "start.of.split_seed=1",
         "coupling=optimal_transport",
         "sampler=ddim",
         "sampler.eta=0",

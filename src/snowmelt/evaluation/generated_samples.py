@@ -16,6 +16,7 @@ from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.training.weight_sets.names import is_name
 
 MARKER = "samples.json"
+LEAST = 2  # samples that have a distance to anything
 _STAGE = "sample"
 _AGAIN = f"run `snowmelt {_STAGE}` again"
 
@@ -106,10 +107,10 @@ def _check_form(samples: Any, path: Path, manifest: Manifest, origin: Path) -> N
             f" is {manifest.dtype} of shape {manifest.shape}: sample a checkpoint that was"
             " trained on this data, or prepare the data that it was trained on"
         )
-    if len(samples) < 2:
+    if len(samples) < LEAST:
         raise UserError(
-            f"{path} holds {len(samples)} sample(s), distances need at least 2: draw more"
-            " with sample.num_samples"
+            f"{path} holds {len(samples)} sample(s), distances need at least {LEAST}: draw"
+            " more with sample.num_samples"
         )
 
 

@@ -103,8 +103,9 @@ def _run(given: argparse.Namespace) -> int:
     settled = _settled(given, overrides, root, is_checked=given.command != "sample")
     if given.cfg:
         return _print(settled)
-    if given.command == "compose":
-        _check_machine(settled, root)
+    if given.command in ("compose", "pipeline"):
+        _check_sampled(settled, root, is_measured=given.command == "pipeline")
+    _check_under_dvc(given.command, settled, root)
     tracking.check(plain(settled), root)
     written = output_locks.written_by(given.command, settled, root)
     with (
@@ -181,6 +182,7 @@ def _iterate(given: argparse.Namespace, overrides: Sequence[str], root: Path) ->
     settled = _settled(given, overrides, root, is_checked=True)
     if given.cfg:
         return _print(settled)
+    _check_sampled(settled, root, is_measured=True)
     tracking.check(plain(settled), root)
     with tracking.one_command():
         return iterate_command.run(settled, root, given.overrides)
@@ -295,14 +297,31 @@ def run_stage(name: str, settled: DictConfig, root: Path) -> Path:
     return result
 
 
-def _check_machine(settled: DictConfig, root: Path) -> None:
-    """Where DVC composes, the stages that follow run on this machine too."""
-    from snowmelt.pipeline import this_machine
+def _check_sampled(settled: DictConfig, root: Path, *, is_measured: bool) -> None:
+    """Refuse samples that cannot be drawn of the starts, or would not be measured."""
+    from snowmelt.pipeline.compatibility import start_rules
+
+    start_rules.check_sampled(settled, root)
+    if is_measured:
+        start_rules.check_measured(settled)
+
+
+def _check_under_dvc(command: str, settled: DictConfig, root: Path) -> None:
+    """Where DVC runs a stage, those that follow run as well, on this machine."""
     from snowmelt.pipeline.config import watched_places
 
-    if watched_places.is_run_by_dvc():
+    if not watched_places.is_run_by_dvc():
+        return
+    if command == "compose":
+        from snowmelt.pipeline import this_machine
+
+        _check_sampled(settled, root, is_measured=True)
         this_machine.check_devices(settled)
         this_machine.find_files(settled, root)
+    if command == "train":
+        from snowmelt.pipeline.before_training import prepared_starts
+
+        prepared_starts.check(settled, root)
 
 
 def _pipeline(settled: DictConfig, root: Path) -> Path:
@@ -315,11 +334,15 @@ def _pipeline(settled: DictConfig, root: Path) -> Path:
             " torchrun is for `snowmelt reference`, `train`, `sample` and `evaluate`"
         )
     from snowmelt.pipeline import job_stages, this_machine
+    from snowmelt.pipeline.before_training import prepared_starts
 
     this_machine.check(settled, root)
-    stages = job_stages.of_this_job()
+    stages, is_prepared = job_stages.of_this_job(), False
     for number, name in enumerate(stages, start=1):
         stopping.check()
+        if name not in ("compose", "prepare") and not is_prepared:
+            prepared_starts.check(settled, root)
+            is_prepared = True
         print(f"[{number}/{len(stages)}] {name}", flush=True)
         result = run_stage(name, settled, root)
     return result

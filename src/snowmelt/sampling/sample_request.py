@@ -8,7 +8,7 @@ from typing import Any
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.records import content_digest
-from snowmelt.data.prepared.start_points import StartPoints
+from snowmelt.data.prepared.start_points import Part, StartPoints
 from snowmelt.sampling.given_examples import GivenExamples
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
@@ -57,16 +57,9 @@ class SampleRequest:
 
     def __post_init__(self) -> None:
         """Refuse a guidance that cannot be followed."""
-        count = self.num_samples if self.starts is None else self.starts.sampled_count
-        if self.starts is not None and count < self.num_samples and not self.varies:
-            is_held_out = self.starts.sampled == "held_out"
-            part = "held-out" if is_held_out else "training"
-            more = "hold out more starts" if is_held_out else "prepare more starts"
-            raise UserError(
-                f"sample.num_samples={self.num_samples} is more than the"
-                f" {count} {part} starts, and a flow carries each to"
-                f" one end: {more}, or draw fewer samples"
-            )
+        if self.starts is not None and not self.varies:
+            starts = self.starts
+            starts_suffice(self.num_samples, starts.sampled_count, starts.sampled)
         try:
             self.guidance.check(self.conditioning, self.sampler)
         except ValueError as error:
@@ -123,6 +116,27 @@ class SampleRequest:
             **degraded,
             "quantiser": "rounded to the nearest level" if is_image else None,
         }
+
+
+def starts_suffice(num_samples: int, count: int, part: Part) -> None:
+    """Refuse more samples than there are starts of a flow without noise.
+
+    Args:
+        count: of the starts.
+        part: of the prepared starts, which they are.
+
+    Raises:
+        UserError: there are fewer.
+    """
+    if num_samples <= count:
+        return
+    is_held_out = part == "held_out"
+    raise UserError(
+        f"sample.num_samples={num_samples} is more than the {count}"
+        f" {'held-out' if is_held_out else 'training'} starts, and a flow carries each to"
+        f" one end: {'hold out' if is_held_out else 'prepare'} more starts, or draw fewer"
+        " samples"
+    )
 
 
 def _in_order(value: Any) -> Any:

@@ -95,7 +95,7 @@ def test_paired_starts_follow_the_order_of_the_data(tmp_path: Path) -> None:
 
 def test_rows_that_are_no_pairs_are_refused(prepared: Path) -> None:
     starts, _ = opened(prepared)
-    with pytest.raises(UserError, match=r"they hold 30 and 20 examples.*same split_seed"):
+    with pytest.raises(UserError, match=r"they have 30 and 20 examples.*same split_seed"):
         starts.check_paired()
 
 

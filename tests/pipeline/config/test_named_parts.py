@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.project import ROOT
 
 from snowmelt.common.errors import UserError
-from snowmelt.pipeline.config import composition, named_parts
+from snowmelt.pipeline.config import composition, named_parts, typed_places
 from snowmelt.pipeline.config.conf_files import body_of
 
 FLOW = ("experiment=moons_to_eight", "start=density")
@@ -53,3 +55,60 @@ def test_a_file_takes_what_it_refers_to_from_the_configuration() -> None:
     found = named_parts.with_named_parts(plain, ROOT)
     assert found["start"]["of"]["density"] == {"std": 2.0}
     assert found["start"]["of"]["name"] == "density"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_keys_of_a_named_file_are_set_below_its_name(is_first: bool) -> None:
+    given = ["start.of=array", "start.of.path=/tmp/b.npy", "start.of.held_out_fraction=0.4"]
+    if not is_first:
+        given.reverse()
+    config = composition.compose(
+        ROOT, ["experiment=moons_to_eight", "start=data", *given], is_checked=False
+    )
+    assert config.start.of["_target_"] == "snowmelt.data.Array"
+    assert (config.start.of.path, config.start.of.held_out_fraction) == ("/tmp/b.npy", 0.4)
+    assert config.start.of.split_seed == 0
+
+
+def test_keys_are_set_of_a_file_that_an_experiment_names() -> None:
+    config = composition.compose(
+        ROOT, ["experiment=moons_to_eight", "start.of.count=9000"], is_checked=False
+    )
+    assert config.start.of == body_of(ROOT / "conf" / "data" / "wide_moons.yaml") | {
+        "count": 9000
+    }
+
+
+def test_another_file_takes_the_whole_place_of_one_that_is_written_out() -> None:
+    config = composition.compose(
+        ROOT,
+        [*FLOW, "start.of=rings", "start.of.rings=3", "schedule=zero_terminal"],
+        is_checked=False,
+    )
+    assert set(config.start.of) == set(body_of(ROOT / "conf" / "data" / "rings.yaml"))
+
+
+def test_keys_are_set_of_parts_inside_parts_of_their_own_group() -> None:
+    given = ["schedule=zero_terminal", "schedule.of=laplace", "schedule.of.scale=0.7"]
+    config = composition.compose(ROOT, given, is_checked=False)
+    assert config.schedule.of.scale == 0.7
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["start.of=array", "start.of.pat=b.npy"], r"unknown key 'start\.of\.pat' \(did"),
+        (["start.of=arrays", "start.of.path=b.npy"], r"unknown data 'arrays' \(did you"),
+        (["net.of=cosine", "net.of.shift=1"], r"unknown key 'net\.of"),
+    ],
+)
+def test_what_a_named_file_has_not_is_one_line(given: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        composition.compose(ROOT, ["experiment=moons_to_eight", *given])
+
+
+def test_a_path_below_a_name_counts_from_where_it_is_typed(tmp_path: Path) -> None:
+    typed = ["experiment=moons_to_eight", "start.of=array", "start.of.path=b.npy"]
+    assert typed_places.from_here(ROOT, typed, tmp_path)[-1] == (
+        f"start.of.path='{tmp_path}/b.npy'"
+    )

@@ -274,3 +274,25 @@ def test_where_nothing_can_be_noted_it_is_prepared_all_the_same(
     images(tmp_path / "raw")
     (tmp_path / ".snowmelt").write_text("a file in the place of the folder")
     assert prepare.run(config("folder", size=8), tmp_path).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("choice", "given", "said"),
+    [
+        ("digits", {"classes": ["99"]}, r"^start\.of\.classes: there is no class '99'"),
+        ("digits", {"classes": []}, r"^start\.of\.classes is an empty list"),
+        ("digits", {"pad_to": 4}, r"^start\.of\.pad_to=4 is less than the images"),
+        ("digits", {"held_out_fraction": 0.0001}, r"change start\.of\.held_out_fraction$"),
+        ("array", {"path": "none.npy"}, r"^start\.of\.path: .* does not exist"),
+        ("folder", {"path": "none"}, r"^start\.of\.path: .* does not exist"),
+        ("two_moons", {"held_out_fraction": 0.5}, r"^start\.of\.held_out_fraction must be"),
+    ],
+)
+def test_an_error_of_the_starts_names_their_keys(
+    tmp_path: Path, config: MakeConfig, choice: str, given: dict[str, object], said: str
+) -> None:
+    both, other = config("digits"), config(choice, **given)
+    both.start = {"_target_": "snowmelt.starts.DataSet", "of": other.data}
+    with pytest.raises(UserError, match=said) as caught:
+        prepare.run(both, tmp_path)
+    assert "data." not in str(caught.value).replace(str(tmp_path), "")

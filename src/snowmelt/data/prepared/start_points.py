@@ -27,6 +27,7 @@ from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.degraded_rows import ROWS_OF
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.row_order import RowOrder
+from snowmelt.data.prepared.row_split import RowSplit, why_unpaired
 from snowmelt.data.prepared.scaling import to_model
 from snowmelt.diffusion.operators import ImageOperator
 
@@ -117,16 +118,9 @@ class StartPoints:
         """
         if self.are_the_datas_own:
             return
-        ours, theirs = self.data.manifest, self.manifest
-        facts = [(one.count, one.train_count, one.split) for one in (ours, theirs)]
-        if facts[0] == facts[1] and ours.split["kind"] == "random":
-            return
-        raise UserError(
-            f"coupling=paired takes row k of {theirs.name} and row k of {ours.name} for a"
-            f" pair, but they hold {theirs.count} and {ours.count} examples, split"
-            f" {theirs.split} and {ours.split}: give both as many examples without labels,"
-            " the same held_out_fraction and the same split_seed"
-        )
+        ours, theirs = (RowSplit.of(one) for one in (self.data.manifest, self.manifest))
+        if (reason := why_unpaired(theirs, ours)) is not None:
+            raise UserError(reason)
 
     @property
     def sampled_count(self) -> int:

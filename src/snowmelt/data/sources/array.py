@@ -14,6 +14,7 @@ from snowmelt.common.bounds import Level
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
 from snowmelt.data.image_levels import Range, checked_range, sparse_note
+from snowmelt.data.prepared.row_split import RowSplit
 from snowmelt.data.sources import class_names
 from snowmelt.data.sources.array_forms import heading, load
 from snowmelt.data.sources.image_source import ImageSource
@@ -67,6 +68,12 @@ class Array(ImageSource):
             return array.shape[1:] if is_points else _images(array).shape[1:]
         except (UserError, OSError):
             return None
+
+    def row_split(self) -> RowSplit:
+        if self.labels is not None:
+            return super().row_split()
+        array = heading("data.path", self.located(self.path), self.array)
+        return super().row_split().counted(len(array))
 
     def read_images(self) -> RawData:
         """Read and check the array.

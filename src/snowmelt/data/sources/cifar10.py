@@ -23,6 +23,7 @@ from snowmelt.common.bounds import Fraction
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
 from snowmelt.common.regular_files import open_regular
+from snowmelt.data.prepared.row_split import RowSplit
 from snowmelt.data.sources.array_pickle import read_arrays_alone
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.official_files import OfficialFile, check_keys, fetched
@@ -71,6 +72,10 @@ class Cifar10(ImageSource):
 
     def stored_shape(self) -> tuple[int, ...]:
         return _SHAPE
+
+    def row_split(self) -> RowSplit:
+        split = super().row_split()
+        return split.official(5 * ROWS, ROWS) if self.classes is None else split
 
     def read_images(self) -> RawData:
         """The images (60000, 3, 32, 32), their labels and which are held out.

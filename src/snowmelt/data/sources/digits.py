@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snowmelt.data.prepared.row_split import RowSplit
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.source import RawData
+
+SIZES = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
+"""How many there are of each digit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,12 @@ class Digits(ImageSource):
 
     def stored_shape(self) -> tuple[int, ...]:
         return 1, 8, 8
+
+    def row_split(self) -> RowSplit:
+        sizes = dict(zip(map(str, range(10)), SIZES, strict=True))
+        named = sizes if self.classes is None else set(map(str, self.classes))
+        kept = [size for name, size in sizes.items() if name in named]
+        return super().row_split().counted(*kept)
 
     def read_images(self) -> RawData:
         """The images (1797, 1, 8, 8) and their labels."""

@@ -16,12 +16,14 @@ from snowmelt.common.bounds import Fraction
 from snowmelt.common.errors import UserError
 from snowmelt.common.places import Place
 from snowmelt.common.regular_files import open_regular
+from snowmelt.data.prepared.row_split import RowSplit
 from snowmelt.data.sources.idx_form import idx_heading
 from snowmelt.data.sources.image_source import ImageSource
 from snowmelt.data.sources.official_files import check_keys, from_mirrors
 from snowmelt.data.sources.source import RawData
 
-LARGEST = 16 + 60_000 * 28 * 28  # bytes: the training images, unpacked
+TRAIN, HELD_OUT = 60_000, 10_000  # images of each part
+LARGEST = 16 + TRAIN * 28 * 28  # bytes: the training images, unpacked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,10 @@ class IdxFiles(ImageSource):
 
     def stored_shape(self) -> tuple[int, ...]:
         return 1, 28, 28
+
+    def row_split(self) -> RowSplit:
+        split = super().row_split()
+        return split.official(TRAIN, HELD_OUT) if self.classes is None else split
 
     def read_images(self) -> RawData:
         """The images (70000, 1, 28, 28), their labels and which are held out.

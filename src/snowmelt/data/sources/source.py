@@ -19,6 +19,7 @@ from snowmelt.common.bounds import Fraction, Seed
 from snowmelt.common.places import located
 from snowmelt.data.prepared.image_rows import ImageRows
 from snowmelt.data.prepared.manifest import Skipped
+from snowmelt.data.prepared.row_split import RowSplit
 from snowmelt.data.sources.kept_rows import KeptRows
 
 if TYPE_CHECKING:
@@ -102,9 +103,14 @@ class Source(ABC):
         """
         return None
 
-    def train_count(self) -> int | None:
-        """How many examples there are to train on, where it is known before reading."""
-        return None
+    def row_split(self) -> RowSplit:
+        """The split, as far as it is known before reading.
+
+        Raises:
+            UserError: there is nothing to read.
+        """
+        split = RowSplit(self.name, self.held_out_fraction, self.split_seed)
+        return split.official() if self.held_out_fraction is None else split
 
     def stamp(self) -> str | None:
         """A digest that changes when what is read changes, found without reading it.

@@ -30,7 +30,7 @@ from snowmelt.pipeline.config import (
     settings,
     training_length,
 )
-from snowmelt.pipeline.config.named_parts import with_named_parts
+from snowmelt.pipeline.config.named_parts import opened, with_named_parts
 from snowmelt.pipeline.config.overrides import (
     COMMAND_LINE,
     OPTIONAL,
@@ -97,23 +97,27 @@ def compose(
     written, lost = _check_files(root, chosen, known)
     undone = list(dict.fromkeys(lost.values()))
     others = [c for c in choices if c not in chosen]
-    _check_keys(root, [*(c.text for c in chosen), *undone], others, known)
+    base = [*(c.text for c in chosen), *undone]
+    parts = _opened(root, base, others)
+    others = [c for c in others if c not in parts]
+    _check_keys(root, [*base, *(c.text for c in parts)], others, known)
+    choices = [*chosen, *parts, *others]
     choices = training_length.settled(choices, written)
     settled = frozen(_checked(root, choices, written, undone))
     check_data_apart(settled, root)
     if is_checked:
         from snowmelt.pipeline.compatibility import (
             configuration_rules,
-            flow_rules,
             issues,
             shape_rules,
+            start_rules,
         )
 
         shape = shape_rules.shape_of(settled.data, root)
         chosen_anew.check_side(lost, str(settled.data.name), shape)
         configuration_rules.check(settled, shape)
         shape_rules.check(settled, shape)
-        issues.settle(flow_rules.start_issues(settled, shape, root))
+        issues.settle(start_rules.issues(settled, shape, root))
     return settled
 
 
@@ -125,7 +129,16 @@ def chosen_parts(root: Path, overrides: Sequence[str]) -> Any:
     """
     known = groups(root)
     choices = merged_overrides(root, overrides)
-    return resolved_values(_hydra(root, [c.text for c in choices if key_of(c) in known]))
+    base = [c.text for c in choices if key_of(c) in known]
+    parts = _opened(root, base, [c for c in choices if key_of(c) not in known])
+    return resolved_values(_hydra(root, [*base, *(c.text for c in parts)]))
+
+
+def _opened(
+    root: Path, base: Sequence[str], choices: Sequence[SourcedOverride]
+) -> list[SourcedOverride]:
+    """The parts that are given by a name, and of which a key is set; see `named_parts`."""
+    return opened(choices, lambda: OmegaConf.to_container(_hydra(root, base)), root)
 
 
 def _checked(

@@ -179,7 +179,12 @@ def composed(root: Path, jobs: Mapping[str, Sequence[str]]) -> list[DictConfig]:
         UserError: a value is not to be had, or the parts of a job do not go together; then
             the message names the first such job.
     """
-    from snowmelt.pipeline.compatibility import configuration_rules, shape_rules
+    from snowmelt.pipeline.compatibility import (
+        configuration_rules,
+        issues,
+        shape_rules,
+        start_rules,
+    )
 
     configs = [compose(root, job, is_checked=False) for job in jobs.values()]
     seen = set()
@@ -192,6 +197,9 @@ def composed(root: Path, jobs: Mapping[str, Sequence[str]]) -> list[DictConfig]:
             shape = shape_rules.shape_of(config.data, root)
             configuration_rules.check(config, shape, label)
             shape_rules.check(config, shape)
+            issues.settle(start_rules.issues(config, shape, root))
+            start_rules.check_sampled(config, root)
+            start_rules.check_measured(config)
         except UserError as error:
             raise UserError(f"{label}: {error}" if label else str(error)) from error
     return configs

@@ -68,7 +68,7 @@ def _check_read(
 def _cure(key: str) -> str:
     if key == "data.path":
         return f"set data_path in {PARAMS} to it (a folder is watched with all in it)"
-    if key.startswith("data."):
+    if key.startswith(("data.", "start.of.")):
         return f"put it into the folder that data_path in {PARAMS} names"
     return "leave the key as it is"
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from snowmelt.common.errors import StorageError, UserError
 from snowmelt.common.files import new_directory, require_ours
-from snowmelt.common.instantiate import build, plain
+from snowmelt.common.instantiate import build, class_of, plain
 from snowmelt.common.places import located, not_copied
 from snowmelt.data.prepared import dataset, degraded_rows
 from snowmelt.data.prepared.dataset import PreparedData
@@ -18,6 +18,7 @@ from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.data.prepared.start_points import FOLDER, made_from
 from snowmelt.data.sources import kept_rows
 from snowmelt.data.sources.source import RawData, Source
+from snowmelt.data.sources.told_keys import told_at
 from snowmelt.data.starts import Start
 from snowmelt.tracking.location import main_root
 from snowmelt.training.finished import Finished
@@ -83,10 +84,12 @@ def _begun(draft: Path, config: DictConfig, given: dict[str, Any]) -> Manifest |
     """
     if (section := config.get("start")) is None:
         return None
+    key, decisive = made_from(plain(section))
+    if "of" in section:
+        with told_at(key, class_of(decisive, Source)):
+            source = build(decisive, Source, **given)
+            return _write(draft / FOLDER, source, dict(decisive))
     start = build(section, Start, **given)
-    _, decisive = made_from(plain(section))
-    if start.source is not None:
-        return _write(draft / FOLDER, start.source, dict(decisive))
     if start.degradation is None:
         return None
     data = PreparedData.open(draft)

@@ -20,6 +20,7 @@ from snowmelt.common import argument_checks
 from snowmelt.common.bounds import Fraction, Many, Seed
 from snowmelt.common.errors import UserError
 from snowmelt.common.randomness import Stream, normal, uniform
+from snowmelt.data.prepared.row_split import RowSplit
 from snowmelt.data.sources.source import RawData, Source
 
 Points = NDArray[np.float64]
@@ -66,8 +67,8 @@ class Cloud(Source):
     def event_shape(self) -> tuple[int, ...]:
         return (2,)
 
-    def train_count(self) -> int:
-        return self.count
+    def row_split(self) -> RowSplit:
+        return super().row_split().official(self.count, self.held_out_count)
 
     @abstractmethod
     def draw(self, index: Tensor) -> tuple[Points, NDArray[np.int64] | None]:
