@@ -123,3 +123,9 @@ def test_dvc_runs_the_project_that_it_is_in(
     monkeypatch.setenv("PROJECT_ROOT", str(ROOT))
     with pytest.raises(UserError, match=f"PROJECT_ROOT={ROOT}, but DVC runs .*unset it"):
         composition.project_root()
+
+
+def test_a_start_of_files_belongs_below_the_watched_folder(project: Path) -> None:
+    refused = said(project, ["start.of=array", "start.of.path=b.npy"], start="data")
+    assert refused.startswith(f"start.of.path: {project}/b.npy is not watched by DVC")
+    assert "put it into the folder that data_path in params.yaml names" in refused
