@@ -20,8 +20,6 @@ from snowmelt.sampling import network_numbers
 from snowmelt.training.drawn_pairs import named_pairs
 from snowmelt.training.settings import FitSettings
 
-FEWEST = 2  # samples, without which there is no distance
-
 
 def check_devices(config: DictConfig) -> None:
     """Refuse a device that is not there, or has not the numbers to compute in.
@@ -76,7 +74,6 @@ def check(config: DictConfig, root: Path) -> None:
     from snowmelt.pipeline.stages import sample
 
     find_raw_data(config, root)
-    check_measured(config)
     check_devices(config)
     find_files(config, root)
     shape = shape_rules.shape_of(config.data, root)
@@ -84,25 +81,6 @@ def check(config: DictConfig, root: Path) -> None:
     _check_warm_start(config, settings, shape, root)
     named_pairs(settings, root)
     sample.check_named_checkpoint(config, root)
-
-
-def check_measured(config: DictConfig) -> None:
-    """Refuse samples that nobody can measure, before hours of training.
-
-    Raises:
-        UserError: naming the key.
-    """
-    if (part := config.sample.starts) != "held_out":
-        raise UserError(
-            f"sample.starts={part}: samples are measured after the training, and the model"
-            " has seen these starts: leave it out; `snowmelt iterate` draws its pairs by"
-            " itself, and `snowmelt sample starts=training` those of a finished training"
-        )
-    if (count := config.sample.num_samples) < FEWEST:
-        raise UserError(
-            f"sample.num_samples={count}: distances between sets need {FEWEST} samples at"
-            " least: draw more"
-        )
 
 
 def check_training(config: DictConfig, shape: tuple[int, ...] | None) -> FitSettings:

@@ -210,7 +210,7 @@ def test_trained_bridges_between_normals_obey_the_law_of_their_turns(
         (("iterate", "iteration=reflow", "sweep=schedules"), "a sweep runs the whole"),
         (("pipeline", "iteration=dsbm"), "`snowmelt iterate`"),
         (("iterate", "iteration=reflow", "pairs=50000"), "than the 10000 training starts"),
-        (("iterate", "iteration=dsbm", "sample.starts=training"), "draws its pairs by its"),
+        (("iterate", "iteration=dsbm", "sample.starts=training"), "draw pairs for another"),
         (
             ("iterate", "iteration=dsbm", "coupling=paired", "coupling.samples=gone"),
             "gone is no folder: name a folder that `snowmelt sample` wrote",

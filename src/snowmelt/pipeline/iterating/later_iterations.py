@@ -25,6 +25,7 @@ from snowmelt.pipeline.compatibility.issues import raise_errors
 from snowmelt.pipeline.config import schema
 from snowmelt.pipeline.iterating.iteration_chain import Chain
 from snowmelt.pipeline.iterating.iteration_tasks import label
+from snowmelt.sampling.sample_request import starts_suffice
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.drawn_pairs import FEWEST
 from snowmelt.training.iterated_fitting import Iteration
@@ -127,12 +128,8 @@ def _check_starts(chain: Chain, iteration: Iteration) -> None:
             f"data, start: {data.name} and {starts.name} hold the same examples; choose a"
             " start of other ones"
         )
-    wanted, most = config.sample.num_samples, starts.held_out_count
-    if wanted > most and not build(config.sampler, Sampler).draws:
-        raise UserError(
-            f"sample.num_samples={wanted} is more than the {most} held-out starts, and a"
-            " flow carries each to one end: hold out more starts, or draw fewer samples"
-        )
+    if not build(config.sampler, Sampler).draws:
+        starts_suffice(config.sample.num_samples, starts.held_out_count, "held_out")
     if not is_last:
         _check_pairs(chain, starts.train_count)
 
