@@ -40,21 +40,6 @@ def test_what_is_not_here_is_named(text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("sample.starts=training", "the model has seen these starts: leave it out"),
-        ("sample.num_samples=1", "need 2 samples at least"),
-    ],
-)
-def test_samples_that_nobody_can_measure_are_refused_before_the_training(
-    given: str, said: str
-) -> None:
-    config = composition.compose(ROOT, [given], is_checked=False)
-    with pytest.raises(UserError, match=f"^{given}: .*{said}"):
-        this_machine.check(config, ROOT)
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_pairs_that_are_not_there_are_refused_before_stage_1(
     tmp_path: Path, jobs: int
