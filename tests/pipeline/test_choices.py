@@ -43,8 +43,8 @@ BESIDE = {
     "coupling=optimal_transport": ODE,
     "coupling=sinkhorn": ODE,
     "coupling=class_wise": (*ODE, "denoiser.conditional=true"),
-    "interpolant=constant": ODE,
-    "interpolant=brownian_bridge": ODE,
+    "interpolant=constant": (*ODE, "threshold=none"),
+    "interpolant=brownian_bridge": (*ODE, "denoiser.with_score=true"),
 }
 TRAINED = (
     *("schedule", "process", "prediction", "loss", "time_sampling", "optimizer"),

@@ -13,10 +13,10 @@ from snowmelt.common.errors import UserError
 from snowmelt.common.records import SHOWN, read_record, require_keys
 from snowmelt.common.verification import Verification
 from snowmelt.data.prepared.manifest import Manifest
+from snowmelt.evaluation.settings import LEAST
 from snowmelt.training.weight_sets.names import is_name
 
 MARKER = "samples.json"
-LEAST = 2  # samples that have a distance to anything
 _STAGE = "sample"
 _AGAIN = f"run `snowmelt {_STAGE}` again"
 

@@ -9,6 +9,8 @@ from pydantic import Field, field_validator
 from snowmelt.common.places import Place
 from snowmelt.common.section import Part, Section, Seed
 
+LEAST = 2  # samples that have a distance to anything
+
 
 class PointSettings(Section):
     """The section `evaluation.points`: what points alone are measured by."""

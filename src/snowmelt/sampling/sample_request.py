@@ -8,7 +8,8 @@ from typing import Any
 
 from snowmelt.common.errors import UserError
 from snowmelt.common.records import content_digest
-from snowmelt.data.prepared.start_points import Part, StartPoints
+from snowmelt.data.prepared.start_points import StartPoints
+from snowmelt.sampling.enough_starts import starts_suffice
 from snowmelt.sampling.given_examples import GivenExamples
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
@@ -116,27 +117,6 @@ class SampleRequest:
             **degraded,
             "quantiser": "rounded to the nearest level" if is_image else None,
         }
-
-
-def starts_suffice(num_samples: int, count: int, part: Part) -> None:
-    """Refuse more samples than there are starts of a flow without noise.
-
-    Args:
-        count: of the starts.
-        part: of the prepared starts, which they are.
-
-    Raises:
-        UserError: there are fewer.
-    """
-    if num_samples <= count:
-        return
-    is_held_out = part == "held_out"
-    raise UserError(
-        f"sample.num_samples={num_samples} is more than the {count}"
-        f" {'held-out' if is_held_out else 'training'} starts, and a flow carries each to"
-        f" one end: {'hold out' if is_held_out else 'prepare'} more starts, or draw fewer"
-        " samples"
-    )
 
 
 def _in_order(value: Any) -> Any:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from snowmelt.common.instantiate import build, plain
 from snowmelt.data.prepared.dataset import PreparedData
-from snowmelt.sampling.sample_request import starts_suffice
+from snowmelt.sampling.enough_starts import starts_suffice
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.fit import starts_of
 from snowmelt.training.pairs import Pairs

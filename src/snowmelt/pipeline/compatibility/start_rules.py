@@ -16,10 +16,10 @@ from snowmelt.common.instantiate import build, class_of, plain
 from snowmelt.common.places import located, takes_place
 from snowmelt.data.prepared.row_split import RowSplit, why_unpaired
 from snowmelt.data.sources.source import Source
-from snowmelt.evaluation.generated_samples import LEAST
+from snowmelt.evaluation.settings import LEAST
 from snowmelt.pipeline.compatibility import flow_rules
 from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
-from snowmelt.sampling.sample_request import starts_suffice
+from snowmelt.sampling.enough_starts import starts_suffice
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.pairs import Pairs, has_start
 

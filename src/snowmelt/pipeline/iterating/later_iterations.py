@@ -25,7 +25,7 @@ from snowmelt.pipeline.compatibility.issues import raise_errors
 from snowmelt.pipeline.config import schema
 from snowmelt.pipeline.iterating.iteration_chain import Chain
 from snowmelt.pipeline.iterating.iteration_tasks import label
-from snowmelt.sampling.sample_request import starts_suffice
+from snowmelt.sampling.enough_starts import starts_suffice
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.drawn_pairs import FEWEST
 from snowmelt.training.iterated_fitting import Iteration
