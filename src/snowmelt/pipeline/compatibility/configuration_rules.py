@@ -13,7 +13,7 @@ from snowmelt.diffusion.denoiser import Denoiser
 from snowmelt.evaluation.likelihood.measurements import Measurements
 from snowmelt.evaluation.settings import LikelihoodSettings
 from snowmelt.pipeline.compatibility import flow_rules, sampling_rules, training_rules
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, refused, settle
 
 
 def check(
@@ -52,7 +52,7 @@ def issues(
         found += sampling_rules.issues(config, parts, is_run=is_sound)
         found += _likelihood(config["likelihood"], parts)
     except UserError as error:
-        return [CompatibilityIssue((), str(error), is_error=True)]
+        return [refused((), str(error))]
     return sorted(found, key=lambda issue: not issue.is_error)
 
 
@@ -70,5 +70,5 @@ def _likelihood(
     try:
         wanted.applicable(model)
     except UserError as error:
-        return [CompatibilityIssue((), str(error), is_error=True)]
+        return [refused((), str(error))]
     return []

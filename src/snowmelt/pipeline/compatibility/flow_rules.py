@@ -20,7 +20,7 @@ from snowmelt.data.sources.source import Source
 from snowmelt.diffusion.interpolants import BrownianBridge
 from snowmelt.diffusion.losses import Loss, Simple
 from snowmelt.diffusion.operators import ImageOperator
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, refused
 from snowmelt.pipeline.compatibility.training_rules import built_process, is_learned, named
 from snowmelt.training.pairs import Pairs, has_start
 
@@ -44,7 +44,7 @@ def training_issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             " start=degraded, or the samples of a flow that begins with noise by"
             " coupling.samples"
         )
-        found.append(error(("coupling", "start"), text))
+        found.append(refused(("coupling", "start"), text))
     if pairs.is_diffusion(begins_elsewhere):
         return found
     found += _end(config, pairs, begins_elsewhere) + _loss(config)
@@ -54,7 +54,7 @@ def training_issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             f"{why_no_diffusion(pairs, begins_elsewhere)}, so neither the bound nor the"
             " flow's end in normal noise tells the likelihood; use likelihood=none"
         )
-        found.append(error(("likelihood", *KEYS), text))
+        found.append(refused(("likelihood", *KEYS), text))
     return found
 
 
@@ -76,7 +76,7 @@ def start_issues(
         f"it begins with examples of the shape {found}, and the data has {shape}: a journey"
         " keeps its shape, so choose a start of the same"
     )
-    return [error(("start", "data"), text)]
+    return [refused(("start", "data"), text)]
 
 
 def _degradation(
@@ -86,7 +86,7 @@ def _degradation(
     try:
         degraded_rows.check(build(config["start"]["by"], ImageOperator), shape)
     except UserError as reason:
-        return [error(("start", "data"), str(reason).removeprefix("start.by: "))]
+        return [refused(("start", "data"), str(reason).removeprefix("start.by: "))]
     return []
 
 
@@ -98,7 +98,7 @@ def _flip(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]:
         f"{named(pairs.coupling)} takes row by row for pairs, and training.flip mirrors the"
         " data and not its start; set training.flip=false"
     )
-    return [error(("coupling", "training.flip"), text)]
+    return [refused(("coupling", "training.flip"), text)]
 
 
 def why_no_diffusion(pairs: Pairs, begins_elsewhere: bool) -> str:
@@ -122,7 +122,7 @@ def _end(
             f" {named(process.schedule)} (zero terminal SNR); use a schedule that ends"
             " before, or interpolant=straight"
         )
-        return [error(("interpolant", "schedule"), text)]
+        return [refused(("interpolant", "schedule"), text)]
     left = float(process.alpha(torch.ones((), dtype=torch.float64)))
     if begins_elsewhere and left > MOST_LEFT:
         text = (
@@ -130,14 +130,14 @@ def _end(
             " should stand alone: its noise outweighs the data, a start does not; use"
             " process=rectified_flow or variance_preserving"
         )
-        return [error(("process", "start"), text)]
+        return [refused(("process", "start"), text)]
     if isinstance(pairs.interpolant, BrownianBridge) and left > MOST_LEFT:
         text = (
             f"{named(process)} has {left:.2g} of the data left at t = 1, and the noise of a"
             " bridge is gone there only with it; use process=rectified_flow or"
             " variance_preserving, or interpolant=constant"
         )
-        return [error(("process", "interpolant"), text)]
+        return [refused(("process", "interpolant"), text)]
     return []
 
 
@@ -150,14 +150,14 @@ def _labels(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]
             "the pairs that another flow drew have no classes, so the network would never"
             " see one; set denoiser.conditional=false"
         )
-        return [error(("coupling.samples", "denoiser.conditional"), text)]
+        return [refused(("coupling.samples", "denoiser.conditional"), text)]
     if coupling.needs_labels and not is_conditional:
         text = (
             f"{named(coupling)} pairs within each class, which are read only for a"
             " conditional network; set denoiser.conditional=true, or use"
             " coupling=optimal_transport"
         )
-        return [error(("coupling", "denoiser.conditional"), text)]
+        return [refused(("coupling", "denoiser.conditional"), text)]
     if not is_conditional or coupling.is_independent or coupling.needs_labels:
         return []
     text = (
@@ -177,15 +177,15 @@ def _score(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             f"{named(pairs.interpolant)} has no noise on the way for the network to answer;"
             " use interpolant=brownian_bridge"
         )
-        return [error((*keys, "interpolant"), text)]
+        return [refused((*keys, "interpolant"), text)]
     found = []
     for key in ("learned_variance", "self_conditioned"):
         if denoiser.get(key, False):
             text = f"the network has no place for both; set denoiser.{key}=false"
-            found.append(error((*keys, f"denoiser.{key}"), text))
+            found.append(refused((*keys, f"denoiser.{key}"), text))
     if not isinstance(build(config["loss"], Loss), Simple):
         text = "both answers are trained by their plain error; use loss=simple"
-        found.append(error((*keys, "loss"), text))
+        found.append(refused((*keys, "loss"), text))
     return found
 
 
@@ -196,16 +196,11 @@ def _loss(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             f"{named(loss)} fits the variance of diffusion's reverse step, which this flow"
             " has not; use loss=simple"
         )
-        return [error(("loss", *KEYS), text)]
+        return [refused(("loss", *KEYS), text)]
     if is_learned(built_process(config).schedule):
         text = (
             f"{named(loss)} trains a schedule because the bound does not depend on it,"
             " and this flow has no bound; use a schedule that is not learned"
         )
-        return [error(("schedule", *KEYS), text)]
+        return [refused(("schedule", *KEYS), text)]
     return []
-
-
-def error(keys: tuple[str, ...], text: str) -> CompatibilityIssue:
-    """The issue of a combination that is refused."""
-    return CompatibilityIssue(keys, text, is_error=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from snowmelt.pipeline.compatibility.flow_rules import KEYS, error, why_no_diffusion
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
+from snowmelt.pipeline.compatibility.flow_rules import KEYS, why_no_diffusion
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, refused
 from snowmelt.pipeline.compatibility.training_rules import built_process, named
 from snowmelt.sampling.guidance.guidance import Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
@@ -38,19 +38,19 @@ def sampling_issues(
             " has none; use a deterministic one, such as sampler=euler, heun or dpm_2m, or"
             " train with denoiser.with_score=true for sampler=euler_maruyama"
         )
-        found.append(error(("sampler", *KEYS), text))
+        found.append(refused(("sampler", *KEYS), text))
     if guidance.needs_labels and with_score and sampler.draws:
         text = (
             f"{named(guidance)} guides the flow, and not the noise that {named(sampler)}"
             " adds; use a deterministic sampler, or guidance=none"
         )
-        found.append(error(("guidance", "sampler"), text))
+        found.append(refused(("guidance", "sampler"), text))
     if guidance.needs_examples:
         text = (
             f"{named(guidance)} completes examples by what diffusion makes of them: {why};"
             " use guidance=none or guidance=classifier_free"
         )
-        found.append(error(("guidance", *KEYS), text))
+        found.append(refused(("guidance", *KEYS), text))
     if has_start(trained):
         found += _first(sampler, trained)
     return found + _threshold(sampler, guidance, trained, with_score)
@@ -73,7 +73,7 @@ def _threshold(
         text = f"{why}, and {named(guidance)} does not tell them apart; set threshold=none"
     else:
         return []
-    return [error(("threshold", "interpolant"), text)]
+    return [refused(("threshold", "interpolant"), text)]
 
 
 def _first(sampler: Sampler, trained: Mapping[str, Any]) -> list[CompatibilityIssue]:
@@ -88,4 +88,4 @@ def _first(sampler: Sampler, trained: Mapping[str, Any]) -> list[CompatibilityIs
         f"sampling begins at t = {first:.3g}, and the start stands at t = 1; use"
         " grid=trailing"
     )
-    return [error(("sampler.grid", "start"), text)]
+    return [refused(("sampler.grid", "start"), text)]

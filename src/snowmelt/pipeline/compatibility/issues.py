@@ -22,7 +22,7 @@ class CompatibilityIssue:
     Attributes:
         keys: the keys of the configuration that it is about.
         text: what is wrong, why, and what to do.
-        is_refused: whether the combination is refused; otherwise it is a warning.
+        is_error: whether the combination is refused; otherwise it is a warning.
     """
 
     keys: tuple[str, ...]
@@ -31,6 +31,11 @@ class CompatibilityIssue:
 
     def __str__(self) -> str:
         return f"{', '.join(self.keys)}: {self.text}" if self.keys else self.text
+
+
+def refused(keys: tuple[str, ...], text: str) -> CompatibilityIssue:
+    """The issue of a combination that is refused."""
+    return CompatibilityIssue(keys, text, is_error=True)
 
 
 def raise_errors(issues: Sequence[CompatibilityIssue]) -> None:

@@ -12,7 +12,7 @@ from snowmelt.common.made_folders import is_inside
 from snowmelt.common.places import located
 from snowmelt.diffusion.interpolants import BrownianBridge, Interpolant
 from snowmelt.diffusion.processes import RectifiedFlow
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, refused, settle
 from snowmelt.pipeline.compatibility.training_rules import built_process, named
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.pairs import has_start
@@ -49,7 +49,7 @@ def issues(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             " lines straight, or bridges Brownian; use process=rectified_flow and"
             " schedule=rectified_flow"
         )
-        found.append(_error(("process",), text))
+        found.append(refused(("process",), text))
     return found + (_bridge(config) if alternates else _flow(config))
 
 
@@ -62,27 +62,27 @@ def _pairs(config: Mapping[str, Any], alternates: bool) -> list[CompatibilityIss
             " pairs to find, and the way back has no data of its own; train it once with"
             " `snowmelt pipeline` and coupling=paired, or use start=data"
         )
-        found.append(_error(("start",), text))
+        found.append(refused(("start",), text))
     elif alternates and not has_start(config):
         text = (
             "bridges go back to the starts too, which are then the data, and noise is none;"
             " use start=density, whose points are normal unless start.of.density says"
             " otherwise, start=data, or iteration=reflow"
         )
-        found.append(_error(("start",), text))
+        found.append(refused(("start",), text))
     there, back = _examples(config["data"]), _examples(config["start"].get("of") or {})
     if there == back:
         text = "data and starts are the same examples; choose a start of other ones"
-        found.append(_error(("data", "start"), text))
+        found.append(refused(("data", "start"), text))
     if config["denoiser"].get("conditional", False):
         text = (
             "a start has no class to be carried to, so pairs are drawn without; set"
             " denoiser.conditional=false"
         )
-        found.append(_error(("denoiser.conditional",), text))
+        found.append(refused(("denoiser.conditional",), text))
     if config["training"].get("flip", False):
         text = "a mirrored example is no longer the end of its start; set it to false"
-        found.append(_error(("training.flip",), text))
+        found.append(refused(("training.flip",), text))
     return found
 
 
@@ -104,13 +104,13 @@ def _bridge(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             " which Markovian fitting puts between pairs; use interpolant=brownian_bridge,"
             " or iteration=reflow"
         )
-        found.append(_error(("interpolant", "iterate.alternates"), text))
+        found.append(refused(("interpolant", "iterate.alternates"), text))
     if not config["denoiser"].get("with_score", False):
         text = (
             "pairs are drawn along the bridge with its noise, for which the network has to"
             " know a score; set denoiser.with_score=true, or use iteration=reflow"
         )
-        found.append(_error(("denoiser.with_score", "iterate.alternates"), text))
+        found.append(refused(("denoiser.with_score", "iterate.alternates"), text))
     sampler = build(config["sampler"], Sampler)
     eta = config["sampler"].get("eta")
     if not sampler.walks_bridges or eta != 1.0:
@@ -119,7 +119,7 @@ def _bridge(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             f"{named(sampler)}{said} does not walk along the bridge with all its noise; use"
             " sampler=euler_maruyama with sampler.eta=1, or iteration=reflow"
         )
-        found.append(_error(("sampler", "iterate.alternates"), text))
+        found.append(refused(("sampler", "iterate.alternates"), text))
     return found
 
 
@@ -132,14 +132,14 @@ def _flow(config: Mapping[str, Any]) -> list[CompatibilityIssue]:
             f"{named(interpolant)} bends what reflow makes straight; use"
             " interpolant=straight, or iteration=dsbm"
         )
-        found.append(_error(("interpolant", "iterate.alternates"), text))
+        found.append(refused(("interpolant", "iterate.alternates"), text))
     sampler = build(config["sampler"], Sampler)
     if sampler.draws:
         text = (
             f"{named(sampler)} adds noise, and reflow learns from where the flow itself"
             " ends; use sampler=euler or heun, or iteration=dsbm"
         )
-        found.append(_error(("sampler", "iterate.alternates"), text))
+        found.append(refused(("sampler", "iterate.alternates"), text))
     return found
 
 
@@ -153,8 +153,4 @@ def _places(config: Mapping[str, Any], root: Path) -> list[CompatibilityIssue]:
     checkpoint = located(root, str(config["sample"]["checkpoint"]))
     if not is_inside(checkpoint, root / paths["model"]):
         keys.append("sample.checkpoint")
-    return [_error((key,), OUT) for key in keys]
-
-
-def _error(keys: tuple[str, ...], text: str) -> CompatibilityIssue:
-    return CompatibilityIssue(keys, text, is_error=True)
+    return [refused((key,), OUT) for key in keys]

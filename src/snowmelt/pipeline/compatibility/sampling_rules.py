@@ -20,7 +20,7 @@ from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, error_factor, prior_kl
 from snowmelt.pipeline.compatibility import dry_run_rules, flow_sampling_rules
 from snowmelt.pipeline.compatibility.combination import Combination
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, refused, settle
 from snowmelt.pipeline.compatibility.training_rules import (
     LARGEST_PRIOR_KL,
     built_process,
@@ -156,7 +156,7 @@ def _needs(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
             " trained to answer it; use sampler=ddpm, or train with"
             " denoiser.learned_variance=true loss=hybrid"
         )
-        found.append(CompatibilityIssue(keys, text, is_error=True))
+        found.append(refused(keys, text))
     if parts.learned_variance and not needs:
         text = f"{named(sampler)} does not use the variance that the network learned"
         found.append(CompatibilityIssue(keys, text))
@@ -165,7 +165,7 @@ def _needs(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
             "it keeps to the range of images, but the data is points, which have none: set"
             " threshold=none"
         )
-        found.append(CompatibilityIssue(("sampler.threshold",), text, is_error=True))
+        found.append(refused(("sampler.threshold",), text))
     return found
 
 
@@ -178,7 +178,7 @@ def _start(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
         f" {named(schedule)} (zero terminal SNR), where sampling has to start; use"
         " sampler=ddim or sampler=ddpm"
     )
-    return [CompatibilityIssue(("sampler", "schedule"), text, is_error=True)]
+    return [refused(("sampler", "schedule"), text)]
 
 
 def _grid(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
@@ -188,7 +188,7 @@ def _grid(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
     try:
         times = sampler.times(process)
     except ValueError as error:
-        return [CompatibilityIssue(keys, str(error), is_error=True)]
+        return [refused(keys, str(error))]
     first = times[0]
     found = []
     if process.schedule.has_zero_terminal_snr and first < 1:
@@ -196,7 +196,7 @@ def _grid(sampler: Sampler, parts: Trained) -> list[CompatibilityIssue]:
             f"sampling starts at t = {float(first):.3g} from pure noise, but"
             f" {named(process.schedule)} is pure noise at t = 1 only; use grid=trailing"
         )
-        return [CompatibilityIssue(keys, text, is_error=True)]
+        return [refused(keys, text)]
     kl = prior_kl(process, float(first))
     if first < 1 and kl > max(LARGEST_PRIOR_KL, prior_kl(process)):
         text = (
@@ -241,7 +241,7 @@ def _guidance(
     try:
         guidance.check_sampler(sampler)
     except ValueError as error:
-        return [CompatibilityIssue(("guidance", "sampler"), str(error), is_error=True)]
+        return [refused(("guidance", "sampler"), str(error))]
     found = []
     if guidance.amplification > LARGEST_AMPLIFICATION:
         text = (
@@ -255,4 +255,4 @@ def _guidance(
         f"{named(guidance)} needs a conditional network, and this one was trained without"
         " classes; train with denoiser.conditional=true"
     )
-    return [CompatibilityIssue(("guidance", "denoiser.conditional"), text, is_error=True)]
+    return [refused(("guidance", "denoiser.conditional"), text)]

@@ -25,7 +25,7 @@ from snowmelt.evaluation.likelihood.probability_flow import ProbabilityFlow
 from snowmelt.nets.net import Net
 from snowmelt.nets.patches import IndivisibleImageError, padded
 from snowmelt.nets.unet import UNet
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, refused, settle
 from snowmelt.sampling.guidance.guidance import Conditioning, Guidance
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.sampling.storage import image_files
@@ -104,7 +104,7 @@ def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Compatibilit
                 classes=0,
             )
     except UserError as error:
-        return [_error(("net", "data"), f"{error}{_resized(config['data'], error)}")]
+        return [refused(("net", "data"), f"{error}{_resized(config['data'], error)}")]
     count = sum(weight.numel() for weight in net.parameters())
     if count <= MOST_PARAMETERS:
         return []
@@ -112,7 +112,7 @@ def _net(config: Mapping[str, Any], shape: tuple[int, ...]) -> list[Compatibilit
         f"the network would have {count:,} parameters, and more than {MOST_PARAMETERS:,} do"
         " not fit into a machine with their average, gradient and moments: make it smaller"
     )
-    return [_error(("net",), text)]
+    return [refused(("net",), text)]
 
 
 def _resized(node: Any, error: UserError) -> str:
@@ -181,7 +181,7 @@ def _features(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
         f"features={extractor.name} reads {extractor.kind}, and the data holds {kind}:"
         f" choose features={fitting}"
     )
-    return [_error(("features", "data"), text)]
+    return [refused(("features", "data"), text)]
 
 
 def _guidance(
@@ -195,7 +195,7 @@ def _guidance(
     try:
         guidance.check(conditioning, sampler)
     except ValueError as error:
-        return [_error(("guidance", "data"), str(error))]
+        return [refused(("guidance", "data"), str(error))]
     return []
 
 
@@ -215,16 +215,12 @@ def _flow(node: Any, shape: tuple[int, ...]) -> list[CompatibilityIssue]:
         f" more than {divergence.most}: take likelihood=ode, or raise"
         " likelihood.ode.divergence.most"
     )
-    return [_error(("likelihood.ode.divergence", "data"), text)]
+    return [refused(("likelihood.ode.divergence", "data"), text)]
 
 
 def _png(wanted: int | Literal["all"], shape: tuple[int, ...]) -> list[CompatibilityIssue]:
     try:
         image_files.check(wanted, shape)
     except UserError as error:
-        return [_error((), str(error))]
+        return [refused((), str(error))]
     return []
-
-
-def _error(keys: tuple[str, ...], text: str) -> CompatibilityIssue:
-    return CompatibilityIssue(keys, text, is_error=True)

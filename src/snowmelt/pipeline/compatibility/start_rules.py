@@ -18,7 +18,7 @@ from snowmelt.data.prepared.row_split import RowSplit, why_unpaired
 from snowmelt.data.sources.source import Source
 from snowmelt.evaluation.settings import LEAST
 from snowmelt.pipeline.compatibility import flow_rules
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, refused
 from snowmelt.sampling.enough_starts import starts_suffice
 from snowmelt.sampling.samplers.sampler import Sampler
 from snowmelt.training.pairs import Pairs, has_start
@@ -105,7 +105,7 @@ def _same(config: Mapping[str, Any], root: Path) -> list[CompatibilityIssue]:
     )
     if "classes" not in inspect.signature(class_of(start, Source)).parameters:
         text = text.removesuffix(", or other classes by start.of.classes")
-    return [_error(("start.of", "data"), text)]
+    return [refused(("start.of", "data"), text)]
 
 
 def _settings(section: Mapping[str, Any], root: Path) -> tuple[type, dict[str, Any]]:
@@ -133,8 +133,4 @@ def _pairs(
     if not is_paired or data is None or start is None:
         return []
     reason = why_unpaired(data, start)
-    return [] if reason is None else [_error(("coupling", "start.of", "data"), reason)]
-
-
-def _error(keys: tuple[str, ...], text: str) -> CompatibilityIssue:
-    return CompatibilityIssue(keys, text, is_error=True)
+    return [] if reason is None else [refused(("coupling", "start.of", "data"), reason)]

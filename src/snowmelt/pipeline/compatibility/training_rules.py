@@ -22,7 +22,7 @@ from snowmelt.diffusion.predictions import Prediction, Score
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedule_diagnostics import chain_in, prior_kl
 from snowmelt.diffusion.time_sampling import TimeSampler
-from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, settle
+from snowmelt.pipeline.compatibility.issues import CompatibilityIssue, refused, settle
 from snowmelt.training.optimizers import Recipe
 
 LARGEST_PRIOR_KL = 0.01  # bits a dimension; the network's own error is about as large
@@ -118,7 +118,7 @@ def _ends(parts: Parts) -> list[CompatibilityIssue]:
             f" the end of {named(schedule)} (zero terminal SNR); use prediction=v or"
             " prediction=x_0"
         )
-        return [CompatibilityIssue(("prediction", "schedule"), text, is_error=True)]
+        return [refused(("prediction", "schedule"), text)]
     found = []
     kl = prior_kl(process)
     if kl > LARGEST_PRIOR_KL:
@@ -146,24 +146,20 @@ def _losses(parts: Parts) -> list[CompatibilityIssue]:
             f"{loss} trains the variance of a step, which this network does not output; set"
             " denoiser.learned_variance=true, or use loss=simple"
         )
-        found.append(
-            CompatibilityIssue(("loss", "denoiser.learned_variance"), text, is_error=True)
-        )
+        found.append(refused(("loss", "denoiser.learned_variance"), text))
     if parts.learned_variance and not needs:
         text = (
             f"{loss} does not train the variance that the network would output, so it would"
             " stay at its initialisation; use loss=hybrid, or"
             " denoiser.learned_variance=false"
         )
-        found.append(
-            CompatibilityIssue(("loss", "denoiser.learned_variance"), text, is_error=True)
-        )
+        found.append(refused(("loss", "denoiser.learned_variance"), text))
     if is_learned(parts.schedule) and not parts.loss.trains_schedule:
         text = (
             f"{loss} would be minimised by a schedule that avoids the hard noise levels;"
             f" {named(parts.schedule)} needs a loss that trains a schedule (loss=vlb)"
         )
-        found.append(CompatibilityIssue(("loss", "schedule"), text, is_error=True))
+        found.append(refused(("loss", "schedule"), text))
     return found
 
 
@@ -225,5 +221,5 @@ def _numbers(parts: Parts) -> list[CompatibilityIssue]:
             " optimizer.implementation=auto, or trainer.precision=bf16-mixed"
         )
         keys = ("optimizer.implementation", "trainer.precision")
-        return [CompatibilityIssue(keys, text, is_error=True)]
+        return [refused(keys, text)]
     return []
