@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.combinations import close
 from tests.sampling.exact_flows import COSINE, STRAIGHT, ExactBridge
-from torch import Tensor
+from torch import Tensor, nn
 
 from snowmelt.densities import CoupledMixture, Gaussian
 from snowmelt.diffusion.bridge_denoiser import BridgeDenoiser, bridge_losses
@@ -33,6 +33,17 @@ def exact(process: Process, between: Interpolant) -> BridgeDenoiser:
     return BridgeDenoiser(net, process, Flow(), between)
 
 
+class Answering(nn.Module):
+    """A network that says the same of every state at every time."""
+
+    def __init__(self, answer: float) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
+        return torch.full((len(x), 2 * x.shape[1]), self.answer, dtype=x.dtype)
+
+
 @every_process
 @every_noise
 def test_the_estimates_are_those_of_the_law(process: Process, between: Interpolant) -> None:
@@ -46,6 +57,18 @@ def test_the_estimates_are_those_of_the_law(process: Process, between: Interpola
     # Taking the noise away from the effective end leaves the data itself.
     close(denoiser.data(found[0], found[2], T), x_0, rtol=1e-8)
     close(denoiser.score(X, T), LAW.score(X, process, between, T), rtol=1e-8)
+
+
+def test_the_score_is_the_answer_however_little_noise_there_is() -> None:
+    """What a network is off stays as it is towards the ends, where gamma falls to zero."""
+    net = Answering(0.3)
+    denoiser = BridgeDenoiser(net, STRAIGHT, Flow(), BrownianBridge(0.5))
+    for at in (0.0, 1e-4, 0.5, 1.0):
+        t = torch.tensor(at, dtype=torch.float64)
+        close(denoiser.score(X, t), torch.full_like(X, -0.3 / 0.5), rtol=1e-12)
+        found = denoiser.both_answers(X, t)[1]
+        scale = (STRAIGHT.alpha(t) * STRAIGHT.sigma(t)).sqrt()
+        close(found, torch.full_like(X, 0.3) * scale, rtol=1e-12)
 
 
 def test_a_bridge_has_the_noise_of_its_brownian_motion() -> None:

@@ -16,10 +16,11 @@ COUNT = 3000  # of ways
 
 
 class ExactBridge(ExactFlow):
-    """The flow's, with the noise on the way as a second answer."""
+    """The flow's, with minus the score as a second answer, in the unit of the noise."""
 
     def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
         t = self.process.time(log_snr[0])
         length = (self.process.alpha(t) ** 2 + self.process.sigma(t) ** 2).sqrt()
-        means = self.law.estimates(x.double() * length, self.process, self.interpolant, t)
-        return torch.cat((super().forward(x, log_snr), means[2].to(x.dtype)), dim=1)
+        score = self.law.score(x.double() * length, self.process, self.interpolant, t)
+        answer = -self.interpolant.std * score
+        return torch.cat((super().forward(x, log_snr), answer.to(x.dtype)), dim=1)

@@ -1,9 +1,10 @@
 r"""The denoiser of a flow that knows its score: both heads of [SF]2M.
 
-Beside the velocity the network answers the mean $\hat z$ of the noise on the way of an
-interpolant, the second half of its channels. Tweedie's formula holds for it as for the
-noise of diffusion: $\nabla\log q_t(x) = -\mathrm{E}[z \mid x_t = x]/\gamma$. With the
-velocity b and a score, every member of the family
+Beside the velocity the network answers the score, by the second half of its channels, and
+with it the mean $\hat z$ of the noise on the way of an interpolant. Tweedie's formula holds
+for that as for the noise of diffusion:
+$\nabla\log q_t(x) = -\mathrm{E}[z \mid x_t = x]/\gamma$. With the velocity b and a score,
+every member of the family
 
 $$dx = \Big(b - \tfrac12\eta^2 g^2\,\nabla\log q_t\Big)\,dt + \eta\,g\,d\bar W$$
 
@@ -12,9 +13,15 @@ it is $g^2 = -\tfrac12\gamma^2\lambda'$: in a rectified flow with a Brownian bri
 noise s that is $s^2\,du/dt$ on the clock $u = \sigma$, and between pairs of the entropic
 plan of $\varepsilon = s^2$ the member of $\eta = 1$ is the Schroedinger bridge.
 
+**What the network answers** is $a = -s\,\nabla\log q_t$ in the unit s of the noise, so
+that $\hat z = (\gamma/s)\,a$. The loss is that of $\hat z$, which weighs the times. An
+answer $\hat z$ would have to vanish like $\gamma$ at both ends, and what a network is off
+there, divided by $\gamma$, is a pull without bounds; a is as smooth in time as the score.
+
 References:
-    Tong et al. (2024), arXiv:2307.03672, eqs. 8 to 10; Albergo, Boffi & Vanden-Eijnden
-    (2023), arXiv:2303.08797, corollary 18.
+    Tong et al. (2024), arXiv:2307.03672, eqs. 8 to 10 (their network answers half of
+    $s^2$ times the score); Albergo, Boffi & Vanden-Eijnden (2023), arXiv:2303.08797,
+    corollary 18.
 """
 
 from __future__ import annotations
@@ -31,7 +38,8 @@ class BridgeDenoiser(Denoiser):
     """Estimates of the two ends of a path, and of the noise between them.
 
     Args:
-        net: answers with twice the channels: the prediction, and the noise on the way.
+        net: answers with twice the channels: the prediction, and minus the score times
+            the unit s of the interpolant's noise.
         process, prediction: see `Denoiser`.
         interpolant: what noise there is on the way; not `Straight`.
 
@@ -60,7 +68,9 @@ class BridgeDenoiser(Denoiser):
         return other.with_flow_of(self)
 
     def with_variance(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        raise ValueError("the second answer of a bridge is the noise on the way")
+        raise ValueError(
+            "the second answer of a bridge is a score, of the noise on the way"
+        )
 
     def both_answers(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """The network's own answer, and the estimate of the noise on the way.
@@ -68,9 +78,9 @@ class BridgeDenoiser(Denoiser):
         Shapes:
             x_t: (B, *D), t: (B,) or () -> (B, *D), (B, *D)
         """
-        output, z_hat = self._answer(x_t, t)
-        assert z_hat is not None
-        return output, z_hat
+        output, answer = self._answer(x_t, t)
+        assert answer is not None
+        return output, expand(self.gamma(t) / self.interpolant.std, answer) * answer
 
     def bridge(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The estimates of the effective ends and of the noise on the way.
@@ -102,7 +112,9 @@ class BridgeDenoiser(Denoiser):
 
     def score(self, x_t: Tensor, t: Tensor) -> Tensor:
         """The estimate of the score. Shapes: x_t: (B, *D), t: (B,) or () -> (B, *D)"""
-        return -self.both_answers(x_t, t)[1] / expand(self.gamma(t), x_t)
+        answer = self._answer(x_t, t)[1]
+        assert answer is not None
+        return -answer / self.interpolant.std
 
 
 def bridge_losses(

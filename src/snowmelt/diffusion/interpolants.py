@@ -52,6 +52,9 @@ class Interpolant(ABC):
     is_straight: bool = False
     """Whether there is none."""
 
+    std: float = 0.0
+    """The unit s of the noise, in the model's units."""
+
     @abstractmethod
     def gamma(self, process: Process, t: Tensor) -> Tensor:
         r"""The scale $\gamma(t)$ of the noise on the way. Shapes: t: (*) -> (*)"""

@@ -123,10 +123,10 @@ class TurnedRound(nn.Module):
     r"""The network of the way back: from the data to the start.
 
     Time runs the other way, so that the log-SNR and the velocity change their signs; the
-    noise on the way is the same. So the two answers of one bridge are both of its drifts.
+    score is the same. So the two answers of one bridge are both of its drifts.
 
     Args:
-        net: answers the flow, and the noise on the way.
+        net: answers the flow, and the score.
 
     Shapes:
         x: (B, D), log_snr: (B,) -> (B, 2 D)
@@ -137,5 +137,5 @@ class TurnedRound(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor, log_snr: Tensor, labels: Tensor | None = None) -> Tensor:
-        flow, noise = self.net(x, -log_snr).chunk(2, dim=1)
-        return torch.cat((-flow, noise), dim=1)
+        flow, score = self.net(x, -log_snr).chunk(2, dim=1)
+        return torch.cat((-flow, score), dim=1)

@@ -129,14 +129,13 @@ def test_what_is_added_to_the_velocity_is_the_error() -> None:
     close(found, torch.full((COUNT,), 0.25, dtype=torch.float64), rtol=1e-3)
 
 
-def test_what_is_added_to_the_noise_counts_by_its_weight_in_the_drift() -> None:
-    """s c / (2 sqrt(u (1 - u))) of the walk, and nothing of the flow."""
+def test_what_is_added_to_the_score_counts_by_its_weight_in_the_drift() -> None:
+    """Half of s^2 times the score, all along the walk, and nothing of the flow."""
     coupling, between = Sinkhorn(0.49), BrownianBridge(0.7)
     law, by = CoupledMixture.entropic(ONE, TWO, 0.49), [0.0, 0.0, 0.3, -0.4]
     pairs = pair_law(coupling, between, 8, (ONE, TWO), 0)
     found = errors(carried(coupling, between, eta=1.0), law, STRAIGHT, by, pairs)
-    u = torch.tensor([0.8, 0.5, 0.2]).double()
-    expected = float((0.25 * (0.35 / (u * (1 - u)).sqrt()).square()).mean())
+    expected = 0.25 * (0.5 * 0.7**2 / 0.7) ** 2  # the answer is in units of 1 / s
     close(found, torch.full((COUNT,), expected, dtype=torch.float64), rtol=2e-3)
     found = errors(carried(coupling, between), law, STRAIGHT, by, pairs)
     assert float(found.max()) < 1e-10
