@@ -55,9 +55,8 @@ class DenoiserSettings(Section):
     )
     with_score: bool = Field(
         False,
-        description="The network answers the noise on the way too, of an interpolant that"
-        " has some, from which a flow's score follows: [SF]2M. With it"
-        " sampler=euler_maruyama walks along the bridge.",
+        description="The network answers the score of a flow too, where the interpolant has"
+        " noise on the way: [SF]2M. With it sampler=euler_maruyama walks along the bridge.",
     )
     self_conditioned: bool = Field(
         False,

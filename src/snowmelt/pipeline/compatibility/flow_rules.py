@@ -168,14 +168,14 @@ def _labels(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]
 
 
 def _score(pairs: Pairs, config: Mapping[str, Any]) -> list[CompatibilityIssue]:
-    """The issues of a network that answers the noise on the way."""
+    """The issues of a network that answers the score of a bridge."""
     denoiser, keys = config.get("denoiser", {}), ("denoiser.with_score",)
     if not denoiser.get("with_score", False):
         return []
     if pairs.interpolant.is_straight:
         text = (
-            f"{named(pairs.interpolant)} has no noise on the way for the network to answer;"
-            " use interpolant=brownian_bridge"
+            f"{named(pairs.interpolant)} has no noise on the way, and so no score for the"
+            " network to answer; use interpolant=brownian_bridge"
         )
         return [refused((*keys, "interpolant"), text)]
     found = []

@@ -23,7 +23,7 @@ def sampling_issues(
 
     Args:
         trained: the sections that it was trained with.
-        with_score: whether the network answers the noise on the way.
+        with_score: whether the network answers the score of a bridge.
 
     Raises:
         UserError: a part refuses its arguments.
