@@ -67,11 +67,29 @@ def test_the_law_of_a_path_is_that_of_a_brownian_bridge() -> None:
     assert paths[[0, -1]].abs().max() == 0
 
 
+def test_a_path_of_two_shares_is_its_two_ends() -> None:
+    one, two = (cloud[:5] for cloud in clouds())
+    paths = brownian_bridges(one, two, double(1.0, 0.0), 1.0, torch.zeros(0, 5, 2))
+    assert torch.equal(paths, torch.stack([one, two]).double())
+
+
+def test_a_path_goes_where_its_noise_points() -> None:
+    """Half way of a whole step the deviation is s sqrt(1/4)."""
+    zero, noise = torch.zeros(1, 1), torch.full((1, 1, 1), 2.0)
+    path = brownian_bridges(zero, zero + 3.0, double(1.0, 0.5, 0.0), 0.4, noise)
+    close(path[:, 0, 0], double(0.0, 1.5 + 0.4 * 0.5 * 2.0, 3.0), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("shares", "noise", "said"),
     [
         (double(1.0, 0.5, 0.1), (1, 5, 2), "shares must fall from 1 to 0"),
         (double(0.0, 0.5, 1.0), (1, 5, 2), "shares must fall from 1 to 0"),
+        (double(0.9, 0.5, 0.0), (1, 5, 2), "shares must fall from 1 to 0"),
+        (double(1.0, 0.5, 0.5, 0.0), (2, 5, 2), "shares must fall from 1 to 0"),
+        (double(1.0, 0.2, 0.5, 0.0), (2, 5, 2), "shares must fall from 1 to 0"),
+        (double(1.0), (0, 5, 2), "shares must fall from 1 to 0"),
+        (double(1.0, 0.0)[:, None], (0, 5, 2), "shares must fall from 1 to 0"),
         (double(1.0, 0.5, 0.0), (2, 5, 2), r"1 draws of noise .* \(2, 5, 2\)"),
     ],
 )

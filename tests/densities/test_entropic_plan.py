@@ -41,8 +41,10 @@ def test_what_is_no_problem_is_refused() -> None:
     cost, one, two = problem()
     with pytest.raises(ValueError, match=r"shape \(7, 5\) does not fit marginals of 5"):
         entropic_plan(cost, two, one, 1.0)
-    with pytest.raises(ValueError, match="positive numbers of sum 1"):
-        entropic_plan(cost, one * 2, two, 1.0)
+    without = torch.cat((torch.zeros(1), torch.full((6,), 1 / 6)))
+    for wrong in (one * 2, one[None], without):
+        with pytest.raises(ValueError, match=r"^a marginal .* positive numbers of sum 1$"):
+            entropic_plan(cost, wrong, two, 1.0)
     with pytest.raises(ValueError, match="entropy must be positive"):
         entropic_plan(cost, one, two, 0.0)
     with pytest.raises(ValueError, match=r"1 rounds did not bring.*raise the entropy"):

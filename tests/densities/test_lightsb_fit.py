@@ -15,6 +15,7 @@ from snowmelt.densities import (
     GaussianMixture,
     LightSB,
     entropic_plan,
+    entropic_potentials,
     fit_lightsb,
 )
 from snowmelt.densities.lightsb_fit import objective
@@ -198,6 +199,52 @@ def test_full_factors_give_the_objective_of_diagonal_ones() -> None:
     close(one, on_start.mean() - on_data.mean())
 
 
+# ---- where it begins
+
+
+def test_a_fit_begins_with_even_shares_of_the_starts() -> None:
+    """As many components as samples begin one on each, with the weights of Sinkhorn's plan
+    between starts and samples; the first value is the objective of that potential.
+    """
+    generator = torch.Generator().manual_seed(0)
+    x_0, x_1 = (torch.randn(n, 2, generator=generator).double() for n in (6, 9))
+    entropy, heard = 2.0, list[float]()
+    fit_lightsb(
+        x_0, x_1, entropy, components=6, steps=1, least_std=0.05,
+        watch=lambda call, value: heard.append(value),
+    )  # fmt: skip
+    even = [torch.full((n,), 1 / n, dtype=torch.float64) for n in (9, 6)]
+    cost = 0.5 * torch.cdist(x_1, x_0).square()
+    _, g = entropic_potentials(cost, *even, entropy)
+    log_weights = g - 0.5 * x_0.square().sum(1) / entropy
+    variance = float(x_0.var(0, correction=0).mean())
+    std = math.sqrt(min(0.1 * entropy, variance / 6) + 0.05**2 * variance)
+    factors = torch.full((6, 2), std, dtype=torch.float64)
+    expected = objective(log_weights, x_0, factors, entropy, x_0, x_1)
+    assert heard[0] == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_components_begin_in_different_heaps_of_those_that_count(seed: int) -> None:
+    heaps = torch.tensor([[0.0, 0.0], [1000.0, 0.0], [0.0, 1000.0], [1000.0, 1000.0]])
+    near = torch.randn(4, 20, 2, generator=torch.Generator().manual_seed(1))
+    x_0 = (heaps[:, None] + near).flatten(0, 1).double()
+    shares = torch.ones(80).double()
+    shares[20:40] = 0.0
+    light = fit_lightsb(
+        x_0, x_0, 1e5, components=3, steps=1, seed=seed, shares_0=shares / 60
+    )
+    nearest = torch.cdist(light.means, heaps.double()).argmin(1)
+    assert sorted(nearest.tolist()) == [0, 2, 3]
+
+
+def test_more_components_than_different_samples_are_no_trouble() -> None:
+    x_0 = torch.tensor([[-1.0], [1.0]], dtype=torch.float64).repeat(5, 1)
+    light = fit_lightsb(x_0, x_0, 1.0, components=4)
+    assert bool(light.means.isfinite().all())
+    assert float((light.means.abs() - 1.0).abs().max()) < 0.5
+
+
 # ---- manners
 
 
@@ -215,13 +262,33 @@ def test_the_same_samples_give_the_same_bridge_and_a_bar_can_follow() -> None:
 
 
 @pytest.mark.parametrize("covariances", ["diagonal", "full"])
+@pytest.mark.parametrize("entropy", [0.05, 2.0], ids=["by_entropy", "by_spacing"])
+def test_where_a_fit_begins_goes_with_the_unit_of_length(
+    covariances: str, entropy: float
+) -> None:
+    """Another unit adds its logarithm for each dimension to the objective, no more."""
+    x_0, x_1 = LAW.sample(200, seed=0)
+
+    def first(unit: float) -> float:
+        heard: list[float] = []
+        fit_lightsb(
+            x_0 / unit, x_1 / unit, entropy / unit**2, components=3, steps=1,
+            covariances=covariances, watch=lambda call, value: heard.append(value),
+        )  # fmt: skip
+        return heard[0]
+
+    expected = first(1.0) - LAW.size * math.log(3.0)
+    assert first(3.0) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("covariances", ["diagonal", "full"])
 def test_no_component_shrinks_below_the_floor(covariances: str) -> None:
-    x_0 = torch.tensor([[-1.0], [1.0]], dtype=torch.float64).repeat(20, 1)
+    x_0 = torch.tensor([[-3.0], [3.0]], dtype=torch.float64).repeat(20, 1)
     light = fit_lightsb(
-        x_0, x_0, 1.0, components=2, covariances=covariances, least_std=0.05
+        x_0, x_0, 9.0, components=2, covariances=covariances, least_std=0.05
     )
-    assert light.variances.min() >= 0.05**2
-    assert light.variances.min() < 0.06**2  # and these samples would have it zero
+    assert light.variances.min() >= (3 * 0.05) ** 2
+    assert light.variances.min() < (3 * 0.06) ** 2  # and these samples would have it zero
 
 
 def test_what_is_no_pair_of_samples_is_refused() -> None:

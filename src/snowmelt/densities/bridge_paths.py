@@ -81,7 +81,7 @@ def brownian_bridges(
             f"starts and ends of one shape and {len(left) - 2} draws of noise for them are"
             f" needed, got the shapes {shapes}"
         )
-    x, y = starts.to(torch.float64), ends.to(torch.float64)
+    x, y, noise = (part.to(torch.float64) for part in (starts, ends, noise))
     states = [x]
     for before, after, z in zip(left[:-2], left[1:-1], noise, strict=True):
         spread = std * (after * (before - after) / before).sqrt()

@@ -34,7 +34,6 @@ References:
 
 from __future__ import annotations
 
-import math
 from typing import Self
 
 import torch
@@ -233,8 +232,9 @@ class CoupledMixture:
         away = x.to(torch.float64)[:, None, :] - means
         factor = torch.linalg.cholesky(spreads)
         pulls = torch.cholesky_solve(away[..., None], factor.expand(len(x), -1, -1, -1))
-        exponent = (away * pulls[..., 0]).sum(-1) + self.size * math.log(2 * math.pi)
-        log_joint = torch.log(self.pair.weights) - 0.5 * (exponent + _log_det(spreads))
+        exponent = (away * pulls[..., 0]).sum(-1) + _log_det(spreads)
+        # Less a constant, which the shares do not have.
+        log_joint = torch.log(self.pair.weights) - 0.5 * exponent
         return log_joint.softmax(1), pulls[..., 0]
 
 

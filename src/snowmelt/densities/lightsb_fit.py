@@ -119,7 +119,7 @@ class _Potential:
         spacing = variance * components ** (-2.0 / size)
         std = math.sqrt(min(0.1 * entropy, spacing))
         # Logarithms of weights in units of the cost, where potentials are of one size.
-        weights = entropy * _balanced(means, start[:_BALANCED_ON], std, entropy)
+        weights = entropy * _balanced(means, start[:_BALANCED_ON], entropy)
         logs = torch.full((components, size), math.log(std), dtype=torch.float64)
         self.parameters = [weights, means, logs]
         if covariances == "full":
@@ -171,13 +171,13 @@ def _apart(data: Tensor, shares: Tensor | None, count: int, seed: int) -> Tensor
     return data[chosen].clone()
 
 
-def _balanced(means: Tensor, start: Tensor, std: float, entropy: float) -> Tensor:
+def _balanced(means: Tensor, start: Tensor, entropy: float) -> Tensor:
     """Logarithms of weights with which every component has an even share of the starts.
 
-    They are those of Sinkhorn's iteration between the starts and the means.
+    They are those of Sinkhorn's iteration between the starts and the means, whatever the
+    variance, if all have the same.
     """
     pulls = start @ means.T / entropy
-    pulls = pulls + 0.5 * std**2 * start.square().sum(1, keepdim=True) / entropy**2
     found = -0.5 * means.square().sum(1) / entropy
     for _ in range(_BALANCED):
         shares = (found + pulls).log_softmax(1).logsumexp(0) - math.log(len(start))

@@ -119,9 +119,14 @@ def test_too_little_entropy_is_one_line() -> None:
         Sinkhorn(0.0)
 
 
-@pytest.mark.parametrize("of", [Paired(), ClassWise(Independent())])
-def test_class_wise_pairs_need_a_coupling_of_their_own(of: Coupling) -> None:
-    with pytest.raises(ValueError, match=f"by {type(of).__name__} .*optimal_transport"):
+@pytest.mark.parametrize(
+    ("of", "why"),
+    [(Paired(), "pairs are given"), (ClassWise(Independent()), "they are within classes")],
+    ids=["paired", "class_wise"],
+)
+def test_class_wise_pairs_need_a_coupling_of_their_own(of: Coupling, why: str) -> None:
+    said = f"by {type(of).__name__} {why}.* coupling.of=sinkhorn$"
+    with pytest.raises(ValueError, match=said):
         ClassWise(of)
 
 
