@@ -174,9 +174,9 @@ def test_other_noise_than_that_of_a_bridge_is_refused() -> None:
     denoiser = bridge(law, STRAIGHT, BrownianBridge(0.5))
     with pytest.raises(ValueError, match="does not know"):
         sample(denoiser, DDIM(3, eta=1.0), torch.arange(2), (1,), seed=0)
-    with pytest.raises(ValueError, match="the noise on the way"):
+    with pytest.raises(ValueError, match="its score, and no variance"):
         denoiser.with_variance(torch.zeros(2, 1), torch.tensor(0.5))
-    with pytest.raises(ValueError, match="no noise to answer"):
+    with pytest.raises(ValueError, match="no score to answer"):
         BridgeDenoiser(nn.Identity(), STRAIGHT, Flow(), Straight())
 
 

@@ -314,6 +314,22 @@ def test_a_foreign_class_is_refused(written: Path, section: str, target: str) ->
         found.denoiser()
 
 
+def test_a_bridge_of_before_is_refused(written: Path) -> None:
+    """Its network answers the noise, which would be read as the score."""
+
+    def change(content: dict[str, Any]) -> None:
+        content["config"]["denoiser"] = {"with_score": True}
+
+    with pytest.raises(UserError, match=r"answers the noise on the way.*train` again"):
+        load(changed(written, change))
+
+
+def test_a_bridge_comes_back(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    config = checkpoint.config | {"denoiser": {"with_score": True}}
+    save(tmp_path / "model.ckpt", replace(checkpoint, config=config))
+    assert load(tmp_path / "model.ckpt").config["denoiser"] == {"with_score": True}
+
+
 def test_a_missing_file_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"none\.ckpt is missing: run `snowmelt train` first"

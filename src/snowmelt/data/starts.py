@@ -54,15 +54,17 @@ class DataSet(Start):
 
 
 class Degraded(Start):
-    r"""The images of the data, each as a measurement shows it: $x_1 = A^+ A x_0 + s\,n$.
+    r"""The images of the data, each as a measurement shows it.
+
+    $x_1 = A^+ A x_0 + s\,(I - A^+ A)\,n$ with normal noise n.
 
     Row k of the starts is made of row k of the data, in both splits, so with
     `coupling=paired` a flow learns to undo the degradation. One degraded image has many
     originals. Without noise the flow has one answer to each, which tends to their mean;
     with it every noise has an answer of its own, drawn from the originals that there are.
 
-    The noise n falls on what A does not see, so that start, original and every state on a
-    straight path between them measure the same: the network is told the measurement by the
+    The noise falls on what A does not see, so that start, original and every state of a
+    rectified flow between them measure the same: the network is told the measurement by the
     state itself.
 
     Args:

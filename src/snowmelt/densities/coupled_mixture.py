@@ -53,7 +53,7 @@ class CoupledMixture:
     Args:
         weights: (K,), of sum 1.
         means: (K, 2 D), the data's D elements first.
-        covariances: (K, 2 D, 2 D).
+        covariances: (K, 2 D, 2 D), or variances (K, 2 D), (K,) or ().
 
     Raises:
         ValueError: the pair has an odd number of elements, or the mixture is refused.

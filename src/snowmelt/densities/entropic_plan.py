@@ -36,6 +36,9 @@ def entropic_plan(
 
     Shapes:
         cost: (N, M), one: (N,), two: (M,) -> (N, M) float64
+
+    Raises:
+        ValueError: see there.
     """
     f, g = entropic_potentials(cost, one, two, entropy, tolerance=tolerance, limit=limit)
     log_a, log_b = (_marginal(part).log() for part in (one, two))
@@ -67,7 +70,8 @@ def entropic_potentials(
         -> $f / \varepsilon$ (N,), $g / \varepsilon$ (M,) float64
 
     Raises:
-        ValueError: marginals that do not fit, or are none; or the limit was reached.
+        ValueError: marginals that do not fit, or are none; an entropy that is not positive;
+            or the limit was reached.
     """
     check_positive(entropy=entropy)
     scaled = cost.to(torch.float64) / entropy

@@ -66,8 +66,8 @@ def fit_lightsb(
         x_0: (N, D), x_1: (M, D), shares_0: (N,), shares_1: (M,), of sum 1
 
     Raises:
-        ValueError: samples that do not lie in one space, are not finite or fewer than the
-            components, or arguments that are not positive.
+        ValueError: samples that do not lie in one space, are not finite, or fewer than two
+            or the components; or arguments that are not positive.
     """
     check_positive(entropy=entropy, least_std=least_std)
     check_at_least(1, components=components, steps=steps)

@@ -56,7 +56,7 @@ class BridgeDenoiser(Denoiser):
     ) -> None:
         if interpolant.is_straight:
             raise ValueError(
-                "a flow without noise on the way has no noise to answer: use"
+                "a flow without noise on the way has no score to answer: use"
                 " interpolant=brownian_bridge or interpolant=constant"
             )
         super().__init__(net, process, prediction, learned_variance=True)
@@ -68,9 +68,8 @@ class BridgeDenoiser(Denoiser):
         return other.with_flow_of(self)
 
     def with_variance(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        raise ValueError(
-            "the second answer of a bridge is a score, of the noise on the way"
-        )
+        """Raises: ValueError: always, as no bridge learns a variance."""
+        raise ValueError("the second answer of a bridge is its score, and no variance")
 
     def both_answers(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """The network's own answer, and the estimate of the noise on the way.
@@ -130,8 +129,8 @@ def bridge_losses(
         x_0, x_1, z: (B, *D), t: (B,) -> (B,)
 
     References:
-        Tong et al. (2024), arXiv:2307.03672, eq. 10. Their weight of the score's error is
-        the square of its own scale, which makes it that of the noise.
+        Tong et al. (2024), arXiv:2307.03672, eq. 10. Their weight turns the error of the
+        score into that of the noise.
     """
     x_t = denoiser.process.perturb(x_0, t, x_1)
     output, z_hat = denoiser.both_answers(x_t, t)

@@ -19,8 +19,8 @@ $$x_0^* = x_0 + \frac{\gamma}{\alpha}\,(1 - \rho)\,z, \qquad
   x_1^* = x_1 + \frac{\gamma}{\sigma}\,\rho\,z, \qquad
   \rho = \frac{2}{\dot\lambda}\Big(f - \frac{\dot\gamma}{\gamma}\Big).$$
 
-Every quotient of two slopes is the same on every clock, and in the two families below none
-is left. A denoiser that is trained on the effective ends, as if they were data and noise,
+Every quotient of two slopes is the same on every clock, and of the Brownian bridge none is
+left. A denoiser that is trained on the effective ends, as if they were data and noise,
 learns $\mathrm{E}[x_0^* \mid x_t]$ and $\mathrm{E}[x_1^* \mid x_t]$; the slope that a
 sampler of the probability flow makes of these,
 $f x_t - \tfrac12\sigma\dot\lambda\,\mathrm{E}[x_1^*\mid x_t]$, is $b$. So nothing else in
@@ -53,7 +53,7 @@ class Interpolant(ABC):
     """Whether there is none."""
 
     std: float = 0.0
-    """The unit s of the noise, in the model's units."""
+    """The size s of the noise, in the model's units; 0 where there is none."""
 
     @abstractmethod
     def gamma(self, process: Process, t: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ def scales(
 def slopes(
     process: Process, interpolant: Interpolant, t: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The slopes of the three scales, by differentiating. Shapes: t: ()"""
+    """The slopes of the three scales, by differentiating. Shapes: t: () -> () each"""
     found = []
     for scale in (process.alpha, process.sigma, lambda u: interpolant.gamma(process, u)):
         with torch.enable_grad():

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from snowmelt.data.prepared.start_points import StartPoints
 
 FORMAT = 1
+SECOND_ANSWER = "score"  # what the network of a bridge answers beside the flow
 # The weights of earlier trainings that computed in other numbers throughout.
 _DTYPES = {"bf16-true": torch.bfloat16, "16-true": torch.float16, "64-true": torch.float64}
 _AGAIN = "run `snowmelt train` again, or name another"
@@ -244,11 +245,17 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         content["start"] = _sorted(checkpoint.start.to_dict())
     if not checkpoint.has_score:
         content["has_score"] = False
+    if _knows_the_bridge(content):
+        content["second_answer"] = SECOND_ANSWER
     # Through memory: torch writes a file's name into the file.
     buffer = io.BytesIO()
     torch.save(_anew(content), buffer)
     with new_file(path) as draft:
         draft.write_bytes(buffer.getvalue())
+
+
+def _knows_the_bridge(content: Mapping[str, Any]) -> bool:
+    return bool(content["config"].get("denoiser", {}).get("with_score", False))
 
 
 def _sorted(content: Any) -> Any:
@@ -306,6 +313,11 @@ def load(path: str | Path) -> Checkpoint:
         raise UserError(
             f"{path} is not a checkpoint of snowmelt: {error}: {_AGAIN}"
         ) from error
+    if _knows_the_bridge(content) and content.get("second_answer") != SECOND_ANSWER:
+        raise UserError(
+            f"{path} is of a bridge whose network answers the noise on the way, as they did"
+            f" before, and not the score: {_AGAIN}"
+        )
     start = content.get("start")
     return Checkpoint(
         identity=content["identity"],

@@ -3,9 +3,9 @@ r"""Iterated fitting: flows of which each learns from the pairs of the one befor
 A flow between two data sets learns from pairs of a start and an example, and once it is
 trained it makes pairs itself, of each start and its end. The next flow learns from these.
 
-**Reflow** goes to the data each time, along the flow without noise. No new pair costs more
-than those that it was learnt from, for any convex cost, and paths become straight, so that
-few steps follow them.
+**Reflow** goes to the data each time, along the flow without noise. On average the new
+pairs cost no more than those that the flow learnt from, for any convex cost, and paths
+become straight, so that few steps follow them.
 
 **Iterated Markovian fitting** (DSBM) goes to the data and back in turn, along bridges with
 their noise. To learn a bridge is to project a mixture of Brownian bridges onto the Markov

@@ -119,7 +119,7 @@ def test_pairs_that_a_flow_drew_have_no_classes() -> None:
 
 def test_pairs_that_are_given_are_not_paired_within_classes() -> None:
     given = ("denoiser.conditional=true", "coupling=class_wise", "coupling.of=paired")
-    assert "by Paired pairs are given: use coupling.of=" in refused(FLOW, *given)
+    assert "those of Paired are given: use coupling.of=" in refused(FLOW, *given)
 
 
 @pytest.mark.parametrize("likelihood", ["bound", "ode_exact", "both"])
@@ -197,7 +197,9 @@ BRIDGE = (FLOW, "interpolant=brownian_bridge", "denoiser.with_score=true")
 def test_a_bridge_is_walked_by_the_one_sampler_that_knows_how() -> None:
     configuration_rules.check(composed(*BRIDGE), (2,))
     configuration_rules.check(composed(*BRIDGE, "sampler=euler_maruyama"), (2,))
-    assert "use a deterministic one" in refused(*BRIDGE, "sampler=ddpm")
+    text = refused(*BRIDGE, "sampler=ddpm")
+    assert "use a deterministic one" in text
+    assert text.endswith("or sampler=euler_maruyama, which walks along the bridge")
     text = refused(FLOW, "interpolant=brownian_bridge", "sampler=euler_maruyama")
     assert "train with denoiser.with_score=true" in text
 

@@ -121,11 +121,11 @@ def test_too_little_entropy_is_one_line() -> None:
 
 @pytest.mark.parametrize(
     ("of", "why"),
-    [(Paired(), "pairs are given"), (ClassWise(Independent()), "they are within classes")],
+    [(Paired(), "are given"), (ClassWise(Independent()), "are within classes already")],
     ids=["paired", "class_wise"],
 )
 def test_class_wise_pairs_need_a_coupling_of_their_own(of: Coupling, why: str) -> None:
-    said = f"by {type(of).__name__} {why}.* coupling.of=sinkhorn$"
+    said = f"those of {type(of).__name__} {why}: .* coupling.of=sinkhorn$"
     with pytest.raises(ValueError, match=said):
         ClassWise(of)
 

@@ -65,11 +65,6 @@ class TransportSets:
     times: list[AtTime]
     joint: tuple[Points, Points, Points] | None = None
 
-    @property
-    def count(self) -> int:
-        """Sets."""
-        return len(self.starts)
-
     @cached_property
     def costs(self) -> Points:
         """The squared distance of each start from its sample. Shapes: -> (sets, size)"""

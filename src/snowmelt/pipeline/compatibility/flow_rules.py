@@ -1,8 +1,9 @@
 """Compatibility rules of starts, couplings and interpolants: what is no diffusion any more.
 
 A flow that begins with something else than normal noise, pairs its examples or has noise on
-the way is carried by the same network and the same deterministic samplers. What it has not
-is a score, and everything that is built on one is refused with it.
+the way is carried by the same network and the same deterministic samplers. It has not the
+score of diffusion, and what is built on that is refused; by `denoiser.with_score=true` the
+network answers the score of the bridge, with which `sampler=euler_maruyama` walks.
 """
 
 from __future__ import annotations

@@ -33,10 +33,15 @@ def sampling_issues(
     why = why_no_diffusion(Pairs.of(trained), has_start(trained))
     found = []
     if sampler.draws and not (with_score and sampler.walks_bridges):
+        walk = (
+            "sampler=euler_maruyama, which walks along the bridge"
+            if with_score
+            else "train with denoiser.with_score=true for sampler=euler_maruyama"
+        )
         text = (
-            f"{named(sampler)} adds noise and takes it away again by the score: {why}, and"
-            " has none; use a deterministic one, such as sampler=euler, heun or dpm_2m, or"
-            " train with denoiser.with_score=true for sampler=euler_maruyama"
+            f"{named(sampler)} adds noise and takes it away again by the score of"
+            f" diffusion: {why}, and has none; use a deterministic one, such as"
+            f" sampler=euler, heun or dpm_2m, or {walk}"
         )
         found.append(refused(("sampler", *KEYS), text))
     if guidance.needs_labels and with_score and sampler.draws:

@@ -65,7 +65,8 @@ def _pairs(config: Mapping[str, Any], alternates: bool) -> list[CompatibilityIss
         found.append(refused(("start",), text))
     elif alternates and not has_start(config):
         text = (
-            "bridges go back to the starts too, which are then the data, and noise is none;"
+            "bridges go back to the starts too, which are then the data, and noise is no"
+            " data set;"
             " use start=density, whose points are normal unless start.of.density says"
             " otherwise, start=data, or iteration=reflow"
         )

@@ -8,7 +8,7 @@ bridge.
 
 - `coupling`: the interface, independent pairs, pairs that the data comes with, and pairs
   within each class;
-- `transport`: the optimal and the entropic plan of a batch.
+- `batch_transport`: the optimal and the entropic plan of a batch.
 
 References:
     Tong et al. (2024), arXiv:2302.00482; Pooladian et al. (2023), arXiv:2304.14772

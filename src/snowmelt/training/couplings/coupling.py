@@ -42,6 +42,7 @@ class Coupling(ABC):
 
         Raises:
             ValueError: labels are needed and there are none.
+            UserError: the entropy of a plan is too little for the cost of this batch.
         """
 
 
@@ -80,7 +81,7 @@ class Paired(Independent):
 
 
 class ClassWise(Coupling):
-    """Another coupling within each class, so that no class is given starts of its own kind.
+    """Another coupling within each class, so that each meets starts of every kind.
 
     A plan over the whole batch sends each class to the starts nearest to it: told the
     class, the start is then no longer what sampling begins with, and a conditional network
@@ -100,9 +101,9 @@ class ClassWise(Coupling):
 
     def __init__(self, of: Coupling) -> None:
         if of.is_paired or of.needs_labels:
-            named = "pairs are given" if of.is_paired else "they are within classes already"
+            named = "are given" if of.is_paired else "are within classes already"
             raise ValueError(
-                f"class_wise pairs each class by another coupling, and by"
+                f"class_wise needs a coupling that chooses pairs, and those of"
                 f" {type(of).__name__} {named}: use coupling.of=optimal_transport or"
                 " coupling.of=sinkhorn"
             )
