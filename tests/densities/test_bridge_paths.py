@@ -135,3 +135,5 @@ def test_from_its_start_a_path_goes_to_the_mean_of_its_row() -> None:
     close(found, 6 * plan @ ends, rtol=1e-7, atol=1e-9)
     with pytest.raises(ValueError, match="entropy must be positive"):
         expected_end(starts, ends, g, 0.0, double(1.0)[0])
+    with pytest.raises(ValueError, match="share must be positive"):
+        expected_end(starts, ends, g, 0.3, double(0.0)[0])

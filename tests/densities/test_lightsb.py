@@ -82,6 +82,9 @@ def test_states_between_are_those_of_the_brownian_bridge() -> None:
     close(drawn.T.cov(), law.covariance(), rtol=0, atol=0.02)
     close(LIGHT.between(x_0, x_1, 0.0, seed=6), x_0)
     close(LIGHT.between(x_0, x_1, 1.0, seed=6), x_1)
+    for beyond in (-0.1, 1.1):
+        with pytest.raises(ValueError, match="u must be from 0 to 1"):
+            LIGHT.between(x_0, x_1, beyond, seed=6)
 
 
 def test_steps_along_the_drift_come_to_the_data() -> None:

@@ -303,3 +303,8 @@ def test_what_is_no_pair_of_samples_is_refused() -> None:
         fit_lightsb(x, x, -1.0, components=1)
     with pytest.raises(ValueError, match="components must be"):
         fit_lightsb(x, x, 1.0, components=0)
+    with pytest.raises(ValueError, match="covariances must be diagonal or full"):
+        fit_lightsb(x, x, 1.0, components=1, covariances="round")  # type: ignore[arg-type]
+    for shares in (torch.ones(4), torch.zeros(5), -torch.ones(5), torch.ones(5, 1)):
+        with pytest.raises(ValueError, match="the shares of 5 samples must be as many"):
+            fit_lightsb(x, x, 1.0, components=1, shares_1=shares)

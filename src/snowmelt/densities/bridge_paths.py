@@ -105,9 +105,9 @@ def expected_end(
         x: (N, D), ends: (M, D), log_weights: (M,), share: () -> (N, D) float64
 
     Raises:
-        ValueError: `entropy` is not positive.
+        ValueError: `entropy` or `share` is not positive.
     """
-    check_positive(entropy=entropy)
+    check_positive(entropy=entropy, share=float(share))
     x, y = x.to(torch.float64), ends.to(torch.float64)
     squared = torch.cdist(x, y).square()
     chances = (log_weights - squared / (2.0 * entropy * share)).softmax(1)

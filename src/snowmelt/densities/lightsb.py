@@ -139,7 +139,12 @@ class LightSB:
 
         Shapes:
             x_0, x_1: (N, D) -> (N, D) float64
+
+        Raises:
+            ValueError: `u` is not within [0, 1].
         """
+        if not 0.0 <= u <= 1.0:
+            raise ValueError(f"u must be from 0 to 1, got {u}")
         index, stream = torch.arange(len(x_1)), Stream.DENSITY
         noise = normal(
             (self.size,), seed=seed, stream=stream, index=index, step=_WAY_STEP

@@ -63,16 +63,18 @@ def fit_lightsb(
         watch: called as `watch(call, value)` with every value of the objective, for a bar.
 
     Shapes:
-        x_0: (N, D), x_1: (M, D), shares_0: (N,), shares_1: (M,), of sum 1
+        x_0: (N, D), x_1: (M, D), shares_0: (N,), shares_1: (M,), of any sum
 
     Raises:
         ValueError: samples that do not lie in one space, are not finite, or fewer than two
-            or the components; or arguments that are not positive.
+            or the components; shares of another number; or other arguments out of range.
     """
     check_positive(entropy=entropy, least_std=least_std)
     check_at_least(1, components=components, steps=steps)
     data, start = _samples(x_0, x_1, components)
-    shares = [_normalised(one) for one in (shares_0, shares_1)]
+    if covariances not in ("diagonal", "full"):
+        raise ValueError(f"covariances must be diagonal or full, got {covariances!r}")
+    shares = [_normalised(shares_0, len(data)), _normalised(shares_1, len(start))]
     means = _apart(data, shares[0], components, seed)
     potential = _Potential(data, start, means, entropy, covariances, least_std)
     descent = torch.optim.LBFGS(
@@ -202,10 +204,15 @@ def _samples(x_0: Tensor, x_1: Tensor, components: int) -> tuple[Tensor, Tensor]
     return data, start
 
 
-def _normalised(shares: Tensor | None) -> Tensor | None:
+def _normalised(shares: Tensor | None, count: int) -> Tensor | None:
     if shares is None:
         return None
     found = shares.detach().to("cpu", torch.float64)
+    if found.shape != (count,) or not (found >= 0).all() or not found.sum() > 0:
+        raise ValueError(
+            f"the shares of {count} samples must be as many numbers that are not negative,"
+            f" with a sum above 0, got the shape {tuple(found.shape)}"
+        )
     return found / found.sum()
 
 
