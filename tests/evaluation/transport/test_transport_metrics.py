@@ -142,10 +142,7 @@ def test_the_error_by_time_is_told_of_what_lies_between() -> None:
     middle = sets.times[1]
     for estimate, states in zip(found, (middle.carried, middle.true), strict=True):
         pairs = zip(states, middle.reference, strict=True)
-        assert estimate is not None
-        assert estimate.value == pytest.approx(
-            np.mean([wasserstein_2(a, b) for a, b in pairs])
-        )
+        assert estimate == over_sets(np.array([wasserstein_2(a, b) for a, b in pairs]))
     carried, true = sets.by_time
     assert carried.shape == true.shape == (3, 3)
     np.testing.assert_array_equal(carried[0], true[0])  # at the start they are the same
@@ -182,3 +179,23 @@ def test_the_pairs_of_a_plan_are_the_nearest() -> None:
 
 def test_of_one_set_the_error_is_unknown() -> None:
     assert over_sets(np.array([2.0])).spread is None
+
+
+def test_the_error_of_two_sets_is_half_of_their_difference() -> None:
+    found = over_sets(np.array([2.0, 5.0]))
+    assert (found.value, found.spread) == pytest.approx((3.5, 1.5))
+
+
+def test_the_drift_error_is_that_of_the_samples_alone() -> None:
+    paths = FlowPaths(torch.zeros(4, 2), torch.ones(4, 2), torch.full((4,), 2.0))
+    errors = torch.tensor([1.0, 2.0, 3.0, 6.0], dtype=torch.float64)
+    found, floor, unknown = (
+        transport_metrics.drift_error(
+            Transport(paths, None, is_carried, drift_errors=known)
+        )
+        for is_carried, known in ((True, errors), (False, errors), (True, None))
+    )
+    assert found is not None
+    assert found.value == pytest.approx(3.0)
+    assert floor is None
+    assert unknown is None
