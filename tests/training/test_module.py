@@ -339,6 +339,36 @@ def test_the_gradient_is_clipped_to_its_limit(
     assert float(module.mean_norm.compute()) > 0.05
 
 
+def test_a_step_waits_for_its_device_once(
+    make_module: Make, fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU that was asked computes nothing until it is told more."""
+    asked: list[str] = []
+    for name in ("__bool__", "__float__", "__int__", "item", "tolist"):
+        method = getattr(Tensor, name)
+
+        def noted(self: Tensor, *, name: str = name, method: Any = method) -> Any:
+            asked.append(name)
+            return method(self)
+
+        monkeypatch.setattr(Tensor, name, noted)
+
+    steps: list[list[str]] = []
+    module = make_module(steps=4)
+    for hook in ("training_step", "configure_gradient_clipping"):
+        inner = getattr(module, hook)
+
+        def within(*given: Any, inner: Any = inner, **named: Any) -> Any:
+            before = len(asked)
+            found = inner(*given, **named)
+            steps.append(asked[before:])
+            return found
+
+        monkeypatch.setattr(module, hook, within)
+    fit(module)
+    assert steps == [[], ["tolist"]] * 4
+
+
 SPOILT: dict[str, Callable[[Tensor], Tensor]] = {
     "the loss is nan": lambda loss: loss * math.nan,
     "the loss is inf": lambda loss: loss * math.inf,

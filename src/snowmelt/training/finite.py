@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import Tensor
 
 from snowmelt.common.errors import UserError
 from snowmelt.training.settings import TrainingSettings
@@ -16,20 +17,19 @@ class NotFinite(UserError):
 
 
 def check_finite(
-    name: str, value: Tensor, step: int, training: TrainingSettings, precision: str
+    name: str, value: float, step: int, training: TrainingSettings, precision: str
 ) -> None:
     """Refuse a value of a step that is no number.
 
     Args:
         name: what it is, such as "loss".
-        value: ().
         step: the step that it belongs to, counted from 1.
         training, precision: what the advice depends on.
 
     Raises:
         NotFinite: it is NaN or infinite.
     """
-    if value.isfinite():
+    if math.isfinite(value):
         return
     clip = training.gradient_clip
     advice = [
@@ -42,6 +42,6 @@ def check_finite(
     if torch.backends.mkldnn.conv.fp32_precision == "bf16":  # type: ignore[attr-defined]
         advice.append("use trainer.conv_precision=fp32")
     raise NotFinite(
-        f"the {name} is {value.item()} in step {step}, before the weights were changed by"
+        f"the {name} is {value} in step {step}, before the weights were changed by"
         f" it: {', '.join(advice[:-1])} or {advice[-1]}"
     )

@@ -89,10 +89,22 @@ class DiffusionModule(LightningModule):
         if denoiser.schedule is not None and not loss.trains_schedule:
             # Parameters without a gradient would stop a group of processes.
             denoiser.schedule.requires_grad_(False)
-        self.mean_loss = MeanMetric()
-        self.mean_norm = MeanMetric()
+        # Of values that are known to be finite: to look for NaN waits for the device.
+        self.mean_loss = MeanMetric(nan_strategy="disable")
+        self.mean_norm = MeanMetric(nan_strategy="disable")
         self.history: list[dict[str, float]] = []
         self.processes: list[int] = []
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """From pinned memory, whose copy waits for nothing that a GPU still computes."""
+        if device.type != "cuda":
+            return super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return Batch._make(
+            one if one is None else one.pin_memory().to(device, non_blocking=True)
+            for one in batch
+        )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         seed_dropout(self.seed, self.global_step, self.global_rank, self.device)
@@ -105,7 +117,6 @@ class DiffusionModule(LightningModule):
         if self.time_sampler.learns:
             self.time_sampler.update(self._of_all(t), self._of_all(losses))
         self._loss_of_step = values.mean()
-        self.mean_loss.update(self._loss_of_step)
         return loss
 
     def _coupled(self, batch: Batch) -> Batch:
@@ -221,12 +232,15 @@ class DiffusionModule(LightningModule):
         if self._schedule_parameters():
             # Clipped apart, so that its scale does not decide the step of the network.
             norms.append(self._clipped(self._schedule_parameters()))
-        self._check_finite("loss", self._loss_of_step)
+        # The one time in a step that the device is waited for.
+        loss, *of_norms = torch.stack([self._loss_of_step, *norms]).tolist()
+        self._check_finite("loss", loss)
         # What a gradient scaler has made too large, it leaves out, and scales less.
         if self.trainer.precision != SCALED:
-            for norm in norms:
+            for norm in of_norms:
                 self._check_finite("gradient", norm)
-        if norms[0].isfinite():
+        self.mean_loss.update(self._loss_of_step)
+        if math.isfinite(of_norms[0]):
             self.mean_norm.update(norms[0].detach())
 
     def _clipped(self, parameters: list[nn.Parameter]) -> Tensor:
@@ -236,7 +250,7 @@ class DiffusionModule(LightningModule):
             parameters, math.inf if limit is None else limit
         )
 
-    def _check_finite(self, name: str, value: Tensor) -> None:
+    def _check_finite(self, name: str, value: float) -> None:
         step, precision = self.global_step + 1, str(self.trainer.precision)
         check_finite(name, value, step, self.training_config, precision)
 
