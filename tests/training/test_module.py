@@ -23,6 +23,7 @@ from snowmelt.diffusion.losses import VLB, Hybrid, Loss, Simple
 from snowmelt.diffusion.processes import Process
 from snowmelt.diffusion.schedules import Learned
 from snowmelt.diffusion.time_sampling import Importance, LowDiscrepancy, TimeSampler
+from snowmelt.training import module as modules
 from snowmelt.training.batch_order import Batch
 from snowmelt.training.execution import computing
 from snowmelt.training.module import DiffusionModule
@@ -537,6 +538,20 @@ def test_the_held_out_loss_is_a_function_of_the_weights_alone(
     ordered = t.sort().values
     assert float(ordered.diff().max()) < 3 / len(t)
     assert float(ordered[-1] - ordered[0]) > 1 - 3 / len(t)
+
+
+def test_large_examples_are_held_out_a_few_at_a_time(
+    make_module: Make, examples: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spy, stored = Spy(), torch.from_numpy(examples).repeat(20, 1)
+    value = make_module(loss=spy).held_out_loss(stored)
+    assert max(len(x_0) for x_0, *_ in spy.given) == min(256, len(stored))
+    monkeypatch.setattr(modules, "LARGEST", 7 * stored[0].numel())
+    spy.given.clear()
+    assert make_module(loss=spy).held_out_loss(stored) == pytest.approx(value)
+    assert {len(x_0) for x_0, *_ in spy.given[:-1]} == {7}
+    monkeypatch.setattr(modules, "LARGEST", 1)
+    assert make_module(loss=spy).held_out_loss(stored[:3]) > 0.0
 
 
 def test_the_held_out_loss_is_that_of_the_average(

@@ -88,19 +88,20 @@ def _words(
     """
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed must be between 0 and 2^64 - 1, got {seed}")
-    steps = torch.as_tensor(step, device=index.device)
-    if steps.shape not in ((), index.shape):
-        raise ValueError(
-            "step must be one number, or one for each index, got the shape"
-            f" {tuple(steps.shape)} for {len(index)} indices"
-        )
+    if isinstance(step, Tensor):
+        if step.shape not in ((), index.shape):
+            raise ValueError(
+                "step must be one number, or one for each index, got the shape"
+                f" {tuple(step.shape)} for {len(index)} indices"
+            )
+        step = step.to(index.device).reshape(-1, 1)
     blocks = first + torch.arange((count + 3) // 4, device=index.device)
     index = index.to(torch.int64)
     counter = torch.empty(
         len(index), len(blocks), 4, dtype=torch.int64, device=index.device
     )
     counter[..., 0] = blocks
-    counter[..., 1] = steps.reshape(-1, 1)
+    counter[..., 1] = step  # a plain number goes there without a copy that is waited for
     counter[..., 2] = (index & _WORD)[:, None]
     counter[..., 3] = ((index >> 32) << 8 | int(stream))[:, None]
     words = philox(counter, (seed & _WORD, seed >> 32))

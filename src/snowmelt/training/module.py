@@ -34,6 +34,9 @@ from snowmelt.training.settings import TrainingSettings
 from snowmelt.training.step_draws import StepDraws, seed_dropout
 
 
+HELD_OUT_AT_ONCE, LARGEST = 256, 2**20  # examples, and numbers in them
+
+
 class DiffusionModule(LightningModule):
     """A denoiser, its average and its loss.
 
@@ -280,18 +283,24 @@ class DiffusionModule(LightningModule):
 
     @torch.no_grad()
     def held_out_loss(
-        self, stored: Tensor, labels: Tensor | None = None, batch_size: int = 256
+        self, stored: Tensor, labels: Tensor | None = None, batch_size: int | None = None
     ) -> float:
         """The loss of the averaged weights on examples that were not trained on.
 
         Times and noise are the same at every call, so that two values differ by the
         weights alone.
 
+        Args:
+            batch_size: examples at once; None for 256, or fewer where they are large, so
+                that a training needs no more memory for this than for its steps.
+
         Shapes:
             stored: (n, *D), labels: (n,) int64, none of which is dropped
         """
         denoiser, count = self.averaged(), len(stored)
         slots = torch.arange(count, device=self.device)
+        if batch_size is None:
+            batch_size = min(HELD_OUT_AT_ONCE, max(LARGEST // stored[0].numel(), 1))
         total, what = 0.0, f"held-out loss after step {self.global_step}"
         for part in slots.split(batch_size):
             x_0 = to_model(stored[part.cpu()].to(self.device), self.manifest)

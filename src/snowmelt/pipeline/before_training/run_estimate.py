@@ -34,7 +34,9 @@ LIBRARIES = 0.8e9  # bytes of Python, torch and what it computes with
 # Of a training, beside what its optimiser keeps: weights, gradient and average; in a saved
 # state, of which two are kept, and in a checkpoint, weights and average.
 SETS_IN_MEMORY, SETS_SAVED, SETS_IN_CHECKPOINT = 3, 2, 2
-HALF = 0.6  # of what is kept for the backward pass, where the network computes in bfloat16
+# Of what is kept for the backward pass, where the network computes in bfloat16: on a
+# processor, and on a GPU, whose normalisation stays in float32.
+HALF, HALF_ON_GPU = 0.6, 0.8
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,8 @@ def memory_of(settings: FitSettings, cost: NetworkCost) -> float:
     """The bytes of memory, of the device that trains, that each process takes."""
     training, trainer = settings.training, settings.trainer
     images = training.batch_size / (trainer.processes * trainer.accumulate)
-    kept = cost.kept_bytes * (HALF if trainer.precision == "bf16-mixed" else 1.0)
+    half = HALF_ON_GPU if on_gpu(trainer) else HALF
+    kept = cost.kept_bytes * (half if trainer.precision == "bf16-mixed" else 1.0)
     sets = SETS_IN_MEMORY + _further_averages(settings)
     return LIBRARIES + FLOAT * (sets * cost.parameters + cost.optimizer) + images * kept
 
