@@ -33,7 +33,6 @@ from snowmelt.training.pairs import Pairs
 from snowmelt.training.settings import TrainingSettings
 from snowmelt.training.step_draws import StepDraws, seed_dropout
 
-
 HELD_OUT_AT_ONCE, LARGEST = 256, 2**20  # examples, and numbers in them
 
 
