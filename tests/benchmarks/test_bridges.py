@@ -25,7 +25,7 @@ from tests.benchmarks.bridges.batches import Coupled, Draws, OwnPairs
 from tests.benchmarks.bridges.bridge_tables import page
 from tests.benchmarks.bridges.cell_pieces import pieces
 from tests.benchmarks.bridges.cells import Protocol
-from tests.benchmarks.bridges.distributions import GAUSSIAN, PAIRS, PLANE
+from tests.benchmarks.bridges.distributions import GAUSSIAN, PAIRS, PLANE, Ends
 from tests.benchmarks.bridges.flows import Flow, carried, flowed
 from tests.benchmarks.bridges.gaussian_bridge import (
     compared,
@@ -267,8 +267,8 @@ def test_a_bridge_is_walked_both_ways_in_its_rounds(flows: dict[str, Flow]) -> N
 
 def test_an_alternation_takes_its_steps_in_rounds() -> None:
     flow, taken = Flow(METHODS["DSBM-IMF"], 2, (0,)), []
-    one, others = draws("N -> moons"), [PAIRS["N -> moons"].split(COUNT, 0)[1]]
-    check = held("N -> moons")
+    one, others = draws("N -> moons", (0, 0)), [PAIRS["N -> moons"].split(COUNT, 0)[1]] * 2
+    check = held("N -> moons", (0, 0))
     tell = lambda flow: taken.append(flow.step)  # noqa: E731
     alternate(flow, Coupled(one), check, one, others, 25, 3, tell)
     rounds = METHODS["DSBM-IMF"].rounds
@@ -476,22 +476,69 @@ def test_a_table_grows_over_several_days(
         bridges.main([*asked, "--seeds=2", f"--out={other}", *before])
 
 
-@pytest.mark.parametrize("name", ["rectified flow", "DSBM-IMF"])
-def test_a_round_learns_from_the_pairs_of_the_one_before(name: str) -> None:
-    flow, pair = Flow(METHODS[name], 2, (0,)), "moons -> 8gaussians"
-    for weight in flow.net.parameters():  # the pairs are those of the average
+def shifted_flow(name: str) -> tuple[Flow, list[Ends]]:
+    """One whose averaged weights are not its last ones, and points to begin at."""
+    flow = Flow(METHODS[name], 2, (0, 1))
+    for weight in flow.net.parameters():
         weight.data += 1.0
-    ends, sampler = [PAIRS[pair].split(512, 0)[0]], flow.method.sampler(3)
+    return flow, [PAIRS["moons -> 8gaussians"].split(512, seed)[0] for seed in (0, 1)]
+
+
+def test_a_reflow_learns_from_what_its_average_makes_of_starts() -> None:
+    flow, ends = shifted_flow("rectified flow")
     data, start = own_pairs(flow, ends, 512, fresh=False, steps=3, seed=4)
-    assert data.shape == start.shape == (1, 512, 2)
-    half = 256 if flow.method.is_bridge else 512
-    there = carried(flow.denoiser("average"), sampler, start[:, :half], seed=8)
-    np.testing.assert_array_equal(data[:, :half], there)
-    if half < 512:
-        back = carried(flow.way_back("average"), sampler, data[:, half:], seed=9)
-        np.testing.assert_array_equal(start[:, half:], back)
-    drawn = own_pairs(flow, ends, 2000, fresh=True, steps=3, seed=4)[1]
-    assert drawn.shape[1] == (1024 if flow.method.is_bridge else 2000)
+    assert data.shape == start.shape == (2, 512, 2)
+    there = carried(flow.denoiser("average"), flow.method.sampler(3), start, seed=8)
+    np.testing.assert_array_equal(data, there)
+    assert own_pairs(flow, ends, 2000, fresh=True, steps=3, seed=4)[1].shape[1] == 2000
+
+
+def test_each_way_of_a_bridge_learns_where_its_far_end_is_true() -> None:
+    """Where a network saw both, half of what it is to come to would be made by itself."""
+    flow, ends = shifted_flow("DSBM-IMF")
+    data, start = own_pairs(flow, ends, 512, fresh=False, steps=3, seed=4)
+    assert data.shape == start.shape == (4, 512, 2)
+    for place, one in enumerate(ends):
+        for made, true in ((data[place], one.data), (start[2 + place], one.start)):
+            np.testing.assert_array_equal(np.sort(made, axis=0), np.sort(true, axis=0))
+    sampler = flow.method.sampler(3)
+    there = carried(flow.denoiser("average"), sampler, start[2:], seed=8)
+    back = carried(flow.way_back("average"), sampler, data[:2], seed=9)
+    np.testing.assert_array_equal(data[2:], there)
+    np.testing.assert_array_equal(start[:2], back)
+    drawn = own_pairs(flow, ends, 100, fresh=True, steps=3, seed=4)[1]
+    assert drawn.shape == (4, 100, 2)
+    assert not np.isin(drawn[2:], [one.start for one in ends]).any()
+
+
+def test_the_networks_of_a_way_are_those_that_were_trained_for_it() -> None:
+    flow = Flow(METHODS["DSBM-IMF"], 2, (3, 8))
+    x = torch.randn(4 * 5, 2, generator=torch.Generator().manual_seed(0))
+    t = torch.rand(5, generator=torch.Generator().manual_seed(1)).repeat(4)
+    whole = flow.method.denoiser(flow.net)
+    there, back = (flow.net.part(number, 2) for number in (0, 1))
+    for rows, part in ((slice(0, 10), there), (slice(10, 20), back)):
+        mine = flow.method.denoiser(part).bridge(x[rows], t[rows])
+        for one, all_of_them in zip(mine, whole.bridge(x, t), strict=True):
+            close(one, all_of_them[rows])
+    x, t, turned = x[10:], t[10:], flow.method.denoiser(TurnedRound(back))
+    for mine, of_part in (
+        (flow.denoiser(), flow.method.denoiser(there)),
+        (flow.way_back(), turned),
+    ):
+        assert torch.equal(mine.bridge(x, t)[0], of_part.bridge(x, t)[0])
+    first = Flow(METHODS["[SF]2M-I"], 2, (3, 8)).net
+    for one, other in zip(there.parameters(), first.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(there.weights[0], back.weights[0])
+    # Data that only the second half sees leave the first as it is.
+    before = [weight.clone() for weight in there.parameters()]
+    x, t = x.repeat(2, 1), t.repeat(2)
+    flow.method.denoiser(flow.net).bridge(x, t)[0][10:].square().sum().backward()
+    flow.optimizer.step()
+    for one, other in zip(flow.net.part(0, 2).parameters(), before, strict=True):
+        close(one, other, atol=1e-6)
+    assert not torch.equal(flow.net.part(1, 2).weights[0], back.weights[0])
 
 
 def test_each_seed_keeps_the_weights_of_its_least_loss() -> None:

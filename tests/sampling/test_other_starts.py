@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from tests.sampling.exact_flows import COSINE, COUNT, STRAIGHT
-from tests.tiny_models import generator, network, points
+from tests.tiny_models import generator, images, network, points
 from torch import Tensor
 
 from snowmelt.common.errors import UserError
 from snowmelt.data.prepared import dataset
+from snowmelt.data.prepared.dataset import PreparedData
 from snowmelt.data.prepared.start_points import FOLDER, StartPoints
 from snowmelt.densities import CoupledMixture, ExactFlow, Gaussian, GaussianMixture
 from snowmelt.diffusion.denoiser import Denoiser
@@ -25,6 +27,7 @@ from snowmelt.diffusion.interpolants import (
 )
 from snowmelt.diffusion.predictions import Flow, Prediction, V
 from snowmelt.diffusion.processes import Process
+from snowmelt.sampling import sample_facts
 from snowmelt.sampling.compared_paths import compared_paths
 from snowmelt.sampling.samplers import DDIM, DPM, EulerMaruyama, Heun, sample
 from snowmelt.sampling.samplers.sampler import Sampler
@@ -152,3 +155,22 @@ def test_a_checkpoint_remembers_where_it_begins(
     assert denoiser.start is starts
     with pytest.raises(UserError, match="give it the prepared starts"):
         sample(read.denoiser(), Heun(3), torch.arange(4), (2,), seed=0)
+
+
+def test_starts_of_images_are_written_a_few_at_a_time(tmp_path: Path) -> None:
+    """As many as fit in 4 MB, in their order, whatever the size of an image."""
+    shape, count, seen = (3, 64, 64), 200, []
+    made = generator(replace(images(), shape=shape), count=count)
+
+    def begun(index: Tensor, seed: int) -> Tensor:
+        seen.append(len(index))
+        return (index[:, None, None, None] % 17 / 8 - 1).expand(-1, *shape)
+
+    made.denoiser.start, made.denoiser.has_score = begun, False
+    starts = StartPoints(cast(PreparedData, None), made.manifest, noise_std=0.1)
+    made = replace(made, request=replace(made.request, starts=starts))
+    sample_facts.save_starts(made, tmp_path / "starts.npy")
+    levels = np.load(tmp_path / "starts.npy")
+    assert np.array_equal(levels[:, 2, 5, 7], np.arange(count) % 17)
+    assert sum(seen) == count
+    assert max(seen) * 3 * 64 * 64 <= 2**20

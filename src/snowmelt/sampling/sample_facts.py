@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from snowmelt.sampling import edge_shares
 from snowmelt.sampling.generator import Generator
 from snowmelt.sampling.samplers.loop import starts
 
-_LABELS = 2**16  # that are made at once
+_AT_ONCE = 2**20  # numbers that are made at once
 
 
 def found(generator: Generator, draft: Path, stored: NDArray | None) -> dict[str, Any]:
@@ -38,8 +39,8 @@ def found(generator: Generator, draft: Path, stored: NDArray | None) -> dict[str
 def save_labels(generator: Generator, target: Path) -> None:
     """Write the class of each sample, (N,) int64; nothing where samples have none."""
     request = generator.request
-    for start in range(0, request.num_samples, _LABELS):
-        index = torch.arange(start, min(start + _LABELS, request.num_samples))
+    for start in range(0, request.num_samples, _AT_ONCE):
+        index = torch.arange(start, min(start + _AT_ONCE, request.num_samples))
         labels = request.guidance.labels(index, request.conditioning)
         if labels is None:
             return
@@ -60,8 +61,9 @@ def save_starts(generator: Generator, target: Path) -> None:
         return  # noise has no levels
     shape = generator.manifest.shape
     create_rows(target, generator.manifest.dtype, (request.num_samples, *shape))
-    for start in range(0, request.num_samples, _LABELS):
-        index = torch.arange(start, min(start + _LABELS, request.num_samples))
+    count = max(_AT_ONCE // math.prod(shape), 1)
+    for start in range(0, request.num_samples, count):
+        index = torch.arange(start, min(start + count, request.num_samples))
         begun = starts(denoiser, index, shape, seed=request.seed)
         write_rows(target, start, generator.stored(begun))
 

@@ -113,10 +113,10 @@ class Coupled:
 
 @dataclass(frozen=True)
 class OwnPairs:
-    """Batches of pairs that a flow made itself.
+    """Batches of pairs that a flow made itself, for each of its networks.
 
     Shapes:
-        x_0, x_1: (seeds, N, D)
+        x_0, x_1: (networks, N, D)
     """
 
     x_0: Points

@@ -83,7 +83,8 @@ def _plans(pair: str, seed: int, row: str) -> str:
 
 def _size(row: str) -> float:
     method = METHODS[row]
-    return TRAINING * (1.7 if method.is_bridge else 1.0) * (1.3 if method.rounds > 1 else 1)
+    answers, rounds = 1.7 if method.is_bridge else 1.0, 1.3 if method.rounds > 1 else 1.0
+    return TRAINING * answers * rounds * (1.6 if method.ways > 1 else 1.0)
 
 
 def _quietly(does: Any, *given: Any) -> None:

@@ -144,13 +144,13 @@ def trained(protocol: Protocol, pair: str, method: Method, tick: Tick) -> Flow:
         flow.load(torch.load(path, weights_only=True))
     if flow.step == protocol.steps:
         return flow
-    draws, steps = protocol.draws(pair), protocol.steps
+    draws, steps = protocol.draws(pair) * method.ways, protocol.steps
     plans = None
     if not method.coupling.is_independent:
         names = [plans_file(protocol, pair, seed, method.name) for seed in protocol.seeds]
         plans = np.stack([np.load(name) for name in names])
     batches = Coupled(draws, plans)
-    others = [split[1] for split in protocol.ends(pair)]
+    others = [split[1] for split in protocol.ends(pair)] * method.ways
     held = validation(draws, others, method.coupling)
     path.parent.mkdir(parents=True, exist_ok=True)
     told, started = flow.step, time.process_time()

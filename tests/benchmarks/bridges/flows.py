@@ -30,25 +30,31 @@ LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-5
 DECAY, WARMUP_POWER = 0.999, 0.75  # of the average that stands beside the last weights
 SECOND_MOMENT = 0.999  # torch's own, and the papers'
 _WORTH_COMPILING = 1_000  # steps of a round: a quarter of a minute against a third of them
+WAY_BACK = 1_000  # what the seeds of its networks are further on
 WEIGHTS = ("best", "average")  # that are measured
 
 Tell = Callable[["Flow"], None]
 
 
 class Flow:
-    """A network of several seeds, its best weights and the average of its weights.
+    """Networks of several seeds, their best weights and the average of their weights.
+
+    Where a method has two ways, the networks from start to data come first, those of the
+    way back after them, in the same order of seeds.
 
     Args:
         size: D, of the points.
-        seeds: one network each.
+        seeds: one network each, or one for each way.
 
     Attributes:
+        seeds: of the networks, each of which has one of its own.
         seconds: of a processor, that calls before this one have spent on its training.
     """
 
     def __init__(self, method: Method, size: int, seeds: Sequence[int]) -> None:
-        self.method, self.seeds = method, tuple(seeds)
-        self.net = Perceptrons((size,), seeds, answers=2 if method.is_bridge else 1)
+        self.method = method
+        self.seeds = [way * WAY_BACK + seed for way in range(method.ways) for seed in seeds]
+        self.net = Perceptrons((size,), self.seeds, answers=2 if method.is_bridge else 1)
         self.average = EMA(self.net, DECAY, WARMUP_POWER)
         self.best = BestWeights(self.net)
         trained = Trained(self.net, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -57,11 +63,12 @@ class Flow:
 
     def denoiser(self, weights: str = "last") -> Denoiser:
         """The flow by its last weights, by those of `best` loss, or by the `average`."""
-        return self.method.denoiser(self._net(weights))
+        return self.method.denoiser(self._net(weights).part(0, self.method.ways))
 
     def way_back(self, weights: str = "last") -> Denoiser:
-        """The same bridge from the data to the start."""
-        return self.method.denoiser(TurnedRound(self._net(weights)))
+        """The bridge from the data to the start, by the networks of that way."""
+        ways = self.method.ways
+        return self.method.denoiser(TurnedRound(self._net(weights).part(ways - 1, ways)))
 
     def _net(self, weights: str) -> Perceptrons:
         nets = {"last": self.net, "best": self.best.net, "average": self.average.net}
@@ -96,7 +103,7 @@ class Flow:
             held: the pairs that the weights of a round are chosen by.
             tell: is called with this flow after each block.
         """
-        denoiser, compiled = self.denoiser(), self._compiled(end)
+        denoiser, compiled = self.method.denoiser(self.net), self._compiled(end)
         if self.step == begin:
             self.best.begin()
         while self.step < end:
@@ -116,19 +123,20 @@ class Flow:
     def _compiled(self, end: int) -> Denoiser:
         """The flow by its last weights, compiled where that is worth its time."""
         is_long = end - self.step >= _WORTH_COMPILING
-        if not is_long or not has_compiler():
-            return self.denoiser()
-        return self.method.denoiser(cast(nn.Module, torch.compile(self.net)))
+        net: nn.Module = self.net
+        if is_long and has_compiler():
+            net = cast(nn.Module, torch.compile(net))
+        return self.method.denoiser(net)
 
     def _validate(self, denoiser: Denoiser, held: Validation) -> None:
         found = held.losses(
-            partial(_losses, self.method, denoiser), self.step, len(self.seeds)
+            partial(_losses, self.method, denoiser), self.step, self.net.count
         )
         self.best.offer(self.net, found)
 
     def _descend(self, losses: Tensor) -> None:
-        # The mean of each seed's batch, and the sum of them: no seed sees another's.
-        (losses.mean() * len(self.seeds)).backward()
+        # The mean of each network's batch, and the sum of them: none sees another's.
+        (losses.mean() * self.net.count).backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.average.update(self.net, self.step, self.step + 1)

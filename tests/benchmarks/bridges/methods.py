@@ -66,6 +66,11 @@ class Method:
         """Whether it is walked with noise, by the score that it answers too."""
         return isinstance(self.interpolant, BrownianBridge) and self.has_score
 
+    @property
+    def ways(self) -> int:
+        """Two where a network of its own goes back from the data: in rounds of a bridge."""
+        return 2 if self.is_bridge and self.rounds > 1 else 1
+
     def denoiser(self, net: nn.Module) -> Denoiser:
         """A network as the flow of this method."""
         if self.is_bridge:

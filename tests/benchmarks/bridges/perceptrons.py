@@ -6,6 +6,7 @@ stacked, those of all seeds cost little more than one.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Sequence
@@ -72,6 +73,17 @@ class Perceptrons(Net):
             if layer < last:
                 hidden = Selu.apply(hidden)
         return torch.cat([one.flatten(0, 1) for one in hidden.chunk(self.answers)], dim=1)
+
+    @torch.no_grad()
+    def part(self, number: int, parts: int) -> Perceptrons:
+        """A copy of some networks: of the second half where `number` is 1 of 2 `parts`."""
+        some = copy.deepcopy(self)
+        some.count //= parts
+        for all_of_them in (some.weights, some.biases):
+            for place, weight in enumerate(all_of_them):
+                by_answer = weight.unflatten(0, (self.answers, parts, some.count))
+                all_of_them[place] = nn.Parameter(by_answer[:, number].flatten(0, 1))
+        return some
 
 
 class Selu(torch.autograd.Function):

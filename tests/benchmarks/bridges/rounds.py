@@ -11,7 +11,7 @@ from tests.benchmarks.bridges.distributions import Ends, Points
 from tests.benchmarks.bridges.flows import Flow, Tell, carried
 from tests.benchmarks.bridges.validation import Validation, own_validation
 
-PAIRS_OF_A_ROUND, HELD_OF_A_ROUND = 20_000, 2_000  # to learn from, and to validate on
+PAIRS_OF_A_ROUND, HELD_OF_A_ROUND = 10_000, 2_000  # to learn from, and to validate on
 REFLOWED = 5  # starts of a reflow for each point of the data, where they are drawn
 DRAWN_BY = "average"  # weights, as the pairs of `iterate` are
 
@@ -28,26 +28,28 @@ def alternate(
 ) -> None:
     """Rounds that go on with the same weights, each on pairs that the flow made itself.
 
-    The first learns from independent pairs. A bridge then makes pairs both ways at once,
-    half of them from starts and half from data (iterated Markovian fitting, DSBM-IMF); any
-    other flow makes them from starts (reflow). Pairs to validate on are made as those to
-    learn from, of other points, and the best weights are those of the last round.
+    The first learns from independent pairs. A bridge has a network for each way, and each
+    then learns from what the other makes of real points, so that the end that it is to come
+    to is never made (iterated Markovian fitting, DSBM-IMF); any other flow makes its pairs
+    from starts (reflow). Pairs to validate on are made as those to learn from, of other
+    points, and the best weights are those of the last round.
 
     Args:
-        first: independent pairs.
+        first: independent pairs, for each network.
         held: other ones, to validate on.
-        draws: the points of each seed, to begin ways at.
+        draws: the points of each network, to begin ways at.
         ends: those to validate on.
         steps: of the training, over all rounds.
         tell: is called with the flow at the end of each round, where it can go on from.
 
     References:
-        Shi et al. (2023), arXiv:2303.16852, algorithm 1; Liu et al. (2022),
-        arXiv:2209.03003; the code of Tong et al. (2024), arXiv:2307.03672, whose bridge
-        goes both ways at the end of a round, and whose reflow keeps its weights.
+        Shi et al. (2023), arXiv:2303.16852, algorithm 1, whose two networks take turns and
+        learn side by side here; Liu et al. (2022), arXiv:2209.03003; the code of Tong et
+        al. (2024), arXiv:2307.03672, whose reflow keeps its weights.
     """
     rounds, fresh = flow.method.rounds, draws[0].draws_starts
-    train = [one.ends for one in draws]
+    seeds = len(draws) // flow.method.ways
+    train, others = [one.ends for one in draws[:seeds]], ends[:seeds]
     for number in range(rounds):
         begin, end = (place * steps // rounds for place in (number, number + 1))
         if flow.step >= end:
@@ -56,11 +58,11 @@ def alternate(
         if number:
             count = REFLOWED * len(train[0].data) if fresh else len(train[0].data)
             if flow.method.is_bridge:
-                count = PAIRS_OF_A_ROUND
+                count = min(PAIRS_OF_A_ROUND, len(train[0].data))
             made = own_pairs(flow, train, count, fresh, sampling_steps, 2 * number)
             batches = OwnPairs(*made, flow.seeds, draws[0].batch)
-            others = min(HELD_OF_A_ROUND, count)
-            made = own_pairs(flow, ends, others, fresh, sampling_steps, 2 * number + 1)
+            count = min(HELD_OF_A_ROUND, count)
+            made = own_pairs(flow, others, count, fresh, sampling_steps, 2 * number + 1)
             check = own_validation(draws, *made)
         flow.learn(batches, check, begin, end, lambda _: None)
         tell(flow)
@@ -69,30 +71,32 @@ def alternate(
 def own_pairs(
     flow: Flow, ends: Sequence[Ends], count: int, fresh: bool, steps: int, seed: int
 ) -> tuple[Points, Points]:
-    """Data and starts that a flow by its averaged weights carries to each other.
+    """Data and starts, one of them made of the other by the averaged weights of a flow.
+
+    A flow of one way learns from the data that it made of starts. Of two ways, the networks
+    that go to the data get true data and the starts that those of the way back made of it,
+    and those of the way back true starts and the data that was made of them.
 
     Args:
-        count: of pairs, or fewer where there are not so many ends.
+        ends: the points of each seed.
+        count: of pairs for each network.
         fresh: whether starts are drawn, and not those of `ends`.
         steps: of the sampler.
 
     Shapes:
-        -> (seeds, N, D), (seeds, N, D)
+        -> (networks, N, D), (networks, N, D)
     """
     random, sampler = np.random.default_rng([6, seed]), flow.method.sampler(steps)
-    if flow.method.is_bridge:
-        count = min(count // 2, len(ends[0].data))
     start = _some(random, [one.start for one in ends], count)
     if fresh:
         shape = (len(ends), count, start.shape[2])
         start = random.standard_normal(shape, dtype=np.float32)
     to_data = carried(flow.denoiser(DRAWN_BY), sampler, start, seed=2 * seed)
-    if not flow.method.is_bridge:
+    if flow.method.ways == 1:
         return to_data, start
     data = _some(random, [one.data for one in ends], count)
     to_start = carried(flow.way_back(DRAWN_BY), sampler, data, seed=2 * seed + 1)
-    x_0, x_1 = (to_data, data), (start, to_start)
-    return np.concatenate(x_0, axis=1), np.concatenate(x_1, axis=1)
+    return np.concatenate((data, to_data)), np.concatenate((to_start, start))
 
 
 def _some(random: np.random.Generator, points: Sequence[Points], count: int) -> Points:
