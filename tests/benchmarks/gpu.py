@@ -1,17 +1,18 @@
 """`make bench-gpu`: the speed of training and sampling on one GPU, in under eight minutes.
 
 It needs torch, numpy and PyYAML beside the package's source, and nothing of the pipeline,
-so that it runs on a machine that is lent for minutes. Without a GPU it does all of it once
-with a tiny network, to show that it runs.
+so that it runs on a machine that is lent for minutes; what is found is written as soon as
+it is. Without a GPU it does all of it once with a tiny network, to show that it runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,36 @@ from snowmelt.training.ema import EMA
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "conf" / "net" / "unet_base.yaml"
 TINY = {"widths": [8, 8], "blocks": 1, "attention": [False, True], "embedding": 16}
+SAMPLER_STEPS = 20
+Content = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a step is computed.
+
+    Attributes:
+        bf16: the network computes in bfloat16.
+        tf32: products of float32 have the digits of TF32.
+        compiled: by torch.compile.
+        tuned: cuDNN tries its algorithms and takes the fastest.
+    """
+
+    bf16: bool = True
+    tf32: bool = False
+    compiled: bool = False
+    tuned: bool = False
+
+
+WAYS = {
+    "float32": Way(bf16=False),
+    "float32, TF32": Way(bf16=False, tf32=True),
+    "bf16": Way(),  # as trainer=gpu trains
+    "bf16, tuned": Way(tuned=True),
+    "bf16, compiled": Way(compiled=True),  # as trainer=gpu trainer.compile=true does
+    "bf16, compiled, tuned": Way(compiled=True, tuned=True),
+}
+FASTEST = WAYS["bf16, compiled, tuned"]
 
 
 @dataclass(frozen=True)
@@ -57,16 +88,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-gpu", description=__doc__)
     parser.add_argument("--net", type=Path, default=BASE, help="a file of a U-Net")
     parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "bench")
+    parser.add_argument("--seconds", type=float, help="of each measurement")
+    parser.add_argument("--training-seconds", type=float, help="of the long training")
+    parser.add_argument("--batches", type=int, nargs="+", help="images of a step")
     given = parser.parse_args()
     is_dry = not torch.cuda.is_available()
     plan = DRY if is_dry else Plan()
+    asked = {key: getattr(given, key) for key in ("seconds", "training_seconds", "batches")}
+    plan = replace(plan, **{key: one for key, one in asked.items() if one is not None})
     settings = TINY if is_dry else _arguments(given.net)
     if is_dry:
         print("bench-gpu: torch finds no GPU: a dry run with a tiny network")
-    content = measured(plan, settings)
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "bench-gpu.json").write_text(json.dumps(content, indent=2) + "\n")
+    content = measured(plan, settings, functools.partial(_write, given.out))
     print(json.dumps(content, indent=2))
+
+
+def _write(folder: Path, content: Content) -> None:
+    (folder / "bench-gpu.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _arguments(file: Path) -> dict[str, Any]:
@@ -74,25 +113,46 @@ def _arguments(file: Path) -> dict[str, Any]:
     return {key: value for key, value in content.items() if key != "_target_"}
 
 
-def measured(plan: Plan, settings: dict[str, Any]) -> dict[str, Any]:
-    """Every number; rates are of images a second."""
-    torch.backends.cudnn.benchmark = True
-    torch.set_float32_matmul_precision("high")
+def measured(
+    plan: Plan, settings: dict[str, Any], keep: Callable[[Content], object] = print
+) -> Content:
+    """Every number; rates are of images a second.
+
+    Args:
+        keep: is given what was found so far, after each measurement.
+    """
     peak = matrix_peak(plan)
-    content: dict[str, Any] = {"device": device_name(plan), "torch": torch.__version__}
-    content |= {"net": settings, "peak_tflops": peak / 1e12, "training": [], "sampling": []}
+    content: Content = {"device": device_name(plan), "torch": torch.__version__}
+    content |= {"net": settings, "peak_tflops": peak / 1e12}
+    content |= {"ways": [], "training": [], "sampling": []}
+    for name, way in WAYS.items():
+        if way.compiled and not plan.compiles:
+            continue
+        rate = plan.batches[0] / seconds_of(
+            Training(plan, settings, plan.batches[0], way).step, plan
+        )
+        first = content["ways"][0]["images"] if content["ways"] else rate
+        told = {"way": name, "batch": plan.batches[0], "images": rate}
+        content["ways"].append(told | {"times_float32": rate / first})
+        keep(content)
     for batch in plan.batches:
-        training = Training(plan, settings, batch)
-        per_image = training.flops
+        training = Training(plan, settings, batch, FASTEST)
         rate = batch / seconds_of(training.step, plan)
-        share = rate * per_image / peak
-        told = {"batch": batch, "images": rate, "gflop": per_image / 1e9, "of_peak": share}
-        content["training"].append(told)
-        evaluation = batch / seconds_of(training.evaluation(), plan)
-        content["sampling"].append({"batch": batch, "evaluations": evaluation})
+        told = {"batch": batch, "images": rate, "gflop": training.flops / 1e9}
+        content["training"].append(told | {"of_peak": rate * training.flops / peak})
+        keep(content)
     content["minutes"] = training.minutes()
     if plan.device == "cuda":
         content["memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
+    keep(content)
+    for batch in plan.batches:
+        training = Training(plan, settings, batch, FASTEST)
+        training.net.eval()
+        evaluations = batch / seconds_of(training.evaluate, plan)
+        images = batch / seconds_of(training.sample, plan, at_once=1)
+        told = {"batch": batch, "evaluations": evaluations}
+        content["sampling"].append(told | {"steps": SAMPLER_STEPS, "images": images})
+        keep(content)
     return content
 
 
@@ -106,16 +166,22 @@ def matrix_peak(plan: Plan) -> float:
     return 2 * plan.size**3 / seconds_of(lambda: torch.mm(left, right), plan, share=0.2)
 
 
-def seconds_of(step: Callable[[], object], plan: Plan, share: float = 1.0) -> float:
-    """The seconds of a step, after some that compile and warm up."""
-    for _ in range(3):
+def seconds_of(
+    step: Callable[[], object], plan: Plan, share: float = 1.0, at_once: int = 5
+) -> float:
+    """The seconds of a step, after some that compile and warm up.
+
+    Args:
+        at_once: steps between two looks at the clock.
+    """
+    for _ in range(min(3, at_once)):
         step()
     _wait(plan)
     count, since = 0, time.perf_counter()
     while count == 0 or time.perf_counter() - since < share * plan.seconds:
-        for _ in range(5):
+        for _ in range(at_once):
             step()
-        count += 5
+        count += at_once
         _wait(plan)
     return (time.perf_counter() - since) / count
 
@@ -126,11 +192,15 @@ def _wait(plan: Plan) -> None:
 
 
 class Training:
-    """A training without Lightning: bf16, compiled, channels last, fused AdamW, average."""
+    """A training without Lightning: channels last, fused AdamW, average."""
 
-    def __init__(self, plan: Plan, settings: dict[str, Any], batch: int) -> None:
+    def __init__(self, plan: Plan, settings: dict[str, Any], batch: int, way: Way) -> None:
+        torch.compiler.reset()
         torch.manual_seed(0)
-        self.plan, self.batch = plan, batch
+        torch.backends.cudnn.benchmark = way.tuned
+        torch.backends.cudnn.allow_tf32 = way.tf32
+        torch.set_float32_matmul_precision("high" if way.tf32 else "highest")
+        self.plan, self.batch, self.way = plan, batch, way
         self.net: nn.Module = UNet(plan.shape, **settings).to(plan.device)
         self.average = EMA(self.net, 0.998, 0.6667)
         self.shown = blobs(4096, plan.shape).to(plan.device)
@@ -142,7 +212,7 @@ class Training:
         self.slot = torch.arange(batch, device=plan.device)
         self.count = 0
         self.flops = self._flops()  # for one image
-        if plan.compiles:
+        if plan.compiles and way.compiled:
             self.net.compile(dynamic=False)
 
     def step(self) -> Tensor:
@@ -154,7 +224,7 @@ class Training:
         noise = Stream.TRAINING_NOISE
         eps = normal(self.plan.shape, stream=noise, index=self.slot, **key)
         self.optimizer.zero_grad()
-        with torch.autocast(self.plan.device, torch.bfloat16):
+        with self._numbers():
             loss = (weight * self.loss(self.denoiser, self.shown[rows], t, eps)).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -163,16 +233,21 @@ class Training:
         self.average.update(self.net, self.count - 1, self.count)
         return loss.detach()
 
-    def evaluation(self) -> Callable[[], object]:
+    def _numbers(self) -> torch.autocast:
+        return torch.autocast(self.plan.device, torch.bfloat16, enabled=self.way.bf16)
+
+    @torch.no_grad()
+    def evaluate(self) -> Tensor:
         """One evaluation of the network for each image, as sampling needs."""
-        x = torch.randn(self.batch, *self.plan.shape, device=self.plan.device)
-        log_snr = torch.zeros(self.batch, device=self.plan.device)
+        x = torch.zeros(self.batch, *self.plan.shape, device=self.plan.device)
+        with self._numbers():
+            return self.denoiser(x, x.new_tensor(0.5, dtype=torch.float64))
 
-        def evaluate() -> None:
-            with torch.no_grad(), torch.autocast(self.plan.device, torch.bfloat16):
-                self.net(x, log_snr)
-
-        return evaluate
+    def sample(self) -> Tensor:
+        """A batch of images by DPM-Solver++."""
+        sampler = sm.samplers.DPM(SAMPLER_STEPS)
+        with self._numbers():
+            return sm.sample(self.denoiser, sampler, self.slot, self.plan.shape, seed=0)
 
     def minutes(self) -> dict[str, Any]:
         """A training of some minutes: the rate that it holds, and the loss on its way."""

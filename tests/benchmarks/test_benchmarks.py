@@ -101,10 +101,15 @@ def test_neighbours_compute_and_go() -> None:
 
 
 def test_the_dry_run_of_a_gpu_has_every_number() -> None:
-    content = gpu.measured(gpu.DRY, gpu.TINY)
+    kept: list[int] = []
+    content = gpu.measured(gpu.DRY, gpu.TINY, lambda found: kept.append(len(str(found))))
+    assert kept == sorted(kept), "what was found is kept as it grows"
+    assert [row["way"] for row in content["ways"]] == [
+        name for name, way in gpu.WAYS.items() if not way.compiled
+    ]
     assert [row["batch"] for row in content["training"]] == [2, 4]
     assert all(0 < row["of_peak"] < 1 for row in content["training"])
-    assert all(row["evaluations"] > 0 for row in content["sampling"])
+    assert all(row["evaluations"] > row["images"] > 0 for row in content["sampling"])
     assert content["minutes"]["steps"] > 0
     assert content["minutes"]["last_loss"] < content["minutes"]["first_loss"] * 1.5
     torch.set_float32_matmul_precision("highest")
