@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 
 from snowmelt.common.instantiate import plain
 from snowmelt.pipeline.before_training.network_cost import NetworkCost, cost_of
@@ -41,7 +42,9 @@ def test_there_is_a_row_for_every_experiment() -> None:
 
 
 @rows
-def test_a_row_says_what_the_experiment_does(name: str, weights: str, rest: str) -> None:
+def test_a_row_says_what_the_experiment_does(
+    name: str, weights: str, rest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings, cost = counted(name)
     gflop, batch, steps, passes, time, memory, disk = rest.split("|")
     training = settings.training
@@ -52,6 +55,7 @@ def test_a_row_says_what_the_experiment_does(name: str, weights: str, rest: str)
     assert training.steps is not None
     seen = training.steps * training.batch_size
     assert numbers(passes)[0] == pytest.approx(seen / TRAINED)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: name.endswith("_gpu"))
     assert numbers(memory)[0] == pytest.approx(memory_of(settings, cost) / 1e9, rel=0.15)
     side = compose(ROOT, [f"experiment={name}"]).data.size
     room = disk_of(settings, cost) + IMAGES * 3 * side**2
