@@ -77,7 +77,7 @@ bench-quality: $(STAMP) ## what ten minutes of training draw, beside other libra
 bench-bridges: $(STAMP) ## published tables of flows and bridges, made anew (hours; goes on where it was stopped)
 	@OMP_NUM_THREADS=1 python -m tests.benchmarks.bridges $(ARGS)
 
-bench-gpu: $(STAMP) ## the speed of training on a GPU (eight minutes); without one a dry run
+bench-gpu: $(STAMP) ## the speed of training on a GPU (ten minutes or more, with compiling); without one a dry run
 	@python -m tests.benchmarks.gpu $(ARGS)
 
 mutation: $(STAMP) ## how many wrong formulas the tests notice (an hour or two); goes on where it was stopped

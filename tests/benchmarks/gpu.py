@@ -1,4 +1,4 @@
-"""`make bench-gpu`: the speed of training and sampling on one GPU, in under eight minutes.
+"""`make bench-gpu`: the speed of training and sampling on one GPU, in some ten minutes.
 
 It needs torch, numpy and PyYAML beside the package's source, and nothing of the pipeline,
 so that it runs on a machine that is lent for minutes; what is found is written as soon as
