@@ -6,6 +6,7 @@ import copy
 import math
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import numpy as np
@@ -340,7 +341,45 @@ def test_the_gradient_is_clipped_to_its_limit(
     assert float(module.mean_norm.compute()) > 0.05
 
 
-def test_a_step_waits_for_its_device_once(
+@pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
+def test_a_scaled_gradient_may_be_too_large_and_no_other(
+    make_module: Make, precision: str, at_step: Callable[[int], None]
+) -> None:
+    module = make_module()
+    at_step(0)
+    module._trainer = SimpleNamespace(precision=precision, world_size=1)
+    module._loss_of_step = torch.tensor(0.5)
+    for weight in module.denoiser.net.parameters():
+        weight.grad = torch.full_like(weight, torch.inf)
+    if precision == "16-mixed":
+        module.configure_gradient_clipping(None)
+        assert float(module.mean_loss.compute()) == 0.5
+        assert float(module.mean_norm.weight) == 0.0
+    else:
+        with pytest.raises(UserError, match="the gradient is inf in step 1"):
+            module.configure_gradient_clipping(None)
+    module._loss_of_step = torch.tensor(torch.nan)
+    with pytest.raises(UserError, match="the loss is nan in step 1"):
+        module.configure_gradient_clipping(None)
+    assert float(module.mean_norm.weight) == 0.0
+
+
+def test_the_gradient_of_a_schedule_is_looked_at_too(
+    make_module: Make, at_step: Callable[[int], None]
+) -> None:
+    module = make_module(schedule=Learned(), loss=VLB())
+    at_step(0)
+    module._trainer = SimpleNamespace(precision="32-true", world_size=1)
+    module._loss_of_step = torch.tensor(0.5)
+    for weight in module.denoiser.net.parameters():
+        weight.grad = torch.zeros_like(weight)
+    for weight in module._schedule_parameters():
+        weight.grad = torch.full_like(weight, torch.nan)
+    with pytest.raises(UserError, match="the gradient is nan in step 1"):
+        module.configure_gradient_clipping(None)
+
+
+def test_a_step_waits_once_for_its_loss_and_norm(
     make_module: Make, fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A GPU that was asked computes nothing until it is told more."""
@@ -540,18 +579,20 @@ def test_the_held_out_loss_is_a_function_of_the_weights_alone(
     assert float(ordered[-1] - ordered[0]) > 1 - 3 / len(t)
 
 
-def test_large_examples_are_held_out_a_few_at_a_time(
+def test_the_network_sees_a_few_large_held_out_examples_at_a_time(
     make_module: Make, examples: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spy, stored = Spy(), torch.from_numpy(examples).repeat(20, 1)
+    spy, stored = Spy(), torch.from_numpy(examples)
     value = make_module(loss=spy).held_out_loss(stored)
-    assert max(len(x_0) for x_0, *_ in spy.given) == min(256, len(stored))
-    monkeypatch.setattr(modules, "LARGEST", 7 * stored[0].numel())
-    spy.given.clear()
-    assert make_module(loss=spy).held_out_loss(stored) == pytest.approx(value)
-    assert {len(x_0) for x_0, *_ in spy.given[:-1]} == {7}
-    monkeypatch.setattr(modules, "LARGEST", 1)
-    assert make_module(loss=spy).held_out_loss(stored[:3]) > 0.0
+    assert [len(x_0) for x_0, *_ in spy.given] == [len(stored)]
+    whole = spy.given[0]
+    for numbers, few in ((7 * stored[0].numel(), 7), (1, 1)):
+        monkeypatch.setattr(modules, "HELD_OUT_NUMBERS", numbers)
+        spy.given.clear()
+        assert make_module(loss=spy).held_out_loss(stored) == pytest.approx(value)
+        assert {len(x_0) for x_0, *_ in spy.given[:-1]} == {few}
+        for found, expected in zip(zip(*spy.given, strict=True), whole, strict=True):
+            assert torch.equal(torch.cat(found), expected)
 
 
 def test_the_held_out_loss_is_that_of_the_average(

@@ -22,6 +22,7 @@ from snowmelt.diffusion.interpolants import BrownianBridge, Constant, Straight
 from snowmelt.diffusion.losses import Loss, Simple
 from snowmelt.diffusion.processes import VariancePreserving
 from snowmelt.diffusion.schedules import Cosine
+from snowmelt.training import module as modules
 from snowmelt.training.batch_order import Batch
 from snowmelt.training.couplings import (
     ClassWise,
@@ -224,7 +225,11 @@ def test_class_wise_partners_need_the_labels_of_the_batch(
 
 @pytest.mark.parametrize("coupling", [Independent(), OptimalTransport()])
 def test_the_held_out_loss_is_always_of_the_same_pairs(
-    make_module: Make, examples: np.ndarray, starts: StartPoints, coupling: OptimalTransport
+    make_module: Make,
+    examples: np.ndarray,
+    starts: StartPoints,
+    coupling: OptimalTransport,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pairs = Pairs(coupling, BrownianBridge(0.3), starts, batch_size=8)
     module = make_module(pairs=pairs)
@@ -233,6 +238,9 @@ def test_the_held_out_loss_is_always_of_the_same_pairs(
     torch.randn(10)
     assert module.held_out_loss(stored) == first
     assert module.held_out_loss(stored) != make_module().held_out_loss(stored)
+    # However few of them the network sees at once.
+    monkeypatch.setattr(modules, "HELD_OUT_NUMBERS", 5 * stored[0].numel())
+    assert module.held_out_loss(stored) == pytest.approx(first)
 
 
 def test_held_out_pairs_of_diffusion_are_those_of_before(

@@ -33,7 +33,7 @@ from snowmelt.training.pairs import Pairs
 from snowmelt.training.settings import TrainingSettings
 from snowmelt.training.step_draws import StepDraws, seed_dropout
 
-HELD_OUT_AT_ONCE, LARGEST = 256, 2**20  # examples, and numbers in them
+HELD_OUT_NUMBERS = 2**20  # that the network sees at once, of held-out examples
 
 
 class DiffusionModule(LightningModule):
@@ -234,7 +234,7 @@ class DiffusionModule(LightningModule):
         if self._schedule_parameters():
             # Clipped apart, so that its scale does not decide the step of the network.
             norms.append(self._clipped(self._schedule_parameters()))
-        # The one time in a step that the device is waited for.
+        # The one time that a step waits for its loss and norms.
         loss, *of_norms = torch.stack([self._loss_of_step, *norms]).tolist()
         self._check_finite("loss", loss)
         # What a gradient scaler has made too large, it leaves out, and scales less.
@@ -282,7 +282,7 @@ class DiffusionModule(LightningModule):
 
     @torch.no_grad()
     def held_out_loss(
-        self, stored: Tensor, labels: Tensor | None = None, batch_size: int | None = None
+        self, stored: Tensor, labels: Tensor | None = None, batch_size: int = 256
     ) -> float:
         """The loss of the averaged weights on examples that were not trained on.
 
@@ -290,23 +290,22 @@ class DiffusionModule(LightningModule):
         weights alone.
 
         Args:
-            batch_size: examples at once; None for 256, or fewer where they are large, so
-                that a training needs no more memory for this than for its steps.
+            batch_size: examples that a coupling pairs at once; the network sees fewer where
+                they are large, and takes little memory beside a step.
 
         Shapes:
             stored: (n, *D), labels: (n,) int64, none of which is dropped
         """
         denoiser, count = self.averaged(), len(stored)
         slots = torch.arange(count, device=self.device)
-        if batch_size is None:
-            batch_size = min(HELD_OUT_AT_ONCE, max(LARGEST // stored[0].numel(), 1))
         total, what = 0.0, f"held-out loss after step {self.global_step}"
+        few = max(HELD_OUT_NUMBERS // stored[0].numel(), 1)
         for part in slots.split(batch_size):
             x_0 = to_model(stored[part.cpu()].to(self.device), self.manifest)
             # Consecutive examples go to distant times, so that every class meets each.
             t = ((part * 0.618033988749895) % 1.0).to(torch.float64)
             classes = None if labels is None else labels[part.cpu()].to(self.device)
-            z, knowing = None, denoiser.with_labels(classes)
+            z = None
             if self.pairs is None:
                 stream = Stream.HELD_OUT_NOISE
                 eps = normal(x_0.shape[1:], seed=0, stream=stream, index=part)
@@ -314,12 +313,17 @@ class DiffusionModule(LightningModule):
                 example = denoiser.process, x_0, t, part, classes
                 x_0, eps, z = self.pairs.held_out_ends(*example)
             with noted(self.ema.net, what):
-                if isinstance(knowing, BridgeDenoiser):
-                    assert z is not None
-                    losses = bridge_losses(knowing, x_0, eps, z, t)
-                else:
-                    losses = self.loss(knowing, x_0, t, eps)
-                total += float(losses.sum())
+                for start in range(0, len(part), few):
+                    some = slice(start, start + few)
+                    labelled = None if classes is None else classes[some]
+                    knowing = denoiser.with_labels(labelled)
+                    if isinstance(knowing, BridgeDenoiser):
+                        assert z is not None
+                        ends = x_0[some], eps[some], z[some]
+                        losses = bridge_losses(knowing, *ends, t[some])
+                    else:
+                        losses = self.loss(knowing, x_0[some], t[some], eps[some])
+                    total += float(losses.sum())
         return total / count
 
     def on_fit_start(self) -> None:
