@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +22,13 @@ from snowmelt.evaluation.transport.flow_paths import normalised_path_energy
 from snowmelt.training.couplings import Sinkhorn
 from tests.benchmarks.bridges import __main__ as bridges
 from tests.benchmarks.bridges import cells, published
+from tests.benchmarks.bridges import rounds as bridge_rounds
 from tests.benchmarks.bridges.batches import Coupled, Draws, OwnPairs
 from tests.benchmarks.bridges.bridge_tables import page
 from tests.benchmarks.bridges.cell_pieces import pieces
 from tests.benchmarks.bridges.cells import Protocol
 from tests.benchmarks.bridges.distributions import GAUSSIAN, PAIRS, PLANE, Ends
-from tests.benchmarks.bridges.flows import Flow, carried, flowed
+from tests.benchmarks.bridges.flows import WAY_BACK, Flow, carried, flowed
 from tests.benchmarks.bridges.gaussian_bridge import (
     compared,
     exact_bridge,
@@ -255,7 +257,7 @@ def test_a_seed_learns_alike_alone_and_beside_another() -> None:
         assert (layer < 4e-3).all()
 
 
-def test_a_bridge_is_walked_both_ways_in_its_rounds(flows: dict[str, Flow]) -> None:
+def test_a_bridge_of_one_network_is_walked_both_ways(flows: dict[str, Flow]) -> None:
     flow = flows["[SF]2M-Exact"]
     ends = PAIRS["N -> 8gaussians"].split(COUNT, 0)[2]
     there = carried(flow.denoiser(), flow.method.sampler(30), ends.start[None], seed=0)
@@ -265,14 +267,42 @@ def test_a_bridge_is_walked_both_ways_in_its_rounds(flows: dict[str, Flow]) -> N
     assert wasserstein_2(back[0], ends.start) < 0.6 * apart
 
 
-def test_an_alternation_takes_its_steps_in_rounds() -> None:
+def test_an_alternation_takes_its_steps_in_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first on independent pairs, each other one on pairs of its own, of the points to
+    train on and of those to validate on."""
     flow, taken = Flow(METHODS["DSBM-IMF"], 2, (0,)), []
     one, others = draws("N -> moons", (0, 0)), [PAIRS["N -> moons"].split(COUNT, 0)[1]] * 2
     check = held("N -> moons", (0, 0))
     tell = lambda flow: taken.append(flow.step)  # noqa: E731
+    made: list[tuple[list[Ends], int]] = []
+    learnt: list[tuple[Any, Validation]] = []
+    learn = flow.learn
+
+    def noted_pairs(*given: Any) -> Any:
+        made.append((list(given[1]), given[-1]))
+        return own_pairs(*given)
+
+    def noted_round(batches: Any, check: Validation, *given: Any) -> None:
+        learnt.append((batches, check))
+        learn(batches, check, *given)
+
+    monkeypatch.setattr(bridge_rounds, "own_pairs", noted_pairs)
+    monkeypatch.setattr(flow, "learn", noted_round)
     alternate(flow, Coupled(one), check, one, others, 25, 3, tell)
     rounds = METHODS["DSBM-IMF"].rounds
     assert taken == [(number + 1) * 25 // rounds for number in range(rounds)]
+    (batches, validated), *later = learnt
+    assert isinstance(batches, Coupled)
+    assert validated is check
+    for batches, validated in later:
+        assert isinstance(batches, OwnPairs)
+        assert list(batches.seeds) == flow.seeds == [0, WAY_BACK]
+        assert validated is not check
+    assert [seed for _, seed in made] == list(range(2, 2 * rounds))
+    for ends, seed in made:
+        assert ends == [one[0].ends if seed % 2 == 0 else others[0]]
 
 
 @pytest.mark.parametrize("name", ["I-CFM", "DSBM-IMF"])
@@ -472,7 +502,7 @@ def test_a_table_grows_over_several_days(
     # Its training is made again, from its plans on, since the points are not there.
     assert "2 of 6 pieces of work are kept" in capsys.readouterr().out
     assert list(third.rglob("OT-CFM*.npz"))
-    with pytest.raises(SystemExit, match="results of best-8-steps-512-points"):
+    with pytest.raises(SystemExit, match="results of best-two-ways-8-steps-512-points"):
         bridges.main([*asked, "--seeds=2", f"--out={other}", *before])
 
 
@@ -481,6 +511,8 @@ def shifted_flow(name: str) -> tuple[Flow, list[Ends]]:
     flow = Flow(METHODS[name], 2, (0, 1))
     for weight in flow.net.parameters():
         weight.data += 1.0
+    for weight in flow.best.net.parameters():
+        weight.data -= 1.0
     return flow, [PAIRS["moons -> 8gaussians"].split(512, seed)[0] for seed in (0, 1)]
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from snowmelt.common.csv_table import write_csv
 from snowmelt.common.files import new_file, read_json, write_json
+from tests.benchmarks.arguments import count, existing_file, folder
 from tests.benchmarks.bridges import measured_before
 from tests.benchmarks.bridges.bridge_tables import csv_rows, page
 from tests.benchmarks.bridges.cell_pieces import pieces
@@ -64,10 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench-bridges", description=__doc__)
     parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=list(PAIRS))
     parser.add_argument("--rows", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--seeds", type=int, default=5, help=f"how many, from {SHARED} on")
-    parser.add_argument("--steps", type=int, default=Protocol.steps, help="of a training")
     parser.add_argument(
-        "--points", type=int, default=Protocol.points, help="to train, and to test"
+        "--seeds", type=count, default=5, help=f"how many, from {SHARED} on"
+    )
+    parser.add_argument("--steps", type=count, default=Protocol.steps, help="of a training")
+    parser.add_argument(
+        "--points", type=count, default=Protocol.points, help="to train, and to test"
     )
     parser.add_argument(
         "--jobs",
@@ -76,9 +78,11 @@ def _parser() -> argparse.ArgumentParser:
         help="processes, of one thread each; 0: this one",
     )
     parser.add_argument(
-        "--before", type=Path, help="measured.json of another day, whose results stay"
+        "--before",
+        type=existing_file,
+        help="measured.json of another day, whose results stay",
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "bench-bridges")
+    parser.add_argument("--out", type=folder, default=ROOT / "outputs" / "bench-bridges")
     return parser
 
 

@@ -33,7 +33,7 @@ class Batches(Protocol):
     def steps(self) -> int: ...
 
     def __call__(self, block: int) -> tuple[Tensor, Tensor]:
-        """Data and starts, pair by pair. Shapes: -> (steps, seeds * B, D) each"""
+        """Data and starts, pair by pair. Shapes: -> (steps, networks * B, D) each"""
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ def shuffled(points: Points, random: np.random.Generator, batch: int) -> Points:
 
 @dataclass(frozen=True)
 class Coupled:
-    """The batches of all seeds, paired as drawn or by plans.
+    """The batches of all networks, paired as drawn or by plans.
 
     Attributes:
         plans: the places of the starts, for each seed and block; after the last block the
             first comes again, with other times and other noise on the way.
 
     Shapes:
-        plans: (seeds, blocks, steps, B)
+        plans: (networks, blocks, steps, B)
     """
 
     draws: Sequence[Draws]
@@ -143,6 +143,6 @@ def _steps(points: int, batch: int) -> int:
 
 
 def stacked(found: Sequence[tuple[Points, Points]]) -> tuple[Tensor, Tensor]:
-    """The batches of all seeds, one after the other. Shapes: -> (steps, seeds * B, D)"""
+    """Those of all networks, one after the other. Shapes: -> (steps, networks * B, D)"""
     x_0, x_1 = (np.concatenate(ends, axis=1) for ends in zip(*found, strict=True))
     return torch.from_numpy(x_0), torch.from_numpy(x_1)

@@ -57,7 +57,8 @@ class Protocol:
     @property
     def folder(self) -> Path:
         """Where the cells of these settings lie."""
-        named = f"best-{self.steps}-steps-{self.points}-points-{self.plans}-plans"
+        # What a method means is a part of it: results of another day may go on here.
+        named = f"best-two-ways-{self.steps}-steps-{self.points}-points-{self.plans}-plans"
         return self.out / f"{named}-seeds-{'-'.join(map(str, self.seeds))}"
 
     def ends(self, pair: str) -> list[list[Ends]]:

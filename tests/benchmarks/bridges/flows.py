@@ -62,11 +62,12 @@ class Flow:
         self.step, self.seconds = 0, 0.0
 
     def denoiser(self, weights: str = "last") -> Denoiser:
-        """The flow by its last weights, by those of `best` loss, or by the `average`."""
+        """A copy of the flow by its `last`, `best` or `average` weights."""
         return self.method.denoiser(self._net(weights).part(0, self.method.ways))
 
     def way_back(self, weights: str = "last") -> Denoiser:
-        """The bridge from the data to the start, by the networks of that way."""
+        """The bridge from the data to the start, by the networks of that way; those of a
+        method of one way are turned round."""
         ways = self.method.ways
         return self.method.denoiser(TurnedRound(self._net(weights).part(ways - 1, ways)))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from snowmelt.common.errors import UserError
 from snowmelt.common.files import read_json, write_json
 from tests.benchmarks.bridges.cells import Protocol
 from tests.benchmarks.bridges.work import Work
@@ -37,9 +38,12 @@ def take_over(protocol: Protocol, path: Path) -> dict[str, float]:
         What each piece of work took, for those that were done.
 
     Raises:
-        SystemExit: results of another protocol.
+        SystemExit: results of another protocol, or none.
     """
-    told = read_json(path, made_by="bench")
+    try:
+        told = read_json(path, made_by="bench")
+    except UserError:
+        raise SystemExit(f"{path} is no measured.json of this benchmark") from None
     if told["protocol"] != protocol.folder.name:
         raise SystemExit(
             f"{path}: results of {told['protocol']}, and these would be of"

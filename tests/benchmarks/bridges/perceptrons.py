@@ -76,13 +76,19 @@ class Perceptrons(Net):
 
     @torch.no_grad()
     def part(self, number: int, parts: int) -> Perceptrons:
-        """A copy of some networks: of the second half where `number` is 1 of 2 `parts`."""
+        """A copy of some networks, which follow each other.
+
+        Args:
+            number: which part of them, from 0 on.
+            parts: how many there are, all of one size.
+        """
         some = copy.deepcopy(self)
         some.count //= parts
         for all_of_them in (some.weights, some.biases):
             for place, weight in enumerate(all_of_them):
                 by_answer = weight.unflatten(0, (self.answers, parts, some.count))
-                all_of_them[place] = nn.Parameter(by_answer[:, number].flatten(0, 1))
+                mine = by_answer[:, number].flatten(0, 1)
+                all_of_them[place] = nn.Parameter(mine, weight.requires_grad)
         return some
 
 

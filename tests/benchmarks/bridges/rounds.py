@@ -79,7 +79,7 @@ def own_pairs(
 
     Args:
         ends: the points of each seed.
-        count: of pairs for each network.
+        count: of pairs for each network, no more than there are ends that are not drawn.
         fresh: whether starts are drawn, and not those of `ends`.
         steps: of the sampler.
 

@@ -35,7 +35,7 @@ class Validation:
         every: so many steps from one to the next.
 
     Shapes:
-        x_0, x_1: (batches, seeds * B, D)
+        x_0, x_1: (batches, networks * B, D)
     """
 
     x_0: Tensor
@@ -44,14 +44,14 @@ class Validation:
     every: int
 
     @torch.no_grad()
-    def losses(self, losses: Losses, step: int, seeds: int) -> Tensor:
-        """The mean of each seed.
+    def losses(self, losses: Losses, step: int, networks: int) -> Tensor:
+        """The mean of each network.
 
         Args:
             losses: of (data, starts, noise, times), one for each pair.
 
         Shapes:
-            -> (seeds,)
+            -> (networks,)
         """
         random = torch.Generator().manual_seed(_STREAM + step)
         found = []
@@ -59,7 +59,7 @@ class Validation:
             start = torch.randn(x_1.shape, generator=random) if self.draws_starts else x_1
             t = torch.rand(len(x_0), generator=random)
             z = torch.randn(x_0.shape, generator=random)
-            found.append(losses(x_0, start, z, t).view(seeds, -1).mean(1))
+            found.append(losses(x_0, start, z, t).view(networks, -1).mean(1))
         return torch.stack(found).mean(0)
 
     def is_due(self, before: int, now: int) -> bool:
@@ -92,7 +92,7 @@ def validation(
 
 
 def own_validation(draws: Sequence[Draws], x_0: Points, x_1: Points) -> Validation:
-    """Pairs that a flow made of such points itself. Shapes: x_0, x_1: (seeds, N, D)"""
+    """Pairs that a flow made of such points itself. Shapes: x_0, x_1: (networks, N, D)"""
     batch = min(draws[0].batch, x_0.shape[1])
     found = [tuple(_batches(x, batch) for x in both) for both in zip(x_0, x_1, strict=True)]
     return Validation(*stacked(found), False, every(draws))
@@ -110,10 +110,10 @@ def _batches(points: Points, batch: int) -> Points:
 
 
 class BestWeights:
-    """A copy of a network whose seeds each keep the weights of their least loss.
+    """A copy of networks that each keep the weights of their least loss.
 
     Args:
-        net: the network to copy from.
+        net: those to copy from.
     """
 
     def __init__(self, net: Perceptrons) -> None:
@@ -126,10 +126,10 @@ class BestWeights:
 
     @torch.no_grad()
     def offer(self, net: Perceptrons, losses: Tensor) -> None:
-        """Take the weights of the seeds whose loss is lower than all before it.
+        """Take the weights of the networks whose loss is lower than all before it.
 
         Shapes:
-            losses: (seeds,)
+            losses: (networks,)
         """
         lower = losses < self.lowest
         self.lowest = torch.where(lower, losses, self.lowest)
