@@ -51,7 +51,5 @@ def folder(text: str) -> Path:
     """
     path = Path(text)
     if any(place.exists() and not place.is_dir() for place in (path, *path.parents)):
-        raise argparse.ArgumentTypeError(
-            f"{text} is a file, or lies below one: name a folder"
-        )
+        raise argparse.ArgumentTypeError(f"{text} is no folder, and cannot be made one")
     return path

@@ -1,8 +1,8 @@
 """`make bench-gpu`: the speed of training and sampling on one GPU, in some ten minutes.
 
 It needs torch, numpy and PyYAML beside the package's source, and nothing of the pipeline,
-so that it runs on a machine that is lent for minutes; what is found is written as soon as
-it is. Without a GPU it does all of it once with a tiny network, to show that it runs.
+so that it runs on a bare machine; what is found is written as soon as it is. Without a GPU
+it does all of it once with a tiny network, to show that it runs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import functools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import snowmelt as sm
 from snowmelt.common.randomness import Stream, normal
 from snowmelt.nets.unet import UNet
 from snowmelt.training.ema import EMA
+from tests.benchmarks import arguments
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "conf" / "net" / "unet_base.yaml"
@@ -57,7 +58,6 @@ WAYS = {
     "bf16, compiled": Way(compiled=True),  # as trainer=gpu trainer.compile=true does
     "bf16, compiled, tuned": Way(compiled=True, tuned=True),
 }
-FASTEST = WAYS["bf16, compiled, tuned"]
 
 
 @dataclass(frozen=True)
@@ -84,21 +84,31 @@ DRY = Plan(
 )
 
 
-def main() -> None:
+def main(asked: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="make bench-gpu", description=__doc__)
-    parser.add_argument("--net", type=Path, default=BASE, help="a file of a U-Net")
-    parser.add_argument("--out", type=Path, default=ROOT / "outputs" / "bench")
-    parser.add_argument("--seconds", type=float, help="of each measurement")
-    parser.add_argument("--training-seconds", type=float, help="of the long training")
-    parser.add_argument("--batches", type=int, nargs="+", help="images of a step")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--net", type=arguments.existing_file, default=BASE, help="of a U-Net"
+    )
+    parser.add_argument("--out", type=arguments.folder, default=ROOT / "outputs" / "bench")
+    parser.add_argument("--seconds", type=arguments.seconds, help="of each measurement")
+    parser.add_argument(
+        "--training-seconds", type=arguments.seconds, help="of the long one"
+    )
+    parser.add_argument(
+        "--batches", type=arguments.count, nargs="+", help="images of a step"
+    )
+    parser.add_argument(
+        "--no-compile", action="store_true", help="leave out what is compiled for minutes"
+    )
+    given = parser.parse_args(asked)
     is_dry = not torch.cuda.is_available()
     plan = DRY if is_dry else Plan()
-    asked = {key: getattr(given, key) for key in ("seconds", "training_seconds", "batches")}
-    plan = replace(plan, **{key: one for key, one in asked.items() if one is not None})
+    told = {key: getattr(given, key) for key in ("seconds", "training_seconds", "batches")}
+    plan = replace(plan, **{key: one for key, one in told.items() if one is not None})
+    plan = replace(plan, compiles=plan.compiles and not given.no_compile)
     settings = TINY if is_dry else _arguments(given.net)
     if is_dry:
-        print("bench-gpu: torch finds no GPU: a dry run with a tiny network")
+        print("bench-gpu: torch finds no GPU: a dry run, always with a tiny network")
     given.out.mkdir(parents=True, exist_ok=True)
     content = measured(plan, settings, functools.partial(_write, given.out))
     print(json.dumps(content, indent=2))
@@ -114,7 +124,7 @@ def _arguments(file: Path) -> dict[str, Any]:
 
 
 def measured(
-    plan: Plan, settings: dict[str, Any], keep: Callable[[Content], object] = print
+    plan: Plan, settings: dict[str, Any], keep: Callable[[Content], object]
 ) -> Content:
     """Every number; rates are of images a second.
 
@@ -135,20 +145,26 @@ def measured(
         told = {"way": name, "batch": plan.batches[0], "images": rate}
         content["ways"].append(told | {"times_float32": rate / first})
         keep(content)
+    fastest = max(content["ways"], key=lambda told: told["images"])["way"]
+    content["fastest"] = fastest
     for batch in plan.batches:
-        training = Training(plan, settings, batch, FASTEST)
+        training = Training(plan, settings, batch, WAYS[fastest])
+        if plan.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
         rate = batch / seconds_of(training.step, plan)
         told = {"batch": batch, "images": rate, "gflop": training.flops / 1e9}
+        if plan.device == "cuda":
+            told["memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
         content["training"].append(told | {"of_peak": rate * training.flops / peak})
         keep(content)
     content["minutes"] = training.minutes()
-    if plan.device == "cuda":
-        content["memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
     keep(content)
+    del training
     for batch in plan.batches:
-        training = Training(plan, settings, batch, FASTEST)
+        training = Training(plan, settings, batch, WAYS[fastest])
         training.net.eval()
-        evaluations = batch / seconds_of(training.evaluate, plan)
+        evaluating = seconds_of(training.evaluate, plan, at_once=1)
+        evaluations = SAMPLER_STEPS * batch / evaluating
         images = batch / seconds_of(training.sample, plan, at_once=1)
         told = {"batch": batch, "evaluations": evaluations}
         content["sampling"].append(told | {"steps": SAMPLER_STEPS, "images": images})
@@ -237,11 +253,13 @@ class Training:
         return torch.autocast(self.plan.device, torch.bfloat16, enabled=self.way.bf16)
 
     @torch.no_grad()
-    def evaluate(self) -> Tensor:
-        """One evaluation of the network for each image, as sampling needs."""
+    def evaluate(self) -> None:
+        """As many evaluations as sampling needs; weights are rounded once for all."""
         x = torch.zeros(self.batch, *self.plan.shape, device=self.plan.device)
+        t = torch.full((), 0.5, dtype=torch.float64, device=x.device)
         with self._numbers():
-            return self.denoiser(x, x.new_tensor(0.5, dtype=torch.float64))
+            for _ in range(SAMPLER_STEPS):
+                self.denoiser(x, t)
 
     def sample(self) -> Tensor:
         """A batch of images by DPM-Solver++."""

@@ -109,10 +109,33 @@ def test_the_dry_run_of_a_gpu_has_every_number() -> None:
     ]
     assert [row["batch"] for row in content["training"]] == [2, 4]
     assert all(0 < row["of_peak"] < 1 for row in content["training"])
-    assert all(row["evaluations"] > row["images"] > 0 for row in content["sampling"])
+    # Of 20 steps each, beside which the sampler's own arithmetic is little.
+    assert all(row["evaluations"] > 8 * row["images"] > 0 for row in content["sampling"])
+    rates = {row["way"]: row["images"] for row in content["ways"]}
+    assert rates[content["fastest"]] == max(rates.values())
     assert content["minutes"]["steps"] > 0
     assert content["minutes"]["last_loss"] < content["minutes"]["first_loss"] * 1.5
     torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["--batches", "0"], "--batches: must be 1 or more, got 0"),
+        (["--seconds", "-1"], "--seconds: must be above 0, got -1"),
+        (["--training-seconds", "nan"], "--training-seconds: must be above 0, got nan"),
+        (["--net", "missing.yaml"], "--net: there is no file missing.yaml"),
+        (["--out", __file__], "is no folder, and cannot be made one"),
+        (["--out", f"{__file__}/below"], "is no folder, and cannot be made one"),
+    ],
+)
+def test_a_wrong_argument_is_told_in_one_line(
+    typed: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        gpu.main(typed)
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
 
 
 def content() -> dict[str, Any]:

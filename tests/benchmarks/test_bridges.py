@@ -502,6 +502,17 @@ def test_a_table_grows_over_several_days(
     # Its training is made again, from its plans on, since the points are not there.
     assert "2 of 6 pieces of work are kept" in capsys.readouterr().out
     assert list(third.rglob("OT-CFM*.npz"))
+    for wrong, said in (
+        (["--before", str(tmp_path / "missing.json")], "there is no file"),
+        (["--seeds", "0"], "must be 1 or more"),
+        (["--out", str(tmp_path / "part.json")], "is no folder"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            bridges.main(wrong)
+        assert said in capsys.readouterr().err.splitlines()[-1]
+    (tmp_path / "none.json").write_text("no JSON", encoding="utf-8")
+    with pytest.raises(SystemExit, match="is no measured"):
+        bridges.main([*asked, f"--out={other}", "--before", str(tmp_path / "none.json")])
     with pytest.raises(SystemExit, match="results of best-two-ways-8-steps-512-points"):
         bridges.main([*asked, "--seeds=2", f"--out={other}", *before])
 

@@ -112,10 +112,15 @@ def test_on_a_gpu_the_network_computes_in_bfloat16(
 
 
 @on_gpu
-@pytest.mark.parametrize("changes", [["trainer=ddp", "trainer.processes=1"]])
-def test_a_group_of_one_trains(project: Path, changes: list[str]) -> None:
-    train(project, "group", *changes)
+def test_a_group_of_one_trains(project: Path) -> None:
+    train(project, "group", "trainer=ddp", "trainer.processes=1")
     compare(project, "group", "here", rel=0.1)
+
+
+@on_gpu
+def test_a_gradient_scaler_finds_its_scale(project: Path) -> None:
+    train(project, "scaled", *GPU, "trainer.precision=16-mixed")
+    compare(project, "scaled", "here", rel=0.1)
 
 
 @on_gpu

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,8 @@ STEPS = ["training.steps=10", "sample.num_samples=50", "sampler.steps=3"]
 ENOUGH = 1.05  # of the peak with a tenth of the examples
 READ_AT_ONCE = 16  # MB of a file, by which a small process may grow; the file has 41 more
 DRAWN_AT_ONCE = 8  # MB, by which a process may grow that draws 28 MB more
-# The allocator gives back what is freed, so that a peak is what was held and no leftovers,
-# which differ by 25 MB from one run to the next.
+# The allocator gives back what is freed, so that a peak is what was held and not leftovers,
+# which differ by 25 MB from one run to the next. Commands choose for themselves otherwise.
 GIVES_BACK = {
     "MALLOC_MMAP_THRESHOLD_": "65536",
     "MALLOC_TRIM_THRESHOLD_": "65536",
@@ -58,10 +58,14 @@ def peak(program: str, *arguments: str) -> float:
     return told([program + TELL, *arguments])[-1]
 
 
-def told(run: Sequence[str]) -> list[float]:
-    """What a program in Python tells of its memory, in MB."""
+def told(run: Sequence[str], more: Mapping[str, str] | None = None) -> list[float]:
+    """What a program in Python tells of its memory, in MB.
+
+    Args:
+        more: of its environment.
+    """
     ours = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    environment = os.environ | ours | GIVES_BACK
+    environment = os.environ | ours | dict(more or {})
     command = [sys.executable, "-c", *run]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -84,7 +88,7 @@ for given in runs:
 def peaks(program: str, *runs: Sequence[str]) -> list[float]:
     """The peak after each run of a program, with growing work, in one process."""
     given = [json.dumps(one) for one in (program + TELL, *runs)]
-    found = told([REPEAT, *given])
+    found = told([REPEAT, *given], GIVES_BACK)
     assert len(found) == len(runs)
     return found
 
