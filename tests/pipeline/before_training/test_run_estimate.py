@@ -12,9 +12,11 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from tests.project import ROOT
 from tests.tiny_models import images
 from torch.utils.flop_counter import FlopCounterMode
 
+from snowmelt.common.yaml_files import read_yaml
 from snowmelt.data.prepared.manifest import Manifest
 from snowmelt.pipeline.before_training import run_estimate
 from snowmelt.pipeline.before_training.network_cost import NetworkCost, cost_of
@@ -245,7 +247,6 @@ def test_processes_and_parts_share_what_is_kept() -> None:
 def test_bfloat16_keeps_less_than_float32(
     is_gpu: bool, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """512 images of 32x32 took 18.1 GB with `unet_base` beside its weights, on a GPU."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: is_gpu)
     one = NetworkCost(0, 1, 0, 0, 10**6)
     kept = [
@@ -254,6 +255,14 @@ def test_bfloat16_keeps_less_than_float32(
         for precision in ("32-true", "bf16-mixed")
     ]
     assert kept[1] == pytest.approx(share * kept[0])
+
+
+def test_what_a_gpu_kept_is_what_is_counted() -> None:
+    """512 images with `unet_base` took 18.1 GB of an H200 beside the weights."""
+    net = read_yaml(ROOT / "conf" / "net" / "unet_base.yaml")
+    found = cost_of(settings_of(net=net).plain(), (3, 32, 32))
+    expected = 512 * found.kept_bytes * run_estimate.HALF_ON_GPU
+    assert expected == pytest.approx(18.1e9, rel=0.05)
 
 
 @pytest.mark.parametrize(("name", "sets"), [("AdamW", 2), ("Muon", 1), ("SOAP", 2)])
