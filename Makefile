@@ -61,8 +61,9 @@ ui: $(STAMP) ## the newest comparison in MLflow's UI on http://127.0.0.1:5000 (P
 # The notebooks that take longest: the answers, and the later lessons.
 LONG := $(wildcard notebooks/*_answers*.ipynb notebooks/03_*.ipynb notebooks/04*.ipynb notebooks/05_*.ipynb notebooks/06*.ipynb)
 
+# Files in their own order: those of few tests, which xdist leaves to the end, take longest.
 test: $(STAMP) ## the tests, and the shorter notebooks
-	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --nbmake tests notebooks $(LONG:%=--ignore=%)
+	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder --nbmake tests notebooks $(LONG:%=--ignore=%)
 
 test-slow: $(STAMP) ## the tests and the notebooks that take long
 	@OMP_NUM_THREADS=1 pytest -m slow
